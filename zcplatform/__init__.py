@@ -1,0 +1,1 @@
+"""zcplatform: a multi-tenant platform above the ZeroClaw agent."""

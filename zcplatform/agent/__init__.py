@@ -1,0 +1,1 @@
+"""All that the platform knows of the ZeroClaw agent; pure."""

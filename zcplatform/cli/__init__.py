@@ -1,0 +1,1 @@
+"""What a person types. Speaks HTTP like anyone else; `admin` is for the host only and opens the store."""

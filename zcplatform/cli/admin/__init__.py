@@ -1,0 +1,1 @@
+"""Verbs for root on the host, before or beside the running platform."""

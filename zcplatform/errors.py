@@ -1,0 +1,71 @@
+"""The errors of the platform, named for what is true.
+
+Each carries a code (`subject.problem`), one sentence that says what happened to which object, and a hint that says what to do. The web
+layer turns them into problem+json answers, the CLI prints detail and hint; neither knows more than this file.
+"""
+
+from collections.abc import Mapping
+
+
+class PlatformError(Exception):
+    """Something that can be told to a person. `status` is the HTTP status the web layer answers with."""
+
+    status = 500
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        hint: str = "",
+        *,
+        fields: Mapping[str, str] | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.hint = hint
+        self.fields = dict(fields or {})
+        self.retry_after_s = retry_after_s
+
+
+class BadInput(PlatformError):
+    status = 422
+
+
+class NotSignedIn(PlatformError):
+    status = 401
+
+
+class NotAllowed(PlatformError):
+    status = 403
+
+
+class NotFound(PlatformError):
+    status = 404
+
+
+class Conflict(PlatformError):
+    status = 409
+
+
+class TooMany(PlatformError):
+    status = 429
+
+
+class Unavailable(PlatformError):
+    """A part of the platform cannot be reached now; the same request may work later."""
+
+    status = 503
+
+
+class StorageFull(PlatformError):
+    status = 507
+
+
+class StepFailed(PlatformError):
+    """A step of an operation could not be done. The next round tries again; `code` says what kind of failure it was."""
+
+
+class Refused(PlatformError):
+    """The program must not start like this (settings, key, rights, versions). The message names the key, file or user."""

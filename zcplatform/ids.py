@@ -1,0 +1,83 @@
+"""Ids, and every name that is made from one.
+
+Ids carry their kind and are time-ordered (`ten_` + 10 characters of milliseconds + 12 random ones, Crockford's base 32). Names of
+containers, networks, bridges and labels are made here and nowhere else; names read back from a row are never trusted, they are made again.
+"""
+
+import hashlib
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from typing import NewType
+
+TenantId = NewType("TenantId", str)
+OperationId = NewType("OperationId", str)
+ImageId = NewType("ImageId", str)
+TokenId = NewType("TokenId", str)
+SecretId = NewType("SecretId", str)
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID = re.compile(r"(ten|op|img|tok|sec)_[0-9abcdefghjkmnpqrstvwxyz]{22}")
+
+LABEL_INSTANCE = "io.zcplatform.instance"
+LABEL_TENANT = "io.zcplatform.tenant"
+LABEL_GENERATION = "io.zcplatform.generation"
+LABEL_SPEC = "io.zcplatform.spec"
+
+
+def _base32(number: int, width: int) -> str:
+    return "".join(_ALPHABET[(number >> (5 * shift)) & 31] for shift in range(width - 1, -1, -1))
+
+
+def _new(kind: str) -> str:
+    return f"{kind}_{_base32(time.time_ns() // 1_000_000, 10)}{_base32(secrets.randbits(60), 12)}"
+
+
+def new_tenant_id() -> TenantId:
+    return TenantId(_new("ten"))
+
+
+def new_operation_id() -> OperationId:
+    return OperationId(_new("op"))
+
+
+def new_image_id() -> ImageId:
+    return ImageId(_new("img"))
+
+
+def new_token_id() -> TokenId:
+    return TokenId(_new("tok"))
+
+
+def new_secret_id() -> SecretId:
+    return SecretId(_new("sec"))
+
+
+def is_id(value: str) -> bool:
+    return _ID.fullmatch(value) is not None
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names one installation gives to what it makes on a host."""
+
+    instance: str
+
+    @property
+    def bridge_prefix(self) -> str:
+        """Two installations on one host never share a firewall rule: `zcp` + three characters of the instance's hash."""
+        return "zcp" + hashlib.sha256(self.instance.encode()).hexdigest()[:3]
+
+    def bridge(self, tenant_id: TenantId) -> str:
+        """At most 15 characters, the kernel's limit for an interface name."""
+        return self.bridge_prefix + tenant_id[-9:]
+
+    def container(self, slug: str) -> str:
+        return f"{self.instance}-{slug}"
+
+    def network(self, slug: str) -> str:
+        return f"{self.instance}-{slug}"
+
+    def labels(self, tenant_id: TenantId) -> dict[str, str]:
+        return {LABEL_INSTANCE: self.instance, LABEL_TENANT: tenant_id}

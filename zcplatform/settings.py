@@ -1,0 +1,197 @@
+"""The settings of one installation: a root-owned TOML file, overridden by `ZCPLATFORM_*` variables. Unknown keys and wrong types are refused.
+
+The file is the only place that widens what the worker may do (images, ranges, hosts a tenant may reach): rows can not.
+"""
+
+import ipaddress
+import os
+import re
+import stat
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from zcplatform.errors import Refused
+
+DEFAULT_PATH = Path("/etc/zcplatform/zcplatform.toml")
+
+
+def _host_port(value: str) -> str:
+    host, separator, port = value.rpartition(":")
+    if not separator or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError("must be ADDRESS:PORT, for example 10.0.0.5:11434")
+    ipaddress.IPv4Address(host)
+    return value
+
+
+def _range(value: str) -> str:
+    match = re.fullmatch(r"(\d+)-(\d+)", value)
+    if match is None or int(match[1]) > int(match[2]):
+        raise ValueError("must be FIRST-LAST, for example 20000-29999")
+    return value
+
+
+def _subnets(value: str) -> str:
+    if ipaddress.IPv4Network(value).prefixlen > 29:
+        raise ValueError("must be a network of at least /29")
+    return value
+
+
+HostPort = Annotated[str, AfterValidator(_host_port)]
+Range = Annotated[str, AfterValidator(_range)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Span(BaseModel, frozen=True):
+    """Whole numbers from first to last, both included."""
+
+    first: int
+    last: int
+
+    @classmethod
+    def parse(cls, value: str) -> "Span":
+        first, last = value.split("-")
+        return cls(first=int(first), last=int(last))
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and self.first <= number <= self.last
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. docs/settings.md explains each; a test keeps the two equal."""
+
+    model_config = SettingsConfigDict(env_prefix="ZCPLATFORM_", extra="forbid", frozen=True, strict=False)
+
+    instance: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,11}$")] = "zc"
+    data_dir: Path = Path("/var/lib/zcplatform/data")
+    run_dir: Path = Path("/run/zcplatform")
+    key_file: Path = Path("/etc/zcplatform/root.key")
+    web_user: str = "zcplatform-web"
+    edge_user: str = "zcplatform-edge"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    docker_socket: Path = Path("/var/run/docker.sock")
+    caddy_binary: Path | None = None
+
+    domain: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,200}[a-z0-9])?$")] = "localhost"
+    tls: Literal["on_demand", "files", "internal", "off"] = "off"
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    http_port: Port = 80
+    https_port: Port = 443
+    ask_port: Port = 9180
+
+    ports: Range = "20000-29999"
+    uids: Range = "700000-765535"
+    subnets: Annotated[str, AfterValidator(_subnets)] = "10.83.0.0/16"
+    resolvers: list[Annotated[str, AfterValidator(lambda value: str(ipaddress.IPv4Address(value)))]] = ["1.1.1.1", "9.9.9.9"]
+    allowed_hosts: list[HostPort] = []
+    allow_swap: bool = False
+
+    image_repositories: list[str] = ["ghcr.io/zeroclaw-labs/zeroclaw"]
+    image_binaries: list[Path] = []
+
+    parallel: Annotated[int, Field(ge=1, le=64)] = 4
+    converge_period_s: Annotated[float, Field(ge=0.5, le=300)] = 10
+    health_period_s: Annotated[float, Field(ge=1, le=600)] = 30
+    start_timeout_s: Annotated[float, Field(ge=1, le=900)] = 60
+    event_days: Annotated[int, Field(ge=1, le=3650)] = 30
+
+    @property
+    def panel_host(self) -> str:
+        return f"panel.{self.domain}"
+
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "db" / "zcplatform.db"
+
+    @property
+    def tenants_dir(self) -> Path:
+        return self.data_dir / "tenants"
+
+    @property
+    def config_dir(self) -> Path:
+        """Below it one small tmpfs for each tenant."""
+        return self.run_dir / "config"
+
+    @property
+    def web_socket(self) -> Path:
+        """HTTP; only root and the edge user may open it."""
+        return self.run_dir / "edge" / "web.sock"
+
+    @property
+    def worker_socket(self) -> Path:
+        """Live requests of the web process; only root and the web user may open it."""
+        return self.run_dir / "web" / "worker.sock"
+
+    @property
+    def caddy_socket(self) -> Path:
+        return self.run_dir / "caddy" / "admin.sock"
+
+    @property
+    def edge_document(self) -> Path:
+        """The last document that Caddy accepted; written by the worker, read by the edge at its start."""
+        return self.run_dir / "edge" / "document.json"
+
+    @property
+    def port_span(self) -> Span:
+        return Span.parse(self.ports)
+
+    @property
+    def uid_span(self) -> Span:
+        return Span.parse(self.uids)
+
+    @property
+    def subnet_network(self) -> ipaddress.IPv4Network:
+        return ipaddress.IPv4Network(self.subnets)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file (whose content arrives as init arguments)."""
+        return env_settings, init_settings
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read the settings file; without `path`, the one named by ZCPLATFORM_SETTINGS, else the default one, which may be missing.
+
+    Raises Refused with the name of the key that is wrong.
+    """
+    named = path or (Path(os.environ["ZCPLATFORM_SETTINGS"]) if "ZCPLATFORM_SETTINGS" in os.environ else None)
+    values = _read(named) if named else (_read(DEFAULT_PATH) if DEFAULT_PATH.exists() else {})
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        what = "is not a setting" if first["type"] == "extra_forbidden" else f"is not valid: {first['msg']}"
+        raise Refused("settings.invalid", f"{named or DEFAULT_PATH}: `{key}` {what}", "docs/settings.md lists every key") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno())
+            if mode.st_uid != os.geteuid() or mode.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise Refused(
+                    "settings.rights",
+                    f"{path} can be changed by others than its user",
+                    f"chown root {path} && chmod 644 {path}",
+                )
+            return tomllib.load(file)
+    except tomllib.TOMLDecodeError as error:
+        raise Refused("settings.syntax", f"{path} is not TOML: {error}", "mend that line") from None
+    except OSError as error:
+        raise Refused("settings.unreadable", f"{path} can not be read: {error.strerror}", "name a file that exists") from None

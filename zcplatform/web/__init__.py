@@ -1,0 +1,1 @@
+"""The unprivileged HTTP process: parse, call ops, shape the answer."""

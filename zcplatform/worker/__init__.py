@@ -1,0 +1,1 @@
+"""The root process: loops that make true what the rows want."""
