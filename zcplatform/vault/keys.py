@@ -1,0 +1,93 @@
+"""The root key and the keys made from it, each for one purpose. Worker and host-only commands; the web process never imports this."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from nacl.public import PrivateKey
+
+from zcplatform.errors import Refused
+
+KEY_BYTES = 32
+
+
+def purpose_key(root: bytes, purpose: str) -> bytes:
+    """HKDF-SHA256 (RFC 5869) with an empty salt and one block of output: a key that tells nothing about the others."""
+    extracted = hmac.digest(bytes(32), root, "sha256")
+    return hmac.digest(extracted, b"zcplatform/1/" + purpose.encode() + b"\x01", "sha256")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """All that is made from the root key; only `token_pepper` and `seal_public` ever leave the worker."""
+
+    wrap: bytes
+    seal_private: PrivateKey
+    token_pepper: bytes
+    check: str
+
+    @property
+    def seal_public(self) -> bytes:
+        return bytes(self.seal_private.public_key)
+
+    @classmethod
+    def of(cls, root: bytes) -> "Keys":
+        return cls(
+            wrap=purpose_key(root, "wrap data keys"),
+            seal_private=PrivateKey(purpose_key(root, "open sealed boxes")),
+            token_pepper=purpose_key(root, "token pepper"),
+            check=purpose_key(root, "key check").hex(),
+        )
+
+    def __repr__(self) -> str:
+        return "Keys(…)"
+
+
+def load(path: Path) -> bytes:
+    """Read the root key: 64 hexadecimal characters in a file of root's that nobody else may read. Raises Refused."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise Refused(
+            "key.unreadable", f"the key file {path} can not be read: {error.strerror}", "docs/operating.md, «The key file»"
+        ) from None
+    with os.fdopen(descriptor, "rb") as file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o077:
+            raise Refused(
+                "key.rights", f"the key file {path} must be a plain file of root with mode 0600", f"chown root {path} && chmod 600 {path}"
+            )
+        text = file.read(200).strip()
+    try:
+        key = bytes.fromhex(text.decode())
+    except (ValueError, UnicodeDecodeError):
+        key = b""
+    if len(key) != KEY_BYTES or len(set(key)) == 1:
+        raise Refused(
+            "key.malformed", f"the key file {path} does not hold 64 hexadecimal characters of a random key", "restore it from your copy"
+        )
+    return key
+
+
+def create(path: Path) -> bytes:
+    """Make a new root key, on disk before it is used."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = secrets.token_bytes(KEY_BYTES)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key.hex().encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(folder)
+    os.close(folder)
+    return key
+
+
+def token_hash(pepper: bytes, token: str) -> bytes:
+    """What is stored of a bearer token; without the pepper, which is not in the database, it can not be tried."""
+    return hashlib.blake2b(token.encode(), key=pepper, digest_size=32).digest()

@@ -1,0 +1,82 @@
+"""What only the worker can do: open sealed boxes, encrypt for the database, decrypt. XChaCha20-Poly1305 with associated data, by libsodium.
+
+Associated data bind a ciphertext to its tenant, kind, name, host, row and version: moved anywhere else it is an error, never a wrong secret.
+"""
+
+import json
+import secrets
+
+from nacl.bindings import (
+    crypto_aead_xchacha20poly1305_ietf_decrypt,
+    crypto_aead_xchacha20poly1305_ietf_encrypt,
+    crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
+)
+from nacl.exceptions import CryptoError
+from nacl.public import PrivateKey, SealedBox
+
+from zcplatform.vault.sealing import FORMAT, Place
+
+VERSION = b"\x01"
+_NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+
+
+class CannotOpen(Exception):
+    """The ciphertext or box is damaged, foreign, or for another place. It never says which."""
+
+
+def _bound_to(parts: tuple[str, ...]) -> bytes:
+    """Each part with its length before it, so that no two lists of parts give the same bytes."""
+    return b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in ("zcplatform", str(FORMAT), *parts))
+
+
+def _place_bytes(place: Place) -> bytes:
+    return _bound_to((place.tenant_id, place.kind, place.name, place.host, place.row, str(place.version)))
+
+
+def _encrypt(key: bytes, plain: bytes, associated: bytes) -> bytes:
+    nonce = secrets.token_bytes(_NONCE)
+    return VERSION + nonce + crypto_aead_xchacha20poly1305_ietf_encrypt(plain, VERSION + associated, nonce, key)
+
+
+def _decrypt(key: bytes, blob: bytes, associated: bytes) -> bytes:
+    if blob[:1] != VERSION or len(blob) < 1 + _NONCE + 16:
+        raise CannotOpen
+    try:
+        return crypto_aead_xchacha20poly1305_ietf_decrypt(blob[1 + _NONCE :], VERSION + associated, blob[1 : 1 + _NONCE], key)
+    except CryptoError:
+        raise CannotOpen from None
+
+
+def new_data_key() -> bytes:
+    return secrets.token_bytes(32)
+
+
+def wrap(wrap_key: bytes, tenant_id: str, data_key: bytes) -> bytes:
+    return _encrypt(wrap_key, data_key, _bound_to(("data key", tenant_id)))
+
+
+def unwrap(wrap_key: bytes, tenant_id: str, wrapped: bytes) -> bytes:
+    return _decrypt(wrap_key, wrapped, _bound_to(("data key", tenant_id)))
+
+
+def encrypt(data_key: bytes, place: Place, value: str) -> bytes:
+    return _encrypt(data_key, value.encode(), _place_bytes(place))
+
+
+def decrypt(data_key: bytes, place: Place, ciphertext: bytes) -> str:
+    return _decrypt(data_key, ciphertext, _place_bytes(place)).decode()
+
+
+def open_box(private_key: PrivateKey, place: Place, box: bytes) -> str:
+    """The submitted secret, if the record in the box is for exactly this place."""
+    try:
+        record = json.loads(SealedBox(private_key).decrypt(box))
+        expected = {"format": FORMAT, **place.__dict__}
+        if not isinstance(record, dict) or {key: record.get(key) for key in expected} != expected:
+            raise CannotOpen
+        value = record["value"]
+    except (CryptoError, ValueError, KeyError):
+        raise CannotOpen from None
+    if not isinstance(value, str):
+        raise CannotOpen
+    return value

@@ -1,0 +1,152 @@
+"""What has to be done for one tenant: wanted and seen in, steps out. The heart of the platform, and the only place that decides the order.
+
+First run, retry, restart and repair are the same call: the loop looks at everything again and asks for the steps that are left.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from zcplatform.core.tenant import Wanted
+
+
+class Step(StrEnum):
+    ALLOCATE = "allocate"
+    FIREWALL = "firewall"
+    NETWORK = "network"
+    WORKSPACE = "workspace"
+    UNROUTE = "unroute"
+    STOP = "stop"
+    REMOVE = "remove"
+    CONFIGURATION = "configuration"
+    IMAGE = "image"
+    CONTAINER = "container"
+    START = "start"
+    HEALTH = "health"
+    ROUTE = "route"
+    VERIFY = "verify"
+    DROP_CONFIGURATION = "drop_configuration"
+    REMOVE_NETWORK = "remove_network"
+    REMOVE_WORKSPACE = "remove_workspace"
+    PROVE = "prove"
+    FORGET = "forget"
+
+
+FIRST_DEPLOY = (
+    Step.ALLOCATE,
+    Step.FIREWALL,
+    Step.NETWORK,
+    Step.WORKSPACE,
+    Step.CONFIGURATION,
+    Step.IMAGE,
+    Step.CONTAINER,
+    Step.START,
+    Step.HEALTH,
+    Step.ROUTE,
+    Step.VERIFY,
+)
+
+
+@dataclass(frozen=True)
+class ContainerFacts:
+    """The tenant's container as the engine tells it. `is_current` = same specification as would be made now."""
+
+    is_running: bool
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Everything a decision needs, looked at afresh. `None` for the container means there is none."""
+
+    is_allocated: bool
+    firewall_stands: bool
+    has_network: bool
+    has_workspace: bool
+    has_config: bool
+    config_is_current: bool
+    """The mount that stands now is the one the running container was started with, and holds the wanted revision."""
+    has_image: bool
+    container: ContainerFacts | None
+    has_extras: bool
+    """Containers with our tenant's label beside the one with its name."""
+    is_healthy: bool
+    is_routed: bool
+    """A route to some port of this tenant stands or may stand."""
+    route_is_current: bool
+    is_verified: bool
+
+
+def plan(wanted: Wanted, seen: Seen) -> tuple[Step, ...]:
+    """The steps that are left, in order; empty when everything is as wanted."""
+    match wanted:
+        case Wanted.DRAFT:
+            return ()
+        case Wanted.RUNNING:
+            return _run(seen)
+        case Wanted.STOPPED:
+            return _stop(seen)
+        case Wanted.ABSENT:
+            return (*_stop(seen, and_remove=True), *_leave(seen))
+
+
+def _run(seen: Seen) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    if not seen.is_allocated:
+        steps.append(Step.ALLOCATE)
+    if not seen.firewall_stands:
+        steps.append(Step.FIREWALL)
+    if not seen.has_network:
+        steps.append(Step.NETWORK)
+    if not seen.has_workspace:
+        steps.append(Step.WORKSPACE)
+    if not (_serves(seen) and seen.config_is_current and seen.has_network):
+        steps += _start_again(seen)
+    elif not seen.is_healthy:
+        steps.append(Step.HEALTH)
+    if Step.HEALTH in steps or not seen.route_is_current:
+        steps += [Step.ROUTE, Step.VERIFY]
+    elif not seen.is_verified:
+        steps.append(Step.VERIFY)
+    return tuple(steps)
+
+
+def _serves(seen: Seen) -> bool:
+    return seen.container is not None and seen.container.is_running and seen.container.is_current and not seen.has_extras
+
+
+def _start_again(seen: Seen) -> list[Step]:
+    """Never two containers of one tenant side by side: the agent locks its data directory. A swap costs the stop time."""
+    steps: list[Step] = []
+    if seen.is_routed:
+        steps.append(Step.UNROUTE)
+    if (seen.container is not None and seen.container.is_running) or seen.has_extras:
+        steps.append(Step.STOP)
+    replace = seen.container is None or not seen.container.is_current or not seen.has_network
+    if (seen.container is not None and replace) or seen.has_extras:
+        steps.append(Step.REMOVE)
+    steps.append(Step.CONFIGURATION)
+    if replace:
+        steps += [Step.IMAGE, Step.CONTAINER]
+    return [*steps, Step.START, Step.HEALTH]
+
+
+def _stop(seen: Seen, *, and_remove: bool = False) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    if seen.is_routed:
+        steps.append(Step.UNROUTE)
+    if (seen.container is not None and seen.container.is_running) or seen.has_extras:
+        steps.append(Step.STOP)
+    if (and_remove and seen.container is not None) or seen.has_extras:
+        steps.append(Step.REMOVE)
+    if seen.has_config:
+        steps.append(Step.DROP_CONFIGURATION)
+    return tuple(steps)
+
+
+def _leave(seen: Seen) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    if seen.has_network:
+        steps.append(Step.REMOVE_NETWORK)
+    if seen.has_workspace:
+        steps.append(Step.REMOVE_WORKSPACE)
+    return (*steps, Step.PROVE, Step.FORGET)

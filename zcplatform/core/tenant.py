@@ -1,0 +1,126 @@
+"""A tenant as its row, and the state that is shown for it: a pure function of what is wanted, what was seen and the last error."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from zcplatform.ids import ImageId, TenantId
+
+
+class Wanted(StrEnum):
+    DRAFT = "draft"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    ABSENT = "absent"
+
+
+class Request(StrEnum):
+    """What was asked last; it decides the word for being under way, nothing else."""
+
+    CREATE = "create"
+    DEPLOY = "deploy"
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+class State(StrEnum):
+    DRAFT = "draft"
+    DEPLOYING = "deploying"
+    RUNNING = "running"
+    DEGRADED = "degraded"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    RESTARTING = "restarting"
+    CRASH_LOOP = "crash_loop"
+    FAILED = "failed"
+    DELETING = "deleting"
+    UNKNOWN = "unknown"
+
+
+ENGINE_UNREACHABLE = "engine.unreachable"
+ATTEMPTS_BEFORE_FAILED = 3
+PERMANENT = frozenset({"image.missing", "image.not_allowed", "container.foreign", "network.foreign", "host.exhausted", "tenant.invalid"})
+"""Errors that will not mend themselves: told at once instead of after three attempts. The loop goes on trying all the same."""
+CRASHES = frozenset({"agent.exited", "agent.unhealthy"})
+EDGE = frozenset({"edge.unreachable", "edge.rejected", "edge.conflict", "edge.not_verified"})
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """One row of `tenants`; the field names are the column names."""
+
+    id: TenantId
+    slug: str
+    name: str
+    plan: str
+    image_id: ImageId | None
+    wanted: str
+    last_request: str
+    wanted_revision: int
+    wanted_epoch: int
+    generation: int
+    seen_generation: int
+    seen_container: str
+    seen_config: str | None
+    seen_healthy: int
+    seen_healthy_at: str | None
+    seen_route_port: int | None
+    seen_verified: int
+    seen_probe_failures: int
+    failures: int
+    error_code: str | None
+    error_detail: str | None
+    error_hint: str | None
+    next_attempt_at: str | None
+    state: str
+    reason: str
+    created_at: str
+    updated_at: str
+    deleted_at: str | None
+
+
+def state(tenant: Tenant) -> tuple[State, str]:
+    """The state and the reason for it in plain words."""
+    match Wanted(tenant.wanted):
+        case Wanted.DRAFT:
+            return State.DRAFT, "created, not deployed yet"
+        case Wanted.ABSENT:
+            return State.DELETING, tenant.error_detail or "everything of it is being removed"
+        case Wanted.STOPPED:
+            return _stopped(tenant)
+        case Wanted.RUNNING:
+            return _running(tenant)
+
+
+def _stopped(tenant: Tenant) -> tuple[State, str]:
+    if tenant.error_code == ENGINE_UNREACHABLE and tenant.seen_container != "stopped":
+        return State.UNKNOWN, f"waiting: {tenant.error_detail}"
+    if tenant.seen_generation == tenant.generation:
+        return State.STOPPED, "stopped on request"
+    return State.STOPPING, tenant.error_detail or "the agent is being stopped"
+
+
+def _running(tenant: Tenant) -> tuple[State, str]:
+    settled = tenant.seen_generation == tenant.generation
+    serving = tenant.seen_container == "running" and bool(tenant.seen_healthy)
+    if tenant.error_code == ENGINE_UNREACHABLE:
+        return (State.UNKNOWN if settled else State.DEPLOYING), f"waiting: {tenant.error_detail}"
+    if tenant.error_code in EDGE and serving:
+        return State.DEGRADED, f"the agent runs, but its address does not lead to it: {tenant.error_detail}"
+    if tenant.error_code in CRASHES and tenant.failures >= ATTEMPTS_BEFORE_FAILED:
+        return State.CRASH_LOOP, f"{tenant.error_detail} ({tenant.failures} times in a row)"
+    if tenant.error_code in PERMANENT or tenant.failures >= ATTEMPTS_BEFORE_FAILED:
+        return State.FAILED, tenant.error_detail or "it could not be deployed"
+    if settled and serving and tenant.seen_verified:
+        return State.RUNNING, "healthy and reachable"
+    word = State.DEPLOYING if not settled and tenant.last_request in (Request.DEPLOY, Request.START) else State.RESTARTING
+    return word, tenant.error_detail or ("being deployed" if word is State.DEPLOYING else "being started again")
+
+
+def has_failed(error_code: str, attempts: int) -> bool:
+    """Whether an operation ends as failed with this error, or goes on waiting for the next attempt."""
+    if error_code == ENGINE_UNREACHABLE:
+        return False
+    return error_code in PERMANENT or attempts >= ATTEMPTS_BEFORE_FAILED

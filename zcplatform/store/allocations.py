@@ -1,0 +1,74 @@
+"""Ports, uids and subnets: who has which. A released number rests, so that nothing left behind ever meets a stranger."""
+
+from dataclasses import dataclass
+
+from zcplatform.ids import TenantId
+from zcplatform.store.db import Tx, scalar
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """`subnet` is an index: the n-th /29 of the configured pool."""
+
+    port: int
+    uid: int
+    subnet: int
+
+
+def get(tx: Tx, tenant_id: TenantId) -> Allocation | None:
+    """None until all three are there."""
+    held: dict[str, int] = dict(
+        tx.execute("SELECT kind, number FROM allocations WHERE tenant_id = ? AND released_at IS NULL", (tenant_id,))
+    )  # type: ignore[arg-type]
+    return Allocation(held["port"], held["uid"], held["subnet"]) if len(held) == 3 else None
+
+
+def take(tx: Tx, tenant_id: TenantId, kind: str, first: int, last: int, rested_since: str) -> int | None:
+    """The number the tenant has in the span, else the lowest free one; None when all are in use or resting."""
+    held = scalar(tx, "SELECT number FROM allocations WHERE tenant_id = ? AND kind = ? AND released_at IS NULL", tenant_id, kind)
+    if held is not None and first <= held <= last:
+        return int(held)
+    if held is not None:
+        tx.execute("DELETE FROM allocations WHERE kind = ? AND number = ?", (kind, held))
+    number = _lowest_free(tx, kind, first, last, rested_since)
+    if number is not None:
+        tx.execute("DELETE FROM allocations WHERE kind = ? AND number = ?", (kind, number))
+        tx.execute("INSERT INTO allocations (kind, number, tenant_id) VALUES (?, ?, ?)", (kind, number, tenant_id))
+    return number
+
+
+def _lowest_free(tx: Tx, kind: str, first: int, last: int, rested_since: str) -> int | None:
+    known: dict[int, str | None] = dict(tx.execute("SELECT number, released_at FROM allocations WHERE kind = ?", (kind,)))  # type: ignore[arg-type]
+    fresh = next((number for number in range(first, last + 1) if number not in known), None)
+    if fresh is not None:
+        return fresh
+    rested = (number for number, at in sorted(known.items()) if first <= number <= last and at is not None and at < rested_since)
+    return next(rested, None)
+
+
+def free(tx: Tx, kind: str, first: int, last: int, rested_since: str) -> int:
+    """How many numbers of the span could be given now."""
+    busy = scalar(
+        tx,
+        "SELECT count(*) FROM allocations WHERE kind = ? AND number BETWEEN ? AND ? AND (released_at IS NULL OR released_at >= ?)",
+        kind,
+        first,
+        last,
+        rested_since,
+    )
+    return last - first + 1 - int(busy)
+
+
+def block(tx: Tx, kind: str, number: int, at: str) -> None:
+    """A stranger on the host uses it: nobody of ours gets it until it has rested."""
+    tx.execute(
+        "INSERT INTO allocations (kind, number, released_at) VALUES (?, ?, ?)"
+        " ON CONFLICT (kind, number) DO UPDATE SET tenant_id = NULL, released_at = excluded.released_at",
+        (kind, number, at),
+    )
+
+
+def release(tx: Tx, tenant_id: TenantId, at: str) -> None:
+    """Port and uid rest; a subnet is free at once, its network is proven to be gone."""
+    tx.execute("DELETE FROM allocations WHERE tenant_id = ? AND kind = 'subnet'", (tenant_id,))
+    tx.execute("UPDATE allocations SET released_at = ? WHERE tenant_id = ? AND released_at IS NULL", (at, tenant_id))

@@ -1,0 +1,119 @@
+"""SQLite, opened the one way that keeps our promises: WAL, synchronous FULL, one writer with BEGIN IMMEDIATE, query-only readers.
+
+An acknowledged write survives a power cut (FULL). A write that depends on a read can not fail late, because the lock is taken first
+(IMMEDIATE). No transaction is open while anything outside the database is called: both `read` and `write` take a plain function.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from zcplatform.errors import PlatformError, StorageFull, Unavailable
+
+Tx = apsw.Connection
+"""A connection on which a transaction is open. Store functions take one and never begin or commit."""
+
+T = TypeVar("T")
+BUSY_MS = 5_000
+
+
+def connect(path: Path, *, query_only: bool) -> apsw.Connection:
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(BUSY_MS)
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF", "secure_delete = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("PRAGMA journal_size_limit = 33554432")
+    if query_only:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+class Database:
+    """One file: reads on the caller's thread (microseconds), writes on a thread of their own, one after the other."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writer = connect(path, query_only=False)
+        self._reader = connect(path, query_only=True)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database-writer")
+
+    def read(self, function: Callable[[Tx], T]) -> T:
+        """Run `function` on one snapshot."""
+        with _as_platform_errors():
+            self._reader.execute("BEGIN")
+            try:
+                return function(self._reader)
+            finally:
+                self._reader.execute("COMMIT")
+
+    async def write(self, function: Callable[[Tx], T]) -> T:
+        """Run `function` in one IMMEDIATE transaction; it is committed when this returns and rolled back when it raises."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.write_now, function)
+
+    def write_now(self, function: Callable[[Tx], T]) -> T:
+        """As `write`, for programs without an event loop."""
+        with _as_platform_errors():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                result = function(self._writer)
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+            return result
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has committed."""
+        return int(self._reader.pragma("data_version"))
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        self._reader.close()
+        self._writer.close()
+
+
+@contextmanager
+def _as_platform_errors() -> Iterator[None]:
+    try:
+        yield
+    except PlatformError:
+        raise
+    except apsw.FullError:
+        raise StorageFull("database.full", "The disk that holds the database is full; nothing was changed", "free some space") from None
+    except apsw.BusyError:
+        raise Unavailable(
+            "database.busy", "The database was locked for too long; nothing was changed", "try again", retry_after_s=2
+        ) from None
+    except (apsw.ReadOnlyError, apsw.IOError, apsw.CantOpenError) as error:
+        raise Unavailable("database.unwritable", f"The database can not be used: {error}", "check its disk and its rights") from None
+
+
+def one(tx: Tx, row: type[T], sql: str, *values: Any) -> T | None:
+    """The first row as a `row` (a dataclass whose field names are the column names), or None."""
+    return next(iter(many(tx, row, sql, *values)), None)
+
+
+def many(tx: Tx, row: type[T], sql: str, *values: Any) -> list[T]:
+    """All rows; the statement selects `names(row)`, so position is enough."""
+    return [row(*found) for found in tx.execute(sql, values)]
+
+
+def columns(row: type[Any]) -> list[str]:
+    return [field.name for field in fields(row)]
+
+
+def names(row: type[Any], prefix: str = "") -> str:
+    """The columns of a row type for a SELECT, in the order of its fields."""
+    return ", ".join(prefix + column for column in columns(row))
+
+
+def scalar(tx: Tx, sql: str, *values: Any) -> Any:
+    found = tx.execute(sql, values).fetchone()
+    return found[0] if found else None

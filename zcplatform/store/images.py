@@ -1,0 +1,120 @@
+"""Agent images: wanted by requests, prepared or removed by the worker, pinned by the engine's image id."""
+
+from dataclasses import dataclass
+
+from zcplatform.ids import ImageId
+from zcplatform.store import events
+from zcplatform.store.db import Tx, columns, many, names, one, scalar
+
+
+@dataclass(frozen=True)
+class Image:
+    """`image_id` is the engine's id (`sha256:…`), `digest` the registry's, where the image came from one."""
+
+    id: ImageId
+    source: str
+    reference: str
+    wanted: str
+    status: str
+    image_id: str | None
+    digest: str | None
+    agent_version: str | None
+    size_bytes: int | None
+    is_default: int
+    error: str | None
+    created_at: str
+    updated_at: str
+
+
+def insert(tx: Tx, image: Image) -> None:
+    marks = ", ".join("?" for _ in columns(Image))
+    tx.execute(f"INSERT INTO images ({names(Image)}) VALUES ({marks})", [getattr(image, column) for column in columns(Image)])
+    _tell(tx, image.id, image.created_at)
+
+
+def get(tx: Tx, image_id: str) -> Image | None:
+    return one(tx, Image, f"SELECT {names(Image)} FROM images WHERE id = ?", image_id)
+
+
+def find(tx: Tx, id_or_reference: str) -> Image | None:
+    """By id, reference or the engine's id; the newest that is not removed."""
+    return one(
+        tx,
+        Image,
+        f"SELECT {names(Image)} FROM images WHERE status != 'removed' AND (id = ? OR reference = ? OR image_id = ?) ORDER BY id DESC",
+        id_or_reference,
+        id_or_reference,
+        id_or_reference,
+    )
+
+
+def default(tx: Tx) -> Image | None:
+    return one(tx, Image, f"SELECT {names(Image)} FROM images WHERE is_default = 1")
+
+
+def everything(tx: Tx) -> list[Image]:
+    return many(tx, Image, f"SELECT {names(Image)} FROM images WHERE status != 'removed' ORDER BY id")
+
+
+def unsettled(tx: Tx) -> list[Image]:
+    """What the worker has to do something about."""
+    return many(
+        tx,
+        Image,
+        f"SELECT {names(Image)} FROM images WHERE (wanted = 'present' AND status = 'preparing') OR (wanted = 'absent' AND status != 'removed')"
+        " ORDER BY id",
+    )
+
+
+def ready(tx: Tx, image_id: ImageId, at: str, *, engine_id: str, digest: str | None, agent_version: str | None, size_bytes: int) -> None:
+    """The first image that gets ready becomes the default one."""
+    tx.execute(
+        "UPDATE images SET status = 'ready', image_id = ?, digest = ?, agent_version = ?, size_bytes = ?, error = NULL, updated_at = ?,"
+        " is_default = CASE WHEN EXISTS (SELECT 1 FROM images WHERE is_default = 1) THEN is_default ELSE 1 END"
+        " WHERE id = ? AND wanted = 'present'",
+        (engine_id, digest, agent_version, size_bytes, at, image_id),
+    )
+    _tell(tx, image_id, at)
+
+
+def failed(tx: Tx, image_id: ImageId, at: str, error: str) -> None:
+    tx.execute("UPDATE images SET status = 'failed', error = ?, updated_at = ? WHERE id = ?", (error, at, image_id))
+    _tell(tx, image_id, at)
+
+
+def prepare_again(tx: Tx, image_id: ImageId, at: str) -> None:
+    tx.execute("UPDATE images SET status = 'preparing', wanted = 'present', error = NULL, updated_at = ? WHERE id = ?", (at, image_id))
+    _tell(tx, image_id, at)
+
+
+def remove(tx: Tx, image_id: ImageId, at: str) -> None:
+    tx.execute("UPDATE images SET wanted = 'absent', status = 'removing', is_default = 0, updated_at = ? WHERE id = ?", (at, image_id))
+    _tell(tx, image_id, at)
+
+
+def removed(tx: Tx, image_id: ImageId, at: str) -> None:
+    tx.execute("UPDATE images SET status = 'removed', updated_at = ? WHERE id = ?", (at, image_id))
+    _tell(tx, image_id, at)
+
+
+def make_default(tx: Tx, image_id: ImageId, at: str) -> None:
+    tx.execute("UPDATE images SET is_default = 0 WHERE is_default = 1")
+    tx.execute("UPDATE images SET is_default = 1, updated_at = ? WHERE id = ?", (at, image_id))
+    _tell(tx, image_id, at)
+
+
+def users(tx: Tx, image_id: ImageId) -> list[str]:
+    """The slugs of the tenants that are pinned to it."""
+    rows = tx.execute("SELECT slug FROM tenants WHERE image_id = ? AND deleted_at IS NULL ORDER BY slug", (image_id,))
+    return [slug for (slug,) in rows]
+
+
+def same_engine_id(tx: Tx, engine_id: str) -> int:
+    """How many rows stand for this one image of the engine."""
+    return int(scalar(tx, "SELECT count(*) FROM images WHERE image_id = ? AND status = 'ready'", engine_id))
+
+
+def _tell(tx: Tx, image_id: ImageId, at: str) -> None:
+    image = get(tx, image_id)
+    assert image is not None
+    events.append(tx, at, "image.status", object_id=image_id, status=image.status, reference=image.reference, error=image.error)

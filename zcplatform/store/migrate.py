@@ -1,0 +1,48 @@
+"""Numbered steps, forward only. Each runs in one transaction; a snapshot is taken before; a newer schema is refused."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import apsw
+
+from zcplatform.errors import Refused
+
+
+def steps() -> list[tuple[int, str]]:
+    """(number, SQL) in order; the number is the schema version after the step."""
+    found = [entry for entry in files("zcplatform.store").joinpath("steps").iterdir() if entry.name.endswith(".sql")]
+    return sorted((int(entry.name.split("_")[0]), entry.read_text(encoding="utf-8")) for entry in found)
+
+
+def version(connection: apsw.Connection) -> int:
+    return int(connection.pragma("user_version"))
+
+
+def migrate(connection: apsw.Connection, path: Path) -> int:
+    """Bring the database to the newest schema and return its version. Raises Refused for one from a newer program."""
+    known = steps()
+    newest = known[-1][0]
+    current = version(connection)
+    if current > newest:
+        raise Refused(
+            "database.newer",
+            f"{path} has schema {current}; this program knows schemas up to {newest}",
+            "start the newer program again, or restore a copy made before it was used",
+        )
+    if 0 < current < newest:
+        _snapshot(connection, path.with_name(f"{path.stem}.before-schema-{newest}.db"))
+    for number, sql in known:
+        if number > current:
+            connection.execute(f"BEGIN IMMEDIATE; {sql}; PRAGMA user_version = {number}; COMMIT")
+    return newest
+
+
+def _snapshot(connection: apsw.Connection, path: Path) -> None:
+    """A whole copy beside the database; an older attempt's copy is replaced, it may be half written."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    copy = apsw.Connection(str(path))
+    with copy.backup("main", connection, "main") as backup:
+        while not backup.done:
+            backup.step(1_000)
+    copy.close()

@@ -1,0 +1,184 @@
+"""Operations: something a person asked for, with its steps as the worker takes them. At most one is open for each tenant."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from zcplatform.ids import ImageId, OperationId, TenantId
+from zcplatform.store import events
+from zcplatform.store.db import Tx, columns, many, names, one, scalar
+
+
+@dataclass(frozen=True)
+class Operation:
+    id: OperationId
+    tenant_id: TenantId | None
+    image_id: ImageId | None
+    kind: str
+    status: str
+    generation: int
+    requested_by: str
+    reason: str
+    attempts: int
+    next_attempt_at: str | None
+    error_code: str | None
+    error_detail: str | None
+    error_hint: str | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+
+
+@dataclass(frozen=True)
+class OperationStep:
+    operation_id: OperationId
+    position: int
+    name: str
+    status: str
+    attempts: int
+    started_at: str | None
+    finished_at: str | None
+    error: str | None
+
+
+def insert(tx: Tx, operation: Operation, steps: Iterable[str] = ()) -> None:
+    marks = ", ".join("?" for _ in columns(Operation))
+    values = [getattr(operation, column) for column in columns(Operation)]
+    tx.execute(f"INSERT INTO operations ({names(Operation)}) VALUES ({marks})", values)
+    plan_steps(tx, operation.id, steps)
+    _tell(tx, operation.id, operation.created_at)
+
+
+def get(tx: Tx, operation_id: str) -> Operation | None:
+    return one(tx, Operation, f"SELECT {names(Operation)} FROM operations WHERE id = ?", operation_id)
+
+
+def steps_of(tx: Tx, operation_id: OperationId) -> list[OperationStep]:
+    return many(
+        tx, OperationStep, f"SELECT {names(OperationStep)} FROM operation_steps WHERE operation_id = ? ORDER BY position", operation_id
+    )
+
+
+def of_tenant(tx: Tx, tenant_id: TenantId, before_id: str, limit: int) -> list[Operation]:
+    """Newest first; `before_id` is the last id of the page before, or the empty text."""
+    return many(
+        tx,
+        Operation,
+        f"SELECT {names(Operation)} FROM operations WHERE tenant_id = ? AND (? = '' OR id < ?) ORDER BY id DESC LIMIT ?",
+        tenant_id,
+        before_id,
+        before_id,
+        limit,
+    )
+
+
+def open_of(tx: Tx, tenant_id: TenantId) -> Operation | None:
+    return one(tx, Operation, f"SELECT {names(Operation)} FROM operations WHERE tenant_id = ? AND finished_at IS NULL", tenant_id)
+
+
+def open_of_image(tx: Tx, image_id: ImageId) -> Operation | None:
+    return one(tx, Operation, f"SELECT {names(Operation)} FROM operations WHERE image_id = ? AND finished_at IS NULL", image_id)
+
+
+def count_open(tx: Tx) -> int:
+    return int(scalar(tx, "SELECT count(*) FROM operations WHERE finished_at IS NULL"))
+
+
+def supersede_open(tx: Tx, tenant_id: TenantId, at: str) -> None:
+    """Somebody asked for something newer: what was under way ends here, the loop goes on with the newer wish."""
+    operation = open_of(tx, tenant_id)
+    if operation is not None:
+        tx.execute(
+            "UPDATE operations SET status = 'superseded', reason = 'a newer request took its place', finished_at = ? WHERE id = ?",
+            (at, operation.id),
+        )
+        _tell(tx, operation.id, at)
+
+
+def begin(tx: Tx, operation_id: OperationId, at: str) -> None:
+    """An attempt begins."""
+    tx.execute(
+        "UPDATE operations SET status = 'running', reason = '', next_attempt_at = NULL, attempts = attempts + 1,"
+        " started_at = coalesce(started_at, ?) WHERE id = ? AND finished_at IS NULL",
+        (at, operation_id),
+    )
+    _tell(tx, operation_id, at)
+
+
+def wait(tx: Tx, operation_id: OperationId, at: str, code: str, detail: str, hint: str, next_attempt_at: str) -> None:
+    """An attempt failed; there will be another."""
+    tx.execute(
+        "UPDATE operations SET status = 'waiting', reason = ?, error_code = ?, error_detail = ?, error_hint = ?, next_attempt_at = ?"
+        " WHERE id = ? AND finished_at IS NULL",
+        (f"waiting: {detail}", code, detail, hint, next_attempt_at, operation_id),
+    )
+    _tell(tx, operation_id, at)
+
+
+def fail(tx: Tx, operation_id: OperationId, at: str, code: str, detail: str, hint: str) -> None:
+    tx.execute(
+        "UPDATE operations SET status = 'failed', reason = ?, error_code = ?, error_detail = ?, error_hint = ?, next_attempt_at = NULL,"
+        " finished_at = ? WHERE id = ? AND finished_at IS NULL",
+        (detail, code, detail, hint, at, operation_id),
+    )
+    _tell(tx, operation_id, at)
+
+
+def succeed(tx: Tx, operation_id: OperationId, at: str) -> None:
+    """Steps that turned out not to be needed are dropped: what is listed is what was done."""
+    tx.execute("DELETE FROM operation_steps WHERE operation_id = ? AND status = 'pending'", (operation_id,))
+    tx.execute(
+        "UPDATE operations SET status = 'succeeded', reason = '', error_code = NULL, error_detail = NULL, error_hint = NULL,"
+        " next_attempt_at = NULL, started_at = coalesce(started_at, ?), finished_at = ? WHERE id = ? AND finished_at IS NULL",
+        (at, at, operation_id),
+    )
+    _tell(tx, operation_id, at)
+
+
+def plan_steps(tx: Tx, operation_id: OperationId, steps: Iterable[str]) -> None:
+    """List the steps to come; one that is listed already keeps its place and is done again."""
+    for name in steps:
+        tx.execute(
+            "INSERT INTO operation_steps (operation_id, position, name, status)"
+            " VALUES (?, (SELECT coalesce(max(position), 0) + 1 FROM operation_steps WHERE operation_id = ?), ?, 'pending')"
+            " ON CONFLICT (operation_id, name) DO UPDATE SET status = 'pending', started_at = NULL, finished_at = NULL, error = NULL",
+            (operation_id, operation_id, name),
+        )
+
+
+def begin_step(tx: Tx, operation_id: OperationId, name: str, at: str) -> None:
+    tx.execute(
+        "UPDATE operation_steps SET status = 'running', attempts = attempts + 1, started_at = ?, finished_at = NULL, error = NULL"
+        " WHERE operation_id = ? AND name = ?",
+        (at, operation_id, name),
+    )
+    events.append(tx, at, "operation.step", tenant_id=_tenant(tx, operation_id), object_id=operation_id, step=name, status="running")
+
+
+def end_step(tx: Tx, operation_id: OperationId, name: str, at: str, error: str | None = None) -> None:
+    status = "succeeded" if error is None else "failed"
+    tx.execute(
+        "UPDATE operation_steps SET status = ?, finished_at = ?, error = ? WHERE operation_id = ? AND name = ?",
+        (status, at, error, operation_id, name),
+    )
+    events.append(
+        tx, at, "operation.step", tenant_id=_tenant(tx, operation_id), object_id=operation_id, step=name, status=status, error=error
+    )
+
+
+def _tell(tx: Tx, operation_id: OperationId, at: str) -> None:
+    operation = get(tx, operation_id)
+    assert operation is not None
+    events.append(
+        tx,
+        at,
+        "operation.status",
+        tenant_id=operation.tenant_id,
+        object_id=operation.id,
+        operation=operation.kind,
+        status=operation.status,
+        reason=operation.reason,
+    )
+
+
+def _tenant(tx: Tx, operation_id: OperationId) -> str | None:
+    return scalar(tx, "SELECT tenant_id FROM operations WHERE id = ?", operation_id)  # type: ignore[no-any-return]

@@ -1,0 +1,204 @@
+-- The first schema, with the plans every installation starts with (an operator may edit them).
+
+CREATE TABLE instance (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE plans (
+    name TEXT PRIMARY KEY,
+    position INTEGER NOT NULL,
+    memory_bytes INTEGER NOT NULL CHECK (memory_bytes >= 96 * 1024 * 1024),
+    cpu_millis INTEGER NOT NULL CHECK (cpu_millis > 0),
+    pids INTEGER NOT NULL CHECK (pids >= 16),
+    disk_bytes INTEGER NOT NULL CHECK (disk_bytes > 0)
+) STRICT;
+
+CREATE TABLE images (
+    id TEXT PRIMARY KEY,
+    source TEXT NOT NULL CHECK (source IN ('pull', 'build', 'demo')),
+    reference TEXT NOT NULL,
+    wanted TEXT NOT NULL DEFAULT 'present' CHECK (wanted IN ('present', 'absent')),
+    status TEXT NOT NULL DEFAULT 'preparing' CHECK (status IN ('preparing', 'ready', 'failed', 'removing', 'removed')),
+    image_id TEXT,
+    digest TEXT,
+    agent_version TEXT,
+    size_bytes INTEGER,
+    is_default INTEGER NOT NULL DEFAULT 0 CHECK (is_default IN (0, 1)),
+    error TEXT,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    CHECK (status != 'ready' OR image_id IS NOT NULL)
+) STRICT;
+CREATE UNIQUE INDEX images_one_default ON images (is_default) WHERE is_default = 1;
+
+CREATE TABLE tenants (
+    id TEXT PRIMARY KEY,
+    slug TEXT NOT NULL CHECK (length(slug) BETWEEN 3 AND 32 AND slug NOT GLOB '*[^a-z0-9-]*'),
+    name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    plan TEXT NOT NULL REFERENCES plans (name),
+    image_id TEXT REFERENCES images (id),
+    wanted TEXT NOT NULL DEFAULT 'draft' CHECK (wanted IN ('draft', 'running', 'stopped', 'absent')),
+    last_request TEXT NOT NULL DEFAULT 'create' CHECK (last_request IN ('create', 'deploy', 'start', 'stop', 'restart', 'update', 'delete')),
+    wanted_revision INTEGER NOT NULL DEFAULT 1,
+    wanted_epoch INTEGER NOT NULL DEFAULT 0,
+    generation INTEGER NOT NULL DEFAULT 1,
+    seen_generation INTEGER NOT NULL DEFAULT 0,
+    seen_container TEXT NOT NULL DEFAULT 'absent' CHECK (seen_container IN ('absent', 'stopped', 'running', 'unknown')),
+    seen_config TEXT,
+    seen_healthy INTEGER NOT NULL DEFAULT 0 CHECK (seen_healthy IN (0, 1)),
+    seen_healthy_at TEXT,
+    seen_route_port INTEGER,
+    seen_verified INTEGER NOT NULL DEFAULT 0 CHECK (seen_verified IN (0, 1)),
+    seen_probe_failures INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0,
+    error_code TEXT,
+    error_detail TEXT,
+    error_hint TEXT,
+    next_attempt_at TEXT,
+    state TEXT NOT NULL DEFAULT 'draft',
+    reason TEXT NOT NULL DEFAULT '',
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    deleted_at TEXT,
+    FOREIGN KEY (id, wanted_revision) REFERENCES revisions (tenant_id, number) DEFERRABLE INITIALLY DEFERRED
+) STRICT;
+CREATE UNIQUE INDEX tenants_slug ON tenants (slug) WHERE deleted_at IS NULL;
+CREATE INDEX tenants_image ON tenants (image_id);
+
+CREATE TABLE revisions (
+    tenant_id TEXT NOT NULL REFERENCES tenants (id) DEFERRABLE INITIALLY DEFERRED,
+    number INTEGER NOT NULL CHECK (number >= 1),
+    settings TEXT NOT NULL CHECK (json_valid(settings)),
+    author TEXT NOT NULL,
+    note TEXT NOT NULL DEFAULT '',
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, number)
+) STRICT;
+
+CREATE TABLE data_keys (
+    tenant_id TEXT PRIMARY KEY REFERENCES tenants (id),
+    wrapped BLOB NOT NULL,
+    created_at TEXT NOT NULL
+) STRICT;
+
+-- A submitted secret waits as a box sealed to the worker's key; the worker turns it into a ciphertext and deletes the box.
+CREATE TABLE secrets (
+    id TEXT PRIMARY KEY,
+    tenant_id TEXT NOT NULL REFERENCES tenants (id),
+    kind TEXT NOT NULL CHECK (kind IN ('provider', 'agent')),
+    name TEXT NOT NULL,
+    host TEXT NOT NULL DEFAULT '',
+    version INTEGER NOT NULL DEFAULT 1,
+    box BLOB,
+    ciphertext BLOB,
+    error TEXT,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    UNIQUE (tenant_id, kind, name),
+    CHECK (box IS NOT NULL OR ciphertext IS NOT NULL OR error IS NOT NULL)
+) STRICT;
+
+-- Ports, uids and subnets. A released number rests before somebody else gets it; a blocked one is in use by a stranger on the host.
+CREATE TABLE allocations (
+    kind TEXT NOT NULL CHECK (kind IN ('port', 'uid', 'subnet')),
+    number INTEGER NOT NULL,
+    tenant_id TEXT REFERENCES tenants (id),
+    released_at TEXT,
+    PRIMARY KEY (kind, number),
+    CHECK (tenant_id IS NOT NULL OR released_at IS NOT NULL)
+) STRICT;
+CREATE UNIQUE INDEX allocations_tenant ON allocations (tenant_id, kind) WHERE released_at IS NULL;
+
+CREATE TABLE operations (
+    id TEXT PRIMARY KEY,
+    tenant_id TEXT REFERENCES tenants (id),
+    image_id TEXT REFERENCES images (id),
+    kind TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'waiting' CHECK (status IN ('waiting', 'running', 'succeeded', 'failed', 'superseded')),
+    generation INTEGER NOT NULL,
+    requested_by TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT '',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at TEXT,
+    error_code TEXT,
+    error_detail TEXT,
+    error_hint TEXT,
+    created_at TEXT NOT NULL,
+    started_at TEXT,
+    finished_at TEXT,
+    CHECK ((status IN ('waiting', 'running')) = (finished_at IS NULL))
+) STRICT;
+CREATE INDEX operations_tenant ON operations (tenant_id, created_at);
+CREATE UNIQUE INDEX operations_one_open ON operations (tenant_id) WHERE finished_at IS NULL AND tenant_id IS NOT NULL;
+
+CREATE TABLE operation_steps (
+    operation_id TEXT NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'succeeded', 'failed')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    started_at TEXT,
+    finished_at TEXT,
+    error TEXT,
+    PRIMARY KEY (operation_id, position),
+    UNIQUE (operation_id, name)
+) STRICT;
+
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    tenant_id TEXT,
+    object_id TEXT,
+    data TEXT NOT NULL CHECK (json_valid(data))
+) STRICT;
+CREATE INDEX events_tenant ON events (tenant_id, id);
+
+CREATE TABLE idempotency_keys (
+    actor TEXT NOT NULL,
+    route TEXT NOT NULL,
+    key TEXT NOT NULL,
+    request_hash TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    answer TEXT,
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (actor, route, key)
+) STRICT;
+CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
+
+CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    hash BLOB NOT NULL UNIQUE,
+    hint TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    last_used_at TEXT,
+    revoked_at TEXT
+) STRICT;
+
+CREATE TABLE audit_log (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    role TEXT NOT NULL,
+    address TEXT NOT NULL,
+    action TEXT NOT NULL,
+    object TEXT NOT NULL,
+    tenant_id TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    changes TEXT NOT NULL CHECK (json_valid(changes)),
+    request_id TEXT NOT NULL,
+    previous_hash BLOB NOT NULL,
+    hash BLOB NOT NULL UNIQUE
+) STRICT;
+CREATE INDEX audit_log_tenant ON audit_log (tenant_id, sequence);
+CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END;
+CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END;
+
+INSERT INTO plans (name, position, memory_bytes, cpu_millis, pids, disk_bytes) VALUES
+    ('free', 1, 96 * 1024 * 1024, 250, 128, 512 * 1024 * 1024),
+    ('starter', 2, 192 * 1024 * 1024, 500, 192, 2 * 1024 * 1024 * 1024),
+    ('pro', 3, 512 * 1024 * 1024, 1000, 384, 10 * 1024 * 1024 * 1024),
+    ('enterprise', 4, 2048 * 1024 * 1024, 2000, 1024, 50 * 1024 * 1024 * 1024);

@@ -1,0 +1,123 @@
+"""Tenants: what is wanted of them (written by requests) and what was seen (written by the worker, guarded by the generation)."""
+
+from collections.abc import Mapping
+
+from zcplatform.core.audit import Entry
+from zcplatform.core.tenant import Tenant, state
+from zcplatform.ids import TenantId
+from zcplatform.store import audit, events
+from zcplatform.store.db import Tx, columns, many, names, one, scalar
+
+SEEN = frozenset(
+    {
+        "seen_generation",
+        "seen_container",
+        "seen_config",
+        "seen_healthy",
+        "seen_healthy_at",
+        "seen_route_port",
+        "seen_verified",
+        "seen_probe_failures",
+        "failures",
+        "error_code",
+        "error_detail",
+        "error_hint",
+        "next_attempt_at",
+        "image_id",
+        "deleted_at",
+    }
+)
+WANTED = frozenset({"name", "plan", "image_id", "wanted", "last_request", "wanted_revision", "wanted_epoch"})
+NO_ERROR = {"failures": 0, "error_code": None, "error_detail": None, "error_hint": None, "next_attempt_at": None}
+
+
+def insert(tx: Tx, tenant: Tenant) -> None:
+    marks = ", ".join("?" for _ in columns(Tenant))
+    tx.execute(f"INSERT INTO tenants ({names(Tenant)}) VALUES ({marks})", [getattr(tenant, column) for column in columns(Tenant)])
+
+
+def get(tx: Tx, tenant_id: TenantId) -> Tenant | None:
+    """Also a deleted one: its operations still name it."""
+    return one(tx, Tenant, f"SELECT {names(Tenant)} FROM tenants WHERE id = ?", tenant_id)
+
+
+def find(tx: Tx, id_or_slug: str) -> Tenant | None:
+    """A tenant that is not deleted. Slugs have no underscore and ids have one, so the two never meet."""
+    return one(tx, Tenant, f"SELECT {names(Tenant)} FROM tenants WHERE deleted_at IS NULL AND (id = ? OR slug = ?)", id_or_slug, id_or_slug)
+
+
+def everything(tx: Tx) -> list[Tenant]:
+    return many(tx, Tenant, f"SELECT {names(Tenant)} FROM tenants WHERE deleted_at IS NULL ORDER BY slug")
+
+
+def page(tx: Tx, after_slug: str, limit: int) -> list[Tenant]:
+    return many(
+        tx,
+        Tenant,
+        f"SELECT {names(Tenant)} FROM tenants WHERE deleted_at IS NULL AND slug > ? ORDER BY slug LIMIT ?",
+        after_slug,
+        limit,
+    )
+
+
+def slug_rests_until(tx: Tx, slug: str, deleted_after: str) -> str | None:
+    """When a tenant of that slug was deleted after the given time: that deletion's time."""
+    return scalar(tx, "SELECT max(deleted_at) FROM tenants WHERE slug = ? AND deleted_at > ?", slug, deleted_after)  # type: ignore[no-any-return]
+
+
+def want(tx: Tx, tenant: Tenant, at: str, **changes: object) -> Tenant:
+    """Write down what is wanted now: a new generation, with a clean slate of attempts."""
+    assert changes.keys() <= WANTED
+    _update(tx, tenant.id, {**changes, **NO_ERROR, "generation": tenant.generation + 1, "updated_at": at})
+    return settle(tx, tenant.id, at)
+
+
+def rename(tx: Tx, tenant: Tenant, at: str, name: str) -> Tenant:
+    _update(tx, tenant.id, {"name": name, "updated_at": at})
+    return settle(tx, tenant.id, at)
+
+
+def saw(tx: Tx, tenant_id: TenantId, generation: int, at: str, changes: Mapping[str, object]) -> bool:
+    """Record what the worker saw. False, and nothing changes, when somebody wants something else by now."""
+    assert changes.keys() <= SEEN
+    if scalar(tx, "SELECT generation FROM tenants WHERE id = ?", tenant_id) != generation:
+        return False
+    _update(tx, tenant_id, changes)
+    settle(tx, tenant_id, at)
+    return True
+
+
+def settle(tx: Tx, tenant_id: TenantId, at: str) -> Tenant:
+    """Derive the shown state again; where it changed, an event and an audit entry say so in the same transaction."""
+    tenant = get(tx, tenant_id)
+    assert tenant is not None
+    shown, reason = state(tenant)
+    if (shown, reason) == (tenant.state, tenant.reason):
+        return tenant
+    _update(tx, tenant_id, {"state": str(shown), "reason": reason})
+    events.append(
+        tx,
+        at,
+        "tenant.state",
+        tenant_id=tenant_id,
+        slug=tenant.slug,
+        state=str(shown),
+        reason=reason,
+        next_attempt_at=tenant.next_attempt_at,
+    )
+    if shown != tenant.state:
+        changes = {"state": [tenant.state, str(shown)]}
+        audit.append(tx, Entry(at, "system:state", "tenant.state", tenant_id, tenant_id, changes=changes))
+    settled = get(tx, tenant_id)
+    assert settled is not None
+    return settled
+
+
+def _update(tx: Tx, tenant_id: TenantId, changes: Mapping[str, object]) -> None:
+    """Column names come from the two lists above, never from outside."""
+    assignments = ", ".join(f"{column} = ?" for column in changes)
+    tx.execute(f"UPDATE tenants SET {assignments} WHERE id = ?", (*changes.values(), tenant_id))
+
+
+def count_by_state(tx: Tx) -> dict[str, int]:
+    return dict(tx.execute("SELECT state, count(*) FROM tenants WHERE deleted_at IS NULL GROUP BY state"))  # type: ignore[arg-type]

@@ -1,0 +1,29 @@
+"""What the web process may do with secrets: seal one to the worker's public key. It can not open what it sealed.
+
+The sealed record names the place the secret is for. The worker refuses a box whose record differs from the row it lies in, so a copied box
+opens nothing in another tenant, field or host.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+
+from nacl.public import PublicKey, SealedBox
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a secret belongs. `host` is the host a provider key may be sent to."""
+
+    tenant_id: str
+    kind: str
+    name: str
+    host: str
+    row: str
+    version: int
+
+
+def seal(public_key: bytes, place: Place, value: str) -> bytes:
+    record = {"format": FORMAT, **asdict(place), "value": value}
+    return SealedBox(PublicKey(public_key)).encrypt(json.dumps(record).encode())

@@ -1,0 +1,166 @@
+"""The JSON of the API: what may be sent (closed models) and what is answered. docs/openapi.json is made from it."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Slug = Annotated[str, Field(min_length=1, max_length=64, examples=["acme"], description="a DNS label of 3 to 32 characters")]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class _Input(BaseModel):
+    """Unknown fields are refused: nobody sets a field that is not meant to be set."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class ProviderInput(_Input):
+    """The model provider of a tenant. A key is write-only and bound to the host it is sent to."""
+
+    family: Annotated[str, Field(min_length=1, max_length=63, examples=["anthropic"])]
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    base_url: Annotated[str, Field(max_length=500)] | None = None
+    api_key: Annotated[SecretStr, Field(min_length=1, max_length=8_000)] | None = None
+
+
+class TenantInput(_Input):
+    slug: Slug
+    name: Name | None = None
+    plan: Annotated[str, Field(max_length=40)] = "free"
+    image: Annotated[str, Field(max_length=300, description="id or reference of an image; without it the default one")] | None = None
+    provider: ProviderInput | None = None
+
+
+class TenantChange(_Input):
+    """Only what is sent changes."""
+
+    name: Name | None = None
+    plan: Annotated[str, Field(max_length=40)] | None = None
+    image: Annotated[str, Field(max_length=300)] | None = None
+    provider: ProviderInput | None = None
+
+
+class ImageInput(_Input):
+    """`reference` is for pull, `binary` (a path that the settings file allows) for build."""
+
+    source: Literal["pull", "build", "demo"]
+    reference: Annotated[str, Field(max_length=300)] | None = None
+    binary: Annotated[str, Field(max_length=500)] | None = None
+    make_default: bool = False
+
+
+class Provider(BaseModel):
+    family: str
+    model: str
+    base_url: str | None
+    has_key: bool
+
+
+class ImageName(BaseModel):
+    id: str
+    reference: str
+    agent_version: str | None
+
+
+class Tenant(BaseModel):
+    id: str
+    slug: str
+    name: str
+    plan: str
+    state: str
+    reason: str
+    next_attempt_at: str | None
+    wanted: str
+    generation: int
+    revision: int
+    image: ImageName | None
+    provider: Provider | None
+    url: str
+    created_at: str
+    updated_at: str
+
+
+class Tenants(BaseModel):
+    items: list[Tenant]
+    next_cursor: str | None
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 has it, with a code for programs and a hint for people."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    hint: str
+    fields: dict[str, str]
+
+
+class OperationError(BaseModel):
+    code: str
+    detail: str
+    hint: str
+
+
+class Step(BaseModel):
+    name: str
+    status: Literal["pending", "running", "succeeded", "failed"]
+    attempts: int
+    started_at: str | None
+    finished_at: str | None
+    error: str | None
+
+
+class Operation(BaseModel):
+    id: str
+    kind: str
+    status: Literal["waiting", "running", "succeeded", "failed", "superseded"]
+    tenant_id: str | None
+    image_id: str | None
+    reason: str
+    attempts: int
+    next_attempt_at: str | None
+    error: OperationError | None
+    requested_by: str
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    steps: list[Step]
+
+
+class Operations(BaseModel):
+    items: list[Operation]
+    next_cursor: str | None
+
+
+class Image(BaseModel):
+    id: str
+    source: str
+    reference: str
+    status: Literal["preparing", "ready", "failed", "removing", "removed"]
+    image_id: str | None
+    digest: str | None
+    agent_version: str | None
+    size_bytes: int | None
+    is_default: bool
+    error: str | None
+    created_at: str
+
+
+class Images(BaseModel):
+    items: list[Image]
+
+
+class PairingCode(BaseModel):
+    """Given once: it is not stored, and a repeated request makes a new one."""
+
+    code: str
+    expires_at: str
+    url: str
+
+
+class Ready(BaseModel):
+    ready: bool
+    database: str
+    worker: str
