@@ -1,0 +1,45 @@
+"""The folders in which the processes of the platform meet, with the owner and mode that decide who may speak to whom.
+
+Whoever starts first makes them; calling it again is harmless. What lies in them is left to its owner.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from zcplatform.adapters.users import ensure_user
+from zcplatform.errors import Refused
+from zcplatform.settings import Settings
+
+
+def prepare(settings: Settings) -> None:
+    """Makes both users when they are missing. Must run as root."""
+    web, edge = ensure_user(settings.web_user), ensure_user(settings.edge_user)
+    settings.run_dir.parent.mkdir(parents=True, exist_ok=True)
+    folder(settings.run_dir, 0o711)
+    folder(settings.run_dir / "edge", 0o750, gid=edge.pw_gid)
+    folder(settings.run_dir / "web", 0o750, gid=web.pw_gid)
+    folder(settings.caddy_socket.parent, 0o700, uid=edge.pw_uid, gid=edge.pw_gid)
+    folder(settings.config_dir, 0o711)
+
+
+def folder(path: Path, mode: int, uid: int = 0, gid: int = 0) -> None:
+    """Exactly this owner and mode. A link or a file in its place is refused: it was not us who put it there."""
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise Refused("folder.unusable", f"{path} can not be made: {error.strerror}", f"make {path.parent} first") from None
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise Refused("folder.unusable", f"{path} is not a folder: {error.strerror}", f"move {path} away") from None
+    try:
+        now = os.fstat(handle)
+        if (now.st_uid, now.st_gid) != (uid, gid):
+            os.fchown(handle, uid, gid)
+        if stat.S_IMODE(now.st_mode) != mode:
+            os.fchmod(handle, mode)
+    finally:
+        os.close(handle)

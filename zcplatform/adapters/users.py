@@ -1,0 +1,40 @@
+"""The unprivileged users of the platform: made when they are missing, never changed."""
+
+import pwd
+import subprocess
+
+from zcplatform.errors import Refused
+
+
+def ensure_user(name: str) -> pwd.struct_passwd:
+    """Already there is success, also when somebody else makes it at this moment."""
+    found = _find(name)
+    if found is None:
+        command = [
+            "useradd",
+            "--system",
+            "--user-group",
+            "--no-create-home",
+            "--home-dir",
+            "/nonexistent",
+            "--shell",
+            "/usr/sbin/nologin",
+            name,
+        ]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Refused("user.missing", f"user {name} is missing and could not be made: {error}", " ".join(command)) from None
+        found = _find(name)
+        if found is None:
+            raise Refused("user.missing", f"user {name} is missing and could not be made: {done.stderr.strip()}", " ".join(command))
+    if found.pw_uid == 0:
+        raise Refused("user.privileged", f"user {name} is root", "name an unprivileged user in the settings")
+    return found
+
+
+def _find(name: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None

@@ -1,0 +1,34 @@
+"""The paths nobody reaches from outside, and the spellings of paths that are refused before anything else is asked.
+
+Caddy's path matcher sees through upper case, `//`, `/./`, `..`, `%61` and `%2e`, not through the rest: what the rest consists of is a 400.
+"""
+
+from typing import Any
+
+TENANT = [
+    "/admin*",
+    "/metrics*",
+    "/pair/code*",
+    "/health*",
+    "/api/version*",
+    "/api/openapi.json*",
+    "/api/docs*",
+    "/ws/nodes*",
+    "/hooks*",
+    "/api/oidc*",
+    "/oidc*",
+    "/a2a*",
+    "*/.well-known/agent*",
+]
+"""Of an agent: what runs it, describes it, or lets it be driven without a bearer. `POST /pair`, `POST /api/pair`, webhooks and what asks for a
+bearer stay open."""
+
+PANEL = ["/internal*"]
+"""Of web: what only the edge asks."""
+
+ODD: list[dict[str, Any]] = [
+    # The decoded path: not starting with a slash (`*`, `x:y`), `;`, backslash, control characters, a segment ending in dot or space.
+    {"vars_regexp": {"{http.request.uri.path}": {"pattern": r"^$|^[^/]|[;\\\x00-\x1f\x7f]|[. ](/|$)"}}},
+    # The path as it was sent: encoded slash, backslash, NUL, `;` or `%`, which somebody may decode a second time.
+    {"vars_regexp": {"{http.request.uri}": {"pattern": r"(?i)^[^?]*%(2f|5c|00|3b|25)"}}},
+]

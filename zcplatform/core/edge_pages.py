@@ -1,0 +1,73 @@
+"""What the edge itself answers when it does not pass a request on. `X-Zcplatform` says why; browsers get a plain page."""
+
+from typing import Any
+
+REASON_HEADER = "X-Zcplatform"
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}}</style></head>
+<body><h1>{title}</h1><p>{text}</p></body></html>
+"""
+
+
+def plain(status: int, reason: str) -> dict[str, Any]:
+    return {
+        "handler": "static_response",
+        "status_code": status,
+        "headers": {REASON_HEADER: [reason], "Content-Type": ["text/plain; charset=utf-8"], "Cache-Control": ["no-store"]},
+        "body": f"{reason}\n",
+    }
+
+
+def stopped() -> dict[str, Any]:
+    return _page(503, "stopped", 30, "This agent is not running", "Whoever looks after it can start it in the panel.")
+
+
+def errors(panel_hosts: list[str]) -> list[dict[str, Any]]:
+    """For what a proxy could not do. Other errors (a body too large) keep their status and have no body."""
+    unreachable = [{"vars": {"{http.error.status_code}": ["502", "503", "504"]}}]
+    panel = _page("{http.error.status_code}", "unreachable", 5, "The panel is not answering", "It should be back in a moment.")
+    problem = {
+        **panel,
+        "headers": {**panel["headers"], "Content-Type": ["application/problem+json"]},
+        "body": '{"type":"about:blank","title":"Service unavailable","status":{http.error.status_code},'
+        '"code":"web.unreachable","detail":"The platform is not answering.","hint":"Try again in a moment."}',
+    }
+    tenant = _page(
+        "{http.error.status_code}", "unreachable", 5, "This agent is not answering", "It may be starting; try again in a moment."
+    )
+    # The route stands, only the agent does not answer: the marker says so here as well.
+    tenant["headers"]["X-Zcplatform-Tenant"] = ["{http.vars.zcp_tenant}"]
+    on_panel = [
+        {"match": [{"path": ["/api/*"]}], "handle": [problem], "terminal": True},
+        {"handle": [panel], "terminal": True},
+    ]
+    return [
+        {
+            "match": unreachable,
+            "handle": [
+                {
+                    "handler": "subroute",
+                    "routes": [
+                        {"match": [{"host": panel_hosts}], "handle": [{"handler": "subroute", "routes": on_panel}], "terminal": True},
+                        {"handle": [tenant], "terminal": True},
+                    ],
+                }
+            ],
+        }
+    ]
+
+
+def _page(status: int | str, reason: str, retry_after_s: int, title: str, text: str) -> dict[str, Any]:
+    return {
+        "handler": "static_response",
+        "status_code": status,
+        "headers": {
+            REASON_HEADER: [reason],
+            "Retry-After": [str(retry_after_s)],
+            "Content-Type": ["text/html; charset=utf-8"],
+            "Cache-Control": ["no-store"],
+        },
+        "body": _PAGE.format(title=title, text=text),
+    }

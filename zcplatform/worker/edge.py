@@ -1,0 +1,138 @@
+"""The edge loop: what Caddy serves is what the database says, and any difference is repaired within the period.
+
+One round at a time compares and, when different, sets. The first change is set at once; what comes within `settle_s` after a set waits for one
+common round, because each set costs Caddy a reload. The last accepted document is saved for the edge's next start.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from zcplatform import clock
+from zcplatform.adapters.caddy import EdgeConflict
+from zcplatform.core.edge import changed
+from zcplatform.failpoint import failpoint
+from zcplatform.log import logger
+
+Json = dict[str, Any]
+
+_COMPARISONS = 5
+
+
+class Edge(Protocol):
+    async def get(self) -> tuple[Json | None, str]: ...
+    async def set(self, document: Json, etag: str) -> None: ...
+
+
+@dataclass
+class EdgeStatus:
+    last_ok_at: datetime | None = None
+    last_error: Exception | None = None
+    sets: int = 0
+
+
+class EdgeLoop:
+    def __init__(
+        self,
+        caddy: Edge,
+        wanted: Callable[[], Json],
+        save: Callable[[Json], None],
+        settle_s: float = 0.5,
+        period_s: float = 5.0,
+    ) -> None:
+        self.status = EdgeStatus()
+        self._caddy = caddy
+        self._wanted = wanted
+        self._save = save
+        self._settle_s = settle_s
+        self._period_s = period_s
+        self._wakened = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
+        self._next: asyncio.Task[None] | None = None
+        self._rounds: set[asyncio.Task[None]] = set()
+        self._quiet_until = 0.0
+        self._kept: Json | None = None
+
+    async def run(self) -> None:
+        """For ever. What fails is in `status`; the next round is the retry."""
+        try:
+            while True:
+                self._wakened.clear()
+                try:
+                    await self.apply()
+                except Exception as error:
+                    logger.warning("edge.round_failed", error=str(error))
+                try:
+                    await asyncio.wait_for(self._wakened.wait(), self._period_s)
+                except TimeoutError:
+                    continue
+        finally:
+            for task in self._rounds:
+                task.cancel()
+
+    def wake(self) -> None:
+        """A hint: the next round comes now."""
+        self._wakened.set()
+
+    async def apply(self) -> None:
+        """Returns when a document that was computed after this call stands in Caddy; callers of the same moment share one round."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._round())
+            self._rounds.add(self._next)
+            self._next.add_done_callback(self._forget)
+        await asyncio.shield(self._next)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._rounds.discard(task)
+        if not task.cancelled():
+            # Read, so that a round whose callers have all gone away does not complain that nobody did: it stands in the status.
+            task.exception()
+
+    async def _round(self) -> None:
+        try:
+            async with self._one_at_a_time:
+                await asyncio.sleep(self._quiet_until - asyncio.get_running_loop().time())
+                # From here on a new caller needs a new round: the document that is computed now may not have its change.
+                self._next = None
+                standing = await self._converge()
+        except Exception as error:
+            self.status.last_error = error
+            raise
+        finally:
+            if self._next is asyncio.current_task():
+                self._next = None
+        self.status.last_error = self._keep(standing)
+        self.status.last_ok_at = clock.now()
+
+    async def _converge(self) -> Json:
+        attempt = 0
+        while True:
+            attempt += 1
+            wanted = self._wanted()
+            current, etag = await self._caddy.get()
+            if not changed(current, wanted):
+                return wanted
+            failpoint("edge.set.before")
+            try:
+                await self._caddy.set(wanted, etag)
+            except EdgeConflict:
+                if attempt == _COMPARISONS:
+                    raise
+                continue
+            failpoint("edge.set.after")
+            self.status.sets += 1
+            self._quiet_until = asyncio.get_running_loop().time() + self._settle_s
+            return wanted
+
+    def _keep(self, standing: Json) -> Exception | None:
+        """The routes stand even when they can not be kept for the edge's next start: that is told, and tried again, but fails nobody."""
+        if standing == self._kept:
+            return None
+        try:
+            self._save(standing)
+        except OSError as error:
+            return error
+        self._kept = standing
+        return None
