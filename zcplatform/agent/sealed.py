@@ -1,0 +1,77 @@
+"""The agent's own form for secrets in its configuration file, and its tokens.
+
+`enc2:` + hex of nonce, ciphertext and tag; ChaCha20-Poly1305 (IETF) without associated data. The empty text stays empty. The agent opens
+these values with the key in its `.secret_key`; a value that does not open stops its start, so nothing else may ever write one.
+"""
+
+import hashlib
+import secrets
+
+from nacl.bindings import (
+    crypto_aead_chacha20poly1305_ietf_ABYTES,
+    crypto_aead_chacha20poly1305_ietf_decrypt,
+    crypto_aead_chacha20poly1305_ietf_encrypt,
+    crypto_aead_chacha20poly1305_ietf_KEYBYTES,
+    crypto_aead_chacha20poly1305_ietf_NPUBBYTES,
+)
+from nacl.exceptions import CryptoError
+
+PREFIX = "enc2:"
+KEY_BYTES: int = crypto_aead_chacha20poly1305_ietf_KEYBYTES
+
+_NONCE_BYTES: int = crypto_aead_chacha20poly1305_ietf_NPUBBYTES
+_TAG_BYTES: int = crypto_aead_chacha20poly1305_ietf_ABYTES
+
+
+class NotSealed(ValueError):
+    """The value can not be opened: not of this form, changed, or made with another key."""
+
+
+def new_key() -> bytes:
+    return secrets.token_bytes(KEY_BYTES)
+
+
+def seal(key: bytes, text: str) -> str:
+    return _sealed(key, text, secrets.token_bytes(_NONCE_BYTES))
+
+
+def _sealed(key: bytes, text: str, nonce: bytes) -> str:
+    if not text:
+        return ""
+    _require_key(key)
+    return PREFIX + (nonce + crypto_aead_chacha20poly1305_ietf_encrypt(text.encode(), None, nonce, key)).hex()
+
+
+def unseal(key: bytes, value: str) -> str:
+    """A value without the prefix is refused here, although the agent would take it as plain text: we never write one."""
+    if not value:
+        return ""
+    _require_key(key)
+    if not value.startswith(PREFIX):
+        raise NotSealed("the value does not begin with enc2:")
+    try:
+        box = bytes.fromhex(value.removeprefix(PREFIX))
+    except ValueError:
+        raise NotSealed("the value is not hexadecimal") from None
+    if len(box) < _NONCE_BYTES + _TAG_BYTES:
+        raise NotSealed("the value is too short")
+    nonce, ciphertext = box[:_NONCE_BYTES], box[_NONCE_BYTES:]
+    try:
+        return crypto_aead_chacha20poly1305_ietf_decrypt(ciphertext, None, nonce, key).decode()
+    except (CryptoError, UnicodeDecodeError):
+        raise NotSealed("the value was changed or made with another key") from None
+
+
+def _require_key(key: bytes) -> None:
+    if len(key) != KEY_BYTES:
+        raise NotSealed(f"the key has {len(key)} bytes instead of {KEY_BYTES}")
+
+
+def new_token() -> str:
+    """A bearer for the agent's gateway. The agent keeps only its hash, so we may mint it."""
+    return "zc_" + secrets.token_hex(32)
+
+
+def token_hash(token: str) -> str:
+    """As it stands (sealed) in the agent's `gateway.paired_tokens`."""
+    return hashlib.sha256(token.encode()).hexdigest()

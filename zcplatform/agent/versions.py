@@ -1,0 +1,46 @@
+"""Which versions of the agent the platform drives: every 0.8, whose configuration is schema 3."""
+
+import re
+from dataclasses import dataclass
+
+_NUMBER = re.compile(r"(?:^|\s)v?(\d{1,4})\.(\d{1,4})\.(\d{1,4})(-[0-9A-Za-z.-]{1,32})?(?=[\s+]|$)")
+_LONGEST = 200
+
+
+class NotAVersion(ValueError):
+    """The text holds no version."""
+
+
+@dataclass(frozen=True, order=True)
+class Version:
+    major: int
+    minor: int
+    patch: int
+    suffix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}{self.suffix}"
+
+
+FIRST = Version(0, 8, 0)
+BEYOND = Version(0, 9, 0)
+
+
+def parse(text: str) -> Version:
+    """A version (`0.8.7`, `v0.8.7`) or what `zeroclaw --version` prints (`zeroclaw 0.8.7 (unknown)`)."""
+    match = _NUMBER.search(text[:_LONGEST])
+    if match is None:
+        raise NotAVersion(f"{text[:60]!r} does not name a version such as 0.8.7")
+    return Version(int(match[1]), int(match[2]), int(match[3]), match[4] or "")
+
+
+def is_supported(version: Version) -> bool:
+    return FIRST <= version < BEYOND
+
+
+def problem(version: Version) -> str | None:
+    """Why the platform can not drive this version; None when it can."""
+    if is_supported(version):
+        return None
+    age = "older" if version < FIRST else "newer"
+    return f"ZeroClaw {version} is {age} than this platform can drive; it needs at least {FIRST} and less than {BEYOND}"

@@ -1,0 +1,20 @@
+"""One turn of a conversation: the message goes to the agent's provider, the counters follow."""
+
+import time
+
+from zcplatform.demo_agent import model
+from zcplatform.demo_agent.config import Provider
+from zcplatform.demo_agent.metrics import Metrics
+
+
+async def run(metrics: Metrics, provider: Provider, message: str) -> model.Answer:
+    """Raises model.ModelFailed."""
+    metrics.started(provider.name, provider.model)
+    began = time.monotonic()
+    try:
+        answer = await model.ask(provider, message)
+    except model.ModelFailed:
+        metrics.failed(provider.name, provider.model, time.monotonic() - began)
+        raise
+    metrics.answered(provider.name, provider.model, answer.tokens, time.monotonic() - began)
+    return answer
