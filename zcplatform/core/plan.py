@@ -65,19 +65,20 @@ class Seen:
     has_config: bool
     config_is_current: bool
     """The mount that stands now is the one the running container was started with, and holds the wanted revision."""
-    has_image: bool
     container: ContainerFacts | None
-    has_extras: bool
-    """Containers with our tenant's label beside the one with its name."""
     is_healthy: bool
     is_routed: bool
     """A route to some port of this tenant stands or may stand."""
     route_is_current: bool
     is_verified: bool
+    is_waiting: bool
+    """An attempt failed and the next one is not due yet."""
 
 
 def plan(wanted: Wanted, seen: Seen) -> tuple[Step, ...]:
     """The steps that are left, in order; empty when everything is as wanted."""
+    if seen.is_waiting:
+        return (Step.UNROUTE,) if seen.is_routed and not _serves(seen) else ()
     match wanted:
         case Wanted.DRAFT:
             return ()
@@ -111,7 +112,7 @@ def _run(seen: Seen) -> tuple[Step, ...]:
 
 
 def _serves(seen: Seen) -> bool:
-    return seen.container is not None and seen.container.is_running and seen.container.is_current and not seen.has_extras
+    return seen.container is not None and seen.container.is_running and seen.container.is_current
 
 
 def _start_again(seen: Seen) -> list[Step]:
@@ -119,10 +120,10 @@ def _start_again(seen: Seen) -> list[Step]:
     steps: list[Step] = []
     if seen.is_routed:
         steps.append(Step.UNROUTE)
-    if (seen.container is not None and seen.container.is_running) or seen.has_extras:
+    if seen.container is not None and seen.container.is_running:
         steps.append(Step.STOP)
     replace = seen.container is None or not seen.container.is_current or not seen.has_network
-    if (seen.container is not None and replace) or seen.has_extras:
+    if seen.container is not None and replace:
         steps.append(Step.REMOVE)
     steps.append(Step.CONFIGURATION)
     if replace:
@@ -134,9 +135,9 @@ def _stop(seen: Seen, *, and_remove: bool = False) -> tuple[Step, ...]:
     steps: list[Step] = []
     if seen.is_routed:
         steps.append(Step.UNROUTE)
-    if (seen.container is not None and seen.container.is_running) or seen.has_extras:
+    if seen.container is not None and seen.container.is_running:
         steps.append(Step.STOP)
-    if (and_remove and seen.container is not None) or seen.has_extras:
+    if and_remove and seen.container is not None:
         steps.append(Step.REMOVE)
     if seen.has_config:
         steps.append(Step.DROP_CONFIGURATION)

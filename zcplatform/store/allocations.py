@@ -19,7 +19,7 @@ def get(tx: Tx, tenant_id: TenantId) -> Allocation | None:
     """None until all three are there."""
     held: dict[str, int] = dict(
         tx.execute("SELECT kind, number FROM allocations WHERE tenant_id = ? AND released_at IS NULL", (tenant_id,))
-    )  # type: ignore[arg-type]
+    )
     return Allocation(held["port"], held["uid"], held["subnet"]) if len(held) == 3 else None
 
 
@@ -38,7 +38,7 @@ def take(tx: Tx, tenant_id: TenantId, kind: str, first: int, last: int, rested_s
 
 
 def _lowest_free(tx: Tx, kind: str, first: int, last: int, rested_since: str) -> int | None:
-    known: dict[int, str | None] = dict(tx.execute("SELECT number, released_at FROM allocations WHERE kind = ?", (kind,)))  # type: ignore[arg-type]
+    known: dict[int, str | None] = dict(tx.execute("SELECT number, released_at FROM allocations WHERE kind = ?", (kind,)))
     fresh = next((number for number in range(first, last + 1) if number not in known), None)
     if fresh is not None:
         return fresh

@@ -105,6 +105,13 @@ def many(tx: Tx, row: type[T], sql: str, *values: Any) -> list[T]:
     return [row(*found) for found in tx.execute(sql, values)]
 
 
+def existing(found: T | None) -> T:
+    """A row that the transaction itself has shown to be there."""
+    if found is None:
+        raise LookupError("a row that was there in this transaction is gone")
+    return found
+
+
 def columns(row: type[Any]) -> list[str]:
     return [field.name for field in fields(row)]
 

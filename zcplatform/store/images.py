@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from zcplatform.ids import ImageId
 from zcplatform.store import events
-from zcplatform.store.db import Tx, columns, many, names, one, scalar
+from zcplatform.store.db import Tx, columns, existing, many, names, one, scalar
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,5 @@ def same_engine_id(tx: Tx, engine_id: str) -> int:
 
 
 def _tell(tx: Tx, image_id: ImageId, at: str) -> None:
-    image = get(tx, image_id)
-    assert image is not None
+    image = existing(get(tx, image_id))
     events.append(tx, at, "image.status", object_id=image_id, status=image.status, reference=image.reference, error=image.error)

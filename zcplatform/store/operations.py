@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from zcplatform.ids import ImageId, OperationId, TenantId
 from zcplatform.store import events
-from zcplatform.store.db import Tx, columns, many, names, one, scalar
+from zcplatform.store.db import Tx, columns, existing, many, names, one, scalar
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,7 @@ def end_step(tx: Tx, operation_id: OperationId, name: str, at: str, error: str |
 
 
 def _tell(tx: Tx, operation_id: OperationId, at: str) -> None:
-    operation = get(tx, operation_id)
-    assert operation is not None
+    operation = existing(get(tx, operation_id))
     events.append(
         tx,
         at,

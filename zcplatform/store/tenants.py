@@ -6,7 +6,7 @@ from zcplatform.core.audit import Entry
 from zcplatform.core.tenant import Tenant, state
 from zcplatform.ids import TenantId
 from zcplatform.store import audit, events
-from zcplatform.store.db import Tx, columns, many, names, one, scalar
+from zcplatform.store.db import Tx, columns, existing, many, names, one, scalar
 
 SEEN = frozenset(
     {
@@ -28,6 +28,7 @@ SEEN = frozenset(
     }
 )
 WANTED = frozenset({"name", "plan", "image_id", "wanted", "last_request", "wanted_revision", "wanted_epoch"})
+_OWN = frozenset({"generation", "updated_at", "state", "reason", "failures", "error_code", "error_detail", "error_hint", "next_attempt_at"})
 NO_ERROR = {"failures": 0, "error_code": None, "error_detail": None, "error_hint": None, "next_attempt_at": None}
 
 
@@ -67,34 +68,31 @@ def slug_rests_until(tx: Tx, slug: str, deleted_after: str) -> str | None:
 
 def want(tx: Tx, tenant: Tenant, at: str, **changes: object) -> Tenant:
     """Write down what is wanted now: a new generation, with a clean slate of attempts."""
-    assert changes.keys() <= WANTED
-    _update(tx, tenant.id, {**changes, **NO_ERROR, "generation": tenant.generation + 1, "updated_at": at})
+    _update(tx, tenant.id, WANTED, {**changes, **NO_ERROR, "generation": tenant.generation + 1, "updated_at": at})
     return settle(tx, tenant.id, at)
 
 
 def rename(tx: Tx, tenant: Tenant, at: str, name: str) -> Tenant:
-    _update(tx, tenant.id, {"name": name, "updated_at": at})
+    _update(tx, tenant.id, WANTED, {"name": name, "updated_at": at})
     return settle(tx, tenant.id, at)
 
 
 def saw(tx: Tx, tenant_id: TenantId, generation: int, at: str, changes: Mapping[str, object]) -> bool:
     """Record what the worker saw. False, and nothing changes, when somebody wants something else by now."""
-    assert changes.keys() <= SEEN
     if scalar(tx, "SELECT generation FROM tenants WHERE id = ?", tenant_id) != generation:
         return False
-    _update(tx, tenant_id, changes)
+    _update(tx, tenant_id, SEEN, changes)
     settle(tx, tenant_id, at)
     return True
 
 
 def settle(tx: Tx, tenant_id: TenantId, at: str) -> Tenant:
     """Derive the shown state again; where it changed, an event and an audit entry say so in the same transaction."""
-    tenant = get(tx, tenant_id)
-    assert tenant is not None
+    tenant = existing(get(tx, tenant_id))
     shown, reason = state(tenant)
     if (shown, reason) == (tenant.state, tenant.reason):
         return tenant
-    _update(tx, tenant_id, {"state": str(shown), "reason": reason})
+    _update(tx, tenant_id, frozenset(), {"state": str(shown), "reason": reason})
     events.append(
         tx,
         at,
@@ -108,16 +106,16 @@ def settle(tx: Tx, tenant_id: TenantId, at: str) -> Tenant:
     if shown != tenant.state:
         changes = {"state": [tenant.state, str(shown)]}
         audit.append(tx, Entry(at, "system:state", "tenant.state", tenant_id, tenant_id, changes=changes))
-    settled = get(tx, tenant_id)
-    assert settled is not None
-    return settled
+    return existing(get(tx, tenant_id))
 
 
-def _update(tx: Tx, tenant_id: TenantId, changes: Mapping[str, object]) -> None:
-    """Column names come from the two lists above, never from outside."""
+def _update(tx: Tx, tenant_id: TenantId, allowed: frozenset[str], changes: Mapping[str, object]) -> None:
+    """Column names come from the lists above, never from outside."""
+    if not changes.keys() <= allowed | _OWN:
+        raise ValueError(f"not columns of this side: {sorted(changes.keys() - allowed)}")
     assignments = ", ".join(f"{column} = ?" for column in changes)
     tx.execute(f"UPDATE tenants SET {assignments} WHERE id = ?", (*changes.values(), tenant_id))
 
 
 def count_by_state(tx: Tx) -> dict[str, int]:
-    return dict(tx.execute("SELECT state, count(*) FROM tenants WHERE deleted_at IS NULL GROUP BY state"))  # type: ignore[arg-type]
+    return dict(tx.execute("SELECT state, count(*) FROM tenants WHERE deleted_at IS NULL GROUP BY state"))

@@ -1,0 +1,24 @@
+"""What carries our instance's label and belongs to nobody: removed. What does not carry it is never touched."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT, TenantId
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A container or network, as far as the sweep looks."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+
+
+def orphans(instance: str, found: Iterable[Labelled], names: Mapping[TenantId, str]) -> list[str]:
+    """Ids to remove. `names` maps each tenant id that is not deleted to the one name its object may have."""
+    return [
+        thing.id
+        for thing in found
+        if thing.labels.get(LABEL_INSTANCE) == instance and names.get(TenantId(thing.labels.get(LABEL_TENANT, ""))) != thing.name
+    ]

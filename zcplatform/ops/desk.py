@@ -1,0 +1,121 @@
+"""What every operation is given: who asks, and the few things it may use. And the one way a change is written."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from zcplatform import clock
+from zcplatform.core.audit import Entry
+from zcplatform.errors import Conflict
+from zcplatform.ids import TokenId
+from zcplatform.settings import Settings
+from zcplatform.store import audit, idempotency
+from zcplatform.store.db import Database, Tx
+
+T = TypeVar("T")
+REST_DAYS = {"slug": 90, "port": 30, "uid": 30, "subnet": 0}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """`wake` is a hint to the worker that rows of this tenant changed (or of everything: the empty text)."""
+
+    database: Database
+    settings: Settings
+    seal_public: bytes
+    wake: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who asks, as read from the database for this request."""
+
+    token_id: TokenId
+    name: str
+    role: str
+    address: str
+    request_id: str
+
+    def entry(self, at: str, action: str, subject: str, tenant_id: str = "", **changes: object) -> Entry:
+        return Entry(at, f"token:{self.name}", action, subject, tenant_id, self.role, self.address, "done", changes, self.request_id)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as far as repeats are concerned. Without a key each request stands for itself."""
+
+    route: str
+    key: str | None
+    body: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is answered, kept for a repeat. `wake` names the tenant whose rows changed."""
+
+    status: int
+    body: str
+    wake: str | None = None
+
+
+async def change(desk: Desk, actor: Actor, asked: Asked, act: Callable[[Tx, str], Answer]) -> Answer:
+    """Run `act(tx, now)` in one transaction, once for each idempotency key; a repeat gets the answer of the first time."""
+
+    def write(tx: Tx) -> Answer:
+        at = clock.text(clock.now())
+        repeated = _kept(tx, actor, asked)
+        if repeated is not None:
+            return repeated
+        answer = act(tx, at)
+        if asked.key is not None:
+            idempotency.keep(
+                tx, idempotency.Kept(actor.token_id, asked.route, asked.key, asked.fingerprint, answer.status, answer.body, at)
+            )
+        return answer
+
+    answer = await desk.database.write(write)
+    if answer.wake is not None:
+        desk.wake(answer.wake)
+    return answer
+
+
+async def issue(desk: Desk, actor: Actor, asked: Asked, action: str, subject: str, tenant_id: str) -> None:
+    """Write down that a credential is about to be given, before it is asked for. A repeat of the key is refused: nothing was kept."""
+
+    def write(tx: Tx) -> None:
+        at = clock.text(clock.now())
+        if asked.key is not None:
+            if idempotency.get(tx, actor.token_id, asked.route, asked.key) is not None:
+                raise Conflict(
+                    "idempotency.already_issued",
+                    "This Idempotency-Key was used before; what it gave is not kept and can not be given again",
+                    "ask again with a new key",
+                )
+            idempotency.keep(tx, idempotency.Kept(actor.token_id, asked.route, asked.key, asked.fingerprint, 200, None, at))
+        audit.append(tx, actor.entry(at, action, subject, tenant_id))
+
+    await desk.database.write(write)
+
+
+def _kept(tx: Tx, actor: Actor, asked: Asked) -> Answer | None:
+    if asked.key is None:
+        return None
+    kept = idempotency.get(tx, actor.token_id, asked.route, asked.key)
+    if kept is None:
+        return None
+    if kept.request_hash != asked.fingerprint or kept.answer is None:
+        raise Conflict(
+            "idempotency.mismatch", "This Idempotency-Key was used before with another request", "use a new key for a new request"
+        )
+    return Answer(kept.status, kept.answer)
+
+
+def rested_since(kind: str, at: str) -> str:
+    """What was released before this time may be used again."""
+    return clock.text(clock.parse(at) - timedelta(days=REST_DAYS[kind]))

@@ -1,0 +1,117 @@
+"""What may be asked of agent images. Rows can not widen what the settings file allows: the worker checks each source again."""
+
+from dataclasses import dataclass
+
+from zcplatform.core.images import built_reference, demo_reference, is_allowed
+from zcplatform.errors import BadInput, Conflict, NotFound
+from zcplatform.ids import new_image_id, new_operation_id
+from zcplatform.ops.desk import Actor, Desk
+from zcplatform.store import audit, images, operations
+from zcplatform.store.db import Tx
+from zcplatform.store.images import Image
+from zcplatform.store.operations import Operation
+
+
+@dataclass(frozen=True)
+class Wish:
+    source: str
+    reference: str | None
+    binary: str | None
+    make_default: bool
+
+
+def prepare(tx: Tx, desk: Desk, actor: Actor, at: str, wish: Wish) -> tuple[Image, Operation | None]:
+    """Ask for an image. One that is there is used again; `build` and `demo` are always made again, what they are made from may have changed."""
+    reference = _reference(desk, wish)
+    known = images.find(tx, reference)
+    if known is not None and known.wanted == "present":
+        if wish.make_default:
+            images.make_default(tx, known.id, at)
+            audit.append(tx, actor.entry(at, "image.make_default", known.id))
+        if known.status == "preparing":
+            return known, operations.open_of_image(tx, known.id)
+        if known.status == "ready" and wish.source == "pull":
+            return known, None
+    image = Image(
+        id=new_image_id(),
+        source=wish.source,
+        reference=reference,
+        wanted="present",
+        status="preparing",
+        image_id=None,
+        digest=None,
+        agent_version=None,
+        size_bytes=None,
+        is_default=0,
+        error=None,
+        created_at=at,
+        updated_at=at,
+    )
+    images.insert(tx, image)
+    if wish.make_default:
+        images.make_default(tx, image.id, at)
+    return image, _operation(tx, actor, image, "image.prepare", at)
+
+
+def remove(tx: Tx, actor: Actor, at: str, id_or_reference: str) -> tuple[Image, Operation]:
+    image = images.find(tx, id_or_reference)
+    if image is None:
+        raise NotFound("image.unknown", f"There is no image `{id_or_reference[:80]}`", "GET /api/images lists them")
+    used_by = images.users(tx, image.id)
+    if used_by:
+        raise Conflict(
+            "image.in_use", f"Image `{image.reference}` is used by {', '.join(used_by[:5])}", "move these tenants to another image"
+        )
+    under_way = operations.open_of_image(tx, image.id)
+    if image.wanted == "absent" and under_way is not None:
+        return image, under_way
+    if under_way is not None:
+        operations.fail(tx, under_way.id, at, "image.removed", "the image was removed while it was being prepared", "")
+    images.remove(tx, image.id, at)
+    return image, _operation(tx, actor, image, "image.remove", at)
+
+
+def _reference(desk: Desk, wish: Wish) -> str:
+    match wish.source:
+        case "demo":
+            return demo_reference(desk.settings.instance)
+        case "build":
+            if wish.binary is None or wish.reference is not None:
+                raise _bad("binary", "build needs the path of a zeroclaw program and nothing else")
+            if wish.binary not in [str(path) for path in desk.settings.image_binaries]:
+                raise _bad("binary", f"{wish.binary} is not named in `image_binaries` of the settings file")
+            return built_reference(desk.settings.instance, wish.binary)
+        case _:
+            if wish.reference is None or wish.binary is not None:
+                raise _bad("reference", "pull needs a reference and nothing else")
+            if not is_allowed(wish.reference, desk.settings.image_repositories):
+                raise _bad("reference", f"`{wish.reference}` is not from a repository in `image_repositories` of the settings file")
+            return wish.reference
+
+
+def _operation(tx: Tx, actor: Actor, image: Image, kind: str, at: str) -> Operation:
+    operation = Operation(
+        id=new_operation_id(),
+        tenant_id=None,
+        image_id=image.id,
+        kind=kind,
+        status="waiting",
+        generation=0,
+        requested_by=actor.name,
+        reason="",
+        attempts=0,
+        next_attempt_at=None,
+        error_code=None,
+        error_detail=None,
+        error_hint=None,
+        created_at=at,
+        started_at=None,
+        finished_at=None,
+    )
+    operations.insert(tx, operation)
+    audit.append(tx, actor.entry(at, kind, image.id, reference=[None, image.reference]))
+    return operation
+
+
+def _bad(field: str, detail: str) -> BadInput:
+    return BadInput("image.not_allowed", detail, "docs/images.md", fields={field: detail})

@@ -1,0 +1,250 @@
+"""What may be asked of a tenant. Each function runs inside one transaction: check, write what is wanted, an operation, an audit entry."""
+
+import json
+from dataclasses import dataclass
+
+from zcplatform.core.network import capacity
+from zcplatform.core.plan import FIRST_DEPLOY
+from zcplatform.core.slugs import check as slug_problem
+from zcplatform.core.tenant import Request, State, Tenant, Wanted
+from zcplatform.errors import BadInput, Conflict, NotFound
+from zcplatform.ids import ImageId, TenantId, new_operation_id, new_tenant_id
+from zcplatform.ops import providers
+from zcplatform.ops.desk import Actor, Desk, rested_since
+from zcplatform.store import allocations, audit, events, images, operations, plans, revisions, tenants
+from zcplatform.store.db import Tx
+from zcplatform.store.operations import Operation
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is to change; None leaves it as it is."""
+
+    name: str | None = None
+    plan: str | None = None
+    image: str | None = None
+    provider: providers.Provider | None = None
+
+
+def get(tx: Tx, id_or_slug: str) -> Tenant:
+    tenant = tenants.find(tx, id_or_slug)
+    if tenant is None:
+        raise NotFound("tenant.unknown", f"There is no tenant `{id_or_slug[:80]}`", "GET /api/tenants lists them")
+    return tenant
+
+
+def create(tx: Tx, desk: Desk, actor: Actor, at: str, slug: str, wish: Changes) -> Tenant:
+    problem = slug_problem(slug)
+    if problem is not None:
+        raise BadInput(
+            "tenant.slug_invalid", f"The slug {problem}", "3 to 32 lower-case letters, digits and hyphens", fields={"slug": problem}
+        )
+    if tenants.find(tx, slug) is not None:
+        raise Conflict("tenant.exists", f"There is a tenant `{slug}` already", "choose another slug")
+    deleted_at = tenants.slug_rests_until(tx, slug, rested_since("slug", at))
+    if deleted_at is not None:
+        raise Conflict(
+            "tenant.slug_rests", f"A tenant `{slug}` was deleted at {deleted_at}; its address rests 90 days", "choose another slug"
+        )
+    plan = _plan(tx, wish.plan or "free")
+    image_id = _image(tx, wish.image) if wish.image else None
+    if wish.provider is not None:
+        providers.check(tx, desk, None, wish.provider)
+    tenant = _draft(new_tenant_id(), slug, wish.name or slug, plan, image_id, at)
+    tenants.insert(tx, tenant)
+    settings = json.dumps({"provider": wish.provider.settings() if wish.provider else None})
+    revisions.append(tx, revisions.Revision(tenant.id, 1, settings, actor.name, "created", at))
+    if wish.provider is not None:
+        providers.store_key(tx, desk, tenant.id, wish.provider, at)
+    events.append(tx, at, "tenant.created", tenant_id=tenant.id, slug=slug, plan=plan)
+    audit.append(tx, actor.entry(at, "tenant.create", tenant.id, tenant.id, slug=[None, slug], plan=[None, plan]))
+    return tenant
+
+
+def change(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, wish: Changes) -> tuple[Tenant, Operation | None]:
+    """A running tenant is brought to the new settings by an operation; others take them when they are started next."""
+    tenant = _live(tx, id_or_slug)
+    told: dict[str, object] = {}
+    wanted: dict[str, object] = {}
+    if wish.name is not None and wish.name != tenant.name:
+        told["name"] = [tenant.name, wish.name]
+        tenant = tenants.rename(tx, tenant, at, wish.name)
+    if wish.plan is not None and wish.plan != tenant.plan:
+        wanted["plan"] = _plan(tx, wish.plan)
+        told["plan"] = [tenant.plan, wish.plan]
+    if wish.image is not None and (image_id := _image(tx, wish.image)) != tenant.image_id:
+        wanted["image_id"] = image_id
+        told["image"] = [tenant.image_id, image_id]
+    if wish.provider is not None:
+        providers.check(tx, desk, tenant.id, wish.provider)
+        wanted["wanted_revision"] = _revise(tx, actor, tenant, wish.provider, at)
+        told["provider"] = [None, wish.provider.settings()]
+        providers.store_key(tx, desk, tenant.id, wish.provider, at)
+    if told:
+        audit.append(tx, actor.entry(at, "tenant.change", tenant.id, tenant.id, **told))
+    if not wanted:
+        return tenant, None
+    if tenant.wanted != Wanted.RUNNING:
+        return tenants.want(tx, tenant, at, **wanted), None
+    return _ask(tx, actor, tenant, at, Request.UPDATE, **wanted)
+
+
+def deploy(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
+    return _run(tx, desk, actor, at, _live(tx, id_or_slug), Request.DEPLOY)
+
+
+def start(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
+    return _run(tx, desk, actor, at, _deployed(tx, id_or_slug), Request.START)
+
+
+def stop(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
+    tenant = _deployed(tx, id_or_slug)
+    if tenant.wanted == Wanted.STOPPED:
+        return tenant, operations.open_of(tx, tenant.id)
+    return _ask(tx, actor, tenant, at, Request.STOP, wanted=Wanted.STOPPED)
+
+
+def restart(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
+    tenant = _deployed(tx, id_or_slug)
+    if tenant.wanted != Wanted.RUNNING:
+        raise Conflict("tenant.stopped", f"Tenant `{tenant.slug}` is stopped", f"POST /api/tenants/{tenant.slug}/start starts it")
+    return _ask(tx, actor, tenant, at, Request.RESTART, wanted_epoch=tenant.wanted_epoch + 1)
+
+
+def delete(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
+    tenant = get(tx, id_or_slug)
+    if tenant.wanted == Wanted.ABSENT:
+        return tenant, operations.open_of(tx, tenant.id)
+    return _ask(tx, actor, tenant, at, Request.DELETE, wanted=Wanted.ABSENT)
+
+
+def _run(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, request: Request) -> tuple[Tenant, Operation | None]:
+    under_way = operations.open_of(tx, tenant.id)
+    if tenant.wanted == Wanted.RUNNING and under_way is not None:
+        return tenant, under_way
+    if tenant.wanted == Wanted.RUNNING and tenant.state == State.RUNNING:
+        return tenant, None
+    wanted: dict[str, object] = {"wanted": Wanted.RUNNING}
+    image = images.get(tx, tenant.image_id) if tenant.image_id else images.default(tx)
+    if image is None:
+        raise Conflict(
+            "image.none", f"There is no agent image to deploy `{tenant.slug}` with", "zcplatform images pull REF, or zcplatform images demo"
+        )
+    if image.status != "ready":
+        raise Conflict("image.not_ready", f"Image `{image.reference}` is {image.status}", "wait for it, or choose another image")
+    wanted["image_id"] = image.id
+    _check_capacity(tx, desk, tenant.id, at)
+    return _ask(tx, actor, tenant, at, request, **wanted)
+
+
+def _ask(tx: Tx, actor: Actor, tenant: Tenant, at: str, request: Request, **wanted: object) -> tuple[Tenant, Operation]:
+    """Write down the wish: rows, operation and audit entry in the caller's transaction."""
+    operations.supersede_open(tx, tenant.id, at)
+    first = tenant.wanted == Wanted.DRAFT and request is Request.DEPLOY
+    asked = tenants.want(tx, tenant, at, last_request=str(request), **wanted)
+    operation = Operation(
+        id=new_operation_id(),
+        tenant_id=tenant.id,
+        image_id=None,
+        kind=f"tenant.{request}",
+        status="waiting",
+        generation=asked.generation,
+        requested_by=actor.name,
+        reason="",
+        attempts=0,
+        next_attempt_at=None,
+        error_code=None,
+        error_detail=None,
+        error_hint=None,
+        created_at=at,
+        started_at=None,
+        finished_at=None,
+    )
+    operations.insert(tx, operation, FIRST_DEPLOY if first else ())
+    audit.append(tx, actor.entry(at, f"tenant.{request}", tenant.id, tenant.id, operation=[None, operation.id]))
+    return asked, operation
+
+
+def _live(tx: Tx, id_or_slug: str) -> Tenant:
+    tenant = get(tx, id_or_slug)
+    if tenant.wanted == Wanted.ABSENT:
+        raise Conflict("tenant.deleting", f"Tenant `{tenant.slug}` is being deleted", "create another one")
+    return tenant
+
+
+def _deployed(tx: Tx, id_or_slug: str) -> Tenant:
+    tenant = _live(tx, id_or_slug)
+    if tenant.wanted == Wanted.DRAFT:
+        raise Conflict("tenant.draft", f"Tenant `{tenant.slug}` was never deployed", f"POST /api/tenants/{tenant.slug}/deploy deploys it")
+    return tenant
+
+
+def _draft(tenant_id: TenantId, slug: str, name: str, plan: str, image_id: ImageId | None, at: str) -> Tenant:
+    return Tenant(
+        id=tenant_id,
+        slug=slug,
+        name=name,
+        plan=plan,
+        image_id=image_id,
+        wanted=Wanted.DRAFT,
+        last_request=Request.CREATE,
+        wanted_revision=1,
+        wanted_epoch=0,
+        generation=1,
+        seen_generation=0,
+        seen_container="absent",
+        seen_config=None,
+        seen_healthy=0,
+        seen_healthy_at=None,
+        seen_route_port=None,
+        seen_verified=0,
+        seen_probe_failures=0,
+        failures=0,
+        error_code=None,
+        error_detail=None,
+        error_hint=None,
+        next_attempt_at=None,
+        state=State.DRAFT,
+        reason="created, not deployed yet",
+        created_at=at,
+        updated_at=at,
+        deleted_at=None,
+    )
+
+
+def _plan(tx: Tx, name: str) -> str:
+    if plans.get(tx, name) is None:
+        known = ", ".join(plan.name for plan in plans.everything(tx))
+        raise BadInput("plan.unknown", f"There is no plan `{name}`", f"plans: {known}", fields={"plan": f"one of: {known}"})
+    return name
+
+
+def _image(tx: Tx, id_or_reference: str) -> ImageId:
+    image = images.find(tx, id_or_reference)
+    if image is None or image.wanted == "absent":
+        raise BadInput("image.unknown", f"There is no image `{id_or_reference}`", "GET /api/images lists them", fields={"image": "unknown"})
+    return image.id
+
+
+def _revise(tx: Tx, actor: Actor, tenant: Tenant, provider: providers.Provider, at: str) -> int:
+    before = revisions.get(tx, tenant.id, tenant.wanted_revision)
+    settings = json.loads(before.settings) if before else {}
+    number = tenant.wanted_revision + 1
+    settings["provider"] = provider.settings()
+    revisions.append(tx, revisions.Revision(tenant.id, number, json.dumps(settings), actor.name, "provider", at))
+    return number
+
+
+def _check_capacity(tx: Tx, desk: Desk, tenant_id: TenantId, at: str) -> None:
+    """Counted here, so that nobody waits for a number that is not there."""
+    if allocations.get(tx, tenant_id) is not None:
+        return
+    ports, uids = desk.settings.port_span, desk.settings.uid_span
+    subnets = capacity(desk.settings.subnet_network)
+    for kind, first, last in (("port", ports.first, ports.last), ("uid", uids.first, uids.last), ("subnet", 0, subnets - 1)):
+        if allocations.free(tx, kind, first, last, rested_since(kind, at)) < 1:
+            raise Conflict(
+                "host.exhausted",
+                f"No free {kind} is left on this host (numbers of deleted tenants rest 30 days)",
+                f"widen `{kind}s` in the settings file and restart the platform",
+            )

@@ -1,0 +1,132 @@
+"""Composition root of the web process: unprivileged, child of the worker, given a socket to serve and a few keys over a pipe.
+
+It ends when the pipe ends (the worker is gone), on SIGTERM within seconds even with open streams, and holds nothing that opens a secret.
+"""
+
+import asyncio
+import ctypes
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+from base64 import b64decode
+from dataclasses import dataclass
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from zcplatform import log
+from zcplatform.ops.desk import Desk
+from zcplatform.settings import Settings
+from zcplatform.store.db import Database
+from zcplatform.web import agents, events, health, images, operations, problems, tenants
+from zcplatform.web.events import Watcher
+from zcplatform.web.guard import Guard
+from zcplatform.web.live import Worker
+from zcplatform.web.metrics import Metrics
+
+GRACE_S = 3
+_PR_SET_DUMPABLE = 4
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What the worker hands over: settings without secrets, the public key to seal with, the key of token hashes."""
+
+    settings: Settings
+    seal_public: bytes
+    token_pepper: bytes
+
+    @classmethod
+    def read(cls, descriptor: int) -> "Handed":
+        line = b""
+        while not line.endswith(b"\n"):
+            part = os.read(descriptor, 65536)
+            if not part:
+                raise SystemExit("the worker ended before it handed over the keys")
+            line += part
+        told = json.loads(line)
+        settings = Settings.model_validate(told["settings"])
+        return cls(settings, b64decode(told["seal_public"]), b64decode(told["token_pepper"]))
+
+
+def create_app(handed: Handed | None) -> FastAPI:
+    """The application; without `handed` only to describe itself (the OpenAPI document)."""
+    app = FastAPI(
+        title="zcplatform",
+        version="1",
+        summary="Tenants with one ZeroClaw agent each",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        separate_input_output_schemas=False,
+    )
+    problems.install(app)
+    for subject in (tenants, agents, operations, events, images, health):
+        app.include_router(subject.router)
+    app.state.metrics = Metrics()
+    app.add_middleware(Guard, metrics=app.state.metrics)
+    if handed is not None:
+        database = Database(handed.settings.database)
+        app.state.worker = Worker(handed.settings.worker_socket)
+        app.state.watcher = Watcher(database)
+        app.state.pepper = handed.token_pepper
+        app.state.desk = Desk(database, handed.settings, handed.seal_public, app.state.worker.wake)
+    return app
+
+
+class _Server(uvicorn.Server):
+    """A server whose streams end when it is told to: without this an open event stream holds SIGTERM for ever."""
+
+    def __init__(self, config: uvicorn.Config, watcher: Watcher) -> None:
+        super().__init__(config)
+        self._watcher = watcher
+        self._stopping: asyncio.Task[None] | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._stopping = asyncio.ensure_future(self._watcher.stop())
+        super().handle_exit(sig, frame)
+
+
+async def _end_with(descriptor: int) -> None:
+    """Return when the pipe ends: the worker is gone."""
+    reader = asyncio.StreamReader()
+    pipe = os.fdopen(descriptor, "rb", 0)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    while await reader.read(1024):
+        pass
+
+
+async def _serve(app: FastAPI, listener: socket.socket, pipe: int) -> None:
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        timeout_graceful_shutdown=GRACE_S,
+        h11_max_incomplete_event_size=32 * 1024,
+    )
+    server = _Server(config, app.state.watcher)
+    orphaned = asyncio.create_task(_end_with(pipe))
+    orphaned.add_done_callback(lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    gc.collect()
+    gc.freeze()
+    await server.serve(sockets=[listener])
+
+
+def main() -> None:
+    """`python -m zcplatform.web.app LISTENER PIPE`: two descriptors inherited from the worker."""
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    listener, pipe = int(sys.argv[1]), int(sys.argv[2])
+    handed = Handed.read(pipe)
+    log.configure("web", handed.settings.log_level)
+    asyncio.run(_serve(create_app(handed), socket.socket(fileno=listener), pipe))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""/api/events: what became true, as server-sent events that resume where they broke off.
+
+One watcher looks whether another process committed (a number SQLite keeps, no query) while somebody listens, and wakes all streams.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import StreamingResponse
+
+from zcplatform.ops import tenants as asking
+from zcplatform.store import events
+from zcplatform.store.db import Database
+from zcplatform.store.events import Event
+from zcplatform.web.actor import ActorOf, DeskOf
+
+router = APIRouter(prefix="/api/events", tags=["events"])
+LOOK_EVERY_S = 0.1
+KEEP_ALIVE_S = 15.0
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class Watcher:
+    """Wakes listeners after each commit of another process; costs nothing while nobody listens. Ends every stream when stopped."""
+
+    def __init__(self, database: Database) -> None:
+        self.stopped = asyncio.Event()
+        self._database = database
+        self._changed = asyncio.Condition()
+        self._listeners = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def changed(self) -> None:
+        """Return when something was committed, after KEEP_ALIVE_S at the latest, or at once when stopped."""
+        self._listeners += 1
+        if self._task is None:
+            self._task = asyncio.create_task(self._look())
+        try:
+            async with self._changed:
+                await asyncio.wait_for(self._changed.wait(), KEEP_ALIVE_S)
+        except TimeoutError:
+            pass
+        finally:
+            self._listeners -= 1
+
+    async def stop(self) -> None:
+        self.stopped.set()
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _look(self) -> None:
+        version = self._database.data_version()
+        while self._listeners and not self.stopped.is_set():
+            await asyncio.sleep(LOOK_EVERY_S)
+            now = self._database.data_version()
+            if now != version:
+                version = now
+                async with self._changed:
+                    self._changed.notify_all()
+                await asyncio.sleep(0)
+        self._task = None
+
+
+@router.get("", response_class=StreamingResponse)
+async def stream(
+    request: Request,
+    desk: DeskOf,
+    _: ActorOf,
+    tenant: Annotated[str | None, Query(max_length=64, description="id or slug: only this tenant's")] = None,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> StreamingResponse:
+    """Server-sent events from now on, or from after Last-Event-ID."""
+    tenant_id = desk.database.read(lambda tx: asking.get(tx, tenant).id) if tenant else None
+    start = int(last_event_id) if last_event_id and last_event_id.isdigit() else desk.database.read(events.newest_id)
+    watcher: Watcher = request.app.state.watcher
+    return StreamingResponse(_stream(desk.database, watcher, start, tenant_id), media_type="text/event-stream", headers=HEADERS)
+
+
+async def _stream(database: Database, watcher: Watcher, last_id: int, tenant_id: str | None) -> AsyncIterator[str]:
+    yield ": connected\n\n"
+    while not watcher.stopped.is_set():
+        start = last_id
+        found = database.read(lambda tx, start=start: events.after(tx, start, tenant_id=tenant_id))  # type: ignore[misc]
+        for event in found:
+            last_id = event.id
+            yield _frame(event)
+        if not found:
+            await watcher.changed()
+            yield ": \n\n"
+
+
+def _frame(event: Event) -> str:
+    data = {"at": event.at, "kind": event.kind, "tenant_id": event.tenant_id, "object_id": event.object_id, **json.loads(event.data)}
+    return f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(data)}\n\n"

@@ -1,0 +1,68 @@
+"""/healthz, /readyz, /metrics, and the question the edge asks before it gets a certificate for a name."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from zcplatform import clock
+from zcplatform.errors import PlatformError
+from zcplatform.store import instance, tenants
+from zcplatform.store.db import Tx
+from zcplatform.web import shapes
+from zcplatform.web.actor import ActorOf, DeskOf
+from zcplatform.web.live import Worker
+from zcplatform.web.metrics import Metrics
+
+router = APIRouter(tags=["health"])
+WORKER_SEEN = timedelta(seconds=30)
+
+
+@router.get("/healthz", response_class=PlainTextResponse)
+async def healthz() -> str:
+    """This process answers; nothing more is said to strangers."""
+    return "ok\n"
+
+
+@router.get("/readyz", response_model=shapes.Ready, responses={503: {"model": shapes.Ready}})
+async def readyz(desk: DeskOf) -> JSONResponse:
+    """The database can be written and the worker was seen within 30 seconds."""
+
+    def touch(tx: Tx) -> str | None:
+        instance.put(tx, "ready_checked", "")
+        return instance.get(tx, "worker_seen_at")
+
+    try:
+        seen_at = await desk.database.write(touch)
+    except PlatformError as error:
+        return JSONResponse(shapes.Ready(ready=False, database=error.detail, worker="unknown").model_dump(), 503)
+    fresh = seen_at is not None and clock.parse(seen_at) > clock.now() - WORKER_SEEN
+    worker = "seen" if fresh else f"last seen {seen_at or 'never'}"
+    return JSONResponse(shapes.Ready(ready=fresh, database="writable", worker=worker).model_dump(), 200 if fresh else 503)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(request: Request, desk: DeskOf, _: ActorOf) -> PlainTextResponse:
+    """Prometheus text of both processes."""
+    own: Metrics = request.app.state.metrics
+    own.tell_tenants(desk.database.read(tenants.count_by_state))
+    worker: Worker = request.app.state.worker
+    try:
+        told = str((await worker.ask("health", 2.0))["metrics"])
+    except PlatformError:
+        told = ""
+    return PlainTextResponse(own.text() + told, media_type="text/plain; version=0.0.4")
+
+
+@router.get("/internal/ask", include_in_schema=False)
+async def ask(desk: DeskOf, domain: Annotated[str, Query(max_length=255)] = "") -> Response:
+    """200 for a name of ours, 404 for any other. Only the edge's loopback listener leads here; the panel's routes close /internal."""
+    name = domain.lower().removesuffix(f".{desk.settings.domain}")
+    known = domain == desk.settings.panel_host or desk.database.read(lambda tx: _routed(tx, name))
+    return Response(status_code=200 if known else 404)
+
+
+def _routed(tx: Tx, slug: str) -> bool:
+    tenant = tenants.find(tx, slug)
+    return tenant is not None and tenant.slug == slug and tenant.wanted in ("running", "stopped")

@@ -1,0 +1,50 @@
+"""/api/images"""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from zcplatform.ops import desk as ops
+from zcplatform.ops import images as asking
+from zcplatform.ops.desk import Answer
+from zcplatform.store import images as image_rows
+from zcplatform.store.db import Tx
+from zcplatform.web import shape, shapes
+from zcplatform.web.actor import ActorOf, AskedOf, DeskOf
+
+router = APIRouter(prefix="/api/images", tags=["images"])
+ASKED: dict[int | str, dict[str, Any]] = {
+    200: {"model": shapes.Image, "description": "It is there already"},
+    202: {"model": shapes.Operation, "description": "Accepted: the operation tells how it goes"},
+}
+
+
+def _json(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, {"Cache-Control": "no-store"}, "application/json")
+
+
+@router.get("", response_model=shapes.Images)
+async def listing(desk: DeskOf, _: ActorOf) -> shapes.Images:
+    return desk.database.read(lambda tx: shapes.Images(items=[shape.image(row) for row in image_rows.everything(tx)]))
+
+
+@router.post("", responses=ASKED, status_code=202)
+async def prepare(sent: shapes.ImageInput, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+    wish = asking.Wish(sent.source, sent.reference, sent.binary, sent.make_default)
+
+    def act(tx: Tx, at: str) -> Answer:
+        image, operation = asking.prepare(tx, desk, actor, at, wish)
+        if operation is None:
+            return Answer(200, shape.image(image).model_dump_json())
+        return Answer(202, shape.operation(tx, operation).model_dump_json(), "")
+
+    return _json(await ops.change(desk, actor, asked, act))
+
+
+@router.delete("/{image:path}", status_code=202, response_model=shapes.Operation)
+async def remove(image: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+    def act(tx: Tx, at: str) -> Answer:
+        return Answer(202, shape.operation(tx, asking.remove(tx, actor, at, image)[1]).model_dump_json(), "")
+
+    return _json(await ops.change(desk, actor, asked, act))

@@ -1,0 +1,72 @@
+"""The few things that are no rows: asked of the worker over its socket, one JSON line for each request and each answer.
+
+Verbs: wake, logs, pairing_code, health. Arguments are a tenant id and scalars; the worker trusts none of them.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Any
+
+from zcplatform.errors import NotFound, Unavailable
+
+CONNECT_S = 2.0
+LONGEST_LINE = 256 * 1024
+
+
+class Worker:
+    """The worker as the web process sees it."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def wake(self, tenant_id: str) -> None:
+        """A hint, sent on the side: when it is lost the worker's period does its work."""
+        task = asyncio.ensure_future(self._wake(tenant_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _wake(self, tenant_id: str) -> None:
+        with suppress(Unavailable):
+            await self.ask("wake", 2.0, tenant_id=tenant_id)
+
+    async def ask(self, verb: str, timeout_s: float, **arguments: object) -> dict[str, Any]:
+        """One answer. Raises Unavailable (503) when the worker, the engine or the agent can not answer now."""
+        try:
+            async with asyncio.timeout(timeout_s), aclosing(self.follow(verb, **arguments)) as answers:
+                async for answer in answers:
+                    return answer
+        except TimeoutError:
+            raise _silent("did not answer in time") from None
+        raise _silent("closed the connection without an answer")
+
+    async def follow(self, verb: str, **arguments: object) -> AsyncGenerator[dict[str, Any]]:
+        """Answers until the worker ends the stream or the caller does."""
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                reader, writer = await asyncio.open_unix_connection(str(self._socket), limit=LONGEST_LINE)
+        except (OSError, TimeoutError):
+            raise _silent("is not there") from None
+        try:
+            writer.write(json.dumps({"verb": verb, **arguments}).encode() + b"\n")
+            while line := await reader.readline():
+                answer = json.loads(line)
+                if "error" in answer:
+                    raise _error(answer["error"])
+                yield answer
+        except (OSError, ValueError):
+            raise _silent("broke off") from None
+        finally:
+            writer.close()
+
+
+def _silent(how: str) -> Unavailable:
+    return Unavailable("worker.unreachable", f"The worker {how}", "try again; if it stays, look at the worker's log", retry_after_s=5)
+
+
+def _error(told: dict[str, Any]) -> Unavailable | NotFound:
+    kind = NotFound if told.get("status") == 404 else Unavailable
+    return kind(str(told.get("code")), str(told.get("detail")), str(told.get("hint", "")), retry_after_s=told.get("retry_after_s"))

@@ -1,0 +1,26 @@
+"""What the web process measures of itself, in a registry of its own."""
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Histogram(
+            "zcplatform_web_request_seconds",
+            "Time to answer, by route template, method and status",
+            ["route", "method", "status"],
+            registry=self._registry,
+            buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+        )
+        self._tenants = Gauge("zcplatform_tenants", "Tenants by state", ["state"], registry=self._registry)
+
+    def tell_tenants(self, by_state: Mapping[str, int]) -> None:
+        self._tenants.clear()
+        for state, count in by_state.items():
+            self._tenants.labels(state).set(count)
+
+    def text(self) -> str:
+        return generate_latest(self._registry).decode()

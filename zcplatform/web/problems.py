@@ -1,0 +1,75 @@
+"""Errors as problem+json (RFC 9457). Input is never echoed: it may hold a secret."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from zcplatform.errors import PlatformError
+from zcplatform.log import logger
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(
+    status: int, code: str, detail: str, hint: str = "", fields: dict[str, str] | None = None, retry_after_s: int | None = None
+) -> JSONResponse:
+    body = {
+        "type": f"urn:zcplatform:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "hint": hint,
+        "fields": fields or {},
+    }
+    headers = {"Cache-Control": "no-store"}
+    if retry_after_s is not None:
+        headers["Retry-After"] = str(retry_after_s)
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(body, status, headers, MEDIA_TYPE)
+
+
+def of(error: PlatformError) -> JSONResponse:
+    return problem(error.status, error.code, error.detail, error.hint, error.fields, error.retry_after_s)
+
+
+def install(app: FastAPI) -> None:
+    """Every error of the application leaves as a problem."""
+    app.add_exception_handler(PlatformError, _platform)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _platform(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, PlatformError)  # noqa: S101
+    return of(error)
+
+
+async def _validation(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    fields: dict[str, str] = {}
+    for item in error.errors():
+        name = ".".join(str(part) for part in item["loc"] if part not in ("body", "query", "path", "header"))
+        fields[name or "body"] = "is not a known field" if item["type"] == "extra_forbidden" else str(item["msg"])
+    named = ", ".join(fields)
+    return problem(422, "request.invalid", f"The request is not valid: {named}", "see `fields` for what is wrong with each", fields)
+
+
+async def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    code = {404: "route.unknown", 405: "route.method"}.get(error.status_code, "request.refused")
+    return problem(
+        error.status_code, code, f"{HTTPStatus(error.status_code).phrase}: no such route or method", "docs/api.md lists the routes"
+    )
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    logger.error("request failed", method=request.method, path=request.url.path, error=type(error).__name__, exc_info=error)
+    return problem(
+        500, "internal.error", "Something went wrong inside the platform; it is in the log", "try again; if it stays, read the web log"
+    )

@@ -1,0 +1,94 @@
+"""Rows as answers."""
+
+import json
+
+from zcplatform.core.tenant import Tenant
+from zcplatform.settings import Settings
+from zcplatform.store import images, operations, revisions, secrets
+from zcplatform.store.db import Tx
+from zcplatform.store.images import Image
+from zcplatform.store.operations import Operation
+from zcplatform.web import shapes
+
+
+def url(settings: Settings, slug: str) -> str:
+    scheme, port, usual = ("http", settings.http_port, 80) if settings.tls == "off" else ("https", settings.https_port, 443)
+    return f"{scheme}://{slug}.{settings.domain}{'' if port == usual else f':{port}'}/"
+
+
+def tenant(tx: Tx, settings: Settings, row: Tenant) -> shapes.Tenant:
+    image = images.get(tx, row.image_id) if row.image_id else None
+    return shapes.Tenant(
+        id=row.id,
+        slug=row.slug,
+        name=row.name,
+        plan=row.plan,
+        state=row.state,
+        reason=row.reason,
+        next_attempt_at=row.next_attempt_at,
+        wanted=row.wanted,
+        generation=row.generation,
+        revision=row.wanted_revision,
+        image=shapes.ImageName(id=image.id, reference=image.reference, agent_version=image.agent_version) if image else None,
+        provider=_provider(tx, row),
+        url=url(settings, row.slug),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _provider(tx: Tx, row: Tenant) -> shapes.Provider | None:
+    revision = revisions.get(tx, row.id, row.wanted_revision)
+    provider = json.loads(revision.settings).get("provider") if revision else None
+    if provider is None:
+        return None
+    key = secrets.get(tx, row.id, "provider", "main")
+    return shapes.Provider(**provider, has_key=key is not None and key.error is None)
+
+
+def operation(tx: Tx, row: Operation) -> shapes.Operation:
+    error = None
+    if row.error_code is not None:
+        error = shapes.OperationError(code=row.error_code, detail=row.error_detail or "", hint=row.error_hint or "")
+    return shapes.Operation(
+        id=row.id,
+        kind=row.kind,
+        status=row.status,  # type: ignore[arg-type]
+        tenant_id=row.tenant_id,
+        image_id=row.image_id,
+        reason=row.reason,
+        attempts=row.attempts,
+        next_attempt_at=row.next_attempt_at,
+        error=error,
+        requested_by=row.requested_by,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        steps=[
+            shapes.Step(
+                name=step.name,
+                status=step.status,  # type: ignore[arg-type]
+                attempts=step.attempts,
+                started_at=step.started_at,
+                finished_at=step.finished_at,
+                error=step.error,
+            )
+            for step in operations.steps_of(tx, row.id)
+        ],
+    )
+
+
+def image(row: Image) -> shapes.Image:
+    return shapes.Image(
+        id=row.id,
+        source=row.source,
+        reference=row.reference,
+        status=row.status,  # type: ignore[arg-type]
+        image_id=row.image_id,
+        digest=row.digest,
+        agent_version=row.agent_version,
+        size_bytes=row.size_bytes,
+        is_default=bool(row.is_default),
+        error=row.error,
+        created_at=row.created_at,
+    )

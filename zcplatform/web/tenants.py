@@ -1,0 +1,119 @@
+"""/api/tenants"""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from zcplatform.core.tenant import Tenant
+from zcplatform.ops import desk as ops
+from zcplatform.ops import providers
+from zcplatform.ops import tenants as asking
+from zcplatform.ops.desk import Actor, Answer, Asked, Desk
+from zcplatform.store import operations as operation_rows
+from zcplatform.store import tenants as tenant_rows
+from zcplatform.store.db import Tx
+from zcplatform.store.operations import Operation
+from zcplatform.web import shape, shapes
+from zcplatform.web.actor import ActorOf, AskedOf, DeskOf
+
+router = APIRouter(prefix="/api/tenants", tags=["tenants"])
+ASKED: dict[int | str, dict[str, Any]] = {
+    200: {"model": shapes.Tenant, "description": "Nothing has to happen"},
+    202: {"model": shapes.Operation, "description": "Accepted: the operation tells how it goes"},
+}
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+def _json(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, {"Cache-Control": "no-store"}, "application/json")
+
+
+def _provider(sent: shapes.ProviderInput | None) -> providers.Provider | None:
+    if sent is None:
+        return None
+    key = sent.api_key.get_secret_value() if sent.api_key else None
+    return providers.Provider(sent.family, sent.model, sent.base_url, key)
+
+
+def _answer(tx: Tx, desk: Desk, row: Tenant, operation: Operation | None) -> Answer:
+    if operation is None:
+        return Answer(200, shape.tenant(tx, desk.settings, row).model_dump_json(), row.id)
+    return Answer(202, shape.operation(tx, operation).model_dump_json(), row.id)
+
+
+@router.post("", status_code=201, response_model=shapes.Tenant)
+async def create(sent: shapes.TenantInput, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+    wish = asking.Changes(sent.name, sent.plan, sent.image, _provider(sent.provider))
+
+    def act(tx: Tx, at: str) -> Answer:
+        row = asking.create(tx, desk, actor, at, sent.slug, wish)
+        return Answer(201, shape.tenant(tx, desk.settings, row).model_dump_json(), row.id)
+
+    return _json(await ops.change(desk, actor, asked, act))
+
+
+@router.get("", response_model=shapes.Tenants)
+async def listing(desk: DeskOf, _: ActorOf, cursor: Annotated[str, Query(max_length=64)] = "", limit: Limit = 100) -> shapes.Tenants:
+    def load(tx: Tx) -> shapes.Tenants:
+        rows = tenant_rows.page(tx, cursor, limit)
+        return shapes.Tenants(
+            items=[shape.tenant(tx, desk.settings, row) for row in rows], next_cursor=rows[-1].slug if len(rows) == limit else None
+        )
+
+    return desk.database.read(load)
+
+
+@router.get("/{tenant}", response_model=shapes.Tenant)
+async def show(tenant: str, desk: DeskOf, _: ActorOf) -> shapes.Tenant:
+    return desk.database.read(lambda tx: shape.tenant(tx, desk.settings, asking.get(tx, tenant)))
+
+
+@router.patch("/{tenant}", responses=ASKED)
+async def change(tenant: str, sent: shapes.TenantChange, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+    wish = asking.Changes(sent.name, sent.plan, sent.image, _provider(sent.provider))
+    return _json(await ops.change(desk, actor, asked, lambda tx, at: _answer(tx, desk, *asking.change(tx, desk, actor, at, tenant, wish))))
+
+
+Ask = Callable[[Tx, Desk, Actor, str, str], tuple[Tenant, Operation | None]]
+
+
+async def _ask(function: Ask, tenant: str, desk: Desk, actor: Actor, asked: Asked) -> Response:
+    return _json(await ops.change(desk, actor, asked, lambda tx, at: _answer(tx, desk, *function(tx, desk, actor, at, tenant))))
+
+
+@router.delete("/{tenant}", status_code=202, response_model=shapes.Operation)
+async def delete(tenant: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+    return await _ask(asking.delete, tenant, desk, actor, asked)
+
+
+@router.post("/{tenant}/deploy", responses=ASKED, status_code=202)
+async def deploy(tenant: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+    return await _ask(asking.deploy, tenant, desk, actor, asked)
+
+
+@router.post("/{tenant}/start", responses=ASKED, status_code=202)
+async def start(tenant: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+    return await _ask(asking.start, tenant, desk, actor, asked)
+
+
+@router.post("/{tenant}/stop", responses=ASKED, status_code=202)
+async def stop(tenant: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+    return await _ask(asking.stop, tenant, desk, actor, asked)
+
+
+@router.post("/{tenant}/restart", responses=ASKED, status_code=202)
+async def restart(tenant: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+    return await _ask(asking.restart, tenant, desk, actor, asked)
+
+
+@router.get("/{tenant}/operations", response_model=shapes.Operations)
+async def operations(
+    tenant: str, desk: DeskOf, _: ActorOf, cursor: Annotated[str, Query(max_length=64)] = "", limit: Limit = 50
+) -> shapes.Operations:
+    def load(tx: Tx) -> shapes.Operations:
+        rows = operation_rows.of_tenant(tx, asking.get(tx, tenant).id, cursor, limit)
+        return shapes.Operations(items=[shape.operation(tx, row) for row in rows], next_cursor=rows[-1].id if len(rows) == limit else None)
+
+    return desk.database.read(load)

@@ -1,0 +1,302 @@
+"""Composition root of the worker: everything is made here once, in the order in which it may be trusted.
+
+Lock, rights, key, database, firewall, sockets, loops, the web child. On SIGTERM waits are abandoned, not awaited: the next start converges.
+"""
+
+import asyncio
+import fcntl
+import os
+import pwd
+import signal
+import time
+from collections.abc import Coroutine
+from datetime import timedelta
+from pathlib import Path
+
+import apsw
+
+from zcplatform import clock, log
+from zcplatform.adapters import host, rundirs
+from zcplatform.adapters.caddy import Caddy, certificate_stamp, save_document
+from zcplatform.adapters.docker import Docker
+from zcplatform.adapters.gateway import Gateway
+from zcplatform.adapters.users import ensure_user
+from zcplatform.core import firewall as firewall_rules
+from zcplatform.core.audit import Entry
+from zcplatform.core.edge import Route, Site, document
+from zcplatform.errors import PlatformError, Refused
+from zcplatform.ids import Names, TenantId, is_id
+from zcplatform.log import logger
+from zcplatform.settings import Settings
+from zcplatform.store import allocations, audit, events, idempotency, instance, tenants
+from zcplatform.store.db import Database, Tx, connect, scalar
+from zcplatform.store.migrate import migrate
+from zcplatform.vault import keys as key_files
+from zcplatform.vault.keys import Keys
+from zcplatform.worker.driver import Driver
+from zcplatform.worker.edge import EdgeLoop
+from zcplatform.worker.firewall import FirewallLoop
+from zcplatform.worker.health import HealthLoop
+from zcplatform.worker.images import ImagesLoop
+from zcplatform.worker.live import LiveServer
+from zcplatform.worker.metrics import Metrics
+from zcplatform.worker.secrets import Secrets
+from zcplatform.worker.tools import Tools
+from zcplatform.worker.web_child import WebChild, listen
+
+SIGN_OF_LIFE_S = 10.0
+KEEP_KEYS = timedelta(days=2)
+STOP_S = 8.0
+
+
+def run(settings: Settings) -> int:
+    """`zcplatform serve`. Raises Refused, with nothing touched, when it must not start like this."""
+    if os.geteuid() != 0:
+        raise Refused("serve.not_root", "zcplatform serve must be started by root", "sudo zcplatform serve")
+    log.configure("worker", settings.log_level)
+    os.umask(0o077)
+    web = ensure_user(settings.web_user)
+    ensure_user(settings.edge_user)
+    _data_dirs(settings, web)
+    with _lock(settings.data_dir / "serve.lock"), _lock(Path("/run") / f"zcplatform-{settings.instance}.lock"):
+        _check_host(settings)
+        rundirs.prepare(settings)
+        root_key = _root_key(settings)
+        keys = Keys.of(root_key)
+        database = _open(settings, keys, web)
+        return asyncio.run(_main(settings, keys, database, web))
+
+
+def _data_dirs(settings: Settings, web: pwd.struct_passwd) -> None:
+    """Modes as in docs/architecture.md: without the sticky bit web could rename the live -wal."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        for path, mode, gid in (
+            (settings.data_dir, 0o711, 0),
+            (settings.tenants_dir, 0o711, 0),
+            (settings.database.parent, 0o3770, web.pw_gid),
+        ):
+            path.mkdir(exist_ok=True)
+            os.chown(path, 0, gid)
+            path.chmod(mode)
+    except OSError as error:
+        raise Refused(
+            "data.unwritable", f"{settings.data_dir} can not be written: {error.strerror}", "check `data_dir` and its disk"
+        ) from None
+
+
+class _lock:  # noqa: N801
+    """Held by one process; the kernel lets it go when the process is gone, however it went."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        self._file = self._path.open("a")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(
+                "serve.running",
+                f"another zcplatform serve holds {self._path}",
+                "stop it first, or give this one its own data_dir and instance",
+            ) from None
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _check_host(settings: Settings) -> None:
+    culprit = host.overlapping_uids(settings.uid_span)
+    if culprit is not None:
+        raise Refused("settings.uids", f"the range `uids` {settings.uids} overlaps {culprit}", "choose another range in the settings file")
+    blocker = host.interpreter_blocker(settings.web_user)
+    if blocker is not None:
+        raise Refused(
+            "serve.interpreter",
+            f"the user {settings.web_user} can not run this program: {blocker} keeps it out",
+            "install zcplatform where every user may read, for example below /opt",
+        )
+
+
+def _root_key(settings: Settings) -> bytes:
+    """A missing key is made only for an installation that has no database yet: another one could not open its secrets."""
+    if not settings.key_file.exists() and not settings.database.exists():
+        logger.info("made a new root key; keep a copy of it apart from the data", path=str(settings.key_file))
+        return key_files.create(settings.key_file)
+    return key_files.load(settings.key_file)
+
+
+def _open(settings: Settings, keys: Keys, web: pwd.struct_passwd) -> Database:
+    fresh = not settings.database.exists()
+    if fresh:
+        os.close(os.open(settings.database, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        connection = connect(settings.database, query_only=False)
+        if not fresh:
+            _check_key(connection, keys, settings)
+        version = migrate(connection, settings.database)
+        connection.close()
+    except apsw.Error as error:
+        raise Refused("database.unusable", f"{settings.database} can not be used: {error}", "restore it from a backup") from None
+    os.chown(settings.database, 0, web.pw_gid)
+    settings.database.chmod(0o660)
+    database = Database(settings.database)
+    database.write_now(lambda tx: _first_write(tx, keys, version))
+    return database
+
+
+def _check_key(connection: apsw.Connection, keys: Keys, settings: Settings) -> None:
+    try:
+        check = connection.execute("SELECT value FROM instance WHERE key = 'key_check'").fetchone()
+    except apsw.SQLError:
+        return  # no schema yet: the first start was killed before it was written
+    if check is not None and check[0] != keys.check:
+        raise Refused(
+            "key.wrong",
+            f"{settings.key_file} is not the key of {settings.database}",
+            "put back the key that belongs to it; nothing was changed",
+        )
+
+
+def _first_write(tx: Tx, keys: Keys, version: int) -> None:
+    at = clock.text(clock.now())
+    instance.put(tx, "key_check", keys.check)
+    instance.put(tx, "worker_seen_at", at)
+    audit.append(tx, Entry(at, "system:worker", "worker.start", f"schema {version}"))
+
+
+async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.struct_passwd) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    names = Names(settings.instance)
+    docker, gateway, caddy = Docker(settings.docker_socket), Gateway(), Caddy.of(settings)
+    metrics = Metrics()
+    rules = firewall_rules.rules(names.bridge_prefix, tuple(settings.resolvers), tuple(settings.allowed_hosts), settings.subnet_network)
+    firewall = FirewallLoop(rules, settings.converge_period_s)
+    edge_gid = ensure_user(settings.edge_user).pw_gid
+    edge = EdgeLoop(caddy, lambda: _document(settings, database), lambda wanted: save_document(settings.edge_document, wanted, edge_gid))
+    woken: list[str] = []
+    tools = Tools(
+        settings=settings,
+        names=names,
+        database=database,
+        secrets=Secrets(keys),
+        docker=docker,
+        gateway=gateway,
+        caddy=caddy,
+        edge=edge,
+        firewall=firewall,
+        metrics=metrics,
+        places=asyncio.Semaphore(settings.parallel),
+        wake=woken.append,
+    )
+    driver, images = Driver(tools, settings.converge_period_s), ImagesLoop(tools, settings.converge_period_s)
+
+    def wake(tenant_id: str) -> None:
+        if tenant_id:
+            driver.wake(TenantId(tenant_id))
+        else:
+            images.wake()
+
+    object.__setattr__(tools, "wake", wake)
+    try:
+        await firewall.ensure()
+    except PlatformError as error:
+        logger.error("no agent is started until the firewall stands", error=error.detail, hint=error.hint)
+    live = LiveServer(tools, wake, frozenset({0, web.pw_uid}))
+    live_socket = await live.listen(settings.worker_socket, web.pw_gid)
+    child = WebChild(settings, keys, web, listen(settings.web_socket, edge_gid))
+    loops: list[Coroutine[object, object, None]] = [
+        child.run(),
+        firewall.run(),
+        edge.run(),
+        driver.run(),
+        images.run(),
+        HealthLoop(tools, settings.health_period_s).run(),
+        _follow_engine(docker, settings, driver),
+        _housekeeping(tools),
+    ]
+    running = [asyncio.create_task(_forever(work)) for work in loops]
+    logger.info("the platform runs", web=str(settings.web_socket), database=str(settings.database))
+    await stop.wait()
+    logger.info("stopping; what is under way is taken up by the next start")
+    live_socket.close()
+    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=STOP_S)
+    del running
+    os._exit(0)
+
+
+async def _forever(work: Coroutine[object, object, None]) -> None:
+    """A loop that ends is a bug: say so and end the program, its supervisor starts it again."""
+    try:
+        await work
+    except asyncio.CancelledError:
+        raise
+    except BaseException:
+        logger.exception("a loop ended with an error; the worker ends")
+        os._exit(70)
+
+
+def _document(settings: Settings, database: Database) -> dict[str, object]:
+    """Routes as the database has them, each checked again: a row can not lead anywhere but to its own tenant's port."""
+    stamp = certificate_stamp(settings.tls_certificate, settings.tls_key)
+
+    def load(tx: Tx) -> list[Route]:
+        found = []
+        for row in tenants.everything(tx):
+            if row.wanted not in ("running", "stopped"):
+                continue
+            allocation = allocations.get(tx, row.id)
+            own = allocation.port if allocation else None
+            try:
+                found.append(site.route(row.slug, row.id, own if row.seen_route_port == own else None))
+            except ValueError as error:
+                logger.error("a row asks for a route that can not be; it gets none", tenant=row.id, error=str(error))
+        return found
+
+    site = Site.of(settings, stamp)
+    return document(site, database.read(load))
+
+
+async def _follow_engine(docker: Docker, settings: Settings, driver: Driver) -> None:
+    """The engine's events are hints: a container that died is looked at now, not in a period."""
+    while True:
+        try:
+            async for tenant_id, action in docker.events(settings.instance):
+                if tenant_id and is_id(tenant_id) and action in ("die", "oom", "destroy"):
+                    driver.wake(TenantId(tenant_id))
+        except PlatformError as error:
+            logger.debug("the engine's events broke off", error=error.detail)
+        await asyncio.sleep(2)
+
+
+async def _housekeeping(tools: Tools) -> None:
+    """A sign of life every ten seconds; once an hour what is too old is forgotten."""
+    forget_at = 0.0
+    while True:
+        now = clock.now()
+        at = clock.text(now)
+
+        def write(tx: Tx, at: str = at) -> None:
+            instance.put(tx, "worker_seen_at", at)
+            if scalar(tx, "SELECT EXISTS (SELECT 1 FROM secrets WHERE box IS NOT NULL)"):
+                tools.secrets.open_boxes(tx, at)
+
+        await tools.database.write(write)
+        if time.monotonic() >= forget_at:
+            forget_at = time.monotonic() + 3600
+            events_before = clock.text(now - timedelta(days=tools.settings.event_days))
+            keys_before = clock.text(now - KEEP_KEYS)
+
+            def forget(tx: Tx, events_before: str = events_before, keys_before: str = keys_before) -> None:
+                events.forget_before(tx, events_before)
+                idempotency.forget_before(tx, keys_before)
+
+            await tools.database.write(forget)
+        await asyncio.sleep(SIGN_OF_LIFE_S)

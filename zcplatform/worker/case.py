@@ -1,0 +1,118 @@
+"""Everything the database says about one tenant, loaded in one snapshot and distrusted: the web process can write rows."""
+
+import json
+from dataclasses import dataclass
+
+from zcplatform.agent.render import Provider
+from zcplatform.core.container import ContainerSpec, create_body, spec_hash
+from zcplatform.core.network import capacity
+from zcplatform.core.slugs import check as slug_problem
+from zcplatform.core.tenant import Tenant
+from zcplatform.errors import StepFailed
+from zcplatform.ids import LABEL_SPEC, Names, TenantId, is_id
+from zcplatform.settings import Settings
+from zcplatform.store import allocations, images, operations, plans, revisions, tenants
+from zcplatform.store.allocations import Allocation
+from zcplatform.store.db import Tx
+from zcplatform.store.images import Image
+from zcplatform.store.operations import Operation
+from zcplatform.store.plans import Plan
+
+
+class Superseded(Exception):
+    """Somebody wants something else by now; what was begun is left to the next round."""
+
+
+@dataclass(frozen=True)
+class Case:
+    tenant: Tenant
+    allocation: Allocation | None
+    plan: Plan
+    image: Image | None
+    provider: Provider | None
+    """Without its key: that is opened only for rendering."""
+    operation: Operation | None
+    """The open one, if it is for the wanted generation."""
+
+    @property
+    def port(self) -> int:
+        return self.needs_allocation().port
+
+    def needs_allocation(self) -> Allocation:
+        if self.allocation is None:
+            raise StepFailed("tenant.not_allocated", f"Tenant `{self.tenant.slug}` has no port, uid and subnet yet")
+        return self.allocation
+
+    @property
+    def config_mark(self) -> str:
+        """What the configuration depends on besides its mount."""
+        return f"{self.tenant.wanted_revision}"
+
+
+def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> Case | None:
+    """None when there is no such tenant any more. Raises StepFailed for a row that no request could have written."""
+    tenant = tenants.get(tx, tenant_id)
+    if tenant is None or tenant.deleted_at is not None:
+        return None
+    allocation = allocations.get(tx, tenant_id)
+    plan = plans.get(tx, tenant.plan)
+    problem = _problem(settings, tenant, allocation)
+    if problem is not None or plan is None:
+        raise StepFailed("tenant.invalid", f"The database says about tenant {tenant_id} what can not be: {problem or 'no such plan'}")
+    revision = revisions.get(tx, tenant_id, tenant.wanted_revision)
+    sent = json.loads(revision.settings).get("provider") if revision else None
+    provider = Provider(family=sent["family"], model=sent["model"], uri=sent["base_url"], api_key=None) if sent else None
+    operation = operations.open_of(tx, tenant_id)
+    if operation is not None and operation.generation != tenant.generation:
+        operation = None
+    image = images.get(tx, tenant.image_id) if tenant.image_id else None
+    return Case(tenant, allocation, plan, image, provider, operation)
+
+
+def _problem(settings: Settings, tenant: Tenant, allocation: Allocation | None) -> str | None:
+    if not is_id(tenant.id):
+        return "its id is not one of ours"
+    if slug_problem(tenant.slug) is not None:
+        return "its slug is not a slug"
+    if allocation is None:
+        return None
+    subnets = capacity(settings.subnet_network)
+    if allocation.port not in settings.port_span or allocation.uid not in settings.uid_span or not 0 <= allocation.subnet < subnets:
+        return "its port, uid or subnet is outside the configured ranges"
+    return None
+
+
+def spec(settings: Settings, case: Case) -> ContainerSpec:
+    """What the tenant's container has to be."""
+    allocation = case.needs_allocation()
+    if case.image is None or case.image.image_id is None:
+        raise StepFailed("image.missing", f"Tenant `{case.tenant.slug}` has no image that is ready", "zcplatform images list")
+    return ContainerSpec(
+        tenant_id=case.tenant.id,
+        slug=case.tenant.slug,
+        generation=case.tenant.generation,
+        epoch=case.tenant.wanted_epoch,
+        image_id=case.image.image_id,
+        uid=allocation.uid,
+        port=allocation.port,
+        memory_bytes=case.plan.memory_bytes,
+        cpu_millis=case.plan.cpu_millis,
+        pids=case.plan.pids,
+        config_dir=str(settings.config_dir / case.tenant.slug / "zeroclaw"),
+        workspace_dir=str(settings.tenants_dir / case.tenant.slug),
+        resolvers=tuple(settings.resolvers),
+    )
+
+
+def body(settings: Settings, names: Names, case: Case) -> dict[str, object]:
+    try:
+        return create_body(names, spec(settings, case))
+    except ValueError as error:
+        raise StepFailed("tenant.invalid", f"Tenant `{case.tenant.slug}` can not have such a container: {error}") from None
+
+
+def is_current(settings: Settings, names: Names, case: Case, labels: dict[str, str]) -> bool:
+    """Whether a container with these labels is the one that would be made now."""
+    if case.allocation is None or case.image is None or case.image.image_id is None:
+        return False
+    return labels.get(LABEL_SPEC) == spec_hash(body(settings, names, case))

@@ -1,0 +1,208 @@
+"""One tenant, once: load, look, decide, act, record. The same call for a first deploy, a retry, a restart and a repair.
+
+Nothing is remembered between two calls: a killed worker's successor looks at everything again and goes on where things stand. No transaction
+is open while the engine, the edge or an agent is asked.
+"""
+
+import asyncio
+import random
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+from zcplatform import clock
+from zcplatform.adapters import files
+from zcplatform.adapters.docker_seen import ContainerSeen, NetworkSeen
+from zcplatform.core import backoff
+from zcplatform.core.plan import ContainerFacts, Seen, Step, plan
+from zcplatform.core.tenant import EDGE, ENGINE_UNREACHABLE, Wanted, has_failed
+from zcplatform.errors import PlatformError
+from zcplatform.failpoint import failpoint
+from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT, TenantId
+from zcplatform.log import logger
+from zcplatform.store import operations, tenants
+from zcplatform.store.db import Tx
+from zcplatform.worker import steps
+from zcplatform.worker.case import Case, Superseded, is_current, load
+from zcplatform.worker.tools import Tools
+
+ROUNDS = 5
+AFTER_THE_ENGINE = frozenset({Step.ROUTE, Step.VERIFY})
+"""Steps that do not load the engine: others may have this tenant's place while the edge is waited for."""
+
+
+async def converge(tools: Tools, tenant_id: TenantId) -> None:
+    """Bring one tenant to what is wanted, or record why not and when the next attempt is due."""
+    for _ in range(ROUNDS):
+        case = None
+        try:
+            case = tools.database.read(lambda tx: load(tx, tools.settings, tenant_id))
+            if case is None:
+                return
+            todo = plan(Wanted(case.tenant.wanted), await see(tools, case))
+            if not todo:
+                await _settle(tools, case)
+                return
+            await _run(tools, case, todo)
+        except Superseded:
+            continue
+        except PlatformError as error:
+            await record_failure(tools, tenant_id, error)
+            return
+    logger.warning("a tenant is not as wanted after several rounds; the next period goes on", tenant=tenant_id)
+
+
+async def see(tools: Tools, case: Case) -> Seen:
+    container = await tools.docker.container(tools.names.container(case.tenant.slug))
+    network = await tools.docker.network(tools.names.network(case.tenant.slug))
+    await _note_crash(tools, case, container)
+    return facts(tools, case, container, network)
+
+
+def facts(tools: Tools, case: Case, container: ContainerSeen | None, network: NetworkSeen | None) -> Seen:
+    """What was looked at, as the decision needs it. A stranger's container counts as ours here: the steps refuse to touch it."""
+    tenant = case.tenant
+    nonce = files.config_nonce(tools.settings.config_dir, tenant.slug)
+    port = case.allocation.port if case.allocation else None
+    current = (
+        container is not None and _is_ours(tools, case, container) and is_current(tools.settings, tools.names, case, dict(container.labels))
+    )
+    return Seen(
+        is_allocated=case.allocation is not None,
+        firewall_stands=tools.firewall.stands,
+        has_network=network is not None and _is_ours(tools, case, network),
+        has_workspace=files.workspace_exists(tools.settings.tenants_dir, tenant.slug),
+        has_config=nonce is not None,
+        config_is_current=nonce is not None and tenant.seen_config == f"{nonce}.{case.config_mark}",
+        container=ContainerFacts(container.state == "running", current)
+        if container is not None and _is_ours(tools, case, container)
+        else None,
+        is_healthy=bool(tenant.seen_healthy),
+        is_routed=tenant.seen_route_port is not None,
+        route_is_current=port is not None and tenant.seen_route_port == port,
+        is_verified=bool(tenant.seen_verified),
+        is_waiting=tenant.next_attempt_at is not None and tenant.next_attempt_at > clock.text(clock.now()),
+    )
+
+
+def _is_ours(tools: Tools, case: Case, thing: ContainerSeen | NetworkSeen) -> bool:
+    return thing.labels.get(LABEL_INSTANCE) == tools.settings.instance and thing.labels.get(LABEL_TENANT) == case.tenant.id
+
+
+async def _note_crash(tools: Tools, case: Case, container: ContainerSeen | None) -> None:
+    """A container that ended without being asked to: the next start waits, longer each time. Raises the error that says so."""
+    tenant = case.tenant
+    settled = tenant.wanted == Wanted.RUNNING and tenant.seen_generation == tenant.generation
+    if not settled or tenant.seen_container != "running" or not tenant.seen_healthy:
+        return
+    if container is None or not _is_ours(tools, case, container) or container.state in ("running", "restarting"):
+        return
+    error = await steps.exited(tools, case, container.exit_code, oom=container.oom_killed)
+    await steps.saw(tools, case, {"seen_container": "stopped", "seen_healthy": 0, "seen_healthy_at": None})
+    raise error
+
+
+async def _run(tools: Tools, case: Case, todo: tuple[Step, ...]) -> None:
+    async with AsyncExitStack() as places:
+        holds = False
+        for position, step in enumerate(todo):
+            if step in AFTER_THE_ENGINE and holds:
+                await places.aclose()
+                holds = False
+            elif step not in AFTER_THE_ENGINE and not holds:
+                await places.enter_async_context(tools.places)
+                holds = True
+            await _step(tools, case.tenant.id, case.tenant.generation, step, todo, first=position == 0)
+
+
+async def _step(tools: Tools, tenant_id: TenantId, generation: int, step: Step, todo: tuple[Step, ...], *, first: bool) -> None:
+    case = await tools.database.write(lambda tx: _begin(tx, tools, tenant_id, generation, step, todo, first=first))
+    request = case.tenant.last_request
+    failpoint(f"{request}.{step}.before")
+    started = asyncio.get_running_loop().time()
+    try:
+        await steps.STEPS[step](tools, case)
+    except PlatformError as error:
+        tools.metrics.steps.labels(step, "failed").observe(asyncio.get_running_loop().time() - started)
+        if case.operation is not None:
+            operation, detail = case.operation, error.detail
+            await tools.database.write(lambda tx: operations.end_step(tx, operation.id, step, clock.text(clock.now()), detail))
+        raise
+    tools.metrics.steps.labels(step, "done").observe(asyncio.get_running_loop().time() - started)
+    failpoint(f"{request}.{step}.after")
+
+
+def _begin(tx: Tx, tools: Tools, tenant_id: TenantId, generation: int, step: Step, todo: tuple[Step, ...], *, first: bool) -> Case:
+    """Load again and write down that the step begins (and the one before ended), in one transaction. Raises Superseded."""
+    case = load(tx, tools.settings, tenant_id)
+    if case is None or case.tenant.generation != generation:
+        raise Superseded
+    if case.operation is not None:
+        at = clock.text(clock.now())
+        if first:
+            operations.begin(tx, case.operation.id, at)
+            operations.plan_steps(tx, case.operation.id, todo)
+        else:
+            operations.end_step(tx, case.operation.id, todo[todo.index(step) - 1], at)
+        operations.begin_step(tx, case.operation.id, step, at)
+    return case
+
+
+async def _settle(tools: Tools, case: Case) -> None:
+    """Everything is as wanted, or the next attempt is not due yet."""
+    tenant = case.tenant
+    if tenant.next_attempt_at is not None and tenant.next_attempt_at > clock.text(clock.now()):
+        return
+    changes: dict[str, object] = {}
+    if tenant.seen_generation != tenant.generation:
+        changes["seen_generation"] = tenant.generation
+    if tenant.error_code is not None:
+        changes |= {"error_code": None, "error_detail": None, "error_hint": None, "next_attempt_at": None}
+    if tenant.seen_container == "unknown":
+        changes["seen_container"] = "running" if tenant.wanted == Wanted.RUNNING else "stopped"
+    if not changes and case.operation is None:
+        return
+    at = clock.text(clock.now())
+
+    def write(tx: Tx) -> None:
+        if tenants.saw(tx, tenant.id, tenant.generation, at, changes) and case.operation is not None:
+            done = operations.steps_of(tx, case.operation.id)
+            for step in done:
+                if step.status == "running":
+                    operations.end_step(tx, case.operation.id, step.name, at)
+            operations.succeed(tx, case.operation.id, at)
+
+    await tools.database.write(write)
+
+
+async def record_failure(tools: Tools, tenant_id: TenantId, error: PlatformError) -> None:
+    """Record what went wrong and when it is tried again, for the tenant and for the operation."""
+    now = clock.now()
+    logger.info("a tenant could not be brought to what is wanted", tenant=tenant_id, code=error.code, error=error.detail)
+
+    def write(tx: Tx) -> None:
+        tenant = tenants.get(tx, tenant_id)
+        if tenant is None or tenant.deleted_at is not None:
+            return
+        unreachable = error.code == ENGINE_UNREACHABLE
+        failures = tenant.failures if unreachable else tenant.failures + 1
+        quick = unreachable or error.code in EDGE
+        wait_s = backoff.UNREACHABLE_S if quick else backoff.delay_s(failures, random.random())  # noqa: S311
+        next_attempt_at = clock.text(now + timedelta(seconds=wait_s))
+        at = clock.text(now)
+        changes: dict[str, object] = {
+            "failures": failures,
+            "error_code": error.code,
+            "error_detail": error.detail,
+            "error_hint": error.hint,
+            "next_attempt_at": next_attempt_at,
+        }
+        tenants.saw(tx, tenant_id, tenant.generation, at, changes)
+        operation = operations.open_of(tx, tenant_id)
+        if operation is None:
+            return
+        if has_failed(error.code, failures):
+            operations.fail(tx, operation.id, at, error.code, error.detail, error.hint)
+        else:
+            operations.wait(tx, operation.id, at, error.code, error.detail, error.hint, next_attempt_at)
+
+    await tools.database.write(write)

@@ -1,0 +1,135 @@
+"""Who is converged when: one call at a time for each tenant, as many tenants at once as there are places, woken at once or by the period.
+
+A wake-up names a tenant and is only a hint; the period looks at all of them in three engine calls and works on those that are not as wanted.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from zcplatform import clock
+from zcplatform.core import backoff
+from zcplatform.core.plan import plan
+from zcplatform.core.sweep import Labelled, orphans
+from zcplatform.core.tenant import ENGINE_UNREACHABLE, Tenant, Wanted
+from zcplatform.errors import PlatformError
+from zcplatform.ids import TenantId
+from zcplatform.log import logger
+from zcplatform.store import operations, tenants
+from zcplatform.store.db import Tx
+from zcplatform.worker.case import load
+from zcplatform.worker.converge import converge, facts
+from zcplatform.worker.tools import Tools
+
+Converge = Callable[[Tools, TenantId], Awaitable[None]]
+
+
+class Driver:
+    def __init__(self, tools: Tools, period_s: float, act: Converge = converge) -> None:
+        self._tools = tools
+        self._period_s = period_s
+        self._act = act
+        self._running: dict[TenantId, asyncio.Task[None]] = {}
+        self._again: set[TenantId] = set()
+
+    def wake(self, tenant_id: TenantId) -> None:
+        """Converge this tenant now; when it is being converged, once more after that."""
+        if tenant_id in self._running:
+            self._again.add(tenant_id)
+            return
+        task = asyncio.create_task(self._work(tenant_id))
+        self._running[tenant_id] = task
+
+    async def _work(self, tenant_id: TenantId) -> None:
+        try:
+            await self._act(self._tools, tenant_id)
+        except Exception:
+            logger.exception("converging failed with an error that is a bug; the period tries again", tenant=tenant_id)
+        finally:
+            del self._running[tenant_id]
+            if tenant_id in self._again:
+                self._again.discard(tenant_id)
+                self.wake(tenant_id)
+
+    async def run(self) -> None:
+        """For ever: look at everything, wake what is not as wanted."""
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                await self.look()
+            except PlatformError as error:
+                logger.warning("could not look at all tenants", code=error.code, error=error.detail)
+            self._tools.metrics.rounds.inc()
+            self._tools.metrics.round_seconds.set(asyncio.get_running_loop().time() - started)
+            await asyncio.sleep(self._period_s)
+
+    async def look(self) -> None:
+        tools = self._tools
+        rows = tools.database.read(tenants.everything)
+        try:
+            containers = await tools.docker.containers(tools.settings.instance)
+            networks = await tools.docker.networks(tools.settings.instance)
+        except PlatformError as error:
+            tools.metrics.engine_up.set(0)
+            if error.code != ENGINE_UNREACHABLE:
+                raise
+            await self._engine_is_gone(rows, error)
+            return
+        tools.metrics.engine_up.set(1)
+        await self._sweep(
+            rows, [Labelled(c.id, c.name, c.labels) for c in containers], [Labelled(n.id, n.name, n.labels) for n in networks]
+        )
+        by_name = {container.name: container for container in containers}
+        networks_by_name = {network.name: network for network in networks}
+        for row in rows:
+            if row.id in self._running:
+                continue
+            container = by_name.get(tools.names.container(row.slug))
+            network = networks_by_name.get(tools.names.network(row.slug))
+            if self._needs_work(row, container, network):
+                self.wake(row.id)
+
+    def _needs_work(self, row: Tenant, container: object, network: object) -> bool:
+        """A cheap look; what it wakes looks again, closely."""
+        tools = self._tools
+        try:
+            case = tools.database.read(lambda tx: load(tx, tools.settings, row.id))
+            if case is None:
+                return False
+            if case.tenant.next_attempt_at is not None:
+                return case.tenant.next_attempt_at <= clock.text(clock.now())
+            if case.operation is not None or case.tenant.generation != case.tenant.seen_generation or case.tenant.error_code is not None:
+                return case.tenant.wanted != Wanted.DRAFT
+            return bool(plan(Wanted(row.wanted), facts(tools, case, container, network)))  # type: ignore[arg-type]
+        except PlatformError:
+            return True
+
+    async def _sweep(self, rows: list[Tenant], containers: list[Labelled], networks: list[Labelled]) -> None:
+        """Remove what carries our label and has no row. A tenant created after `rows` were read is busy or known by its row by then."""
+        tools = self._tools
+        container_names = {row.id: tools.names.container(row.slug) for row in rows}
+        network_names = {row.id: tools.names.network(row.slug) for row in rows}
+        for found in orphans(tools.settings.instance, containers, container_names):
+            logger.warning("removing a container that belongs to no tenant", container=found)
+            await tools.docker.stop(found, 5)
+            await tools.docker.remove(found)
+        for found in orphans(tools.settings.instance, networks, network_names):
+            logger.warning("removing a network that belongs to no tenant", network=found)
+            await tools.docker.remove_network(found)
+
+    async def _engine_is_gone(self, rows: list[Tenant], error: PlatformError) -> None:
+        """Tell it once on each tenant that needs the engine; nothing is concluded about the agents, which may well be serving."""
+        now = clock.now()
+        at, soon = clock.text(now), clock.text(now + timedelta(seconds=backoff.UNREACHABLE_S))
+
+        def write(tx: Tx) -> None:
+            for row in rows:
+                if row.wanted == Wanted.DRAFT or row.error_code == ENGINE_UNREACHABLE:
+                    continue
+                changes = {"error_code": error.code, "error_detail": error.detail, "error_hint": error.hint, "next_attempt_at": soon}
+                tenants.saw(tx, row.id, row.generation, at, changes)
+                operation = operations.open_of(tx, row.id)
+                if operation is not None:
+                    operations.wait(tx, operation.id, at, error.code, error.detail, error.hint, soon)
+
+        await self._tools.database.write(write)

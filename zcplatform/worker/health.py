@@ -1,0 +1,89 @@
+"""The health loop: every running agent is asked, all at once and bounded; three silent answers in a row and it is started again.
+
+Docker never restarts an agent that hangs. A good answer proves little (the agent says ok early), so it only resets the count.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from zcplatform import clock
+from zcplatform.core import backoff
+from zcplatform.core.tenant import Tenant
+from zcplatform.errors import PlatformError, StepFailed
+from zcplatform.log import logger
+from zcplatform.store import tenants
+from zcplatform.store.db import Tx
+from zcplatform.worker.case import load
+from zcplatform.worker.converge import record_failure
+from zcplatform.worker.steps import read_back
+from zcplatform.worker.tools import Tools
+
+AT_ONCE = 32
+FAILURES_BEFORE_RESTART = 3
+
+
+class HealthLoop:
+    def __init__(self, tools: Tools, period_s: float) -> None:
+        self._tools = tools
+        self._period_s = period_s
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self._period_s)
+            rows = [row for row in self._tools.database.read(tenants.everything) if row.wanted == "running" and row.seen_healthy]
+            await asyncio.gather(*(self._look(row) for row in rows))
+
+    async def _look(self, row: Tenant) -> None:
+        async with self._places:
+            try:
+                await self._ask(row)
+            except PlatformError as error:
+                logger.warning("a health look failed", tenant=row.id, code=error.code, error=error.detail)
+
+    async def _ask(self, row: Tenant) -> None:
+        tools = self._tools
+        case = tools.database.read(lambda tx: load(tx, tools.settings, row.id))
+        if case is None or case.tenant.generation != row.generation:
+            return
+        try:
+            answer = await tools.gateway.health(case.port)
+            problem = None if answer.ok else answer.error
+        except PlatformError as error:
+            problem = error.detail
+        if problem is None:
+            await self._well(row)
+            await read_back(tools, case)
+        else:
+            await self._unwell(row, problem)
+
+    async def _well(self, row: Tenant) -> None:
+        """Write only what changes: a healthy tenant costs no write."""
+        calm = row.failures and row.seen_healthy_at and row.seen_healthy_at < clock.text(clock.now() - timedelta(seconds=backoff.CALM_S))
+        changes: dict[str, object] = {}
+        if row.seen_probe_failures:
+            changes["seen_probe_failures"] = 0
+        if calm:
+            changes["failures"] = 0
+        if changes:
+            await self._saw(row, changes)
+
+    async def _unwell(self, row: Tenant, problem: str) -> None:
+        failures = row.seen_probe_failures + 1
+        if failures < FAILURES_BEFORE_RESTART:
+            await self._saw(row, {"seen_probe_failures": failures})
+            return
+        await self._saw(row, {"seen_probe_failures": 0, "seen_healthy": 0, "seen_healthy_at": None, "seen_config": None})
+        error = StepFailed(
+            "agent.unhealthy",
+            f"The agent of `{row.slug}` failed {failures} checks in a row: {problem}",
+            f"zcplatform tenants logs {row.slug}",
+        )
+        await record_failure(self._tools, row.id, error)
+        self._tools.wake(row.id)
+
+    async def _saw(self, row: Tenant, changes: dict[str, object]) -> None:
+        def write(tx: Tx) -> None:
+            tenants.saw(tx, row.id, row.generation, clock.text(clock.now()), changes)
+
+        await self._tools.database.write(write)

@@ -1,0 +1,168 @@
+"""The images' loop: what is wanted is pulled, built or removed, one after the other. Each source is checked against the settings again."""
+
+import asyncio
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from zcplatform import clock
+from zcplatform.adapters import agent_image
+from zcplatform.adapters.agent_image import Recipe
+from zcplatform.agent import versions
+from zcplatform.core.images import LABEL_SOURCE, built_reference, demo_reference, is_allowed
+from zcplatform.core.tenant import ENGINE_UNREACHABLE
+from zcplatform.errors import PlatformError, StepFailed
+from zcplatform.ids import LABEL_INSTANCE
+from zcplatform.log import logger
+from zcplatform.store import images, operations
+from zcplatform.store.db import Tx
+from zcplatform.store.images import Image
+from zcplatform.worker.tools import Tools
+
+DASHBOARDS = ("web/dist", "../web/dist", "../share/zeroclawlabs/web/dist")
+"""Where a program's dashboard files are looked for, seen from its folder."""
+
+
+class ImagesLoop:
+    def __init__(self, tools: Tools, period_s: float) -> None:
+        self._tools = tools
+        self._period_s = period_s
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        while True:
+            self._woken.clear()
+            for image in self._tools.database.read(images.unsettled):
+                await self._settle(image)
+            try:
+                await asyncio.wait_for(self._woken.wait(), self._period_s)
+            except TimeoutError:
+                continue
+
+    async def _settle(self, image: Image) -> None:
+        tools = self._tools
+        await tools.database.write(lambda tx: _begin(tx, image))
+        try:
+            if image.wanted == "absent":
+                await _remove(tools, image)
+            else:
+                await _prepare(tools, image)
+        except PlatformError as error:
+            logger.info("an image could not be prepared", image=image.reference, code=error.code, error=error.detail)
+            failure = error
+            await tools.database.write(lambda tx: _failed(tx, image, failure))
+
+
+def _begin(tx: Tx, image: Image) -> None:
+    operation = operations.open_of_image(tx, image.id)
+    if operation is not None:
+        operations.begin(tx, operation.id, clock.text(clock.now()))
+
+
+def _failed(tx: Tx, image: Image, error: PlatformError) -> None:
+    """An engine that does not answer is waited for; anything else is told and ends the attempt."""
+    at = clock.text(clock.now())
+    operation = operations.open_of_image(tx, image.id)
+    if error.code == ENGINE_UNREACHABLE:
+        if operation is not None:
+            operations.wait(tx, operation.id, at, error.code, error.detail, error.hint, at)
+        return
+    if image.wanted == "present":
+        images.failed(tx, image.id, at, error.detail)
+    if operation is not None:
+        operations.fail(tx, operation.id, at, error.code, error.detail, error.hint)
+
+
+async def _prepare(tools: Tools, image: Image) -> None:
+    match image.source:
+        case "pull":
+            engine_id, digest, version = await _pull(tools, image)
+        case "demo":
+            engine_id, version = await _import(tools, image, agent_image.demo, demo_reference(tools.settings.instance))
+            digest = None
+        case _:
+            binary = _allowed_binary(tools, image)
+            tag = f"{tools.settings.instance}-zeroclaw:{image.id.removeprefix('img_')}"
+            engine_id, version = await _import(tools, image, lambda out: agent_image.zeroclaw(binary, _dashboard(binary), out), tag)
+            digest = None
+    found = await tools.docker.image(engine_id)
+    size = found.size_bytes if found is not None else 0
+    at = clock.text(clock.now())
+
+    def write(tx: Tx) -> None:
+        images.ready(tx, image.id, at, engine_id=engine_id, digest=digest, agent_version=version, size_bytes=size)
+        operation = operations.open_of_image(tx, image.id)
+        if operation is not None:
+            operations.succeed(tx, operation.id, at)
+
+    await tools.database.write(write)
+
+
+async def _pull(tools: Tools, image: Image) -> tuple[str, str | None, str | None]:
+    if not is_allowed(image.reference, tools.settings.image_repositories):
+        raise StepFailed(
+            "image.not_allowed", f"`{image.reference}` is not from a repository that the settings file allows", "docs/images.md"
+        )
+    async for _ in tools.docker.pull(image.reference):
+        pass
+    found = await tools.docker.image(image.reference)
+    if found is None:
+        raise StepFailed("image.missing", f"`{image.reference}` was pulled and is not there", "try again")
+    version = found.labels.get("org.opencontainers.image.version")
+    return found.id, (found.digests[0] if found.digests else None), version
+
+
+async def _import(tools: Tools, image: Image, make: Callable[[Path], Recipe], tag: str) -> tuple[str, str]:
+    with tempfile.TemporaryDirectory(prefix="zcplatform-image-") as folder:
+        tar = Path(folder) / "image.tar"
+        recipe = await asyncio.to_thread(make, tar)
+        problem = versions.problem(versions.parse(recipe.version))
+        if problem is not None:
+            raise StepFailed("image.version", problem, "docs/images.md")
+        labels = (f"LABEL {LABEL_INSTANCE}={tools.settings.instance}", f"LABEL {LABEL_SOURCE}={image.source}")
+        return await tools.docker.import_image(tar, (*recipe.changes, *labels), tag), recipe.version
+
+
+def _allowed_binary(tools: Tools, image: Image) -> Path:
+    """The program named by the row, if the settings file names it too and only root can change it."""
+    for binary in tools.settings.image_binaries:
+        if image.reference == built_reference(tools.settings.instance, str(binary)):
+            break
+    else:
+        raise StepFailed(
+            "image.not_allowed", f"`{image.reference}` is not named in `image_binaries` of the settings file", "docs/images.md"
+        )
+    try:
+        facts = binary.stat()
+    except OSError as error:
+        raise StepFailed(
+            "image.no_binary", f"{binary} can not be read: {error.strerror}", "name a zeroclaw program that is there"
+        ) from None
+    if not stat.S_ISREG(facts.st_mode) or facts.st_uid != 0 or facts.st_mode & 0o022:
+        raise StepFailed("image.rights", f"{binary} can be changed by others than root", f"chown root {binary} && chmod 755 {binary}")
+    return binary
+
+
+def _dashboard(binary: Path) -> Path | None:
+    found = (binary.parent / place for place in DASHBOARDS)
+    return next((place.resolve() for place in found if (place / "index.html").is_file()), None)
+
+
+async def _remove(tools: Tools, image: Image) -> None:
+    """The engine's image goes with the last row that stands for it; a missing one is gone already."""
+    engine_id = image.image_id
+    if engine_id is not None and tools.database.read(lambda tx: images.same_engine_id(tx, engine_id)) == 0:
+        await tools.docker.remove_image(engine_id)
+    at = clock.text(clock.now())
+
+    def write(tx: Tx) -> None:
+        images.removed(tx, image.id, at)
+        operation = operations.open_of_image(tx, image.id)
+        if operation is not None:
+            operations.succeed(tx, operation.id, at)
+
+    await tools.database.write(write)

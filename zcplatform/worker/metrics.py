@@ -1,0 +1,22 @@
+"""What the worker measures of itself, in a registry of its own."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.steps = Histogram(
+            "zcplatform_worker_step_seconds",
+            "Time a step took, by step and outcome",
+            ["step", "outcome"],
+            registry=self._registry,
+            buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+        )
+        self.rounds = Counter("zcplatform_worker_rounds", "Looks at all tenants", registry=self._registry)
+        self.round_seconds = Gauge("zcplatform_worker_round_seconds", "Time the last look at all tenants took", registry=self._registry)
+        self.engine_up = Gauge("zcplatform_worker_engine_up", "Whether the container engine answered last time", registry=self._registry)
+        self.edge_sets = Counter("zcplatform_worker_edge_sets", "Documents given to the edge", registry=self._registry)
+
+    def text(self) -> str:
+        return generate_latest(self._registry).decode()

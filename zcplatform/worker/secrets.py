@@ -1,0 +1,60 @@
+"""Secrets between the database and the vault: boxes opened, values encrypted for their place, read for rendering. Worker only."""
+
+from zcplatform.core.audit import Entry
+from zcplatform.ids import TenantId, new_secret_id
+from zcplatform.store import audit, secrets
+from zcplatform.store.db import Tx
+from zcplatform.store.secrets import Secret
+from zcplatform.vault import opening
+from zcplatform.vault.keys import Keys
+from zcplatform.vault.opening import CannotOpen
+from zcplatform.vault.sealing import Place
+
+
+class Secrets:
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def get(self, tx: Tx, tenant_id: TenantId, kind: str, name: str) -> tuple[str, str] | None:
+        """(host, value). Raises CannotOpen for a ciphertext that was damaged or moved."""
+        secret = secrets.get(tx, tenant_id, kind, name)
+        if secret is None or secret.ciphertext is None:
+            return None
+        wrapped = secrets.data_key(tx, tenant_id)
+        if wrapped is None:
+            raise CannotOpen
+        return secret.host, opening.decrypt(opening.unwrap(self._keys.wrap, tenant_id, wrapped), _place(secret), secret.ciphertext)
+
+    def put(self, tx: Tx, tenant_id: TenantId, kind: str, name: str, value: str, at: str) -> None:
+        """A secret that the platform made itself."""
+        stored = secrets.get(tx, tenant_id, kind, name)
+        version = 1 if stored is None else stored.version + 1
+        secret = Secret(new_secret_id(), tenant_id, kind, name, "", version, None, b"", None, at, at)
+        ciphertext = opening.encrypt(self._data_key(tx, tenant_id, at), _place(secret), value)
+        secrets.put(tx, Secret(**{**secret.__dict__, "ciphertext": ciphertext}))
+
+    def open_boxes(self, tx: Tx, at: str) -> int:
+        """Move every submitted secret from its box into the vault; a box that does not belong to its row is refused and told."""
+        boxes = secrets.boxed(tx)
+        for secret in boxes:
+            try:
+                value = opening.open_box(self._keys.seal_private, _place(secret), secret.box or b"")
+            except CannotOpen:
+                secrets.refuse(tx, secret, "the sealed box does not belong here; submit the secret again", at)
+                audit.append(tx, Entry(at, "system:vault", "secret.refuse", secret.id, secret.tenant_id, outcome="refused"))
+                continue
+            secrets.keep(tx, secret, opening.encrypt(self._data_key(tx, secret.tenant_id, at), _place(secret), value), at)
+            audit.append(tx, Entry(at, "system:vault", "secret.keep", secret.id, secret.tenant_id))
+        return len(boxes)
+
+    def _data_key(self, tx: Tx, tenant_id: TenantId, at: str) -> bytes:
+        wrapped = secrets.data_key(tx, tenant_id)
+        if wrapped is not None:
+            return opening.unwrap(self._keys.wrap, tenant_id, wrapped)
+        data_key = opening.new_data_key()
+        secrets.put_data_key(tx, tenant_id, opening.wrap(self._keys.wrap, tenant_id, data_key), at)
+        return data_key
+
+
+def _place(secret: Secret) -> Place:
+    return Place(secret.tenant_id, secret.kind, secret.name, secret.host, secret.id, secret.version)

@@ -1,0 +1,382 @@
+"""The steps: each may be run twice, be killed before or after, and finds out itself what is already there.
+
+A step gets a case loaded a moment ago and acts through adapters; whatever it learns it records with an update that is guarded by the
+generation. It raises PlatformError when it could not be done; the next round is the retry.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from zcplatform import clock
+from zcplatform.adapters import files, host
+from zcplatform.agent import render, sealed
+from zcplatform.agent.hosts import key_host
+from zcplatform.core import images as image_rules
+from zcplatform.core.network import capacity, network_body
+from zcplatform.core.plan import Step
+from zcplatform.core.tenant import EDGE
+from zcplatform.errors import PlatformError, StepFailed
+from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT, TenantId
+from zcplatform.store import allocations, operations, secrets, tenants
+from zcplatform.store.db import Tx
+from zcplatform.worker.case import Case, Superseded, body, load
+from zcplatform.worker.tools import Tools
+
+STOP_S = 20
+HEALTH_EVERY_S = 0.02
+LOOK_EVERY_S = 0.5
+VERIFY_S = 5.0
+CONFIG_LIMIT = 256 * 1024
+_REST = timedelta(days=30)
+
+
+async def saw(tools: Tools, case: Case, changes: Mapping[str, object]) -> None:
+    """Record what was seen. Raises Superseded when somebody wants something else by now."""
+    at = clock.text(clock.now())
+    if not await tools.database.write(lambda tx: tenants.saw(tx, case.tenant.id, case.tenant.generation, at, changes)):
+        raise Superseded
+
+
+async def allocate(tools: Tools, case: Case) -> None:
+    """Port, uid and subnet in one transaction. A port that a stranger on the host uses is passed over for good."""
+    at = clock.text(clock.now())
+    rested = clock.text(clock.now() - _REST)
+    ports, uids = tools.settings.port_span, tools.settings.uid_span
+    subnets = capacity(tools.settings.subnet_network)
+
+    def take(tx: Tx) -> int:
+        for kind, first, last, since in (
+            ("uid", uids.first, uids.last, rested),
+            ("subnet", 0, subnets - 1, at),
+            ("port", ports.first, ports.last, rested),
+        ):
+            number = allocations.take(tx, case.tenant.id, kind, first, last, since)
+            if number is None:
+                raise StepFailed("host.exhausted", f"No free {kind} is left on this host", f"widen `{kind}s` in the settings file")
+        return number  # type: ignore[return-value]
+
+    while not host.port_free(port := await tools.database.write(take)):
+        taken = port
+        await tools.database.write(lambda tx: allocations.block(tx, "port", taken, at))  # noqa: B023
+
+
+async def firewall(tools: Tools, _: Case) -> None:
+    await tools.firewall.ensure()
+
+
+async def network(tools: Tools, case: Case) -> None:
+    """A network of our name with another tenant's label, or of a stranger, is never touched."""
+    allocation = case.needs_allocation()
+    name = tools.names.network(case.tenant.slug)
+    found = await tools.docker.network(name)
+    if found is not None:
+        _check_ours(tools, case.tenant.id, found.labels, f"network `{name}`", "network.foreign")
+        return
+    wanted = network_body(tools.names, case.tenant.id, case.tenant.slug, allocation.subnet, tools.settings.subnet_network)
+    try:
+        await tools.docker.create_network(wanted)
+    except StepFailed as error:
+        if error.code == "network.subnet_taken":
+            at = clock.text(clock.now())
+            await tools.database.write(lambda tx: allocations.block(tx, "subnet", allocation.subnet, at))
+        raise
+
+
+async def workspace(tools: Tools, case: Case) -> None:
+    await asyncio.to_thread(files.workspace_create, tools.settings.tenants_dir, case.tenant.slug, case.needs_allocation().uid)
+
+
+async def unroute(tools: Tools, case: Case) -> None:
+    """The name leads to the page for stopped tenants from here on. With the edge down nothing leads anywhere, and it starts right."""
+    await saw(tools, case, {"seen_route_port": None, "seen_verified": 0})
+    try:
+        await tools.edge.apply()
+    except PlatformError as error:
+        if error.code not in EDGE:
+            raise
+
+
+async def stop(tools: Tools, case: Case) -> None:
+    container = await tools.docker.container(tools.names.container(case.tenant.slug))
+    if container is not None:
+        _check_ours(tools, case.tenant.id, container.labels, f"container `{container.name}`", "container.foreign")
+        await tools.docker.stop(container.id, STOP_S)
+    await saw(tools, case, {"seen_container": "stopped" if container else "absent", "seen_healthy": 0, "seen_healthy_at": None})
+
+
+async def remove(tools: Tools, case: Case) -> None:
+    container = await tools.docker.container(tools.names.container(case.tenant.slug))
+    if container is not None:
+        _check_ours(tools, case.tenant.id, container.labels, f"container `{container.name}`", "container.foreign")
+        await tools.docker.remove(container.id)
+    await saw(tools, case, {"seen_container": "absent", "seen_healthy": 0, "seen_healthy_at": None})
+
+
+async def configuration(tools: Tools, case: Case) -> None:
+    """A fresh mount each time: nothing the agent left there is written over or followed. What it saved is read back first."""
+    await read_back(tools, case)
+    at = clock.text(clock.now())
+
+    def compose(tx: Tx) -> tuple[str, bytes]:
+        tools.secrets.open_boxes(tx, at)
+        bearer = _own(tools, tx, case.tenant.id, "bearer", sealed.new_token, at)
+        key = bytes.fromhex(_own(tools, tx, case.tenant.id, "config_key", lambda: sealed.new_key().hex(), at))
+        paired = json.loads(_own(tools, tx, case.tenant.id, "paired", lambda: "[]", at))
+        config = render.AgentConfig(_with_key(tools, tx, case), (sealed.token_hash(bearer), *paired))
+        return render.render(config, lambda text: sealed.seal(key, text)), key.hex().encode()
+
+    text, key = await tools.database.write(compose)
+    nonce = await asyncio.to_thread(
+        files.config_mount,
+        tools.settings.config_dir,
+        case.tenant.slug,
+        case.needs_allocation().uid,
+        {"config.toml": text.encode(), ".secret_key": key},
+        allow_swap=tools.settings.allow_swap,
+    )
+    await saw(tools, case, {"seen_config": f"{nonce}.{case.config_mark}", "seen_healthy": 0, "seen_healthy_at": None})
+
+
+async def read_back(tools: Tools, case: Case) -> None:
+    """Keep the people the agent paired: its own file says who they are. An unreadable file changes nothing."""
+    content = await asyncio.to_thread(files.config_read, tools.settings.config_dir, case.tenant.slug, "config.toml", CONFIG_LIMIT)
+    if content is None:
+        return
+    at = clock.text(clock.now())
+
+    def keep(tx: Tx) -> None:
+        found = {name: tools.secrets.get(tx, case.tenant.id, "agent", name) for name in ("config_key", "bearer", "paired")}
+        if found["config_key"] is None or found["bearer"] is None:
+            return
+        key, own = bytes.fromhex(found["config_key"][1]), sealed.token_hash(found["bearer"][1])
+        try:
+            hashes = render.read_back(content.decode(errors="replace"), lambda value: sealed.unseal(key, value))
+        except ValueError:
+            return
+        paired = json.dumps(sorted(value for value in hashes if value != own))
+        if found["paired"] is None or found["paired"][1] != paired:
+            tools.secrets.put(tx, case.tenant.id, "agent", "paired", paired, at)
+
+    await tools.database.write(keep)
+
+
+async def image(tools: Tools, case: Case) -> None:
+    """The image must be there, and be one that the root-owned settings allow; it is never pulled here."""
+    engine_id = case.image.image_id if case.image else None
+    found = await tools.docker.image(engine_id) if engine_id else None
+    if found is None:
+        name = case.image.reference if case.image else "no image"
+        raise StepFailed(
+            "image.missing",
+            f"The image of `{case.tenant.slug}` ({name}) is not on this host",
+            "zcplatform images list, then prepare it again",
+        )
+    if not image_rules.may_run(tools.settings.instance, found.labels, found.digests, tools.settings.image_repositories):
+        raise StepFailed("image.not_allowed", f"The settings do not allow image {engine_id} for `{case.tenant.slug}`", "docs/images.md")
+
+
+async def container(tools: Tools, case: Case) -> None:
+    """Create; a container of our name is adopted when it is exactly what would be created, else replaced."""
+    name = tools.names.container(case.tenant.slug)
+    wanted = body(tools.settings, tools.names, case)
+    found = await tools.docker.container(name)
+    if found is not None:
+        _check_ours(tools, case.tenant.id, found.labels, f"container `{name}`", "container.foreign")
+        if found.labels == wanted["Labels"]:
+            return
+        await tools.docker.remove(found.id)
+    await tools.docker.create(name, wanted)
+
+
+async def start(tools: Tools, case: Case) -> None:
+    if not tools.firewall.stands:
+        await tools.firewall.ensure()
+    found = await tools.docker.container(tools.names.container(case.tenant.slug))
+    if found is None:
+        raise StepFailed("container.gone", f"The container of `{case.tenant.slug}` was removed in the middle")
+    try:
+        await tools.docker.start(found.id)
+    except StepFailed as error:
+        if error.code == "container.port_taken":
+            at, port = clock.text(clock.now()), case.port
+            await tools.database.write(lambda tx: allocations.block(tx, "port", port, at))
+        raise
+    await saw(tools, case, {"seen_container": "running", "seen_healthy": 0, "seen_healthy_at": None, "seen_probe_failures": 0})
+
+
+async def health(tools: Tools, case: Case) -> None:
+    """Ask the agent until it answers; end early when its process ended or something else is wanted."""
+    loop = asyncio.get_running_loop()
+    deadline, look_at, last = loop.time() + tools.settings.start_timeout_s, loop.time() + LOOK_EVERY_S, "it does not answer"
+    while loop.time() < deadline:
+        try:
+            answer = await tools.gateway.health(case.port)
+            if answer.ok:
+                break
+            last = answer.error
+        except PlatformError as error:
+            last = error.detail
+        if loop.time() >= look_at:
+            look_at = loop.time() + LOOK_EVERY_S
+            await _still_there(tools, case)
+        await asyncio.sleep(HEALTH_EVERY_S)
+    else:
+        await saw(tools, case, {"seen_config": None})
+        raise StepFailed(
+            "agent.unhealthy",
+            f"The agent of `{case.tenant.slug}` did not become healthy within {tools.settings.start_timeout_s:g} s: {last}",
+            f"zcplatform tenants logs {case.tenant.slug}",
+        )
+    await saw(tools, case, {"seen_healthy": 1, "seen_healthy_at": clock.text(clock.now()), "seen_probe_failures": 0})
+
+
+async def _still_there(tools: Tools, case: Case) -> None:
+    fresh = tools.database.read(lambda tx: load(tx, tools.settings, case.tenant.id))
+    if fresh is None or fresh.tenant.generation != case.tenant.generation:
+        raise Superseded
+    found = await tools.docker.container(tools.names.container(case.tenant.slug))
+    if found is None or found.state != "running":
+        raise await exited(tools, case, found.exit_code if found else None, oom=bool(found and found.oom_killed))
+
+
+async def exited(tools: Tools, case: Case, exit_code: int | None, *, oom: bool) -> StepFailed:
+    """The error for an agent that ended by itself, with its last words."""
+    words = ""
+    try:
+        async for line in tools.docker.logs(tools.names.container(case.tenant.slug), tail=3):
+            words = line.decode(errors="replace").strip() or words
+    except PlatformError:
+        words = ""
+    how = "ran out of memory" if oom else f"ended with code {exit_code}" if exit_code is not None else "was removed"
+    return StepFailed(
+        "agent.exited",
+        f"The agent of `{case.tenant.slug}` {how}{f': {words[:300]}' if words else ''}",
+        f"zcplatform tenants logs {case.tenant.slug}",
+    )
+
+
+async def route(tools: Tools, case: Case) -> None:
+    await saw(tools, case, {"seen_route_port": case.port, "seen_verified": 0})
+    await tools.edge.apply()
+
+
+async def verify(tools: Tools, case: Case) -> None:
+    """Through the edge, as a visitor would, until our marker names this tenant."""
+    name = f"{case.tenant.slug}.{tools.settings.domain}"
+    deadline = asyncio.get_running_loop().time() + VERIFY_S
+    while (marker := await tools.caddy.marker(name)) != case.tenant.id:
+        if asyncio.get_running_loop().time() > deadline:
+            raise StepFailed(
+                "edge.not_verified", f"http://{name} leads to {marker or 'nothing of ours'} instead of `{case.tenant.slug}`", "docs/edge.md"
+            )
+        await asyncio.sleep(0.05)
+    await saw(tools, case, {"seen_verified": 1})
+
+
+async def drop_configuration(tools: Tools, case: Case) -> None:
+    await read_back(tools, case)
+    await asyncio.to_thread(files.config_unmount, tools.settings.config_dir, case.tenant.slug)
+    await saw(tools, case, {"seen_config": None})
+
+
+async def remove_network(tools: Tools, case: Case) -> None:
+    found = await tools.docker.network(tools.names.network(case.tenant.slug))
+    if found is not None:
+        _check_ours(tools, case.tenant.id, found.labels, f"network `{found.name}`", "network.foreign")
+        await tools.docker.remove_network(found.id)
+
+
+async def remove_workspace(tools: Tools, case: Case) -> None:
+    await asyncio.to_thread(files.workspace_remove, tools.settings.tenants_dir, case.tenant.slug)
+
+
+async def prove(tools: Tools, case: Case) -> None:
+    """Look for anything that is left, everywhere a tenant leaves something."""
+    left = [
+        thing.name for thing in await tools.docker.containers(tools.settings.instance) if thing.labels.get(LABEL_TENANT) == case.tenant.id
+    ]
+    left += [
+        thing.name for thing in await tools.docker.networks(tools.settings.instance) if thing.labels.get(LABEL_TENANT) == case.tenant.id
+    ]
+    if case.tenant.slug in files.config_mounts(tools.settings.config_dir):
+        left.append("its configuration")
+    if files.workspace_exists(tools.settings.tenants_dir, case.tenant.slug):
+        left.append("its workspace")
+    await tools.edge.apply()
+    if left:
+        raise StepFailed("tenant.leftover", f"Of `{case.tenant.slug}` there is still: {', '.join(left)}", "the next attempt removes it")
+
+
+async def forget(tools: Tools, case: Case) -> None:
+    """The last step: numbers begin to rest, secrets and their key are destroyed, the row is history."""
+    at = clock.text(clock.now())
+
+    def write(tx: Tx) -> bool:
+        allocations.release(tx, case.tenant.id, at)
+        secrets.destroy(tx, case.tenant.id)
+        done = tenants.saw(
+            tx,
+            case.tenant.id,
+            case.tenant.generation,
+            at,
+            {**tenants.NO_ERROR, "seen_generation": case.tenant.generation, "deleted_at": at},
+        )
+        if done and case.operation is not None:
+            operations.end_step(tx, case.operation.id, Step.FORGET, at)
+            operations.succeed(tx, case.operation.id, at)
+        return done
+
+    if not await tools.database.write(write):
+        raise Superseded
+
+
+def _own(tools: Tools, tx: Tx, tenant_id: TenantId, name: str, make: Callable[[], str], at: str) -> str:
+    """A secret the platform keeps for the tenant's agent, made when it is missing."""
+    found = tools.secrets.get(tx, tenant_id, "agent", name)
+    if found is not None:
+        return found[1]
+    tools.secrets.put(tx, tenant_id, "agent", name, value := make(), at)
+    return value
+
+
+def _with_key(tools: Tools, tx: Tx, case: Case) -> render.Provider | None:
+    """The provider with its key, which goes to no other host than the one it was saved for."""
+    if case.provider is None:
+        return None
+    found = tools.secrets.get(tx, case.tenant.id, "provider", "main")
+    if found is None or found[0] != key_host(case.provider.family, case.provider.uri):
+        return case.provider
+    return replace(case.provider, api_key=found[1])
+
+
+def _check_ours(tools: Tools, tenant_id: TenantId, labels: Mapping[str, str], what: str, code: str) -> None:
+    if labels.get(LABEL_INSTANCE) != tools.settings.instance or labels.get(LABEL_TENANT) != tenant_id:
+        raise StepFailed(
+            code, f"There is a {what} that is not this tenant's", "remove or rename it; the platform touches nothing that is not its own"
+        )
+
+
+STEPS: Mapping[Step, Callable[[Tools, Case], Awaitable[None]]] = {
+    Step.ALLOCATE: allocate,
+    Step.FIREWALL: firewall,
+    Step.NETWORK: network,
+    Step.WORKSPACE: workspace,
+    Step.UNROUTE: unroute,
+    Step.STOP: stop,
+    Step.REMOVE: remove,
+    Step.CONFIGURATION: configuration,
+    Step.IMAGE: image,
+    Step.CONTAINER: container,
+    Step.START: start,
+    Step.HEALTH: health,
+    Step.ROUTE: route,
+    Step.VERIFY: verify,
+    Step.DROP_CONFIGURATION: drop_configuration,
+    Step.REMOVE_NETWORK: remove_network,
+    Step.REMOVE_WORKSPACE: remove_workspace,
+    Step.PROVE: prove,
+    Step.FORGET: forget,
+}

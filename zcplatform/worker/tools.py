@@ -1,0 +1,33 @@
+"""What the loops act with: the adapters, the database and the vault, made once by the composition root."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from zcplatform.adapters.caddy import Caddy
+from zcplatform.adapters.docker import Docker
+from zcplatform.adapters.gateway import Gateway
+from zcplatform.ids import Names
+from zcplatform.settings import Settings
+from zcplatform.store.db import Database
+from zcplatform.worker.edge import EdgeLoop
+from zcplatform.worker.firewall import FirewallLoop
+from zcplatform.worker.metrics import Metrics
+from zcplatform.worker.secrets import Secrets
+
+
+@dataclass(frozen=True)
+class Tools:
+    settings: Settings
+    names: Names
+    database: Database
+    secrets: Secrets
+    docker: Docker
+    gateway: Gateway
+    caddy: Caddy
+    edge: EdgeLoop
+    firewall: FirewallLoop
+    metrics: Metrics
+    places: asyncio.Semaphore
+    """How many tenants may be worked on at once as far as the engine is concerned."""
+    wake: Callable[[str], None] = field(default=lambda _: None)

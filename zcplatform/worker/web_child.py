@@ -1,0 +1,114 @@
+"""The web process as the worker's child: started as its own user, given its listening socket and two keys, started again when it ends.
+
+It is executed, never forked with our memory, and holds no group, capability or way to gain one. The listening socket stays with the worker,
+so that a request sent while it is being started again waits instead of being refused.
+"""
+
+import asyncio
+import json
+import os
+import pwd
+import signal
+import socket
+import sys
+from base64 import b64encode
+from contextlib import suppress
+from pathlib import Path
+
+from zcplatform.log import logger
+from zcplatform.settings import Settings
+from zcplatform.vault.keys import Keys
+
+AGAIN_S = 0.2
+LONGEST_WAIT_S = 10.0
+STOP_S = 5.0
+
+
+def listen(path: Path, gid: int) -> socket.socket:
+    """The socket the edge knocks at: root and the edge's group may open it."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o117)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(mask)
+    os.chown(path, 0, gid)
+    listener.listen(1024)
+    return listener
+
+
+class WebChild:
+    def __init__(self, settings: Settings, keys: Keys, user: pwd.struct_passwd, listener: socket.socket) -> None:
+        self._user = user
+        self._listener = listener
+        handed = {
+            "settings": settings.model_dump(mode="json"),
+            "seal_public": b64encode(keys.seal_public).decode(),
+            "token_pepper": b64encode(keys.token_pepper).decode(),
+        }
+        self._handed = json.dumps(handed).encode() + b"\n"
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def run(self) -> None:
+        """For ever: keep one running."""
+        wait_s = AGAIN_S
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                code = await self._once()
+            finally:
+                await self._stop()
+            lived_s = asyncio.get_running_loop().time() - started
+            wait_s = AGAIN_S if lived_s > LONGEST_WAIT_S else min(wait_s * 2, LONGEST_WAIT_S)
+            logger.error("the web process ended and is started again", code=code, lived_s=round(lived_s, 1), again_in_s=wait_s)
+            await asyncio.sleep(wait_s)
+
+    async def _once(self) -> int:
+        reads, writes = os.pipe()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command(reads),
+                pass_fds=(self._listener.fileno(), reads),
+                stdin=asyncio.subprocess.DEVNULL,
+                env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"},
+                cwd="/",
+            )
+            os.close(reads)
+            reads = -1
+            await asyncio.to_thread(os.write, writes, self._handed)
+            return await self._process.wait()
+        finally:
+            if reads >= 0:
+                os.close(reads)
+            os.close(writes)
+
+    def _command(self, pipe: int) -> list[str]:
+        return [
+            "setpriv",
+            f"--reuid={self._user.pw_uid}",
+            f"--regid={self._user.pw_gid}",
+            "--clear-groups",
+            "--no-new-privs",
+            "--bounding-set=-all",
+            "--inh-caps=-all",
+            "--pdeathsig=KILL",
+            sys.executable,
+            "-I",
+            "-m",
+            "zcplatform.web.app",
+            str(self._listener.fileno()),
+            str(pipe),
+        ]
+
+    async def _stop(self) -> None:
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), STOP_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
