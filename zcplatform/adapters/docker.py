@@ -1,0 +1,285 @@
+"""The Docker engine, spoken to over its unix socket. It may be slow, gone, or wrong; it is never waited for without an end.
+
+Promise: every call ends within its deadline, raises only errors of zcplatform.errors, and calls success what is so already (a container that is
+gone is removed, one that runs is started). Objects of others are shown only when asked for by name, and never changed here without an id that
+the caller took from such an answer.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import aiodocker
+import aiohttp
+from yarl import URL
+
+from zcplatform.adapters import docker_seen as seen
+from zcplatform.adapters.docker_errors import EngineUnreachable, bounded, refusal
+from zcplatform.adapters.docker_seen import BadAnswer, ContainerSeen, EngineInfo, ImageSeen, NetworkSeen
+from zcplatform.adapters.docker_streams import BrokenStream, documents, frame_lines
+from zcplatform.errors import PlatformError, StepFailed
+from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT
+
+_INSPECTED_AT_ONCE = 8
+_NOT_CONNECTED = 900
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,300}", re.ASCII)
+# What a broken or lying engine makes the library raise; its own lookups in an answer are not guarded.
+_TROUBLE = (
+    aiodocker.DockerError,
+    aiohttp.ClientError,
+    OSError,
+    BadAnswer,
+    BrokenStream,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
+_Query = Mapping[str, str] | Sequence[tuple[str, str]]
+_EVENTS = {
+    "container": ["create", "start", "die", "oom", "stop", "kill", "pause", "unpause", "rename", "update", "destroy"],
+    "network": ["create", "connect", "disconnect", "destroy", "remove"],
+}
+
+
+class Docker:
+    def __init__(self, socket: Path, *, deadline_s: float = 30, idle_s: float = 120) -> None:
+        """`idle_s`: how long a pull or an import may be silent."""
+        self._socket = socket
+        self._deadline_s = deadline_s
+        self._idle_s = idle_s
+        self._made: aiodocker.Docker | None = None
+
+    async def close(self) -> None:
+        if self._made is not None:
+            client, self._made = self._made, None
+            await client.close()
+
+    async def __aenter__(self) -> "Docker":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def ping(self) -> EngineInfo:
+        async with self._call("ask", "version"):
+            return seen.engine(await self._client.version(), await self._client.system.info())
+
+    async def containers(self, instance: str) -> list[ContainerSeen]:
+        """All of this installation, in one request; those that ended badly are then inspected for the reason."""
+        async with self._call("list", "containers"):
+            answers = await self._client.containers.list(all=True, filters=_labelled(instance))
+            listed = [seen.listed_container(answer._container) for answer in answers]  # noqa: SLF001
+            ours = [container for container in listed if container.labels.get(LABEL_INSTANCE) == instance]
+            at_once = asyncio.Semaphore(_INSPECTED_AT_ONCE)
+            return [found for found in await asyncio.gather(*(self._with_reason(one, at_once) for one in ours)) if found is not None]
+
+    async def container(self, name: str) -> ContainerSeen | None:
+        """Whoever owns it."""
+        async with self._call("inspect", name):
+            found = await self._inspect(name)
+            return found if found is not None and found.name == name else None
+
+    async def create(self, name: str, body: dict[str, Any]) -> str:
+        async with self._call("create", name):
+            return (await self._client.containers.create(body, name=name)).id
+
+    async def start(self, id: str) -> None:  # noqa: A002
+        async with self._call("start", id):
+            await self._client.containers.container(id).start()
+
+    async def stop(self, id: str, timeout_s: int) -> None:  # noqa: A002
+        """Killed when it does not end within `timeout_s`."""
+        async with self._call("stop", id, deadline_s=timeout_s + 10, fine=(304, 404)):
+            await self._client.containers.container(id).stop(t=timeout_s)
+
+    async def remove(self, id: str) -> None:  # noqa: A002
+        """With the nameless volumes an image may ask for. 409: it is being removed already."""
+        async with self._call("remove", id, fine=(404, 409)):
+            await self._client.containers.container(id).delete(force=True, v=True)
+
+    async def networks(self, instance: str) -> list[NetworkSeen]:
+        async with self._call("list", "networks"):
+            answers = await self._client.networks.list(filters=_labelled(instance))
+            networks = [seen.network(answer) for answer in answers]
+            return [network for network in networks if network.labels.get(LABEL_INSTANCE) == instance]
+
+    async def network(self, name: str) -> NetworkSeen | None:
+        """Whoever owns it."""
+        async with self._call("inspect", name, fine=(404,)):
+            found = seen.network(await (await self._client.networks.get(name)).show())
+            return found if found.name == name else None
+        return None
+
+    async def create_network(self, body: dict[str, Any]) -> str:
+        async with self._call("create_network", str(body["Name"])):
+            return str((await self._client.networks.create(body)).id)
+
+    async def remove_network(self, id: str) -> None:  # noqa: A002
+        """Endpoints of containers that are gone (an engine that was killed leaves them) are let go first."""
+        async with self._call("remove_network", id, fine=(404,)):
+            network = await self._client.networks.get(id)
+            for container_id in (await network.show()).get("Containers") or {}:
+                if await self._inspect(container_id) is None:
+                    await network.disconnect({"Container": container_id, "Force": True})
+            await network.delete()
+
+    async def image(self, reference: str) -> ImageSeen | None:
+        async with self._call("inspect", reference, fine=(404,)):
+            return seen.image(await self._client.images.inspect(reference))
+        return None
+
+    async def pull(self, reference: str) -> AsyncGenerator[str, None]:
+        """Progress as short lines. It has succeeded only when `image` shows it afterwards."""
+        query = {"fromImage": reference}
+        if "@" not in reference and ":" not in reference.rpartition("/")[2]:
+            query["tag"] = "latest"
+        async with aclosing(self._documents("pull", reference, "POST", "images/create", query, idle_s=self._idle_s)) as answers:
+            async for answer in answers:
+                yield bounded(f"{answer.get('id') or ''} {answer.get('status') or ''} {answer.get('progress') or ''}")
+
+    async def import_image(self, tar: Path, changes: Sequence[str], reference: str) -> str:
+        """Makes an image from the files in a tar, which is streamed; gives its id."""
+        repository, _, tag = reference.rpartition(":")
+        query = [("fromSrc", "-"), ("repo", repository), ("tag", tag), *(("changes", change) for change in changes)]
+        said = ""
+        with tar.open("rb") as file:
+            answers = self._documents("import", reference, "POST", "images/create", query, idle_s=self._idle_s, data=file)
+            async for answer in answers:
+                said = str(answer.get("status") or said)
+        if not said.startswith("sha256:"):
+            raise StepFailed("engine.nonsense", f"import {reference}: the engine's answer holds no id", "restart the engine")
+        return said
+
+    async def remove_image(self, id: str) -> None:  # noqa: A002
+        async with self._call("remove_image", id, fine=(404,)):
+            await self._client.images.delete(id)
+
+    async def logs(
+        self,
+        name: str,
+        *,
+        tail: int = 200,
+        since: int = 0,
+        follow: bool = False,
+        timestamps: bool = False,
+        longest: int = 4096,
+    ) -> AsyncGenerator[bytes, None]:
+        """Lines as they were written, cut at `longest` bytes. With `follow` it ends when the container does."""
+        query = {"stdout": "1", "stderr": "1", "tail": str(tail), "since": str(since)}
+        query |= {"follow": str(int(follow)), "timestamps": str(int(timestamps))}
+        idle_s = None if follow else self._deadline_s
+        async with (
+            self._stream("read logs of", name, "GET", f"containers/{name}/logs", query, idle_s=idle_s) as response,
+            aclosing(frame_lines(response.content.iter_any(), longest)) as lines,
+        ):
+            async for line in lines:
+                yield line
+
+    async def events(self, instance: str) -> AsyncGenerator[tuple[str | None, str], None]:
+        """(tenant id, action) of everything that happens to our objects; None for a network, whose events carry no labels."""
+        query = {
+            "filters": json.dumps({"type": list(_EVENTS), "event": sorted({event for events in _EVENTS.values() for event in events})})
+        }
+        async with aclosing(self._documents("watch", "events", "GET", "events", query, idle_s=None)) as answers:
+            async for answer in answers:
+                told = (answer.get("Actor") or {}).get("Attributes") or {}
+                if told.get(LABEL_INSTANCE) == instance:
+                    yield told.get(LABEL_TENANT), str(answer.get("Action"))
+                elif answer.get("Type") == "network" and str(told.get("name")).startswith(f"{instance}-"):
+                    yield None, str(answer.get("Action"))
+
+    @property
+    def _client(self) -> aiodocker.Docker:
+        """Made inside the loop that uses it."""
+        if self._made is None:
+            self._made = aiodocker.Docker(url=f"unix://{self._socket}", timeout=aiohttp.ClientTimeout(total=None))
+        return self._made
+
+    async def _inspect(self, id_or_name: str) -> ContainerSeen | None:
+        try:
+            return seen.inspected_container(await self._client.containers.container(id_or_name).show())
+        except aiodocker.DockerError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def _with_reason(self, listed: ContainerSeen, at_once: asyncio.Semaphore) -> ContainerSeen | None:
+        if listed.state in ("running", "paused", "restarting", "removing") or listed.exit_code == 0:
+            return listed
+        async with at_once:
+            return await self._inspect(listed.id)
+
+    @asynccontextmanager
+    async def _call(self, verb: str, subject: str, *, deadline_s: float | None = None, fine: tuple[int, ...] = ()) -> AsyncIterator[None]:
+        """`fine` are the statuses that mean it is so already."""
+        _check_name(subject)
+        try:
+            async with asyncio.timeout(self._deadline_s if deadline_s is None else deadline_s):
+                yield
+        except _TROUBLE as error:
+            if not (isinstance(error, aiodocker.DockerError) and error.status in fine):
+                raise self._meaning(verb, subject, error) from error
+
+    @asynccontextmanager
+    async def _stream(
+        self, verb: str, subject: str, method: str, path: str, query: _Query, *, idle_s: float | None, data: IO[bytes] | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """For what the library does not offer (import), or only without an end to buffers and errors (logs, events, pull)."""
+        _check_name(subject)
+        try:
+            if self._client.api_version == "auto":
+                async with asyncio.timeout(self._deadline_s):
+                    await self._client.version()
+            url = URL(f"http://docker/{self._client.api_version}/{path}").with_query(query)
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._deadline_s, sock_read=idle_s)
+            headers = {"Content-Type": "application/x-tar"} if data is not None else {}
+            async with self._client.session.request(method, url, data=data, headers=headers, timeout=timeout) as response:
+                if response.status >= 400:
+                    words = (await response.content.read(4096)).decode(errors="replace")
+                    raise refusal(verb, subject, response.status, words)
+                yield response
+        except _TROUBLE as error:
+            raise self._meaning(verb, subject, error) from error
+
+    async def _documents(
+        self, verb: str, subject: str, method: str, path: str, query: _Query, *, idle_s: float | None, data: IO[bytes] | None = None
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        async with (
+            self._stream(verb, subject, method, path, query, idle_s=idle_s, data=data) as response,
+            aclosing(documents(response.content.iter_any())) as answers,
+        ):
+            async for answer in answers:
+                if "error" in answer or "errorDetail" in answer:
+                    # The engine reports failures of a stream inside a 200.
+                    raise refusal(verb, subject, response.status, str(answer.get("error") or answer.get("errorDetail")))
+                yield answer
+
+    def _meaning(self, verb: str, subject: str, error: Exception) -> PlatformError:
+        match error:
+            case aiodocker.DockerError(status=status, message=words) if status != _NOT_CONNECTED:
+                return refusal(verb, subject, status, words)
+            case aiodocker.DockerError() | aiohttp.ClientError() | OSError():
+                if self._made is not None:
+                    # It may come back as another version.
+                    self._made.api_version = "auto"
+                how = "did not answer in time" if isinstance(error, TimeoutError) else "can not be reached"
+                return EngineUnreachable(f"{verb.replace('_', ' ')} {subject}: the engine at {self._socket} {how}")
+            case _:
+                return StepFailed(
+                    "engine.nonsense", f"{verb} {subject}: the engine's answer makes no sense: {bounded(error)}", "restart the engine"
+                )
+
+
+def _labelled(instance: str) -> dict[str, list[str]]:
+    return {"label": [f"{LABEL_INSTANCE}={instance}"]}
+
+
+def _check_name(name: str) -> None:
+    """Names become paths of the engine's interface; one that could mean another path is a mistake in the caller."""
+    if _NAME.fullmatch(name) is None or ".." in name:
+        raise ValueError(f"{bounded(name)!r} is not a name the engine knows")

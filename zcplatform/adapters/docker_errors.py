@@ -1,0 +1,66 @@
+"""What the engine says when it refuses, in our words: one table from (verb, status, words) to a code.
+
+The engine's own words are passed on as text of bounded length; it is never told a secret, so it cannot repeat one.
+"""
+
+import re
+from dataclasses import dataclass
+
+from zcplatform.errors import PlatformError, StepFailed, Unavailable
+
+_LONGEST = 300
+
+
+class EngineUnreachable(Unavailable):
+    """Nobody answers, or not in time. What was asked may have happened all the same: look again."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("engine.unreachable", detail, "start the Docker engine; the platform goes on by itself", retry_after_s=10)
+
+
+@dataclass(frozen=True)
+class _Row:
+    verb: str
+    status: int | None
+    words: str
+    code: str
+    hint: str
+
+
+_ROWS = (
+    _Row("create", 409, "", "container.name_taken", "a container that is not ours has this name; rename or remove it"),
+    _Row("create", 404, "image", "image.missing", "pull or build the image again"),
+    _Row("create", 400, "bind source path|invalid mount", "container.mount_missing", "the next round makes the directory again"),
+    _Row(
+        "start",
+        None,
+        "already allocated|already in use",
+        "container.port_taken",
+        "another program listens there; the next try takes another port",
+    ),
+    _Row("start", 404, "network", "network.missing", "the next round makes it again"),
+    _Row("start", 404, "no such container", "container.missing", "the next round makes it again"),
+    _Row("start", None, "", "container.start_failed", "see the words of the engine"),
+    _Row("create_network", None, "overlap", "network.subnet_taken", "another network uses this range; set `subnets` to a free one"),
+    _Row("create_network", 409, "", "network.name_taken", "a network that is not ours has this name; remove it"),
+    _Row("remove_network", None, "active endpoints", "network.in_use", "a container is still attached to it"),
+    _Row("remove_image", 409, "", "image.in_use", "a container still uses it"),
+    _Row(
+        "pull", None, "not found|manifest unknown|denied|unauthorized", "image.missing", "check the name and digest, and that it is public"
+    ),
+)
+
+
+def bounded(words: object) -> str:
+    """One printable line."""
+    text = re.sub(r"[^\x20-\x7e\xa0-\U0010ffff]+", " ", str(words)).strip()
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def refusal(verb: str, subject: str, status: int, words: str) -> PlatformError:
+    said = bounded(words)
+    detail = f"{verb.replace('_', ' ')} {subject}: the engine answered {status}: {said}"
+    for row in _ROWS:
+        if row.verb == verb and row.status in (None, status) and re.search(row.words, said, re.IGNORECASE):
+            return StepFailed(row.code, detail, row.hint)
+    return StepFailed("engine.refused", detail, "see the words of the engine")

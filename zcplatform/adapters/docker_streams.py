@@ -1,0 +1,87 @@
+"""The three formats in which the engine streams: JSON a line, log frames, and lines inside those. Pure; every buffer has an end.
+
+What a container prints is hostile: a line may have any length and any bytes.
+"""
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from typing import Any
+
+_HEADER = 8
+_LONGEST_DOCUMENT = 1024 * 1024
+
+
+class BrokenStream(Exception):
+    """The engine sent something that is not of the format."""
+
+
+async def documents(chunks: AsyncIterable[bytes]) -> AsyncGenerator[dict[str, Any], None]:
+    """One JSON object a line."""
+    pending = b""
+    async for chunk in chunks:
+        *complete, pending = (pending + chunk).split(b"\n")
+        if len(pending) > _LONGEST_DOCUMENT:
+            raise BrokenStream("a line without end")
+        for line in complete:
+            if line.strip():
+                yield _document(line)
+    if pending.strip():
+        yield _document(pending)
+
+
+async def frame_lines(chunks: AsyncIterable[bytes], longest: int) -> AsyncGenerator[bytes, None]:
+    """Lines of a container without a terminal, standard output and error as they came; what exceeds `longest` bytes is cut off."""
+    lines = {1: _Line(longest), 2: _Line(longest)}
+    async with aclosing(_payloads(chunks)) as payloads:
+        async for stream, payload in payloads:
+            *complete, rest = payload.split(b"\n")
+            line = lines.setdefault(stream, _Line(longest))
+            for part in complete:
+                line.add(part)
+                yield line.take()
+            line.add(rest)
+    for line in lines.values():
+        if line.content:
+            yield line.take()
+
+
+class _Line:
+    def __init__(self, longest: int) -> None:
+        self.longest = longest
+        self.content = b""
+
+    def add(self, part: bytes) -> None:
+        self.content += part[: self.longest - len(self.content)]
+
+    def take(self) -> bytes:
+        content, self.content = self.content.removesuffix(b"\r"), b""
+        return content
+
+
+async def _payloads(chunks: AsyncIterable[bytes]) -> AsyncGenerator[tuple[int, bytes], None]:
+    """Frames are passed on piece by piece, so that one that claims 4 GB is never held."""
+    header, stream, left = b"", 0, 0
+    async for chunk in chunks:
+        rest = chunk
+        while rest:
+            if left == 0:
+                header, rest = header + rest[: _HEADER - len(header)], rest[_HEADER - len(header) :]
+                if len(header) == _HEADER:
+                    stream, left, header = header[0], int.from_bytes(header[4:], "big"), b""
+                    if stream > 3:
+                        raise BrokenStream("not a log frame")
+                continue
+            piece, rest = rest[:left], rest[left:]
+            left -= len(piece)
+            yield stream, piece
+
+
+def _document(line: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        raise BrokenStream("a line that is not JSON") from None
+    if not isinstance(value, dict):
+        raise BrokenStream("a line that is not an object")
+    return value

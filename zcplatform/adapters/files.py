@@ -1,0 +1,149 @@
+"""The files of a tenant: its workspace on disk, and its configuration on a small tmpfs of its own.
+
+Both trees are written by the tenant and hostile. Promise: nothing outside is read, changed or removed through them, whatever they hold; nothing
+in them makes a caller wait. The two roots and the directory of each tenant in them belong to root, so their names can be trusted;
+what is below is entered by descriptor only (adapters/trees.py). Plain blocking functions: call them in a thread.
+"""
+
+import errno
+import os
+import secrets
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from zcplatform.adapters import mounts, trees
+from zcplatform.adapters.host import swap_active
+from zcplatform.core.container import CONFIG_NAME, WORKSPACE_NAMES
+from zcplatform.core.slugs import is_slug
+from zcplatform.errors import StepFailed
+
+_TMPFS = "size=4m,nr_inodes=512,mode=0711"
+_NONCE = "nonce"
+
+
+def workspace_create(root: Path, slug: str, uid: int) -> None:
+    """Idempotent; puts owner and mode of the directories that are ours right, and leaves alone what is in them."""
+    _check(slug)
+    try:
+        _root(root)
+        with trees.directory(root) as top:
+            trees.make_directory(slug, top, 0o700, uid)
+            with trees.directory(slug, top) as own:
+                for name in WORKSPACE_NAMES:
+                    trees.make_directory(name, own, 0o700, uid)
+    except OSError as error:
+        raise _failed("workspace.unusable", f"the workspace of {slug}", error) from error
+
+
+def workspace_remove(root: Path, slug: str) -> None:
+    """Already gone is success. Not one recursion of ours: a tree may be deeper than any stack or path."""
+    _check(slug)
+    done = subprocess.run(["rm", "-rf", "--one-file-system", "--", str(root / slug)], capture_output=True, text=True, check=False)
+    if done.returncode != 0 or os.path.lexists(root / slug):
+        words = done.stderr.strip()[:300]
+        raise StepFailed("workspace.not_removed", f"the workspace of {slug} could not be removed: {words}", "unmount what lies in it")
+
+
+def config_mount(config_root: Path, slug: str, uid: int, files: Mapping[str, bytes], *, allow_swap: bool = False) -> str:
+    """A fresh mount with these files; gives the nonce by which this very mount is known again. What was mounted there is gone."""
+    _check(slug)
+    target = config_root / slug
+    try:
+        _root(config_root)
+        mounts.unmount(target)
+        with trees.directory(config_root) as top:
+            trees.make_directory(slug, top, 0o700, 0)
+        _mount(target, allow_swap=allow_swap)
+        try:
+            return _fill(target, uid, files)
+        except BaseException:
+            mounts.unmount(target)
+            raise
+    except OSError as error:
+        code = "config.too_large" if error.errno == errno.ENOSPC else "config.unusable"
+        raise _failed(code, f"the configuration mount of {slug}", error) from error
+
+
+def config_nonce(config_root: Path, slug: str) -> str | None:
+    """None unless a tmpfs is mounted there that was filled to the end."""
+    _check(slug)
+    if slug not in mounts.tmpfs_mounts(config_root):
+        return None
+    with trees.directory(config_root / slug) as mounted:
+        nonce = trees.read_regular(_NONCE, mounted, 64)
+    return nonce.decode() if nonce else None
+
+
+def config_unmount(config_root: Path, slug: str) -> None:
+    """Already gone is success. A container that runs keeps its own view of it until it ends."""
+    _check(slug)
+    try:
+        mounts.unmount(config_root / slug)
+        (config_root / slug).rmdir()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _failed("config.not_removed", f"the configuration mount of {slug}", error) from error
+
+
+def config_read(config_root: Path, slug: str, name: str, limit_bytes: int) -> bytes | None:
+    """What the agent left in its configuration directory. None when it is not a regular file of at most that size."""
+    _check(slug)
+    *parents, last = name.split("/")
+    try:
+        with trees.below(config_root, [slug, CONFIG_NAME, *parents]) as inside:
+            return trees.read_regular(last, inside, limit_bytes)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None
+        raise _failed("config.unreadable", f"{name} of {slug}", error) from error
+
+
+def config_mounts(config_root: Path) -> set[str]:
+    return set(mounts.tmpfs_mounts(config_root))
+
+
+def _root(root: Path) -> None:
+    root.mkdir(mode=0o711, parents=True, exist_ok=True)
+    with trees.directory(root) as opened:
+        trees.own(opened, 0o711, 0)
+
+
+def _mount(target: Path, *, allow_swap: bool) -> None:
+    try:
+        mounts.mount_tmpfs(target, f"{_TMPFS},noswap")
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # Kernels before 6.4 do not know noswap.
+        if swap_active() and not allow_swap:
+            hint = "use a kernel of 6.4 or later, turn swap off, or set allow_swap = true if swap is encrypted"
+            raise StepFailed("config.swap", "secrets would be written to swap: this kernel has no noswap for tmpfs", hint) from None
+        mounts.mount_tmpfs(target, _TMPFS)
+
+
+def _fill(target: Path, uid: int, files: Mapping[str, bytes]) -> str:
+    """The nonce comes last and stays out of the tenant's reach: a mount that was not filled to the end has none."""
+    nonce = secrets.token_hex(16)
+    with trees.directory(target) as mounted:
+        trees.make_directory(CONFIG_NAME, mounted, 0o700, uid)
+        with trees.directory(CONFIG_NAME, mounted) as own:
+            for name, content in files.items():
+                trees.write_new(name, own, content, 0o600, uid)
+            # Made before the engine mounts onto them: it would make them as root.
+            for name in WORKSPACE_NAMES:
+                trees.make_directory(name, own, 0o700, uid)
+        trees.write_new(_NONCE, mounted, nonce.encode(), 0o400, 0)
+    return nonce
+
+
+def _check(slug: str) -> None:
+    if not is_slug(slug):
+        raise ValueError("not a slug")
+
+
+def _failed(code: str, subject: str, error: OSError) -> StepFailed:
+    return StepFailed(code, f"{subject}: {error.strerror or error}", f"look at {error.filename}" if error.filename else "")

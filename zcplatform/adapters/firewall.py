@@ -1,0 +1,76 @@
+"""iptables: compares and rewrites the chains of this installation, and nothing else in the tables.
+
+Works with both back ends (nft, legacy), before the engine's first start, and after somebody flushed everything. What the rules are is decided
+in core/firewall.py.
+"""
+
+import asyncio
+from pathlib import Path
+
+from zcplatform.core.firewall import Rules, Table, removal, rewrite, stands
+from zcplatform.errors import StepFailed
+
+_LOCK_WAIT_S = "10"
+_DEADLINE_S = 60
+
+
+async def standing(rules: Rules) -> bool:
+    for family, table in _families(rules):
+        if not stands(table, await _listing(family)):
+            return False
+    return True
+
+
+async def apply(rules: Rules) -> None:
+    """Idempotent: what stands already is not written again."""
+    for family, table in _families(rules):
+        listing = await _listing(family)
+        if stands(table, listing):
+            continue
+        await _run(f"{family}-restore", "--noflush", "-w", _LOCK_WAIT_S, stdin=rewrite(table, listing))
+        if not stands(table, await _listing(family)):
+            raise StepFailed(
+                "firewall.not_standing", f"{family} took the rules, but they are not in place", "another program rewrites them"
+            )
+
+
+async def remove(rules: Rules) -> None:
+    for family, table in _families(rules):
+        text = removal(table, await _listing(family))
+        if text is not None:
+            await _run(f"{family}-restore", "--noflush", "-w", _LOCK_WAIT_S, stdin=text)
+
+
+def _families(rules: Rules) -> list[tuple[str, Table]]:
+    families = [("iptables", rules.v4)]
+    if Path("/proc/net/if_inet6").exists():
+        families.append(("ip6tables", rules.v6))
+    return families
+
+
+async def _listing(family: str) -> list[str]:
+    return (await _run(family, "-w", _LOCK_WAIT_S, "-S")).splitlines()
+
+
+async def _run(program: str, *arguments: str, stdin: str = "") -> str:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except FileNotFoundError:
+        raise StepFailed("firewall.missing", f"{program} is not installed", "install iptables; no tenant is started without it") from None
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            out, err = await process.communicate(stdin.encode())
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise StepFailed("firewall.stuck", f"{program} did not end within {_DEADLINE_S} s", "see what holds /run/xtables.lock") from None
+    if process.returncode != 0:
+        words = " ".join(err.decode(errors="replace").split())[:300]
+        raise StepFailed("firewall.refused", f"{program} failed: {words}", "run it as root on a kernel with netfilter")
+    return out.decode()

@@ -1,0 +1,81 @@
+"""Steps into a directory that somebody else may have filled: one component at a time, by descriptor, never through a link."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+@contextmanager
+def directory(path: Path | str, at: int | None = None) -> Iterator[int]:
+    """A descriptor of a real directory; OSError when it is anything else. `at` is the descriptor of the directory it is in."""
+    opened = os.open(path, _DIRECTORY, dir_fd=at)
+    try:
+        yield opened
+    finally:
+        os.close(opened)
+
+
+@contextmanager
+def below(top: Path, parts: Sequence[str]) -> Iterator[int]:
+    """A descriptor of top/part/part…"""
+    opened = os.open(top, _DIRECTORY)
+    try:
+        for part in parts:
+            inner = os.open(_component(part), _DIRECTORY, dir_fd=opened)
+            os.close(opened)
+            opened = inner
+        yield opened
+    finally:
+        os.close(opened)
+
+
+def make_directory(name: str, at: int, mode: int, uid: int) -> None:
+    """Makes it, or puts owner and mode of the one that is there right. OSError when it is a link or a file."""
+    with suppress(FileExistsError):
+        os.mkdir(_component(name), 0o700, dir_fd=at)
+    with directory(name, at) as made:
+        own(made, mode, uid)
+
+
+def own(opened: int, mode: int, uid: int) -> None:
+    status = os.fstat(opened)
+    if (status.st_uid, status.st_gid) != (uid, uid):
+        os.fchown(opened, uid, uid)
+    if status.st_mode & 0o7777 != mode:
+        os.fchmod(opened, mode)
+
+
+def write_new(name: str, at: int, content: bytes, mode: int, uid: int) -> None:
+    opened = os.open(_component(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=at)
+    with os.fdopen(opened, "wb") as file:
+        os.fchmod(opened, mode)
+        os.fchown(opened, uid, uid)
+        file.write(content)
+
+
+def read_regular(name: str, at: int, limit_bytes: int) -> bytes | None:
+    """The content of a regular file of at most `limit_bytes`; None for everything else. A FIFO is opened, never waited for."""
+
+    try:
+        opened = os.open(_component(name), _FILE, dir_fd=at)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.ENOTDIR, errno.EACCES):
+            return None
+        raise
+    with os.fdopen(opened, "rb") as file:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            return None
+        content = file.read(limit_bytes + 1)
+        return content if len(content) <= limit_bytes else None
+
+
+def _component(name: str) -> str:
+    if not name or name in (".", "..") or "/" in name or "\0" in name:
+        raise ValueError(f"{name!r} is not the name of one file")
+    return name

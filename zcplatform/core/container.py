@@ -1,0 +1,135 @@
+"""The container of a tenant: everything the engine is told, built from allow-listed fields only.
+
+Promise: whatever a row holds, the body differs from the golden one (tests/core/golden/container.json) in the fields of `ContainerSpec` and
+nowhere else; a value out of bounds is a ValueError and nothing is built. Nothing secret is in it: environment, labels and arguments
+are written to disk in clear by the engine.
+"""
+
+import hashlib
+import ipaddress
+import json
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zcplatform.core.slugs import is_slug
+from zcplatform.ids import LABEL_GENERATION, LABEL_SPEC, Names, TenantId, is_id
+
+LABEL_EPOCH = "io.zcplatform.epoch"
+"""Counts asked restarts with replacement; part of what is hashed, so that a new epoch is a new container."""
+
+GATEWAY_PORT = 42617
+STOP_TIMEOUT_S = 20
+CONFIG_TARGET = "/zeroclaw-data/.zeroclaw"
+CONFIG_NAME = "zeroclaw"
+"""The tenant's own directory inside its tmpfs."""
+WORKSPACE_NAMES = ("data", "agents", "shared", "state")
+
+_IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    tenant_id: TenantId
+    slug: str
+    generation: int
+    epoch: int
+    image_id: str
+    uid: int
+    port: int
+    memory_bytes: int
+    cpu_millis: int
+    pids: int
+    config_dir: str
+    """…/{slug}/zeroclaw, on the tenant's tmpfs."""
+    workspace_dir: str
+    """…/{slug}"""
+    resolvers: tuple[str, ...]
+
+
+def create_body(names: Names, spec: ContainerSpec) -> dict[str, Any]:
+    """What `POST /containers/create` gets; the name goes beside it (`names.container(slug)`)."""
+    _check(spec)
+    body: dict[str, Any] = {
+        "Image": spec.image_id,
+        "User": f"{spec.uid}:{spec.uid}",
+        "Cmd": ["--verbose", "daemon"],
+        "Env": ["HOME=/tmp", f"ZEROCLAW_CONFIG_DIR={CONFIG_TARGET}", "MALLOC_ARENA_MAX=1"],
+        "ExposedPorts": {f"{GATEWAY_PORT}/tcp": {}},
+        # The engine would run an image's own health check beside ours.
+        "Healthcheck": {"Test": ["NONE"]},
+        "StopTimeout": STOP_TIMEOUT_S,
+        "HostConfig": {
+            "Init": True,
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges"],
+            "ReadonlyRootfs": True,
+            "Tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=64m"},  # noqa: S108
+            "Memory": spec.memory_bytes,
+            "MemorySwap": spec.memory_bytes,
+            "NanoCpus": spec.cpu_millis * 1_000_000,
+            "PidsLimit": spec.pids,
+            "Ulimits": [{"Name": "nofile", "Soft": 4096, "Hard": 4096}, {"Name": "core", "Soft": 0, "Hard": 0}],
+            "LogConfig": {"Type": "local", "Config": {"max-size": "5m", "max-file": "2"}},
+            "IpcMode": "private",
+            "CgroupnsMode": "private",
+            "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+            "NetworkMode": names.network(spec.slug),
+            "PortBindings": {f"{GATEWAY_PORT}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(spec.port)}]},
+            "Dns": list(spec.resolvers),
+            "Mounts": [
+                _bind(spec.config_dir, CONFIG_TARGET),
+                *(_bind(f"{spec.workspace_dir}/{name}", f"{CONFIG_TARGET}/{name}") for name in WORKSPACE_NAMES),
+            ],
+        },
+        "Labels": names.labels(spec.tenant_id) | {LABEL_EPOCH: str(spec.epoch), LABEL_GENERATION: str(spec.generation)},
+    }
+    body["Labels"][LABEL_SPEC] = spec_hash(body)
+    return body
+
+
+def spec_hash(body: Mapping[str, Any]) -> str:
+    """What tells whether a container is still the one that is wanted. A new generation alone does not make a new container."""
+    labels = {key: value for key, value in body["Labels"].items() if key not in (LABEL_SPEC, LABEL_GENERATION)}
+    canonical = json.dumps({**body, "Labels": labels}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _bind(source: str, target: str) -> dict[str, Any]:
+    return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": False, "BindOptions": {"Propagation": "rprivate"}}
+
+
+def _check(spec: ContainerSpec) -> None:
+    if not is_id(spec.tenant_id) or not spec.tenant_id.startswith("ten_"):
+        raise ValueError("tenant_id is not the id of a tenant")
+    if not is_slug(spec.slug):
+        raise ValueError("slug is not a slug")
+    if _IMAGE_ID.fullmatch(spec.image_id) is None:
+        raise ValueError("image_id is not sha256:…")
+    _check_number("generation", spec.generation, 0, 2**62)
+    _check_number("epoch", spec.epoch, 0, 2**62)
+    _check_number("uid", spec.uid, 1_000, 2**31 - 1)
+    _check_number("port", spec.port, 1_024, 65_535)
+    _check_number("memory_bytes", spec.memory_bytes, 16 * _MIB, 1024 * 1024 * _MIB)
+    _check_number("cpu_millis", spec.cpu_millis, 10, 256_000)
+    _check_number("pids", spec.pids, 8, 32_768)
+    _check_path("config_dir", spec.config_dir, f"/{spec.slug}/{CONFIG_NAME}")
+    _check_path("workspace_dir", spec.workspace_dir, f"/{spec.slug}")
+    if not 1 <= len(spec.resolvers) <= 3:
+        raise ValueError("resolvers must be one to three addresses")
+    for resolver in spec.resolvers:
+        ipaddress.IPv4Address(resolver)
+
+
+def _check_number(field: str, value: object, least: int, most: int) -> None:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{field} is not a whole number from {least} to {most}")
+
+
+def _check_path(field: str, path: str, end: str) -> None:
+    plain = path.isprintable() and path.startswith("/") and not path.startswith("//") and posixpath.normpath(path) == path
+    if not plain or not path.endswith(end):
+        raise ValueError(f"{field} is not an absolute path that ends in {end}")
