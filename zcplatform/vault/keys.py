@@ -15,10 +15,15 @@ from zcplatform.errors import Refused
 KEY_BYTES = 32
 
 
+def hkdf(key: bytes, info: bytes) -> bytes:
+    """HKDF-SHA256 (RFC 5869) with an empty salt and one block of output, 32 bytes."""
+    extracted = hmac.digest(bytes(32), key, "sha256")
+    return hmac.digest(extracted, info + b"\x01", "sha256")
+
+
 def purpose_key(root: bytes, purpose: str) -> bytes:
-    """HKDF-SHA256 (RFC 5869) with an empty salt and one block of output: a key that tells nothing about the others."""
-    extracted = hmac.digest(bytes(32), root, "sha256")
-    return hmac.digest(extracted, b"zcplatform/1/" + purpose.encode() + b"\x01", "sha256")
+    """A key that tells nothing about the others."""
+    return hkdf(root, b"zcplatform/1/" + purpose.encode())
 
 
 @dataclass(frozen=True)

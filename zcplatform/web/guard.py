@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zcplatform.web.metrics import Metrics
@@ -18,10 +19,6 @@ HEADERS = [
 MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-class _TooLarge(Exception):
-    pass
-
-
 class Guard:
     """ASGI middleware."""
 
@@ -33,12 +30,12 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status, sent = time.perf_counter(), 0, False
+        started, status = time.perf_counter(), 0
 
         async def answer(message: Message) -> None:
-            nonlocal status, sent
+            nonlocal status
             if message["type"] == "http.response.start":
-                status, sent = message["status"], True
+                status = message["status"]
                 message = {**message, "headers": [*message["headers"], *HEADERS]}
             await send(message)
 
@@ -46,11 +43,7 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, answer)
         else:
-            try:
-                await self._app(scope, _limited(receive), answer)
-            except _TooLarge:
-                if not sent:
-                    await problem(413, "request.too_large", "The body is larger than 64 KiB", "send less")(scope, receive, answer)
+            await self._app(scope, _limited(receive), answer)
         route = getattr(scope.get("route"), "path", "unknown")
         self._metrics.requests.labels(route, scope["method"], str(status)).observe(time.perf_counter() - started)
 
@@ -79,7 +72,7 @@ def _limited(receive: Receive) -> Receive:
         if message["type"] == "http.request":
             seen += len(message.get("body", b""))
             if seen > LARGEST_BODY:
-                raise _TooLarge
+                raise HTTPException(413)
         return message
 
     return limited

@@ -11,6 +11,12 @@ from zcplatform.errors import PlatformError
 from zcplatform.log import logger
 
 MEDIA_TYPE = "application/problem+json"
+_HTTP = {
+    400: ("request.unreadable", "The body can not be read", "send one JSON object in UTF-8"),
+    404: ("route.unknown", "There is no such route", "docs/api.md lists the routes"),
+    405: ("route.method", "This route does not take that method", "docs/api.md lists the routes"),
+    413: ("request.too_large", "The body is larger than 64 KiB", "send less"),
+}
 
 
 def problem(
@@ -62,10 +68,8 @@ async def _validation(_: Request, error: Exception) -> JSONResponse:
 
 async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
-    code = {404: "route.unknown", 405: "route.method"}.get(error.status_code, "request.refused")
-    return problem(
-        error.status_code, code, f"{HTTPStatus(error.status_code).phrase}: no such route or method", "docs/api.md lists the routes"
-    )
+    code, detail, hint = _HTTP.get(error.status_code, ("request.refused", HTTPStatus(error.status_code).phrase, ""))
+    return problem(error.status_code, code, detail, hint)
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -46,16 +46,12 @@ class HealthLoop:
         case = tools.database.read(lambda tx: load(tx, tools.settings, row.id))
         if case is None or case.tenant.generation != row.generation:
             return
-        try:
-            answer = await tools.gateway.health(case.port)
-            problem = None if answer.ok else answer.error
-        except PlatformError as error:
-            problem = error.detail
-        if problem is None:
+        answer = await tools.gateway.health(case.port)
+        if answer.is_ok:
             await self._well(row)
             await read_back(tools, case)
         else:
-            await self._unwell(row, problem)
+            await self._unwell(row, answer.error)
 
     async def _well(self, row: Tenant) -> None:
         """Write only what changes: a healthy tenant costs no write."""

@@ -212,13 +212,10 @@ async def health(tools: Tools, case: Case) -> None:
     loop = asyncio.get_running_loop()
     deadline, look_at, last = loop.time() + tools.settings.start_timeout_s, loop.time() + LOOK_EVERY_S, "it does not answer"
     while loop.time() < deadline:
-        try:
-            answer = await tools.gateway.health(case.port)
-            if answer.ok:
-                break
-            last = answer.error
-        except PlatformError as error:
-            last = error.detail
+        answer = await tools.gateway.health(case.port)
+        if answer.is_ok:
+            break
+        last = answer.error
         if loop.time() >= look_at:
             look_at = loop.time() + LOOK_EVERY_S
             await _still_there(tools, case)

@@ -1,0 +1,69 @@
+"""The shown state: a table of what is known and what it is called."""
+
+from typing import Any
+
+import pytest
+
+from zcplatform.core.backoff import delay_s
+from zcplatform.core.tenant import Request, State, Tenant, Wanted, has_failed, state
+from zcplatform.ids import TenantId
+
+SERVES: dict[str, Any] = {
+    "wanted": Wanted.RUNNING,
+    "seen_generation": 1,
+    "seen_container": "running",
+    "seen_healthy": 1,
+    "seen_verified": 1,
+}
+
+
+def _tenant(**known: Any) -> Tenant:
+    row: dict[str, Any] = {
+        "id": TenantId("ten_a"), "slug": "shop", "name": "Shop", "plan": "free", "image_id": None, "wanted": Wanted.DRAFT,
+        "last_request": Request.DEPLOY, "wanted_revision": 1, "wanted_epoch": 0, "generation": 1, "seen_generation": 0, "seen_container": "absent",
+        "seen_config": None, "seen_healthy": 0, "seen_healthy_at": None, "seen_route_port": None, "seen_verified": 0, "seen_probe_failures": 0,
+        "failures": 0, "error_code": None, "error_detail": None, "error_hint": None, "next_attempt_at": None, "state": "draft", "reason": "",
+        "created_at": "", "updated_at": "", "deleted_at": None,
+    }  # fmt: skip
+    return Tenant(**{**row, **known})
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ({}, State.DRAFT),
+        ({"wanted": Wanted.RUNNING}, State.DEPLOYING),
+        (SERVES, State.RUNNING),
+        ({**SERVES, "generation": 2, "last_request": Request.RESTART}, State.RESTARTING),
+        ({**SERVES, "generation": 2, "last_request": Request.UPDATE}, State.RESTARTING),
+        ({**SERVES, "seen_healthy": 0}, State.RESTARTING),
+        ({**SERVES, "error_code": "edge.unreachable", "error_detail": "x"}, State.DEGRADED),
+        ({**SERVES, "error_code": "engine.unreachable", "error_detail": "x"}, State.UNKNOWN),
+        ({"wanted": Wanted.RUNNING, "error_code": "engine.unreachable", "error_detail": "x"}, State.DEPLOYING),
+        ({**SERVES, "seen_healthy": 0, "error_code": "agent.exited", "failures": 1}, State.RESTARTING),
+        ({**SERVES, "seen_healthy": 0, "error_code": "agent.exited", "failures": 3}, State.CRASH_LOOP),
+        ({"wanted": Wanted.RUNNING, "error_code": "image.missing", "failures": 1}, State.FAILED),
+        ({"wanted": Wanted.RUNNING, "error_code": "network.subnet_taken", "failures": 1}, State.DEPLOYING),
+        ({"wanted": Wanted.RUNNING, "error_code": "network.subnet_taken", "failures": 3}, State.FAILED),
+        ({"wanted": Wanted.STOPPED, "seen_container": "running"}, State.STOPPING),
+        ({"wanted": Wanted.STOPPED, "seen_container": "stopped", "seen_generation": 1}, State.STOPPED),
+        ({"wanted": Wanted.STOPPED, "seen_container": "running", "error_code": "engine.unreachable"}, State.UNKNOWN),
+        ({"wanted": Wanted.ABSENT, "seen_container": "running"}, State.DELETING),
+    ],
+)
+def test_the_state_follows_from_the_row(known: dict[str, Any], expected: State) -> None:
+    shown, reason = state(_tenant(**known))
+    assert shown is expected
+    assert reason
+
+
+def test_an_unreachable_engine_never_fails_an_operation() -> None:
+    assert not has_failed("engine.unreachable", 1000)
+    assert has_failed("image.missing", 1)
+    assert not has_failed("agent.exited", 2)
+    assert has_failed("agent.exited", 3)
+
+
+def test_the_wait_doubles_up_to_five_minutes() -> None:
+    assert [delay_s(failures, 0) for failures in (1, 2, 3, 4, 5, 6, 50, 10_000)] == [10, 20, 40, 80, 160, 300, 300, 300]
+    assert delay_s(1, 1) == 12

@@ -1,0 +1,63 @@
+"""The web application on a real database, asked in-process; there is no worker, as when it is down."""
+
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from zcplatform.ids import new_image_id, new_token_id
+from zcplatform.settings import Settings
+from zcplatform.store import tokens
+from zcplatform.store.db import Database, connect
+from zcplatform.store.images import Image, insert, ready
+from zcplatform.store.migrate import migrate
+from zcplatform.vault.keys import Keys, token_hash
+from zcplatform.web.app import Handed, create_app
+
+AT = "2026-01-01T00:00:00.000Z"
+LATER = "2999-01-01T00:00:00.000Z"
+
+
+@dataclass
+class Web:
+    """`client` sends a good token."""
+
+    client: httpx2.AsyncClient
+    database: Database
+    settings: Settings
+    keys: Keys
+
+    def token(self, expires_at: str = LATER, revoked_at: str | None = None) -> str:
+        value = "zcp_" + secrets.token_urlsafe(32)
+        row = tokens.Token(new_token_id(), "test", token_hash(self.keys.token_pepper, value), value[:8], AT, expires_at, None, revoked_at)
+        self.database.write_now(lambda tx: tokens.insert(tx, row))
+        return value
+
+    def image(self) -> str:
+        row = Image(new_image_id(), "demo", "zc-demo-agent:latest", "present", "preparing", None, None, None, None, 0, None, AT, AT)
+        self.database.write_now(lambda tx: insert(tx, row))
+        self.database.write_now(
+            lambda tx: ready(tx, row.id, AT, engine_id="sha256:" + "ab" * 32, digest=None, agent_version="0.8.7", size_bytes=1)
+        )
+        return row.id
+
+
+@pytest.fixture
+async def web(tmp_path: Path) -> AsyncIterator[Web]:
+    settings = Settings(data_dir=tmp_path, run_dir=tmp_path / "run", ports="20000-20002", allowed_hosts=["198.51.100.10:8391"])
+    settings.database.parent.mkdir()
+    connection = connect(settings.database, query_only=False)
+    migrate(connection, settings.database)
+    connection.close()
+    keys = Keys.of(secrets.token_bytes(32))
+    app = create_app(Handed(settings, keys.seal_public, keys.token_pepper))
+    database = app.state.desk.database
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://panel.localhost") as client:
+        web = Web(client, database, settings, keys)
+        client.headers["Authorization"] = f"Bearer {web.token()}"
+        yield web
+    database.close()
