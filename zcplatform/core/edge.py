@@ -34,7 +34,6 @@ CLIENT_HEADERS_DROPPED = [
 """What a client might say about who or where it is, or to turn one request into another. `X_` because some servers read it as `X-`."""
 
 _SLUG = re.compile(r"(?!xn--)[a-z0-9][a-z0-9-]{1,30}[a-z0-9]")
-_NEVER = "0s"
 
 
 @dataclass(frozen=True)
@@ -128,12 +127,14 @@ def changed(current: Json | None, wanted: Json) -> bool:
 
 def fits(site: Site, kept: Json) -> bool:
     """Whether a document that was kept still listens where the settings say: else the worker could not reach the Caddy started with it."""
-    return _listeners(kept) == _listeners(base(site))
+    try:
+        return _listeners(kept) == _listeners(base(site))
+    except (AttributeError, KeyError, TypeError):
+        return False
 
 
 def _listeners(kept: Json) -> Json:
-    servers = kept.get("apps", {}).get("http", {}).get("servers", {})
-    return {"admin": kept.get("admin"), **{name: server.get("listen") for name, server in servers.items()}}
+    return {"admin": kept["admin"], **{name: server["listen"] for name, server in kept["apps"]["http"]["servers"].items()}}
 
 
 def _whole(site: Site, public: list[Json], ask: list[Json]) -> Json:
@@ -168,12 +169,13 @@ def _listen(site: Site) -> str:
 
 
 def _server(address: str, routes: list[Json]) -> Json:
-    """No time limit for a whole request or answer: it would cut uploads, server-sent events and slow answers of models."""
+    """No time limit for an answer: it would cut server-sent events and what a model takes long for. The one for a request ends only the
+    reading of a body; streams and WebSockets outlive it."""
     return {
         "listen": [address],
         "read_header_timeout": "10s",
-        "read_timeout": _NEVER,
-        "write_timeout": _NEVER,
+        "read_timeout": "10m",
+        "write_timeout": "0s",
         "idle_timeout": "2m",
         "max_header_bytes": 32_768,
         "automatic_https": {"disable": True},
@@ -185,6 +187,11 @@ def _guards() -> list[Json]:
     """Before every host, the panel's too: nothing behind the edge ever sees such a header or path."""
     return [
         {"handle": [{"handler": "headers", "request": {"delete": CLIENT_HEADERS_DROPPED}}]},
+        # An agent that understood `Upgrade: h2c` would open a tunnel in which the paths below are not looked at. WebSockets only.
+        {
+            "match": [{"not": [{"vars_regexp": {"{http.request.header.Upgrade}": {"pattern": "(?i)^(websocket)?$"}}}]}],
+            "handle": [{"handler": "headers", "request": {"delete": ["Upgrade", "Http2-Settings"]}}],
+        },
         {"match": edge_closed.ODD, "handle": [edge_pages.plain(400, "bad-path")], "terminal": True},
     ]
 
