@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-_NUMBER = re.compile(r"(?:^|\s)v?(\d{1,4})\.(\d{1,4})\.(\d{1,4})(-[0-9A-Za-z.-]{1,32})?(?=[\s+]|$)")
+_NUMBER = re.compile(r"(?:^|\s)v?([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})(-[0-9A-Za-z.-]{1,32})?(?=[\s+]|$)")
 _LONGEST = 200
 
 

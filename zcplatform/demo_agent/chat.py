@@ -22,6 +22,7 @@ from zcplatform.demo_agent.wire import Request, Response, Stream
 PROTOCOL = Subprotocol("zeroclaw.v1")
 BEARER_PREFIX = "bearer."
 LONGEST_MESSAGE = 65_536
+_DECISIONS = "approval_response requires request_id and decision in {approve,deny,always}"
 _SEND = 'Send {"type":"message","content":"your text"}'
 
 
@@ -78,6 +79,8 @@ async def _answer(state: State, agent: Agent, text: str, *, is_first: bool) -> l
     kind = asked.get("type", "") if isinstance(asked, dict) else ""
     if kind == "connect" and is_first:
         return [{"message": "Connection established", "type": "connected"}]
+    if kind == "approval_response" and not is_first:
+        return [] if _is_decision(asked) else [_error(_DECISIONS, "INVALID_APPROVAL_RESPONSE")]
     if kind != "message":
         message = f'Unsupported message type "{kind}". {_SEND}'
         return [_error(message) if is_first else _error(message, "UNKNOWN_MESSAGE_TYPE")]
@@ -85,6 +88,11 @@ async def _answer(state: State, agent: Agent, text: str, *, is_first: bool) -> l
     if not isinstance(content, str) or not content:
         return [] if is_first else [_error("Message content cannot be empty", "EMPTY_CONTENT")]
     return await _turn(state, agent, content)
+
+
+def _is_decision(asked: dict[str, Any]) -> bool:
+    """Nothing ever waits for one here; only its form is looked at."""
+    return bool(asked.get("request_id")) and asked.get("decision") in ("approve", "deny", "always")
 
 
 async def _turn(state: State, agent: Agent, content: str) -> list[dict[str, Any]]:
