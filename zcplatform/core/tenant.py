@@ -44,6 +44,8 @@ ATTEMPTS_BEFORE_FAILED = 3
 PERMANENT = frozenset({"image.missing", "image.not_allowed", "container.foreign", "network.foreign", "host.exhausted", "tenant.invalid"})
 """Errors that will not mend themselves: told at once instead of after three attempts. The loop goes on trying all the same."""
 CRASHES = frozenset({"agent.exited", "agent.unhealthy"})
+UNREACHABLE = frozenset({ENGINE_UNREACHABLE, "edge.unreachable"})
+"""Nobody's fault and no reason to give up: waited for, however long it takes."""
 EDGE = frozenset({"edge.unreachable", "edge.rejected", "edge.conflict", "edge.not_verified"})
 
 
@@ -121,6 +123,6 @@ def _running(tenant: Tenant) -> tuple[State, str]:
 
 def has_failed(error_code: str, attempts: int) -> bool:
     """Whether an operation ends as failed with this error, or goes on waiting for the next attempt."""
-    if error_code == ENGINE_UNREACHABLE:
+    if error_code in UNREACHABLE:
         return False
     return error_code in PERMANENT or attempts >= ATTEMPTS_BEFORE_FAILED

@@ -73,7 +73,7 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    logger.error("request failed", method=request.method, path=request.url.path, error=type(error).__name__, exc_info=error)
+    logger.exception("request failed", method=request.method, path=request.url.path, error=type(error).__name__)
     return problem(
         500, "internal.error", "Something went wrong inside the platform; it is in the log", "try again; if it stays, read the web log"
     )

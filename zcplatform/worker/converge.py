@@ -7,6 +7,7 @@ is open while the engine, the edge or an agent is asked.
 import asyncio
 import random
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 from zcplatform import clock
@@ -14,7 +15,7 @@ from zcplatform.adapters import files
 from zcplatform.adapters.docker_seen import ContainerSeen, NetworkSeen
 from zcplatform.core import backoff
 from zcplatform.core.plan import ContainerFacts, Seen, Step, plan
-from zcplatform.core.tenant import EDGE, ENGINE_UNREACHABLE, Wanted, has_failed
+from zcplatform.core.tenant import CRASHES, EDGE, UNREACHABLE, Wanted, has_failed
 from zcplatform.errors import PlatformError
 from zcplatform.failpoint import failpoint
 from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT, TenantId
@@ -47,7 +48,8 @@ async def converge(tools: Tools, tenant_id: TenantId) -> None:
             continue
         except PlatformError as error:
             await record_failure(tools, tenant_id, error)
-            return
+            if error.code not in CRASHES:
+                return  # a crashed agent's route is still to be taken away, in the next round
     logger.warning("a tenant is not as wanted after several rounds; the next period goes on", tenant=tenant_id)
 
 
@@ -80,8 +82,13 @@ def facts(tools: Tools, case: Case, container: ContainerSeen | None, network: Ne
         is_routed=tenant.seen_route_port is not None,
         route_is_current=port is not None and tenant.seen_route_port == port,
         is_verified=bool(tenant.seen_verified),
-        is_waiting=tenant.next_attempt_at is not None and tenant.next_attempt_at > clock.text(clock.now()),
+        is_waiting=is_waiting(case),
     )
+
+
+def is_waiting(case: Case) -> bool:
+    """An attempt failed and the next one is not due yet."""
+    return case.tenant.next_attempt_at is not None and case.tenant.next_attempt_at > clock.text(clock.now())
 
 
 def _is_ours(tools: Tools, case: Case, thing: ContainerSeen | NetworkSeen) -> bool:
@@ -136,6 +143,8 @@ def _begin(tx: Tx, tools: Tools, tenant_id: TenantId, generation: int, step: Ste
     case = load(tx, tools.settings, tenant_id)
     if case is None or case.tenant.generation != generation:
         raise Superseded
+    if is_waiting(case):
+        return replace(case, operation=None)  # a dead route is taken away; the operation goes on waiting
     if case.operation is not None:
         at = clock.text(clock.now())
         if first:
@@ -150,7 +159,7 @@ def _begin(tx: Tx, tools: Tools, tenant_id: TenantId, generation: int, step: Ste
 async def _settle(tools: Tools, case: Case) -> None:
     """Everything is as wanted, or the next attempt is not due yet."""
     tenant = case.tenant
-    if tenant.next_attempt_at is not None and tenant.next_attempt_at > clock.text(clock.now()):
+    if is_waiting(case):
         return
     changes: dict[str, object] = {}
     if tenant.seen_generation != tenant.generation:
@@ -183,10 +192,8 @@ async def record_failure(tools: Tools, tenant_id: TenantId, error: PlatformError
         tenant = tenants.get(tx, tenant_id)
         if tenant is None or tenant.deleted_at is not None:
             return
-        unreachable = error.code == ENGINE_UNREACHABLE
-        failures = tenant.failures if unreachable else tenant.failures + 1
-        quick = unreachable or error.code in EDGE
-        wait_s = backoff.UNREACHABLE_S if quick else backoff.delay_s(failures, random.random())  # noqa: S311
+        failures = tenant.failures if error.code in UNREACHABLE else tenant.failures + 1
+        wait_s = backoff.UNREACHABLE_S if error.code in UNREACHABLE | EDGE else backoff.delay_s(failures, random.random())  # noqa: S311
         next_attempt_at = clock.text(now + timedelta(seconds=wait_s))
         at = clock.text(now)
         changes: dict[str, object] = {

@@ -6,6 +6,7 @@ generation. It raises PlatformError when it could not be done; the next round is
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -30,6 +31,7 @@ HEALTH_EVERY_S = 0.02
 LOOK_EVERY_S = 0.5
 VERIFY_S = 5.0
 CONFIG_LIMIT = 256 * 1024
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _REST = timedelta(days=30)
 
 
@@ -240,11 +242,12 @@ async def _still_there(tools: Tools, case: Case) -> None:
 
 
 async def exited(tools: Tools, case: Case, exit_code: int | None, *, oom: bool) -> StepFailed:
-    """The error for an agent that ended by itself, with its last words."""
+    """The error for an agent that ended by itself, with what it said of an error; its other lines may hold messages and stay in the log."""
     words = ""
     try:
-        async for line in tools.docker.logs(tools.names.container(case.tenant.slug), tail=3):
-            words = line.decode(errors="replace").strip() or words
+        async for line in tools.docker.logs(tools.names.container(case.tenant.slug), tail=20):
+            text = _COLOURS.sub("", line.decode(errors="replace")).strip()
+            words = text if text.startswith("Error") else words
     except PlatformError:
         words = ""
     how = "ran out of memory" if oom else f"ended with code {exit_code}" if exit_code is not None else "was removed"

@@ -1,0 +1,302 @@
+"""A whole installation on the real engine and the real Caddy, driven as a person would: by its API, its tenants' addresses, and by killing it.
+
+Serve and edge are the installed program, run as subprocesses of root's; nothing of them is imported by the tests that use them.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tests.live.edge_rig import free_port
+from tests.live.engine import Engine
+from tests.live.waiting import wait_until
+from zcplatform import settings as settings_module
+from zcplatform.ids import Names, new_token_id
+from zcplatform.settings import Settings
+from zcplatform.store import tokens
+from zcplatform.store.db import Database
+from zcplatform.vault import keys
+
+MODEL_ADDRESS = "198.51.100.10"
+AT, LATER = "2026-01-01T00:00:00.000Z", "2999-01-01T00:00:00.000Z"
+
+
+@dataclass
+class Answer:
+    status: int
+    body: Any
+    headers: httpx2.Headers
+
+
+class Platform:
+    def __init__(self, engine: Engine, instance: str, **changed: object) -> None:
+        self.engine = engine
+        self.root = Path(tempfile.mkdtemp(prefix=f"zcp-{instance}-", dir="/var/tmp"))
+        self.root.chmod(0o711)
+        self.run = Path(tempfile.mkdtemp(prefix=f"zcp-{instance}-", dir="/run"))
+        self.model_port = free_port()
+        self.failpoint = self.root / "failpoint"
+        self.settings_path = self.root / "settings.toml"
+        self._values: dict[str, object] = {
+            "instance": instance,
+            "data_dir": str(self.root / "data"),
+            "run_dir": str(self.run),
+            "key_file": str(self.root / "root.key"),
+            "docker_socket": str(engine.socket),
+            "http_port": free_port(),
+            "ask_port": free_port(),
+            "converge_period_s": 1.0,
+            "health_period_s": 1.0,
+            "start_timeout_s": 20.0,
+            "allowed_hosts": [f"{MODEL_ADDRESS}:{self.model_port}"],
+            "image_repositories": ["registry.invalid/zeroclaw"],
+            **changed,
+        }
+        self.configure()
+        self.serve: subprocess.Popen[bytes] | None = None
+        self.edge: subprocess.Popen[bytes] | None = None
+        self.model: subprocess.Popen[bytes] | None = None
+        self.token = ""
+
+    def configure(self, **changed: object) -> None:
+        """Write the settings file again; it counts from the next start."""
+        self._values |= changed
+        self.settings_path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in self._values.items()))
+        self.settings_path.chmod(0o600)
+
+    @property
+    def settings(self) -> Settings:
+        return settings_module.load(self.settings_path)
+
+    @property
+    def names(self) -> Names:
+        return Names(self.settings.instance)
+
+    # ---- processes
+
+    def start(self) -> None:
+        self.start_serve()
+        self.start_edge()
+        self.start_model()
+        if not self.token:
+            self.token = self.new_token()
+
+    def start_serve(self, *, wait: bool = True) -> None:
+        self.serve = self._run("serve", ZCPLATFORM_FAILPOINT_FILE=str(self.failpoint))
+        if wait:
+            wait_until(self.is_ready, 20, "the platform is ready")
+
+    def start_edge(self) -> None:
+        self.edge = self._run("edge")
+        wait_until(self._edge_answers, 20, "the edge answers")
+
+    def start_model(self) -> None:
+        subprocess.run(["ip", "addr", "replace", f"{MODEL_ADDRESS}/32", "dev", "lo"], check=True)
+        self.model = self._run("-m", "zcplatform.demo_agent.echo_model", f"{MODEL_ADDRESS}:{self.model_port}")
+
+    def _run(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-I"]
+        command += list(arguments) if arguments[0] == "-m" else ["-m", "zcplatform", arguments[0], "--settings", str(self.settings_path)]
+        name = arguments[0] if arguments[0] != "-m" else "model"
+        log = os.open(self.root / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            return subprocess.Popen(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={"PATH": os.environ["PATH"], **environment}, start_new_session=True
+            )
+        finally:
+            os.close(log)
+
+    def stop_serve(self, limit_s: float = 10) -> None:
+        if self.serve is not None and self.serve.poll() is None:
+            self.serve.send_signal(signal.SIGTERM)
+            self.serve.wait(limit_s)
+        self.serve = None
+
+    def kill_serve(self) -> None:
+        assert self.serve is not None
+        self.serve.kill()
+        self.serve.wait()
+        self.serve = None
+
+    def stop_edge(self) -> None:
+        _end(self.edge)
+        self.edge = None
+
+    def kill_edge(self) -> None:
+        assert self.edge is not None
+        self.edge.kill()
+        self.edge.wait()
+        self.edge = None
+
+    def web_pid(self) -> int:
+        assert self.serve is not None
+        children = Path(f"/proc/{self.serve.pid}/task/{self.serve.pid}/children").read_text().split()
+        for child in children:
+            with contextlib.suppress(OSError):
+                if b"zcplatform.web.app" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    return int(child)
+        raise AssertionError("there is no web process")
+
+    def log(self, name: str = "serve") -> str:
+        path = self.root / f"{name}.log"
+        return path.read_text(errors="replace")[-6000:] if path.exists() else ""
+
+    def close(self) -> None:
+        """Everything away: processes by pid, then what carries our instance's name."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.stop_serve()
+        for process in (self.serve, self.edge, self.model):
+            _end(process)
+        instance = self.settings.instance
+        for kind, remove in (("ps", ["rm", "-f"]), ("network", ["network", "rm"])):
+            listed = self.docker(*([kind] if kind == "ps" else ["network", "ls"]), *(["-a"] if kind == "ps" else []), "-q", "--filter", f"label=io.zcplatform.instance={instance}")
+            if listed:
+                self.docker(*remove, *listed.split())
+        for line in Path("/proc/self/mountinfo").read_text().splitlines():
+            point = line.split()[4]
+            if point.startswith(f"{self.run}/"):
+                subprocess.run(["umount", "-l", point], check=False)
+        shutil.rmtree(self.run, ignore_errors=True)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    # ---- asking
+
+    def new_token(self) -> str:
+        root_keys = keys.Keys.of(keys.load(self.settings.key_file))
+        value = "zcp_" + secrets.token_urlsafe(32)
+        row = tokens.Token(new_token_id(), "tests", keys.token_hash(root_keys.token_pepper, value), value[:8], AT, LATER, None, None)
+        with self.database() as database:
+            database.write_now(lambda tx: tokens.insert(tx, row))
+        return value
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[Database]:
+        opened = Database(self.settings.database)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    def client(self) -> httpx2.Client:
+        transport = httpx2.HTTPTransport(uds=str(self.settings.web_socket))
+        return httpx2.Client(transport=transport, base_url="http://panel", timeout=30, headers={"Authorization": f"Bearer {self.token}"})
+
+    def api(self, method: str, path: str, body: object = None) -> Answer:
+        with self.client() as client:
+            answer = client.request(method, path, **({"json": body} if body is not None else {}))
+            is_json = answer.headers.get("content-type", "").endswith("json")
+            return Answer(answer.status_code, answer.json() if is_json else answer.text, answer.headers)
+
+    def is_ready(self) -> bool:
+        assert self.serve is not None
+        assert self.serve.poll() is None, f"serve ended: {self.log()}"
+        try:
+            return self.api("GET", "/readyz").status == 200
+        except httpx2.TransportError:
+            return False
+
+    def _edge_answers(self) -> bool:
+        assert self.edge is not None
+        assert self.edge.poll() is None, f"edge ended: {self.log('edge')}"
+        try:
+            self.visit("nobody", "/")
+        except httpx2.TransportError:
+            return False
+        return True
+
+    def visit(self, slug: str, path: str, method: str = "GET", **options: Any) -> httpx2.Response:
+        """Through Caddy, by the tenant's name."""
+        headers = {"Host": f"{slug}.localhost:{self.settings.http_port}", **options.pop("headers", {})}
+        return httpx2.request(method, f"http://127.0.0.1:{self.settings.http_port}{path}", headers=headers, timeout=30, **options)
+
+    def docker(self, *arguments: str) -> str:
+        done = subprocess.run(["docker", "-H", f"unix://{self.engine.socket}", *arguments], capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    # ---- doing
+
+    def provider(self) -> dict[str, str]:
+        return {"family": "custom", "model": "echo", "base_url": f"http://{MODEL_ADDRESS}:{self.model_port}/v1", "api_key": "sk-canary-7f3a"}
+
+    def make_image(self) -> None:
+        operation = self.api("POST", "/api/images", {"source": "demo"}).body
+        self.finish(operation, 90)
+
+    def create(self, slug: str, **fields: object) -> str:
+        answer = self.api("POST", "/api/tenants", {"slug": slug, "provider": self.provider(), **fields})
+        assert answer.status == 201, answer
+        return str(answer.body["id"])
+
+    def ask(self, slug: str, verb: str) -> dict[str, Any]:
+        answer = self.api("DELETE", f"/api/tenants/{slug}") if verb == "delete" else self.api("POST", f"/api/tenants/{slug}/{verb}")
+        assert answer.status == 202, answer
+        return dict(answer.body)
+
+    def do(self, slug: str, verb: str, limit_s: float = 40) -> dict[str, Any]:
+        """Ask and wait until it succeeded."""
+        return self.finish(self.ask(slug, verb), limit_s)
+
+    def finish(self, operation: dict[str, Any], limit_s: float = 40) -> dict[str, Any]:
+        ended = self.end(operation, limit_s)
+        assert ended["status"] == "succeeded", f"{ended}\n{self.log()}"
+        return ended
+
+    def end(self, operation: dict[str, Any], limit_s: float = 40) -> dict[str, Any]:
+        """Wait until an operation ended, whichever way."""
+        assert "id" in operation, operation
+        told: dict[str, Any] = {}
+
+        def ended() -> bool:
+            try:
+                told.update(self.api("GET", f"/api/operations/{operation['id']}").body)
+            except httpx2.TransportError:
+                return False
+            return told.get("finished_at") is not None
+
+        try:
+            wait_until(ended, limit_s, f"the operation ended: {operation['kind']}")
+        except TimeoutError:
+            raise AssertionError(f"{told}\n{self.log()}") from None
+        return told
+
+    def tenant(self, slug: str) -> dict[str, Any]:
+        return dict(self.api("GET", f"/api/tenants/{slug}").body)
+
+    def wait_state(self, slug: str, state: str, limit_s: float = 40) -> dict[str, Any]:
+        wait_until(lambda: self.tenant(slug).get("state") == state, limit_s, f"{slug} is {state}, not {self.tenant(slug)}")
+        return self.tenant(slug)
+
+    def pair(self, slug: str) -> str:
+        """A device's bearer, got as a person gets it."""
+        answer = self.api("POST", f"/api/tenants/{slug}/pairing-code")
+        assert answer.status == 200, answer
+        paired = self.visit(slug, "/pair", "POST", headers={"X-Pairing-Code": answer.body["code"]})
+        assert paired.status_code == 200, paired.text
+        return str(paired.json()["token"])
+
+    def talk(self, slug: str, bearer: str, message: str = "hello") -> str:
+        answer = self.visit(slug, "/webhook", "POST", headers={"Authorization": f"Bearer {bearer}"}, json={"message": message})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["response"])
+
+
+def _end(process: subprocess.Popen[bytes] | None) -> None:
+    if process is not None and process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,291 @@
+"""Faults: the worker killed at every step, strangers in the way, an engine and an edge that go away. After each: the invariants."""
+
+import subprocess
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.live import invariants
+from tests.live.platform import Platform
+from tests.live.waiting import wait_until
+from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT
+
+pytestmark = pytest.mark.live
+
+DEPLOY = ("allocate", "network", "workspace", "configuration", "image", "container", "start", "health", "route", "verify")
+STOP = ("unroute", "stop", "drop_configuration")
+DELETE = ("unroute", "stop", "remove", "drop_configuration", "remove_network", "remove_workspace", "prove", "forget")
+POINTS = [
+    *(("deploy", step) for step in DEPLOY),
+    *(("stop", step) for step in STOP),
+    *(("delete", step) for step in DELETE),
+]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("verb", "step"), POINTS, ids=[f"{verb}-{step}" for verb, step in POINTS])
+def test_a_worker_killed_at_a_step_is_taken_up_by_the_next(platform: Platform, verb: str, step: str, when: str) -> None:
+    slug = f"k-{verb}-{step}-{when}".replace("_", "-")[:32].rstrip("-")
+    platform.create(slug)
+    if verb != "deploy":
+        platform.do(slug, "deploy")
+    platform.failpoint.write_text(f"{verb}.{step}.{when}")
+    operation = platform.ask(slug, verb)
+    assert platform.serve is not None
+    platform.serve.wait(30)
+    assert platform.serve.returncode == -9
+    assert not platform.failpoint.exists(), "the failpoint was not reached"
+    platform.start_serve()
+    platform.finish(operation)
+    expected = {"deploy": "running", "stop": "stopped", "delete": None}[verb]
+    assert platform.tenant(slug).get("state") == expected
+    invariants.check(platform)
+    if verb != "delete":
+        platform.do(slug, "delete")
+
+
+def test_a_strangers_container_of_our_name_is_not_touched(platform: Platform) -> None:
+    name = platform.names.container("taken")
+    platform.create("taken")
+    image = platform.api("GET", "/api/images").body["items"][0]["image_id"]
+    stranger = platform.docker("create", "--name", name, "--label", "owner=somebody", image)
+    ended = platform.end(platform.ask("taken", "deploy"))
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "container.foreign")
+    assert name in ended["error"]["detail"]
+    assert platform.docker("inspect", "-f", "{{.Id}}", name) == stranger
+    platform.docker("rm", "-f", stranger)
+    platform.do("taken", "deploy")
+    platform.do("taken", "delete")
+    invariants.check(platform)
+
+
+def test_a_container_with_a_foreign_label_is_not_touched(platform: Platform) -> None:
+    name = platform.names.container("label")
+    platform.create("label")
+    image = platform.api("GET", "/api/images").body["items"][0]["image_id"]
+    stranger = platform.docker("create", "--name", name, "--label", f"{LABEL_INSTANCE}=other", "--label", f"{LABEL_TENANT}=ten_x", image)
+    assert platform.end(platform.ask("label", "deploy"))["error"]["code"] == "container.foreign"
+    assert platform.docker("inspect", "-f", "{{.Id}}", name) == stranger
+    platform.docker("rm", "-f", stranger)
+    platform.do("label", "delete")
+    invariants.check(platform)
+
+
+def test_a_leftover_with_our_labels_is_replaced(platform: Platform) -> None:
+    tenant_id = platform.create("stale")
+    image = platform.api("GET", "/api/images").body["items"][0]["image_id"]
+    labels = [f"--label={LABEL_INSTANCE}={platform.settings.instance}", f"--label={LABEL_TENANT}={tenant_id}"]
+    stale = platform.docker("create", "--name", platform.names.container("stale"), *labels, "--privileged", image)
+    platform.do("stale", "deploy")
+    assert platform.docker("inspect", "-f", "{{.Id}} {{.HostConfig.Privileged}}", platform.names.container("stale")) != f"{stale} true"
+    invariants.check(platform)
+    platform.do("stale", "delete")
+
+
+def test_what_carries_our_label_and_belongs_to_nobody_goes(platform: Platform) -> None:
+    image = platform.api("GET", "/api/images").body["items"][0]["image_id"]
+    label = f"--label={LABEL_INSTANCE}={platform.settings.instance}"
+    ours = platform.docker("create", label, f"--label={LABEL_TENANT}=ten_nobody", image)
+    foreign = platform.docker("create", "--label=x=y", image)
+    wait_until(lambda: platform.docker("ps", "-aq", "--no-trunc", "--filter", f"id={ours}") == "", 15, "the orphan is removed")
+    assert platform.docker("ps", "-aq", "--no-trunc", "--filter", f"id={foreign}") == foreign
+    platform.docker("rm", foreign)
+
+
+def test_an_engine_that_is_down_is_waited_for(platform: Platform) -> None:
+    platform.create("patient")
+    platform.create("running")
+    platform.do("running", "deploy")
+    platform.engine.kill()
+    try:
+        operation = platform.ask("patient", "deploy")
+        wait_until(
+            lambda: platform.api("GET", f"/api/operations/{operation['id']}").body["reason"].startswith("waiting:"), 15, "the operation waits"
+        )
+        told = platform.api("GET", f"/api/operations/{operation['id']}").body
+        assert (told["status"], told["error"]["code"]) == ("waiting", "engine.unreachable")
+        assert told["next_attempt_at"]
+        logs = platform.api("GET", "/api/tenants/running/logs")
+        assert (logs.status, logs.headers["retry-after"] != "") == (503, True)
+        assert platform.visit("running", "/").status_code == 200, "what runs goes on serving"
+        platform.wait_state("running", "unknown", 15)
+    finally:
+        platform.engine.start()
+    platform.finish(operation)
+    platform.wait_state("running", "running")
+    invariants.check(platform)
+    for slug in ("patient", "running"):
+        platform.do(slug, "delete")
+
+
+def test_an_engine_restarted_in_the_middle(platform: Platform) -> None:
+    slugs = [f"mid-{number}" for number in range(4)]
+    for slug in slugs:
+        platform.create(slug)
+    operations = [platform.ask(slug, "deploy") for slug in slugs]
+    wait_until(lambda: platform.docker("ps", "-aq") != "", 15, "the first container is there")
+    platform.engine.kill()
+    platform.engine.start()
+    for operation in operations:
+        ended = platform.end(operation, 90)
+        assert ended["status"] in ("succeeded", "failed"), ended
+    for slug in slugs:
+        platform.wait_state(slug, "running", 90)
+    invariants.check(platform)
+    for slug in slugs:
+        platform.do(slug, "delete")
+
+
+def test_a_missing_image_is_told_and_nothing_is_pulled(platform: Platform) -> None:
+    platform.create("imageless")
+    item = platform.api("GET", "/api/images").body["items"][0]
+    platform.docker("tag", item["image_id"], "kept:latest")
+    saved = platform.root / "image.tar"
+    platform.docker("save", "-o", str(saved), "kept:latest", item["reference"])
+    platform.docker("rmi", "-f", item["image_id"])
+    ended = platform.end(platform.ask("imageless", "deploy"))
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "image.missing")
+    assert platform.tenant("imageless")["state"] == "failed"
+    platform.docker("load", "-i", str(saved))
+    saved.unlink()
+    platform.do("imageless", "deploy")
+    platform.do("imageless", "delete")
+    invariants.check(platform)
+
+
+def test_a_port_that_a_stranger_uses_is_passed_over(platform: Platform) -> None:
+    platform.create("porty")
+    platform.do("porty", "deploy")
+    port = int(platform.docker("port", platform.names.container("porty"), "42617").rpartition(":")[2])
+    platform.do("porty", "stop")
+    with subprocess.Popen(["busybox", "nc", "-l", "-s", "127.0.0.1", "-p", str(port)], stdin=subprocess.PIPE) as stranger:
+        wait_until(lambda: not _free(port), 5, "the stranger listens")
+        operation = platform.ask("porty", "start")
+        ended = platform.end(operation, 60)
+        assert ended["status"] == "succeeded", ended
+        stranger.kill()
+    other = int(platform.docker("port", platform.names.container("porty"), "42617").rpartition(":")[2])
+    assert other != port
+    assert platform.visit("porty", "/").status_code == 200
+    invariants.check(platform)
+    platform.do("porty", "delete")
+
+
+def _free(port: int) -> bool:
+    return f":{port:04X} " not in Path("/proc/net/tcp").read_text()
+
+
+def test_an_agent_that_is_killed_comes_back(platform: Platform) -> None:
+    platform.create("mortal")
+    platform.do("mortal", "deploy")
+    platform.docker("kill", platform.names.container("mortal"))
+    wait_until(lambda: platform.visit("mortal", "/").status_code == 503, 10, "its route is taken away")
+    told = platform.tenant("mortal")
+    assert told["state"] == "restarting"
+    assert "137" in told["reason"]
+    assert told["next_attempt_at"]
+    platform.wait_state("mortal", "running", 35)
+    invariants.check(platform)
+    platform.do("mortal", "delete")
+
+
+def test_a_replaced_mount_under_a_running_container_is_drift(platform: Platform) -> None:
+    platform.create("mounted")
+    platform.do("mounted", "deploy")
+    started = platform.docker("inspect", "-f", "{{.State.StartedAt}}", platform.names.container("mounted"))
+    subprocess.run(["umount", str(platform.settings.config_dir / "mounted")], check=True)
+    wait_until(
+        lambda: platform.docker("inspect", "-f", "{{.State.StartedAt}}", platform.names.container("mounted")) != started, 15, "it is started again"
+    )
+    platform.wait_state("mounted", "running")
+    invariants.check(platform)
+    platform.do("mounted", "delete")
+
+
+def test_caddy_killed_and_restarted_has_its_routes(platform: Platform) -> None:
+    platform.create("edgy")
+    platform.do("edgy", "deploy")
+    platform.kill_edge()
+    platform.settings.edge_document.unlink()
+    platform.start_edge()
+    wait_until(lambda: platform.visit("edgy", "/").status_code == 200, 10, "the route is back")
+    invariants.check(platform)
+    platform.do("edgy", "delete")
+
+
+def test_caddy_restarts_with_its_routes_while_the_platform_is_down(platform: Platform) -> None:
+    platform.create("alone")
+    platform.do("alone", "deploy")
+    platform.stop_serve()
+    platform.kill_edge()
+    platform.start_edge()
+    assert platform.visit("alone", "/").status_code == 200
+    assert platform.visit("nobody", "/").status_code == 404
+    platform.start_serve()
+    platform.do("alone", "delete")
+    invariants.check(platform)
+
+
+def test_a_deploy_with_the_edge_down_runs_and_says_what_is_missing(platform: Platform) -> None:
+    platform.create("dark")
+    platform.stop_edge()
+    operation = platform.ask("dark", "deploy")
+    platform.wait_state("dark", "degraded", 30)
+    assert "address" in platform.tenant("dark")["reason"]
+    platform.start_edge()
+    platform.end(operation, 40)
+    platform.wait_state("dark", "running")
+    assert platform.visit("dark", "/").status_code == 200
+    platform.stop_edge()
+    platform.do("dark", "stop")
+    deleting = platform.ask("dark", "delete")
+    wait_until(lambda: "waiting" in platform.api("GET", f"/api/operations/{deleting['id']}").body["reason"], 20, "the delete waits for the edge")
+    platform.start_edge()
+    platform.end(deleting, 40)
+    wait_until(lambda: platform.api("GET", "/api/tenants/dark").status == 404, 30, "it is deleted")
+    invariants.check(platform)
+
+
+def test_firewall_rules_are_put_back(platform: Platform) -> None:
+    platform.create("walled")
+    platform.do("walled", "deploy")
+    chain = platform.names.bridge_prefix.upper()
+    subprocess.run(["iptables", "-F", "INPUT"], check=True)
+
+    def stands() -> bool:
+        saved = subprocess.run(["iptables-save", "-t", "filter"], capture_output=True, text=True, check=True).stdout
+        return any(line.startswith("-A INPUT ") and chain in line for line in saved.splitlines())
+
+    wait_until(stands, 10, "the rules stand again")
+    invariants.check(platform)
+    platform.do("walled", "delete")
+
+
+def test_a_stop_wins_over_a_deploy_under_way(platform: Platform) -> None:
+    for round_number in range(5):
+        slug = f"race-{round_number}"
+        platform.create(slug)
+        deploy = platform.ask(slug, "deploy")
+        platform.do(slug, "stop")
+        assert platform.api("GET", f"/api/operations/{deploy['id']}").body["status"] in ("superseded", "succeeded")
+        platform.wait_state(slug, "stopped")
+        platform.do(slug, "delete")
+    invariants.check(platform)
+
+
+def test_the_last_of_many_wishes_counts(platform: Platform) -> None:
+    platform.create("fickle")
+    last = {}
+    for verb in ("deploy", "stop", "start", "restart", "stop", "start"):
+        last = platform.ask("fickle", verb)
+    platform.finish(last, 60)
+    platform.wait_state("fickle", "running")
+    invariants.check(platform)
+    with platform.client() as client:
+        try:
+            client.delete("/api/tenants/fickle")
+        except httpx2.TransportError as error:
+            pytest.fail(str(error))
+    wait_until(lambda: platform.api("GET", "/api/tenants/fickle").status == 404, 40, "it is deleted")
+    invariants.check(platform)
