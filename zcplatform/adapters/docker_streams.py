@@ -10,6 +10,8 @@ from typing import Any
 
 _HEADER = 8
 _LONGEST_DOCUMENT = 1024 * 1024
+_RECORD = 16 * 1024
+"""The engine cuts longer lines into records of this size, and its `local` driver forgets the line feed after the last of them."""
 
 
 class BrokenStream(Exception):
@@ -34,13 +36,15 @@ async def frame_lines(chunks: AsyncIterable[bytes], longest: int) -> AsyncGenera
     """Lines of a container without a terminal, standard output and error as they came; what exceeds `longest` bytes is cut off."""
     lines = {1: _Line(longest), 2: _Line(longest)}
     async with aclosing(_payloads(chunks)) as payloads:
-        async for stream, payload in payloads:
+        async for stream, payload, is_end in payloads:
             *complete, rest = payload.split(b"\n")
             line = lines.setdefault(stream, _Line(longest))
             for part in complete:
                 line.add(part)
                 yield line.take()
             line.add(rest)
+            if is_end and line.content:
+                yield line.take()
     for line in lines.values():
         if line.content:
             yield line.take()
@@ -59,22 +63,23 @@ class _Line:
         return content
 
 
-async def _payloads(chunks: AsyncIterable[bytes]) -> AsyncGenerator[tuple[int, bytes], None]:
-    """Frames are passed on piece by piece, so that one that claims 4 GB is never held."""
-    header, stream, left = b"", 0, 0
+async def _payloads(chunks: AsyncIterable[bytes]) -> AsyncGenerator[tuple[int, bytes, bool], None]:
+    """Frames piece by piece, so that one that claims 4 GB is never held; True with the last piece of what must end a line."""
+    header, stream, length, left = b"", 0, 0, 0
     async for chunk in chunks:
         rest = chunk
         while rest:
             if left == 0:
                 header, rest = header + rest[: _HEADER - len(header)], rest[_HEADER - len(header) :]
                 if len(header) == _HEADER:
-                    stream, left, header = header[0], int.from_bytes(header[4:], "big"), b""
+                    stream, length, header = header[0], int.from_bytes(header[4:], "big"), b""
+                    left = length
                     if stream > 3:
                         raise BrokenStream("not a log frame")
                 continue
             piece, rest = rest[:left], rest[left:]
             left -= len(piece)
-            yield stream, piece
+            yield stream, piece, left == 0 and length < _RECORD
 
 
 def _document(line: bytes) -> dict[str, Any]:

@@ -24,10 +24,11 @@ def directory(path: Path | str, at: int | None = None) -> Iterator[int]:
 @contextmanager
 def below(top: Path, parts: Sequence[str]) -> Iterator[int]:
     """A descriptor of top/part/part…"""
+    steps = [_component(part) for part in parts]
     opened = os.open(top, _DIRECTORY)
     try:
-        for part in parts:
-            inner = os.open(_component(part), _DIRECTORY, dir_fd=opened)
+        for step in steps:
+            inner = os.open(step, _DIRECTORY, dir_fd=opened)
             os.close(opened)
             opened = inner
         yield opened
@@ -68,9 +69,10 @@ def read_regular(name: str, at: int, limit_bytes: int) -> bytes | None:
         if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.ENOTDIR, errno.EACCES):
             return None
         raise
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        return None
     with os.fdopen(opened, "rb") as file:
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
-            return None
         content = file.read(limit_bytes + 1)
         return content if len(content) <= limit_bytes else None
 

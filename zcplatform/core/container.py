@@ -99,7 +99,7 @@ def spec_hash(body: Mapping[str, Any]) -> str:
 
 
 def _bind(source: str, target: str) -> dict[str, Any]:
-    return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": False, "BindOptions": {"Propagation": "rprivate"}}
+    return {"Type": "bind", "Source": source, "Target": target, "BindOptions": {"Propagation": "rprivate"}}
 
 
 def _check(spec: ContainerSpec) -> None:

@@ -34,6 +34,8 @@ CLOSED_RANGES = (
 )
 MAIL_PORTS = "25,465,587"
 
+# Never accepts, and a restarted engine puts it first.
+_ISOLATION = "-j DOCKER-ISOLATION-STAGE-1"
 _OURS = re.compile(r"-A \S+ -[io] zcp[0-9a-f]{3}\+ -j ZCP[0-9A-F]{3}-(IN|FWD|TO)")
 
 
@@ -172,7 +174,10 @@ def _needs_docker_user(table: Table) -> bool:
 
 def _forward_leads(table: Table, listing: Sequence[str]) -> bool:
     """After a flush the engine's own jump is gone until it restarts, and FORWARD may be open."""
-    return not _needs_docker_user(table) or chain_rules("FORWARD", listing)[:1] == [f"-j {DOCKER_USER}"]
+    if not _needs_docker_user(table):
+        return True
+    found = [rule for rule in chain_rules("FORWARD", listing) if rule != _ISOLATION]
+    return found[:1] == [f"-j {DOCKER_USER}"]
 
 
 def _without_jumps(table: Table, listing: Sequence[str]) -> list[str]:

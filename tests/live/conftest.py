@@ -1,0 +1,54 @@
+"""The real engine, one for the whole run: starting it costs some seconds."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.engine import IMAGE_CHANGES, Engine, NoEngine, busybox_tar
+from tests.live.platform import Platform
+from zcplatform.adapters.docker import Docker
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    try:
+        made = Engine("--live-restore")
+        try:
+            made.start()
+            yield made
+        finally:
+            made.close()
+    except NoEngine as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def test_image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The id of an image with a shell that answers on the gateway's port."""
+    tar = busybox_tar(tmp_path_factory.mktemp("image") / "image.tar")
+    return asyncio.run(_import(engine.socket, tar))
+
+
+@pytest.fixture
+async def docker(engine: Engine) -> AsyncIterator[Docker]:
+    async with Docker(engine.socket) as client:
+        yield client
+
+
+async def _import(socket: Path, tar: Path) -> str:
+    async with Docker(socket) as client:
+        return await client.import_image(tar, IMAGE_CHANGES, "zcptest-busybox:latest")
+
+
+@pytest.fixture(scope="session")
+def platform(engine: Engine) -> Iterator[Platform]:
+    """One installation for the whole run; each test leaves it as it found it."""
+    made = Platform(engine, "live")
+    try:
+        made.start()
+        made.make_image()
+        yield made
+    finally:
+        made.close()

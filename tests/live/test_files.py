@@ -1,0 +1,239 @@
+"""Hostile trees and the configuration mount on a real kernel. Needs root and mounts, hence among the live tests."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.engine import Engine
+from tests.live.handmade import NAMES, UID, inside, tenant
+from zcplatform.adapters import files, mounts
+from zcplatform.adapters.docker import Docker
+from zcplatform.errors import StepFailed
+
+pytestmark = pytest.mark.live
+
+SLUG = "acme-one"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[Path]:
+    root = tmp_path / "config"
+    yield root
+    for slug in files.config_mounts(root):
+        files.config_unmount(root, slug)
+
+
+def own(root: Path) -> Path:
+    return root / SLUG / "zeroclaw"
+
+
+def test_the_mount_never_goes_to_swap_and_runs_nothing(config: Path) -> None:
+    files.config_mount(config, SLUG, UID, {"config.toml": b"a = 1\n", ".secret_key": b"k"})
+    options = mounts.tmpfs_mounts(config)[SLUG]
+    assert {"size=4096k", "nr_inodes=512", "mode=711", "noswap"} <= set(options.split(","))
+    line = next(line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"/{SLUG} " in line)
+    assert {"nosuid", "nodev", "noexec"} <= set(line.split(" ")[5].split(","))
+
+
+def test_the_files_belong_to_the_tenant_and_the_nonce_does_not(config: Path) -> None:
+    nonce = files.config_mount(config, SLUG, UID, {"config.toml": b"a = 1\n"})
+    for path, mode in ((own(config), 0o40700), (own(config) / "config.toml", 0o100600), (own(config) / "state", 0o40700)):
+        seen = path.lstat()
+        assert (seen.st_uid, seen.st_gid, seen.st_mode) == (UID, UID, mode)
+    assert (config / SLUG / "nonce").lstat().st_uid == 0
+    assert files.config_nonce(config, SLUG) == nonce
+    assert files.config_mounts(config) == {SLUG}
+
+
+def test_a_second_mount_replaces_the_first(config: Path) -> None:
+    first = files.config_mount(config, SLUG, UID, {"config.toml": b"old", "left.toml": b"x"})
+    second = files.config_mount(config, SLUG, UID, {"config.toml": b"new"})
+    assert first != second
+    assert files.config_nonce(config, SLUG) == second
+    assert files.config_read(config, SLUG, "config.toml", 100) == b"new"
+    assert files.config_read(config, SLUG, "left.toml", 100) is None
+    files.config_unmount(config, SLUG)
+    assert files.config_mounts(config) == set()
+    assert not (config / SLUG).exists()
+
+
+def test_a_mount_that_is_in_use_is_replaced_too(config: Path) -> None:
+    files.config_mount(config, SLUG, UID, {"config.toml": b"old"})
+    with (own(config) / "config.toml").open("rb") as held:
+        nonce = files.config_mount(config, SLUG, UID, {"config.toml": b"new"})
+        assert held.read() == b"old"
+    assert files.config_nonce(config, SLUG) == nonce
+
+
+def test_a_directory_that_is_no_mount_has_no_nonce(config: Path) -> None:
+    files.config_mount(config, SLUG, UID, {})
+    mounts.unmount(config / SLUG)
+    (config / SLUG / "nonce").write_text("forged")
+    assert files.config_nonce(config, SLUG) is None
+
+
+def test_what_does_not_fit_leaves_no_mount(config: Path) -> None:
+    with pytest.raises(StepFailed) as caught:
+        files.config_mount(config, SLUG, UID, {"config.toml": b"x" * 5 * 1024 * 1024})
+    assert caught.value.code == "config.too_large"
+    assert files.config_mounts(config) == set()
+
+
+def test_unmounting_twice_is_success(config: Path) -> None:
+    files.config_mount(config, SLUG, UID, {})
+    files.config_unmount(config, SLUG)
+    files.config_unmount(config, SLUG)
+
+
+@pytest.mark.parametrize("kind", ["link", "link_to_directory", "fifo", "socket", "directory", "too_large", "missing", "parent_is_link"])
+def test_reading_back_takes_nothing_but_a_small_regular_file(config: Path, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host" / "secret").write_text("of the host")
+    files.config_mount(config, SLUG, UID, {"other.toml": b"fine"})
+    place, name = own(config) / "config.toml", "config.toml"
+    match kind:
+        case "link":
+            place.symlink_to(tmp_path / "host" / "secret")
+        case "link_to_directory":
+            place.symlink_to(tmp_path / "host")
+        case "fifo":
+            os.mkfifo(place)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as listening:
+                listening.bind(os.path.relpath(place))
+        case "directory":
+            place.mkdir()
+        case "too_large":
+            place.write_bytes(b"x" * 1001)
+        case "parent_is_link":
+            (own(config) / "inner").symlink_to(tmp_path / "host")
+            name = "inner/secret"
+    assert files.config_read(config, SLUG, name, 1000) is None
+    assert files.config_read(config, SLUG, "other.toml", 1000) == b"fine"
+
+
+@pytest.mark.parametrize("name", ["../nonce", "..", "", "a//b", "./config.toml", "a\0b"])
+def test_a_name_that_leads_elsewhere_is_a_mistake_of_the_caller(config: Path, name: str) -> None:
+    files.config_mount(config, SLUG, UID, {})
+    with pytest.raises(ValueError, match="not the name of one file"):
+        files.config_read(config, SLUG, name, 100)
+
+
+@pytest.mark.parametrize("slug", ["..", ".", "a/b", "UPPER", "", "x" * 40])
+def test_a_slug_that_is_none_touches_nothing(tmp_path: Path, slug: str) -> None:
+    for call in (files.workspace_remove, files.config_unmount, files.config_nonce):
+        with pytest.raises(ValueError, match="slug"):
+            call(tmp_path, slug)
+    with pytest.raises(ValueError, match="slug"):
+        files.workspace_create(tmp_path, slug, UID)
+    with pytest.raises(ValueError, match="slug"):
+        files.config_mount(tmp_path, slug, UID, {})
+
+
+def test_a_workspace_is_made_and_put_right_again(tmp_path: Path) -> None:
+    root = tmp_path / "tenants"
+    files.workspace_create(root, SLUG, UID)
+    (root / SLUG / "data" / "kept").write_text("kept")
+    os.chown(root / SLUG / "state", 0, 0)
+    (root / SLUG).chmod(0o755)
+    files.workspace_create(root, SLUG, UID)
+    assert root.stat().st_mode & 0o7777 == 0o711
+    for path in (root / SLUG, *(root / SLUG / name for name in ("data", "agents", "shared", "state"))):
+        seen = path.lstat()
+        assert (seen.st_uid, seen.st_gid, seen.st_mode & 0o7777) == (UID, UID, 0o700)
+    assert (root / SLUG / "data" / "kept").lstat().st_uid == 0, "what is in it is not ours to change"
+
+
+@pytest.mark.parametrize("name", ["", "data"])
+def test_a_workspace_with_a_link_in_its_place_is_refused(tmp_path: Path, name: str) -> None:
+    root, host = tmp_path / "tenants", tmp_path / "host"
+    host.mkdir(mode=0o755)
+    root.mkdir()
+    if name:
+        (root / SLUG).mkdir()
+    (root / SLUG / name if name else root / SLUG).symlink_to(host)
+    with pytest.raises(StepFailed) as caught:
+        files.workspace_create(root, SLUG, UID)
+    assert caught.value.code == "workspace.unusable"
+    assert (host.stat().st_uid, host.stat().st_mode & 0o7777) == (0, 0o755)
+
+
+def test_a_hostile_workspace_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    root, host = tmp_path / "tenants", tmp_path / "host"
+    host.mkdir()
+    (host / "kept").write_text("kept")
+    files.workspace_create(root, SLUG, UID)
+    files.workspace_create(root, "neighbour", UID + 1)
+    data = root / SLUG / "data"
+    (data / "link").symlink_to(host)
+    (data / "file").symlink_to(host / "kept")
+    os.link(host / "kept", data / "hard")
+    os.mkfifo(data / "fifo")
+    (data / "-rf").write_text("an option")
+    (data / "line\nfeed").write_text("")
+    (data / os.fsdecode(b"\xff\xfe")).write_text("")
+    _deep(data, 10_000)
+    files.workspace_remove(root, SLUG)
+    files.workspace_remove(root, SLUG)
+    assert not (root / SLUG).exists()
+    assert (host / "kept").read_text() == "kept"
+    assert (root / "neighbour" / "data").is_dir()
+
+
+def test_removal_stops_at_another_file_system(tmp_path: Path) -> None:
+    root = tmp_path / "tenants"
+    files.workspace_create(root, SLUG, UID)
+    mounts.mount_tmpfs(root / SLUG / "data", "size=1m")
+    (root / SLUG / "data" / "kept").write_text("kept")
+    try:
+        with pytest.raises(StepFailed) as caught:
+            files.workspace_remove(root, SLUG)
+        assert caught.value.code == "workspace.not_removed"
+        assert (root / SLUG / "data" / "kept").read_text() == "kept"
+    finally:
+        mounts.unmount(root / SLUG / "data")
+
+
+def test_a_mount_point_with_a_space_is_found(tmp_path: Path) -> None:
+    root = tmp_path / "with space"
+    files.config_mount(root, SLUG, UID, {})
+    assert files.config_mounts(root) == {SLUG}
+    files.config_unmount(root, SLUG)
+
+
+async def test_a_running_container_cannot_trick_the_host(engine: Engine, docker: Docker, test_image: str, tmp_path: Path) -> None:
+    async with tenant(docker, tmp_path, test_image, SLUG, 1) as made:
+        config = tmp_path / "config"
+        script = (
+            "cd /zeroclaw-data/.zeroclaw && rm config.toml && ln -s /etc/shadow config.toml && mkfifo fifo && ln -s / all && rmdir data"
+        )
+        code, _ = await inside(engine.socket, made.name, script)
+        assert code != 0, "data is mounted and cannot be removed"
+        for name in ("config.toml", "fifo", "all/etc/shadow"):
+            assert files.config_read(config, SLUG, name, 10_000) is None
+        files.workspace_create(tmp_path / "tenants", SLUG, UID)
+        await docker.stop(made.container_id, 5)
+        await docker.start(made.container_id)
+
+
+async def test_a_replaced_mount_is_seen_only_after_a_restart(engine: Engine, docker: Docker, test_image: str, tmp_path: Path) -> None:
+    async with tenant(docker, tmp_path, test_image, SLUG, 1) as made:
+        nonce = files.config_nonce(tmp_path / "config", SLUG)
+        files.config_mount(tmp_path / "config", SLUG, UID, {"config.toml": b"new"})
+        assert files.config_nonce(tmp_path / "config", SLUG) != nonce
+        read = "cat /zeroclaw-data/.zeroclaw/config.toml"
+        assert (await inside(engine.socket, made.name, read))[1] != "new"
+        await docker.stop(made.container_id, 5)
+        await docker.start(made.container_id)
+        assert (await inside(engine.socket, made.name, read))[1] == "new"
+        assert NAMES.container(SLUG) == made.name
+
+
+def _deep(top: Path, levels: int) -> None:
+    """Deeper than a path may be long: made step by step from inside."""
+    script = "import os,sys\nos.chdir(sys.argv[1])\nfor _ in range(int(sys.argv[2])):\n os.mkdir('d')\n os.chdir('d')"
+    subprocess.run(["python3", "-c", script, str(top), str(levels)], check=True)

@@ -1,0 +1,299 @@
+"""The firewall seen from inside a container and from the wire. Each refusal is shown to be the rules' doing: without them it is reached."""
+
+import asyncio
+import ctypes
+import os
+import shlex
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.live.engine import Engine
+from tests.live.handmade import NAMES, POOL, RESOLVERS, Handmade, answers, inside, tenant
+from tests.live.waiting import wait_until
+from zcplatform.adapters import firewall
+from zcplatform.adapters.docker import Docker
+from zcplatform.core.firewall import Rules, rules
+from zcplatform.core.network import network_body
+from zcplatform.ids import new_tenant_id
+
+pytestmark = pytest.mark.live
+
+ALLOWED, BESIDE = "198.51.100.10", "198.51.100.11"
+PRIVATE, METADATA, PUBLIC = "10.99.0.1", "169.254.169.254", "8.8.4.4"
+PORT = 8099
+_NEW_NETWORK = 0x40000000
+OURS = rules(NAMES.bridge_prefix, RESOLVERS, [f"{ALLOWED}:{PORT}"], POOL)
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[None]:
+    """This host with more addresses, and a service on all of them."""
+    for address in (ALLOWED, BESIDE):
+        _run("ip", "address", "add", f"{address}/32", "dev", "lo")
+    _run("ip", "link", "add", "inside0", "type", "bridge")
+    _run("ip", "link", "set", "inside0", "up")
+    for address in (PRIVATE, METADATA, PUBLIC):
+        _run("ip", "address", "add", f"{address}/32", "dev", "inside0")
+    server = ThreadingHTTPServer(("0.0.0.0", PORT), _Ok)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield
+    server.shutdown()
+    server.server_close()
+    _run("ip", "link", "del", "inside0")
+    for address in (ALLOWED, BESIDE):
+        _run("ip", "address", "del", f"{address}/32", "dev", "lo")
+
+
+@pytest.fixture
+async def two(host: None, docker: Docker, test_image: str, tmp_path: Path) -> AsyncIterator[tuple[Handmade, Handmade]]:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(firewall.remove, OURS)
+        await firewall.apply(OURS)
+        first = await stack.enter_async_context(tenant(docker, tmp_path, test_image, "first", 1))
+        second = await stack.enter_async_context(tenant(docker, tmp_path, test_image, "second", 2))
+        yield first, second
+
+
+async def test_a_container_reaches_nothing_of_ours(engine: Engine, two: tuple[Handmade, Handmade]) -> None:
+    first, second = two
+    local = [(first.gateway, PORT), (second.gateway, PORT), (PRIVATE, PORT), (METADATA, PORT), (PUBLIC, PORT), (BESIDE, PORT)]
+    closed = [*local, (second.address, 42617), (ALLOWED, first.spec.port)]
+    assert await _reached(engine, first, closed) == set()
+    await firewall.remove(OURS)
+    assert await _reached(engine, first, local) == set(local), "the services were there all the time"
+
+
+async def test_a_container_reaches_the_host_that_is_allowed(engine: Engine, two: tuple[Handmade, Handmade]) -> None:
+    assert await _reached(engine, two[0], [(ALLOWED, PORT)]) == {(ALLOWED, PORT)}
+
+
+async def test_a_container_reaches_itself_and_is_reached_from_the_host(engine: Engine, two: tuple[Handmade, Handmade]) -> None:
+    first, second = two
+    assert await _reached(engine, first, [("127.0.0.1", 42617)]) == {("127.0.0.1", 42617)}
+    assert answers("127.0.0.1", first.spec.port)
+    assert answers("127.0.0.1", second.spec.port)
+    assert answers(first.address, 42617)
+
+
+async def test_out_of_the_host_only_the_open_internet_and_the_resolver(engine: Engine, two: tuple[Handmade, Handmade]) -> None:
+    first, _ = two
+    with _neighbour() as neighbour:
+        neighbour.serves(("1.2.3.4", 80), ("1.2.3.4", 25), ("10.98.0.2", 80), ("172.20.0.9", 80), ("100.64.0.9", 80), (RESOLVERS[0], 53))
+        asked = [("1.2.3.4", 80), ("1.2.3.4", 25), ("10.98.0.2", 80), ("172.20.0.9", 80), ("100.64.0.9", 80), (RESOLVERS[0], 53)]
+        assert await _reached(engine, first, asked) == {("1.2.3.4", 80), (RESOLVERS[0], 53)}
+        await firewall.remove(OURS)
+        assert await _reached(engine, first, asked) == set(asked), "the services were there all the time"
+
+
+async def test_a_neighbour_on_the_wire_does_not_reach_a_container(two: tuple[Handmade, Handmade]) -> None:
+    first, _ = two
+    with _neighbour() as neighbour:
+        assert not neighbour.reaches(first.address, 42617)
+        assert not neighbour.reaches("10.98.0.1", first.spec.port)
+        await firewall.remove(OURS)
+        if neighbour.reaches(first.address, 42617):
+            await firewall.apply(OURS)
+            assert not neighbour.reaches(first.address, 42617)
+
+
+async def test_ipv6_is_closed(engine: Engine, two: tuple[Handmade, Handmade]) -> None:
+    code, _ = await inside(engine.socket, two[0].name, "cat /proc/net/if_inet6 | grep -v ' lo$' | grep .")
+    assert code != 0, "the container has no address of it"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        ("iptables", "-F"),
+        ("iptables", "-F", "DOCKER-USER"),
+        ("iptables", "-I", "INPUT", "1", "-j", "ACCEPT"),
+        ("iptables", "-I", "DOCKER-USER", "1", "-j", "RETURN"),
+        ("iptables", "-D", "FORWARD", "-j", "DOCKER-USER"),
+        ("iptables", "-F", OURS.v4.chains[0].name),
+        ("iptables", "-D", OURS.v4.chains[1].name, "3"),
+        ("iptables", "-I", OURS.v4.chains[1].name, "-d", "10.0.0.0/8", "-j", "RETURN"),
+        ("ip6tables", "-F"),
+    ],
+)
+async def test_what_somebody_changes_is_seen_and_repaired(engine: Engine, two: tuple[Handmade, Handmade], damage: tuple[str, ...]) -> None:
+    assert await firewall.standing(OURS)
+    _run(*damage)
+    assert not await firewall.standing(OURS)
+    await firewall.apply(OURS)
+    assert await firewall.standing(OURS)
+    first, second = two
+    assert await _reached(engine, first, [(first.gateway, PORT), (second.address, 42617)]) == set()
+
+
+def test_rules_of_others_are_left_alone() -> None:
+    async def check() -> None:
+        _run("iptables", "-N", "SOMEBODY")
+        _run("iptables", "-I", "INPUT", "1", "-p", "tcp", "--dport", "7", "-j", "SOMEBODY")
+        theirs = [line for line in _listing() if "SOMEBODY" in line]
+        await firewall.apply(OURS)
+        await firewall.apply(OURS)
+        assert [line for line in _listing() if "SOMEBODY" in line] == theirs
+        await firewall.remove(OURS)
+        await firewall.remove(OURS)
+        assert [line for line in _listing() if "ZCP" in line] == []
+        assert [line for line in _listing() if "SOMEBODY" in line] == theirs
+
+    _in_a_new_network(check)
+
+
+def test_two_installations_stand_side_by_side() -> None:
+    other: Rules = rules("zcpfff", RESOLVERS, [], POOL)
+
+    async def check() -> None:
+        await firewall.apply(OURS)
+        await firewall.apply(other)
+        assert await firewall.standing(OURS)
+        assert await firewall.standing(other)
+        await firewall.remove(other)
+        assert await firewall.standing(OURS)
+
+    _in_a_new_network(check)
+
+
+def test_the_engine_adopts_what_stood_before_its_first_start() -> None:
+    """Also after a restart, and when networks come and go."""
+
+    async def check() -> None:
+        early = Engine()
+        try:
+            await firewall.apply(OURS)
+            early.start()
+            assert await firewall.standing(OURS)
+            async with Docker(early.socket) as docker:
+                made = await docker.create_network(network_body(NAMES, new_tenant_id(), "early", 77, POOL))
+                assert await firewall.standing(OURS)
+                early.stop()
+                early.start()
+                assert await firewall.standing(OURS)
+                await docker.remove_network(made)
+                assert await firewall.standing(OURS)
+        finally:
+            early.close()
+
+    _in_a_new_network(check)
+
+
+def test_both_back_ends_of_iptables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check() -> None:
+        await firewall.apply(OURS)
+        assert await firewall.standing(OURS)
+        _run("iptables", "-F")
+        assert not await firewall.standing(OURS)
+        await firewall.apply(OURS)
+        assert await firewall.standing(OURS)
+        await firewall.remove(OURS)
+        assert not await firewall.standing(OURS)
+
+    path = os.environ["PATH"]
+    for kind in ("nft", "legacy"):
+        (tmp_path / kind).mkdir()
+        for name in ("iptables", "ip6tables"):
+            (tmp_path / kind / name).symlink_to(f"/usr/sbin/{name}-{kind}")
+            (tmp_path / kind / f"{name}-restore").symlink_to(f"/usr/sbin/{name}-{kind}-restore")
+        monkeypatch.setenv("PATH", f"{tmp_path / kind}:{path}")
+        _in_a_new_network(check)
+
+
+def _in_a_new_network(check: Callable[[], Coroutine[None, None, None]]) -> None:
+    """What flushes a whole table does it in a network namespace of one thread, which the programs that it starts inherit."""
+
+    def work() -> None:
+        assert ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK) == 0
+        _run("ip", "link", "set", "lo", "up")
+        asyncio.run(check())
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(work).result()
+
+
+class _Ok(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"reached")
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+class _Neighbour:
+    """Another machine on the wire of this host: a network namespace at the end of a cable, 10.98.0.2, with a default route to us."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.servers: list[subprocess.Popen[bytes]] = []
+
+    def serves(self, *places: tuple[str, int]) -> None:
+        for address, port in places:
+            self.run("ip", "address", "replace", f"{address}/32", "dev", "lo")
+            command = ["nsenter", "-t", str(self.pid), "-n", "busybox", "httpd", "-f", "-p", f"{address}:{port}", "-h", "/proc/sys/kernel"]
+            self.servers.append(subprocess.Popen(command))
+            wait_until(lambda a=address, p=port: self.reaches(a, p, "/ostype"), 10, f"the neighbour serves {address}:{port}")  # type: ignore[misc]
+
+    def reaches(self, address: str, port: int, path: str = "/health") -> bool:
+        command = ["nsenter", "-t", str(self.pid), "-n", "curl", "-sf", "--max-time", "1", f"http://{address}:{port}{path}"]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    def run(self, *command: str) -> None:
+        _run("nsenter", "-t", str(self.pid), "-n", *command)
+
+
+@contextmanager
+def _neighbour() -> Iterator[_Neighbour]:
+    holder = subprocess.Popen(["unshare", "--net", "sleep", "600"])
+    neighbour = _Neighbour(holder.pid)
+    try:
+        own = Path("/proc/self/ns/net").readlink()
+        wait_until(lambda: Path(f"/proc/{holder.pid}/ns/net").readlink() != own, 10, "it has a network of its own")
+        _run("ip", "link", "add", "wire0", "type", "veth", "peer", "name", "wire1", "netns", str(holder.pid))
+        _run("ip", "address", "add", "10.98.0.1/24", "dev", "wire0")
+        _run("ip", "link", "set", "wire0", "up")
+        neighbour.run("ip", "link", "set", "lo", "up")
+        neighbour.run("ip", "address", "add", "10.98.0.2/24", "dev", "wire1")
+        neighbour.run("ip", "link", "set", "wire1", "up")
+        neighbour.run("ip", "route", "add", "default", "via", "10.98.0.1")
+        for network in ("1.2.3.4/32", "172.20.0.0/24", "100.64.0.0/24", f"{RESOLVERS[0]}/32"):
+            _run("ip", "route", "add", network, "via", "10.98.0.2")
+        yield neighbour
+    finally:
+        for server in neighbour.servers:
+            server.kill()
+            server.wait()
+        holder.kill()
+        holder.wait()
+        wait_until(
+            lambda: subprocess.run(["ip", "link", "show", "wire0"], capture_output=True, check=False).returncode != 0,
+            10,
+            "the wire is gone",
+        )
+
+
+async def _reached(engine: Engine, source: Handmade, places: list[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Which of the places a container gets an answer from; all are tried at once."""
+    ask = "printf 'GET /ostype HTTP/1.0\\r\\n\\r\\n' | nc -w 2 $0 $1 | grep -q ^HTTP && echo $0:$1"
+    script = "".join(f'sh -c "$ask" {address} {port} & ' for address, port in places)
+    script = f"ask={shlex.quote(ask)}; {script} wait"
+    _, output = await inside(engine.socket, source.name, script)
+    found = [line.strip().split(":") for line in output.splitlines() if line.count(":") == 1 and line[0].isdigit()]
+    return {(address, int(port)) for address, port in found}
+
+
+def _listing() -> list[str]:
+    return subprocess.run(["iptables", "-S"], capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
