@@ -1,7 +1,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -110,7 +110,7 @@ def test_without_tls_local_names_are_served_to_this_machine_only() -> None:
 
 
 @pytest.mark.parametrize(("mode", "issuers"), [("on_demand", [{"module": "acme"}]), ("internal", [{"module": "internal"}])])
-def test_certificates_are_asked_for(mode: str, issuers: list[dict[str, str]]) -> None:
+def test_certificates_are_asked_for(mode: Literal["on_demand", "internal"], issuers: list[dict[str, str]]) -> None:
     apps = edge.document(edge.Site.of(Settings(domain="example.test", tls=mode)), [ALPHA])["apps"]
     assert apps["tls"]["automation"] == {
         "policies": [{"on_demand": True, "issuers": issuers}],

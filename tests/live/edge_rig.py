@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import shutil
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,7 +17,7 @@ from typing import Any
 
 from zcplatform import ids
 from zcplatform.adapters import rundirs
-from zcplatform.adapters.caddy import Caddy, save_document
+from zcplatform.adapters.caddy import Caddy, certificate_stamp, save_document
 from zcplatform.adapters.users import ensure_user
 from zcplatform.core import edge
 from zcplatform.settings import Settings
@@ -88,6 +90,7 @@ class EdgeProcess:
         self._environment = {**os.environ, **{f"ZCPLATFORM_{key.upper()}": _text(value) for key, value in values.items()}}
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._has_ended = False
         self.lines: list[str] = []
 
     @property
@@ -105,6 +108,7 @@ class EdgeProcess:
             stderr=asyncio.subprocess.PIPE,
             limit=1 << 20,
         )
+        self._has_ended = False
         serving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reader = asyncio.create_task(self._read(serving))
         await asyncio.wait_for(serving, DEADLINE_S)
@@ -116,13 +120,15 @@ class EdgeProcess:
             self.lines.append(line.decode())
             if "serving initial configuration" in self.lines[-1] and not serving.done():
                 serving.set_result(None)
+        self._has_ended = True
         if not serving.done():
             serving.set_exception(AssertionError("the edge ended: " + "".join(self.lines)))
 
     async def end(self, number: int = signal.SIGTERM) -> int:
         if self._process is None or self._reader is None:
             return 0
-        with contextlib.suppress(ProcessLookupError):
+        # Popen looks whether the process lives and would take its exit code away from asyncio.
+        if not self._has_ended:
             self._process.send_signal(number)
         code = await asyncio.wait_for(self._process.wait(), DEADLINE_S)
         await self._reader
@@ -143,6 +149,7 @@ class Rig:
         self.routes: dict[str, edge.Route] = {}
         self.loop = EdgeLoop(self.caddy, self.wanted, self.save, settle_s=0.05, period_s=0.2)
         self._servers: list[asyncio.Server] = []
+        self._silent = itertools.count(1_100)
 
     @property
     def port(self) -> int:
@@ -150,6 +157,11 @@ class Rig:
 
     def host(self, slug: str) -> str:
         return self.site.host(slug)
+
+    def restamp(self) -> None:
+        """As the worker does in each round."""
+        stamp = certificate_stamp(self.settings.tls_certificate, self.settings.tls_key)
+        self.site = edge.Site.of(self.settings, stamp)
 
     def wanted(self) -> dict[str, Any]:
         return edge.document(self.site, list(self.routes.values()))
@@ -160,6 +172,10 @@ class Rig:
     def route(self, slug: str, port: int | None) -> str:
         self.routes[slug] = self.site.route(slug, ids.new_tenant_id(), port)
         return self.routes[slug].tenant_id
+
+    def silent(self, slug: str) -> str:
+        """A tenant whose agent does not listen."""
+        return self.route(slug, next(self._silent))
 
     async def agent(self, talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> int:
         server = await asyncio.start_server(talk, "127.0.0.1", 0)
@@ -221,6 +237,38 @@ async def rig(**changes: Any) -> AsyncIterator[Rig]:
     finally:
         await made.close()
         shutil.rmtree(folder)
+
+
+@contextlib.asynccontextmanager
+async def started(**changes: Any) -> AsyncIterator[Rig]:
+    """With web, a stopped tenant (asleep) and one whose agent is dead (dead); the test makes the others and applies."""
+    async with rig(**changes) as found:
+        await found.start_web()
+        found.route("asleep", None)
+        found.silent("dead")
+        await found.process.start()
+        yield found
+
+
+async def until(fact: Callable[[], object]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not fact():
+            await asyncio.sleep(0)
+
+
+def verify_nothing() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def opened(folder: Path) -> Path:
+    """pytest's folders are closed to other users, up to /tmp."""
+    for above in [folder, *folder.parents]:
+        if above.name.startswith(("pytest-", folder.name)):
+            above.chmod(above.stat().st_mode | 0o011)
+    return folder
 
 
 def _text(value: object) -> str:
