@@ -1,0 +1,123 @@
+"""Programs of this machine: whether a file is one, which shared libraries it wants, what it calls its version.
+
+Programs are started with an environment of their own, without a shell, and only for a short time; what the operator names, as nobody when we are root.
+"""
+
+import contextlib
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, cast
+
+from zcplatform.errors import BadInput
+
+NOBODY = 65_534
+TIMEOUT_S = 20
+LONGEST_OUTPUT = 262_144
+
+_HEAD_BYTES = 20
+_EXECUTABLE_OR_SHARED = (2, 3)
+_STATIC = ("statically linked", "not a dynamic executable")
+_NAME = re.compile(r"^(/.*):$", re.MULTILINE)
+_LIBRARY = re.compile(r"^\s*(?:\S+ => )?(/\S+) \(0x[0-9a-f]+\)$", re.MULTILINE)
+_MISSING = re.compile(r"^\s*(\S+) => not found$", re.MULTILINE)
+
+
+def is_program(path: Path) -> bool:
+    """An ELF file of the class, byte order and machine of the interpreter that runs us."""
+    head, ours = _head(path), _head(Path(sys.executable))
+    if len(head) < _HEAD_BYTES or head[:4] != b"\x7fELF":
+        return False
+    kind = int.from_bytes(head[16:18], sys.byteorder)
+    return kind in _EXECUTABLE_OR_SHARED and (head[4:6], head[18:20]) == (ours[4:6], ours[18:20])
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
+
+
+def require_program(path: Path, named: Path) -> None:
+    """Raises BadInput about the file as the operator named it."""
+    if not is_program(path):
+        raise BadInput(
+            "image.not_a_program",
+            f"{named} is not an ELF program for this machine",
+            "name the zeroclaw program itself, built for this machine",
+        )
+
+
+def libraries(paths: Sequence[Path], *, as_nobody: bool) -> tuple[Path, ...]:
+    """Every shared library these files want, the dynamic loader among them. Raises BadInput when one is missing on this host.
+
+    ldd may run the file's own loader: what is not part of the platform is asked as nobody, and must be readable for nobody.
+    """
+    found: set[Path] = set()
+    # A second name makes ldd print the name of each file above its part, however many there are.
+    output = run(["ldd", *map(str, paths), str(paths[0])], as_nobody=as_nobody)
+    parts = dict(zip(*[iter(_NAME.split(output)[1:])] * 2, strict=True))
+    for path in paths:
+        part = parts.get(str(path), "")
+        missing = _MISSING.search(part)
+        if missing:
+            raise BadInput("image.no_library", f"{path.name} needs {missing[1]}, which this host does not have", "install that library")
+        wanted = [Path(match[1]) for match in _LIBRARY.finditer(part)]
+        if not wanted and not any(word in part for word in _STATIC):
+            raise BadInput("image.no_libraries", f"ldd can not read {path.name}: {part.strip()[:200]}", "the program ldd must be installed")
+        found.update(wanted)
+    return tuple(sorted(found))
+
+
+def version_text(program: Path) -> str:
+    """What `--version` prints."""
+    return run([str(program), "--version"], as_nobody=True)[:1_000]
+
+
+def run(command: Sequence[str], *, as_nobody: bool, timeout_s: float = TIMEOUT_S) -> str:
+    """The output, whatever the exit code. Raises BadInput when the program can not be started, does not end in time or does not stop talking."""
+    user = NOBODY if as_nobody and os.geteuid() == 0 else None
+    try:
+        process = subprocess.Popen(
+            command,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LC_ALL": "C"},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
+        )
+    except OSError as error:
+        raise BadInput("image.program_fails", f"{command[0]} can not be started: {error.strerror}", "try it by hand") from None
+    with process:
+        try:
+            return _output(cast("IO[bytes]", process.stdout).fileno(), time.monotonic() + timeout_s).decode(errors="replace")
+        except TimeoutError:
+            raise BadInput("image.program_hangs", f"{command[0]} did not end within {timeout_s:g} s", "try it by hand") from None
+        finally:
+            # Its children too: they may hold the pipe.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _output(pipe: int, deadline: float) -> bytes:
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    output = bytearray()
+    while len(output) <= LONGEST_OUTPUT:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0 or not poll.poll(left_s * 1000):
+            raise TimeoutError
+        data = os.read(pipe, 65_536)
+        if not data:
+            return bytes(output)
+        output += data
+    raise TimeoutError

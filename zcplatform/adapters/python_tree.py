@@ -1,0 +1,106 @@
+"""The running interpreter and what the demo agent needs of it, byte-compiled, as part of an image.
+
+A distribution's interpreter and a self-built one give the same layout: the program in /usr/bin, the library in /usr. Sources are left out
+and compiled files are never checked against them, so the image starts fast and is the same each time it is made.
+"""
+
+import importlib.util
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from zcplatform.adapters.image_tree import Tree
+from zcplatform.errors import BadInput
+
+PACKAGES = "usr/lib/demo-agent"
+_COMPILE_S = 120
+_OWN = ("__init__.py", "agent/__init__.py", "agent/sealed.py")
+_LEFT_OUT = frozenset(
+    (
+        "__pycache__", "curses", "dbm", "dist-packages", "distutils", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "site-packages",
+        "sqlite3", "test", "tests", "tkinter", "turtledemo", "unittest", "venv",
+    )
+)  # fmt: skip
+_EXTENSIONS_LEFT_OUT = (
+    "_ctypes_test", "_curses", "_dbm", "_gdbm", "_sqlite3", "_test", "_tkinter", "_xx", "nis", "ossaudiodev", "readline", "xx",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Python:
+    environment: dict[str, str]
+    binaries: list[Path]
+    """Whose shared libraries are needed too."""
+
+
+def add(tree: Tree, work: Path, launcher: str) -> Python:
+    """`work` is an empty folder that lives until the tree is written."""
+    interpreter = Path(sys.executable).resolve()
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    library = f"usr/{sys.platlibdir}/{name}"
+    _copy_sources(Path(sysconfig.get_path("stdlib")), work / library)
+    for package in ("nacl", "websockets"):
+        _copy_sources(_found(package).parent, work / PACKAGES / package)
+    own = Path(__file__).parent.parent
+    for path in [*map(own.joinpath, _OWN), *(own / "demo_agent").glob("*.py")]:
+        _copy(path, work / PACKAGES / "zcplatform" / path.relative_to(own))
+    _compile(interpreter, work)
+    backend = _found("_cffi_backend")
+    tree.folder("usr", work / "usr")
+    tree.file(f"{PACKAGES}/{backend.name}", backend, 0o755)
+    tree.file(f"usr/bin/{name}", interpreter, 0o755)
+    # -S and -s: no site packages of anybody; -P: the launcher's own folder is no place to import from; -B: nothing is written.
+    start = "import sys\nfrom zcplatform.demo_agent.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
+    tree.text(launcher, f"#!/usr/bin/{name} -SsPB\n{start}", 0o755)
+    extensions = [path for path in (work / "usr").rglob("*.so") if path.is_file()]
+    return Python({"PYTHONHOME": "/usr", "PYTHONPATH": f"/{PACKAGES}"}, [interpreter, backend, *extensions])
+
+
+def _found(module: str) -> Path:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise BadInput("image.no_module", f"the Python module {module} is not installed", "install the platform's requirements")
+    return Path(spec.origin)
+
+
+def _copy_sources(source: Path, target: Path) -> None:
+    """Python files and extension modules; tests, tools and what links to half a desktop stay behind."""
+    for folder, folders, files in os.walk(source):
+        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT and not name.startswith("config-"))
+        for name in _wanted(files):
+            path = Path(folder) / name
+            if stat.S_ISREG(path.stat().st_mode):
+                _copy(path, target / path.relative_to(source))
+
+
+def _wanted(files: Iterable[str]) -> list[str]:
+    return sorted(name for name in files if name.endswith(".py") or (name.endswith(".so") and not name.startswith(_EXTENSIONS_LEFT_OUT)))
+
+
+def _copy(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, target)
+
+
+def _compile(interpreter: Path, work: Path) -> None:
+    """In a process of its own with a fixed hash seed: the order in a frozen set is part of a compiled file."""
+    command = [str(interpreter), "-sS", "-m", "compileall", "-q", "-b", "--invalidation-mode", "unchecked-hash"]
+    result = subprocess.run(
+        [*command, "-s", str(work), "-p", "/", str(work / "usr")],
+        env={"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=_COMPILE_S,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise BadInput("image.not_compiled", f"the demo agent can not be compiled: {result.stdout.decode(errors='replace')[-300:]}")
+    for path in (work / "usr").rglob("*.py"):
+        path.unlink()
