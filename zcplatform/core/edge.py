@@ -23,9 +23,6 @@ from zcplatform.settings import Settings, Span
 
 Json = dict[str, Any]
 
-TENANT_HEADER = "X-Zcplatform-Tenant"
-"""On every answer of a route that leads to an agent: this and nothing else proves that the tenant's route stands."""
-
 CLIENT_HEADERS_DROPPED = [
     "Forwarded", "X-Forwarded*", "X-Real-*", "X-Client-*", "X-Cluster-*", "True-Client-*", "Cf-Connecting-*", "X-Original-*", "X-Rewrite-*",
     "X-User*", "X-Tenant*", "X-Auth-*", "X-Remote-*", "Remote-*", "X-Http-Method*", "X-Method-Override", "X-Zcplatform*",
@@ -206,7 +203,7 @@ def _panel(site: Site) -> Json:
         {"match": [{"path": edge_closed.PANEL}], "handle": [edge_pages.plain(404, "closed")], "terminal": True},
         {
             "handle": [
-                {"handler": "headers", "response": {"deferred": True, "set": _secure_headers(site), "delete": ["X-Zcplatform"]}},
+                {"handler": "headers", "response": {"deferred": True, "set": _secure_headers(site), "delete": [edge_pages.REASON_HEADER]}},
                 {"handler": "request_body", "max_size": 8 << 20},
                 _proxy(f"unix/{site.web_socket}"),
             ]
@@ -235,8 +232,8 @@ def _running(site: Site) -> Json:
         "handler": "headers",
         "response": {
             "deferred": True,
-            "set": {TENANT_HEADER: ["{http.vars.zcp_tenant}"], **_secure_headers(site)},
-            "delete": ["X-Zcplatform", "Clear-Site-Data"],
+            "set": {edge_pages.TENANT_HEADER: ["{http.vars.zcp_tenant}"], **_secure_headers(site)},
+            "delete": [edge_pages.REASON_HEADER, "Clear-Site-Data"],
         },
     }
     inner = [

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+TENANT_HEADER = "X-Zcplatform-Tenant"
+"""On every answer of a route that leads to an agent: this and nothing else proves that the tenant's route stands."""
 REASON_HEADER = "X-Zcplatform"
 
 _PAGE = """<!doctype html>
@@ -26,7 +28,7 @@ def stopped() -> dict[str, Any]:
 
 def errors(panel_hosts: list[str]) -> list[dict[str, Any]]:
     """For what a proxy could not do. Other errors (a body too large) keep their status and have no body."""
-    unreachable = [{"vars": {"{http.error.status_code}": ["502", "503", "504"]}}]
+    unreachable = {"vars": {"{http.error.status_code}": ["502", "503", "504"]}}
     panel = _page("{http.error.status_code}", "unreachable", 5, "The panel is not answering", "It should be back in a moment.")
     problem = {
         **panel,
@@ -38,24 +40,11 @@ def errors(panel_hosts: list[str]) -> list[dict[str, Any]]:
         "{http.error.status_code}", "unreachable", 5, "This agent is not answering", "It may be starting; try again in a moment."
     )
     # The route stands, only the agent does not answer: the marker says so here as well.
-    tenant["headers"]["X-Zcplatform-Tenant"] = ["{http.vars.zcp_tenant}"]
-    on_panel = [
-        {"match": [{"path": ["/api/*"]}], "handle": [problem], "terminal": True},
-        {"handle": [panel], "terminal": True},
-    ]
+    tenant["headers"][TENANT_HEADER] = ["{http.vars.zcp_tenant}"]
     return [
-        {
-            "match": unreachable,
-            "handle": [
-                {
-                    "handler": "subroute",
-                    "routes": [
-                        {"match": [{"host": panel_hosts}], "handle": [{"handler": "subroute", "routes": on_panel}], "terminal": True},
-                        {"handle": [tenant], "terminal": True},
-                    ],
-                }
-            ],
-        }
+        {"match": [{**unreachable, "host": panel_hosts, "path": ["/api/*"]}], "handle": [problem], "terminal": True},
+        {"match": [{**unreachable, "host": panel_hosts}], "handle": [panel], "terminal": True},
+        {"match": [unreachable], "handle": [tenant], "terminal": True},
     ]
 
 
