@@ -38,6 +38,7 @@ _TROUBLE = (
     LookupError,
     TypeError,
     AttributeError,
+    RecursionError,
 )
 _Query = Mapping[str, str] | Sequence[tuple[str, str]]
 _EVENTS = {
@@ -86,7 +87,7 @@ class Docker:
 
     async def create(self, name: str, body: dict[str, Any]) -> str:
         async with self._call("create", name):
-            return (await self._client.containers.create(body, name=name)).id
+            return seen.text({"Id": (await self._client.containers.create(body, name=name)).id}, "Id")
 
     async def start(self, id: str) -> None:  # noqa: A002
         async with self._call("start", id):
@@ -117,7 +118,7 @@ class Docker:
 
     async def create_network(self, body: dict[str, Any]) -> str:
         async with self._call("create_network", str(body["Name"])):
-            return str((await self._client.networks.create(body)).id)
+            return seen.text({"Id": (await self._client.networks.create(body)).id}, "Id")
 
     async def remove_network(self, id: str) -> None:  # noqa: A002
         """Endpoints of containers that are gone (an engine that was killed leaves them) are let go first."""

@@ -49,7 +49,7 @@ def overlapping_uids(span: Span, etc: Path = Path("/etc")) -> str | None:
     return None
 
 
-def interpreter_blocker(user: str) -> Path | None:
+def interpreter_blocker(user: str, interpreter: Path = Path(sys.executable)) -> Path | None:
     """What keeps this user from running our interpreter with our package; None when it can. Tried for real, then searched for."""
     try:
         entry = pwd.getpwnam(user)
@@ -58,7 +58,7 @@ def interpreter_blocker(user: str) -> Path | None:
     else:
         uid, gid = entry.pw_uid, entry.pw_gid
     package = Path(zcplatform.__file__).parent
-    command = [sys.executable, "-c", "import zcplatform"]
+    command = [str(interpreter), "-c", "import zcplatform"]
     environment = {"PATH": os.defpath, "PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(
@@ -68,8 +68,8 @@ def interpreter_blocker(user: str) -> Path | None:
             return None
     except PermissionError:
         pass
-    wanted = (Path(sys.executable), Path(sys.executable).resolve(), Path(sys.prefix), package, package / "__init__.py")
-    return next((closed for path in wanted if (closed := _closed_part(path, uid, gid)) is not None), Path(sys.executable))
+    wanted = (interpreter, interpreter.resolve(), Path(sys.prefix), package, package / "__init__.py")
+    return next((closed for path in wanted if (closed := _closed_part(path, uid, gid)) is not None), interpreter)
 
 
 def kernel() -> str:

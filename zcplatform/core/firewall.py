@@ -152,7 +152,7 @@ def _host_matches(allowed_hosts: Sequence[str]) -> list[str]:
     matches = []
     for pair in allowed_hosts:
         host, _, port = pair.rpartition(":")
-        if not port.isdecimal() or not 0 < int(port) < 65_536:
+        if not (port.isascii() and port.isdecimal()) or not 0 < int(port) < 65_536:
             raise ValueError(f"{pair!r} is not ADDRESS:PORT")
         matches.append(f"-d {IPv4Address(host)}/32 -p tcp -m tcp --dport {int(port)}")
     return matches

@@ -1,0 +1,190 @@
+"""S-49, S-73: the create body depends on the allow-listed fields and nothing else."""
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zcplatform.core.container import ContainerSpec, create_body, spec_hash
+from zcplatform.core.slugs import is_slug
+from zcplatform.ids import LABEL_GENERATION, LABEL_SPEC, LABEL_TENANT, Names, TenantId, new_tenant_id
+
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "container.json").read_text())
+NAMES = Names("zc")
+SPEC = ContainerSpec(
+    tenant_id=TenantId("ten_01jd9a0000abcdefghjkmn"),
+    slug="acme",
+    generation=7,
+    epoch=2,
+    image_id="sha256:" + "ab" * 32,
+    uid=700_001,
+    port=20_001,
+    memory_bytes=128 * 1024 * 1024,
+    cpu_millis=500,
+    pids=128,
+    config_dir="/run/zcplatform/config/acme/zeroclaw",
+    workspace_dir="/var/lib/zcplatform/data/tenants/acme",
+    resolvers=("1.1.1.1", "9.9.9.9"),
+)
+
+slugs = st.from_regex(r"[a-z][a-z0-9]{2,10}", fullmatch=True).filter(is_slug)
+addresses = st.ip_addresses(v=4).map(str)
+folders = st.from_regex(r"(/[A-Za-z0-9_. -]{1,8}){1,4}", fullmatch=True).filter(lambda path: "/." not in path)
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> ContainerSpec:
+    slug, top = draw(slugs), draw(folders)
+    return ContainerSpec(
+        tenant_id=new_tenant_id(),
+        slug=slug,
+        generation=draw(st.integers(0, 10**9)),
+        epoch=draw(st.integers(0, 10**9)),
+        image_id="sha256:" + draw(st.text("0123456789abcdef", min_size=64, max_size=64)),
+        uid=draw(st.integers(1_000, 2**31 - 1)),
+        port=draw(st.integers(1_024, 65_535)),
+        memory_bytes=draw(st.integers(16 * 1024**2, 1024**4)),
+        cpu_millis=draw(st.integers(10, 256_000)),
+        pids=draw(st.integers(8, 32_768)),
+        config_dir=f"{top}/{slug}/zeroclaw",
+        workspace_dir=f"{top}/{slug}",
+        resolvers=tuple(draw(st.lists(addresses, min_size=1, max_size=3))),
+    )
+
+
+def without_allowed(body: dict[str, Any]) -> dict[str, Any]:
+    """The body with everything blanked that a specification may decide."""
+    bare = copy.deepcopy(body)
+    host = bare["HostConfig"]
+    bare |= {"Image": "", "User": "", "Labels": dict.fromkeys(bare["Labels"], "")}
+    host |= {"Memory": 0, "MemorySwap": 0, "NanoCpus": 0, "PidsLimit": 0, "NetworkMode": "", "Dns": []}
+    host["PortBindings"]["42617/tcp"][0]["HostPort"] = ""
+    for mount in host["Mounts"]:
+        mount["Source"] = ""
+    return bare
+
+
+def test_the_body_is_the_golden_one() -> None:
+    assert create_body(NAMES, SPEC) == GOLDEN
+
+
+@given(specs())
+def test_any_accepted_specification_changes_only_its_own_fields(spec: ContainerSpec) -> None:
+    assert without_allowed(create_body(NAMES, spec)) == without_allowed(GOLDEN)
+
+
+@given(specs())
+def test_those_fields_hold_what_the_specification_says(spec: ContainerSpec) -> None:
+    body = create_body(NAMES, spec)
+    host = body["HostConfig"]
+    assert host["Memory"] == host["MemorySwap"] == spec.memory_bytes
+    assert body["User"] == f"{spec.uid}:{spec.uid}"
+    assert body["Labels"][LABEL_TENANT] == spec.tenant_id
+    assert host["PortBindings"] == {"42617/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(spec.port)}]}
+    assert host["NetworkMode"] == f"zc-{spec.slug}"
+    sources = [mount["Source"] for mount in host["Mounts"]]
+    assert sources == [spec.config_dir, *(f"{spec.workspace_dir}/{name}" for name in ("data", "agents", "shared", "state"))]
+
+
+def test_the_body_is_json() -> None:
+    assert json.loads(json.dumps(create_body(NAMES, SPEC))) == create_body(NAMES, SPEC)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"slug": "../x"},
+        {"slug": "ACME"},
+        {"slug": "panel"},
+        {"slug": "acme\n"},
+        {"slug": "a" * 100_000},
+        {"tenant_id": "ten_x"},
+        {"tenant_id": "op_01jd9a0000abcdefghjkmn"},
+        {"tenant_id": "ten_01jd9a0000abcdefghjkmn\n"},
+        {"tenant_id": "ten_01jd9a0000abcdefghjkmn\0"},
+        {"image_id": "zeroclaw:latest"},
+        {"image_id": "sha256:" + "a" * 63},
+        {"image_id": "sha256:" + "A" * 64},
+        {"image_id": "sha256:" + "a" * 64 + "\n"},
+        {"uid": 0},
+        {"uid": 999},
+        {"uid": -1},
+        {"uid": True},
+        {"uid": "700001"},
+        {"uid": 700_001.0},
+        {"port": 80},
+        {"port": 65_536},
+        {"port": "20001:80"},
+        {"memory_bytes": 0},
+        {"memory_bytes": -1},
+        {"memory_bytes": 2**60},
+        {"cpu_millis": 0},
+        {"pids": 0},
+        {"pids": -1},
+        {"generation": -1},
+        {"epoch": -1},
+        {"config_dir": "/"},
+        {"config_dir": "/run/config/other/zeroclaw"},
+        {"config_dir": "relative/acme/zeroclaw"},
+        {"config_dir": "/run/../etc/acme/zeroclaw"},
+        {"config_dir": "//host/acme/zeroclaw"},
+        {"config_dir": "/run/x\n/acme/zeroclaw"},
+        {"workspace_dir": "/var/run/docker.sock"},
+        {"workspace_dir": "/data/acme/"},
+        {"workspace_dir": "/data/acme\0"},
+        {"resolvers": ()},
+        {"resolvers": ("1.1.1.1",) * 4},
+        {"resolvers": ("dns.example",)},
+        {"resolvers": ("::1",)},
+        {"resolvers": ("1.1.1.1\n",)},
+    ],
+    ids=lambda changed: "-".join(f"{key}={str(value)[:30]!r}" for key, value in changed.items()),
+)
+def test_a_value_out_of_bounds_builds_nothing(changed: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        create_body(NAMES, replace(SPEC, **changed))
+
+
+def test_a_new_generation_alone_is_the_same_specification() -> None:
+    body, later = create_body(NAMES, SPEC), create_body(NAMES, replace(SPEC, generation=8))
+    assert body["Labels"][LABEL_SPEC] == later["Labels"][LABEL_SPEC]
+    assert later["Labels"][LABEL_GENERATION] == "8"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"epoch": 3},
+        {"image_id": "sha256:" + "cd" * 32},
+        {"uid": 700_002},
+        {"port": 20_002},
+        {"memory_bytes": 256 * 1024 * 1024},
+        {"cpu_millis": 600},
+        {"pids": 129},
+        {"resolvers": ("1.1.1.1",)},
+        {"config_dir": "/run/other/acme/zeroclaw"},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_every_other_change_is_another_specification(changed: dict[str, Any]) -> None:
+    other = create_body(NAMES, replace(SPEC, **changed))
+    assert other["Labels"][LABEL_SPEC] != create_body(NAMES, SPEC)["Labels"][LABEL_SPEC]
+
+
+def test_the_hash_can_be_made_again_from_the_body() -> None:
+    body = create_body(NAMES, SPEC)
+    assert spec_hash(body) == body["Labels"][LABEL_SPEC]
+    assert spec_hash(dict(reversed(body.items()))) == spec_hash(body)
+
+
+def test_nothing_secret_could_be_passed() -> None:
+    """Environment, arguments and labels are constants, names and numbers."""
+    body = create_body(NAMES, SPEC)
+    assert body["Env"] == GOLDEN["Env"]
+    assert body["Cmd"] == GOLDEN["Cmd"]
+    assert set(body["Labels"]) == set(GOLDEN["Labels"])

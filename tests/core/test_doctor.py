@@ -1,0 +1,105 @@
+"""What the doctor says about one sound host, and about that host with one thing wrong at a time."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from zcplatform.core.doctor import Facts, Level, findings, version
+
+SOUND = Facts(
+    engine="28.5.1",
+    engine_error="",
+    runc="1.3.3",
+    live_restore=True,
+    sqlite="3.54.1",
+    caddy="v2.11.7 h1:abc=",
+    python="3.11.20",
+    kernel="6.12.9-generic",
+    cgroup=2,
+    swap_is_active=True,
+    allow_swap=False,
+    iptables="iptables v1.8.9 (nf_tables)",
+    ip6tables="ip6tables v1.8.9 (nf_tables)",
+    has_ipv6=True,
+    taken_ports=(),
+    edge_answers=False,
+    free_bytes={"/var/lib/zcplatform/data": 50 * 1024**3},
+    now=datetime(2026, 12, 1, tzinfo=UTC),
+    clock_is_synchronised=True,
+    web_user="zcplatform-web",
+    web_user_exists=True,
+    web_blocker="",
+    overlapping_uids="",
+    core_pattern="core",
+)
+
+
+def test_a_sound_host_has_nothing_to_mend() -> None:
+    assert {finding.level for finding in findings(SOUND)} == {Level.OK}
+
+
+@pytest.mark.parametrize(
+    ("changed", "subject", "level", "words"),
+    [
+        ({"engine": "", "engine_error": "It does not answer."}, "engine", Level.PROBLEM, "does not answer"),
+        ({"engine": "19.03.5"}, "engine", Level.PROBLEM, "too old"),
+        ({"live_restore": False}, "live_restore", Level.WARNING, "stops all tenants"),
+        ({"runc": ""}, "runc", Level.WARNING, "could not be found out"),
+        ({"runc": "1.1.5+ds1"}, "runc", Level.WARNING, "CVE-2025-31133"),
+        ({"runc": "1.3.2"}, "runc", Level.WARNING, "1.3.2"),
+        ({"sqlite": "3.51.2"}, "sqlite", Level.PROBLEM, "damage"),
+        ({"caddy": ""}, "caddy", Level.PROBLEM, "No Caddy"),
+        ({"caddy": "2.6.2"}, "caddy", Level.PROBLEM, "every open chat"),
+        ({"kernel": "6.1.0-28"}, "noswap", Level.PROBLEM, "no tenant is started"),
+        ({"kernel": "6.1.0-28", "allow_swap": True}, "noswap", Level.WARNING, "allow_swap"),
+        ({"kernel": "6.1.0-28", "swap_is_active": False}, "noswap", Level.WARNING, "no swap is active"),
+        ({"core_pattern": "|/usr/share/apport/apport %p"}, "core_pattern", Level.WARNING, "/usr/share/apport/apport"),
+        ({"iptables": ""}, "iptables", Level.PROBLEM, "iptables cannot"),
+        ({"ip6tables": ""}, "iptables", Level.PROBLEM, "ip6tables cannot"),
+        ({"taken_ports": (80, 443)}, "ports", Level.PROBLEM, "80 and 443"),
+        ({"free_bytes": {"/data": 100}}, "disk", Level.PROBLEM, "/data"),
+        ({"free_bytes": {"/data": 3 * 1024**3}}, "disk", Level.WARNING, "3.0 GB"),
+        ({"now": datetime(2020, 1, 1, tzinfo=UTC)}, "clock", Level.PROBLEM, "2020-01-01"),
+        ({"clock_is_synchronised": False}, "clock", Level.WARNING, "keeps the clock"),
+        ({"web_blocker": "/root"}, "web_user", Level.PROBLEM, "/root"),
+        ({"web_user_exists": False}, "web_user", Level.WARNING, "not exist"),
+        ({"overlapping_uids": "the range of ann (700000-765535 in /etc/subuid)"}, "uids", Level.PROBLEM, "ann"),
+    ],
+)
+def test_one_thing_wrong_is_one_finding_with_advice(changed: dict[str, Any], subject: str, level: Level, words: str) -> None:
+    (found,) = [finding for finding in findings(replace(SOUND, **changed)) if finding.level is not Level.OK]
+    assert (found.subject, found.level) == (subject, level)
+    assert words in found.sentence
+    assert found.advice
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ip6tables": "", "has_ipv6": False},
+        {"taken_ports": (80, 443), "edge_answers": True},
+        {"clock_is_synchronised": None},
+        {"runc": "1.2.8"},
+        {"runc": "1.4.0"},
+        {"kernel": "6.4.0"},
+    ],
+)
+def test_what_is_no_trouble_is_not_called_one(changed: dict[str, Any]) -> None:
+    assert {finding.level for finding in findings(replace(SOUND, **changed))} == {Level.OK}
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("v2.11.7 h1:x", (2, 11, 7)),
+        ("1.1.5+ds1", (1, 1, 5)),
+        ("20.10.24+dfsg1", (20, 10, 24)),
+        ("6.18.44-fc-v595", (6, 18, 44)),
+        ("", ()),
+        ("x", ()),
+    ],
+)
+def test_versions_are_read_as_distributions_write_them(text: str, numbers: tuple[int, ...]) -> None:
+    assert version(text) == numbers
