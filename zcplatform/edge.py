@@ -41,7 +41,7 @@ def run(settings: Settings) -> NoReturn:
     user = ensure_user(settings.edge_user)
     state = _state_dir(settings, user)
     _only_one(settings)
-    caddy = [*_unprivileged(settings, user), str(_binary(settings))]
+    caddy = [*_unprivileged(settings, user), str(binary(settings))]
     environment = _environment(state)
     for folder in (settings.caddy_socket.parent, state):
         _enterable(settings, user, folder)
@@ -73,7 +73,7 @@ def _only_one(settings: Settings) -> None:
     os.set_inheritable(handle, True)
 
 
-def _binary(settings: Settings) -> Path:
+def binary(settings: Settings) -> Path:
     if settings.caddy_binary is not None:
         return settings.caddy_binary
     return Path(sysconfig.get_path("scripts")) / "caddy"

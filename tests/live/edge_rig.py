@@ -11,7 +11,7 @@ import socket
 import ssl
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -226,17 +226,26 @@ class Answer:
         return found[0] if found else None
 
 
-@contextlib.asynccontextmanager
-async def rig(**changes: Any) -> AsyncIterator[Rig]:
-    """Not started yet. Its folder can be entered by the edge's user, which pytest's own can not."""
+@contextlib.contextmanager
+def open_folder() -> Iterator[Path]:
+    """One that the edge's user can enter, which pytest's own are not (it closes them for everybody again and again)."""
     folder = Path(tempfile.mkdtemp(prefix="zce"))
     folder.chmod(0o755)
-    made = Rig(folder, **changes)
     try:
-        yield made
+        yield folder
     finally:
-        await made.close()
         shutil.rmtree(folder)
+
+
+@contextlib.asynccontextmanager
+async def rig(**changes: Any) -> AsyncIterator[Rig]:
+    """Not started yet."""
+    with open_folder() as folder:
+        made = Rig(folder, **changes)
+        try:
+            yield made
+        finally:
+            await made.close()
 
 
 @contextlib.asynccontextmanager
@@ -261,14 +270,6 @@ def verify_nothing() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def opened(folder: Path) -> Path:
-    """pytest's folders are closed to other users, up to /tmp."""
-    for above in [folder, *folder.parents]:
-        if above.name.startswith(("pytest-", folder.name)):
-            above.chmod(above.stat().st_mode | 0o011)
-    return folder
 
 
 def _text(value: object) -> str:

@@ -1,13 +1,15 @@
 """I1 to I5, I8 and I9 of an installation at rest: what must hold after every fault, looked at from outside."""
 
+import asyncio
 import json
-import subprocess
 from pathlib import Path
 
 import httpx2
 
 from tests.live.platform import Platform
+from zcplatform.adapters import firewall
 from zcplatform.core.container import spec_hash
+from zcplatform.core.firewall import rules
 from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT
 from zcplatform.store import allocations, audit, tenants
 from zcplatform.store.db import Tx, scalar
@@ -106,11 +108,9 @@ def _every_state_change_has_its_entry(tx: Tx) -> None:
 
 
 def _firewall(platform: Platform) -> None:
-    saved = subprocess.run(["iptables-save", "-t", "filter"], capture_output=True, text=True, check=True).stdout
-    chain = platform.names.bridge_prefix.upper()
-    for hook in ("INPUT", "DOCKER-USER"):
-        jumps = [line for line in saved.splitlines() if line.startswith(f"-A {hook} ") and chain in line]
-        assert len(jumps) == 1, f"I8: {hook} has {jumps}"
+    settings = platform.settings
+    wanted = rules(platform.names.bridge_prefix, settings.resolvers, settings.allowed_hosts, settings.subnet_network)
+    assert asyncio.run(firewall.standing(wanted)), "I8: the firewall differs"
 
 
 def _config_mounts(platform: Platform) -> set[str]:

@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -96,7 +97,10 @@ class Platform:
     def start_serve(self, *, wait: bool = True) -> None:
         self.serve = self._run("serve", ZCPLATFORM_FAILPOINT_FILE=str(self.failpoint))
         if wait:
-            wait_until(self.is_ready, 20, "the platform is ready")
+            try:
+                wait_until(self.is_ready, 20, "the platform is ready")
+            except TimeoutError:
+                raise AssertionError(f"the platform does not get ready: {self.log()}") from None
 
     def start_edge(self) -> None:
         self.edge = self._run("edge")
@@ -191,7 +195,8 @@ class Platform:
 
     def client(self) -> httpx2.Client:
         transport = httpx2.HTTPTransport(uds=str(self.settings.web_socket))
-        return httpx2.Client(transport=transport, base_url="http://panel", timeout=30, headers={"Authorization": f"Bearer {self.token}"})
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return httpx2.Client(transport=transport, base_url="http://panel", timeout=30, headers=headers)
 
     def api(self, method: str, path: str, body: object = None) -> Answer:
         with self.client() as client:
@@ -202,6 +207,8 @@ class Platform:
     def is_ready(self) -> bool:
         assert self.serve is not None
         assert self.serve.poll() is None, f"serve ended: {self.log()}"
+        if not _listens(self.settings.web_socket):
+            return False
         try:
             return self.api("GET", "/readyz").status == 200
         except httpx2.TransportError:
@@ -210,11 +217,8 @@ class Platform:
     def _edge_answers(self) -> bool:
         assert self.edge is not None
         assert self.edge.poll() is None, f"edge ended: {self.log('edge')}"
-        try:
-            self.visit("nobody", "/")
-        except httpx2.TransportError:
-            return False
-        return True
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.settings.http_port)) == 0
 
     def visit(self, slug: str, path: str, method: str = "GET", **options: Any) -> httpx2.Response:
         """Through Caddy, by the tenant's name."""
@@ -290,6 +294,11 @@ class Platform:
         answer = self.visit(slug, "/webhook", "POST", headers={"Authorization": f"Bearer {bearer}"}, json={"message": message})
         assert answer.status_code == 200, answer.text
         return str(answer.json()["response"])
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _end(process: subprocess.Popen[bytes] | None) -> None:

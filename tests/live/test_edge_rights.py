@@ -8,13 +8,13 @@ import pwd
 import socket
 import stat
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.live.edge_rig import EdgeProcess, Rig, opened, rig, started
+from tests.live.edge_rig import EdgeProcess, Rig, open_folder, rig, started
 from zcplatform.adapters import rundirs
 from zcplatform.core import edge
 from zcplatform.errors import Refused
@@ -26,6 +26,12 @@ pytestmark = pytest.mark.live
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with open_folder() as made:
+        yield made
 
 
 @pytest.fixture
@@ -122,27 +128,26 @@ async def test_low_ports_are_the_only_right_that_is_ever_kept() -> None:
         ({"edge_user": "root"}, "user root is root"),
     ],
 )
-async def test_what_can_not_work_is_refused_in_words(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
-    opened(tmp_path)
-    assert words in await refusal(Settings(run_dir=tmp_path / "run", data_dir=tmp_path / "data", **changes))
+async def test_what_can_not_work_is_refused_in_words(changes: dict[str, Any], words: str, folder: Path) -> None:
+    assert words in await refusal(Settings(run_dir=folder / "run", data_dir=folder / "data", **changes))
 
 
-async def test_a_caddy_that_is_too_old_is_refused(tmp_path: Path) -> None:
-    old = opened(tmp_path) / "caddy"
+async def test_a_caddy_that_is_too_old_is_refused(folder: Path) -> None:
+    old = folder / "caddy"
     old.write_text("#!/bin/sh\necho v2.6.2\n")
     old.chmod(0o755)
-    said = await refusal(Settings(run_dir=tmp_path / "run", data_dir=tmp_path / "data", caddy_binary=old))
+    said = await refusal(Settings(run_dir=folder / "run", data_dir=folder / "data", caddy_binary=old))
     assert "at least 2.7 is needed" in said
 
 
-async def test_a_folder_the_edge_can_not_enter_is_named(tmp_path: Path) -> None:
-    closed = opened(tmp_path) / "closed"
+async def test_a_folder_the_edge_can_not_enter_is_named(folder: Path) -> None:
+    closed = folder / "closed"
     closed.mkdir(mode=0o700)
-    assert f"{closed} is closed" in await refusal(Settings(run_dir=closed / "run", data_dir=tmp_path / "data"))
+    assert f"{closed} is closed" in await refusal(Settings(run_dir=closed / "run", data_dir=folder / "data"))
 
 
-async def test_the_folders_keep_strangers_out_and_may_be_made_twice(tmp_path: Path) -> None:
-    settings = Settings(run_dir=opened(tmp_path) / "run")
+async def test_the_folders_keep_strangers_out_and_may_be_made_twice(folder: Path) -> None:
+    settings = Settings(run_dir=folder / "run")
     web, caddy = (pwd.getpwnam(name) for name in (settings.web_user, settings.edge_user))
     for _ in range(2):
         rundirs.prepare(settings)
@@ -162,12 +167,12 @@ async def test_the_folders_keep_strangers_out_and_may_be_made_twice(tmp_path: Pa
 
 
 @pytest.mark.parametrize("kind", ["link", "file"])
-async def test_a_folder_somebody_else_put_there_is_refused(kind: str, tmp_path: Path) -> None:
-    victim = opened(tmp_path) / "victim"
+async def test_a_folder_somebody_else_put_there_is_refused(kind: str, folder: Path) -> None:
+    victim = folder / "victim"
     victim.mkdir(mode=0o755)
-    (tmp_path / "run").mkdir()
-    place = tmp_path / "run" / "caddy"
+    (folder / "run").mkdir()
+    place = folder / "run" / "caddy"
     place.symlink_to(victim) if kind == "link" else place.touch()
     with pytest.raises(Refused, match="is not a folder"):
-        rundirs.prepare(Settings(run_dir=tmp_path / "run"))
+        rundirs.prepare(Settings(run_dir=folder / "run"))
     assert (victim.stat().st_uid, stat.S_IMODE(victim.stat().st_mode)) == (0, 0o755)

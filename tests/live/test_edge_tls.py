@@ -3,12 +3,12 @@
 import asyncio
 import shutil
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.live.edge_rig import Answer, Rig, opened, rig, started, verify_nothing
+from tests.live.edge_rig import Answer, Rig, open_folder, rig, started, verify_nothing
 from zcplatform.adapters.caddy import EdgeUnreachable
 
 pytestmark = pytest.mark.live
@@ -17,6 +17,12 @@ pytestmark = pytest.mark.live
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with open_folder() as made:
+        yield made
 
 
 @pytest.fixture
@@ -110,10 +116,9 @@ def leaf(chain: Path) -> bytes:
     return ssl.PEM_cert_to_DER_cert(chain.read_text().partition(end)[0] + end)
 
 
-async def test_the_operators_files_are_served_and_read_again_when_replaced(tmp_path: Path) -> None:
-    opened(tmp_path)
-    first, second = await minted("first", tmp_path), await minted("second", tmp_path)
-    live = tmp_path / "live.crt", tmp_path / "live.key"
+async def test_the_operators_files_are_served_and_read_again_when_replaced(folder: Path) -> None:
+    first, second = await minted("first", folder), await minted("second", folder)
+    live = folder / "live.crt", folder / "live.key"
     for source, target in zip(first, live, strict=True):
         shutil.copy(source, target)
     async with started(tls="files", tls_certificate=live[0], tls_key=live[1]) as made:
@@ -128,9 +133,8 @@ async def test_the_operators_files_are_served_and_read_again_when_replaced(tmp_p
         assert leaf(second[0]) == await served(made)
 
 
-async def test_a_key_the_edge_can_not_read_is_told_at_start(tmp_path: Path) -> None:
-    opened(tmp_path)
-    certificate, key = await minted("first", tmp_path)
+async def test_a_key_the_edge_can_not_read_is_told_at_start(folder: Path) -> None:
+    certificate, key = await minted("first", folder)
     key.chmod(0o600)
     async with rig(tls="files", tls_certificate=certificate, tls_key=key) as made:
         with pytest.raises(AssertionError, match=r"permission denied(.|\n)*tls_key"):

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from socket import create_connection
 
 import pytest
 from websockets.sync.client import connect
@@ -74,9 +75,10 @@ def test_a_websocket_stays_open_while_others_are_deployed(platform: Platform) ->
     platform.create("talker")
     platform.do("talker", "deploy")
     bearer = platform.pair("talker")
-    url = f"ws://127.0.0.1:{platform.settings.http_port}/ws/chat?agent=main"
-    headers = {"Host": f"talker.localhost:{platform.settings.http_port}", "Authorization": f"Bearer {bearer}"}
-    with connect(url, additional_headers=headers) as socket:
+    port = platform.settings.http_port
+    url = f"ws://talker.localhost:{port}/ws/chat?agent=main"
+    opened = create_connection(("127.0.0.1", port))
+    with connect(url, sock=opened, additional_headers={"Authorization": f"Bearer {bearer}"}) as socket:
         for slug in ("next-a", "next-b"):
             platform.create(slug)
             platform.do(slug, "deploy")

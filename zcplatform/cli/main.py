@@ -1,0 +1,92 @@
+"""The command line, put together: one file for each subject, errors as one sentence and what to do."""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zcplatform.cli import images, operations, output, tenants
+from zcplatform.cli.admin import audit, teardown, tokens
+from zcplatform.cli.context import Options
+from zcplatform.cli.doctor import doctor
+from zcplatform.errors import PlatformError, Refused
+
+EX_CONFIG = 78
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Tenants with one ZeroClaw agent each, on one host.")
+admin = typer.Typer(no_args_is_help=True, help="On the host only, as root: opens the database itself.")
+admin.add_typer(tokens.app, name="token")
+admin.add_typer(audit.app, name="audit")
+admin.command()(teardown.teardown)
+app.add_typer(tenants.app, name="tenants")
+app.add_typer(operations.app, name="operations")
+app.add_typer(images.app, name="images")
+app.add_typer(admin, name="admin")
+app.command()(doctor)
+SettingsFile = Annotated[Path | None, typer.Option("--settings", help="The settings file, on the host.")]
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        output.line(f"zcplatform {version('zcplatform')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    api: Annotated[str | None, typer.Option(help="Address of the API; the saved login's otherwise.")] = None,
+    token_file: Annotated[Path | None, typer.Option(help="File that holds a token; the saved login's otherwise.")] = None,
+    settings: SettingsFile = None,
+    _: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Tenants with one ZeroClaw agent each, on one host."""
+    context.obj = Options(api, token_file, settings)
+
+
+@app.command()
+def serve(context: typer.Context, settings: SettingsFile = None) -> None:
+    """Run the platform: the worker and, as its unprivileged child, the web process."""
+    from zcplatform import settings as files
+    from zcplatform.worker import app as worker
+
+    raise typer.Exit(worker.run(files.load(settings or context.obj.settings)))
+
+
+@app.command()
+def edge(context: typer.Context, settings: SettingsFile = None) -> None:
+    """Run Caddy as its own unprivileged user."""
+    from zcplatform import edge as process
+    from zcplatform import settings as files
+
+    process.run(files.load(settings or context.obj.settings))
+
+
+@app.command()
+def login(api: Annotated[str, typer.Argument(help="Address of the API, for example https://panel.agents.example.com")]) -> None:
+    """Save where the API is and a token, which is asked for and not shown."""
+    from zcplatform.cli.client import Api, Login, save_login
+
+    token = sys.stdin.readline().strip() if not sys.stdin.isatty() else typer.prompt("Token", hide_input=True, err=True)
+    found = Login(api.rstrip("/"), token)
+    with Api(found) as client:
+        client.get("/api/tenants", limit=1)
+    output.line(f"signed in; saved in {save_login(found)}")
+
+
+def main() -> None:
+    """Errors of the platform end as a sentence on standard error: 1, or 78 when the program must not start like this; 2 is wrong usage."""
+    try:
+        app()
+    except PlatformError as error:
+        sys.stderr.write(f"{output.printable(error.detail)}\n")
+        for name, why in error.fields.items():
+            sys.stderr.write(f"  {output.printable(name)}: {output.printable(why)}\n")
+        if error.hint:
+            sys.stderr.write(f"  → {output.printable(error.hint)}\n")
+        sys.exit(EX_CONFIG if isinstance(error, Refused) else 1)
+    except BrokenPipeError:
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

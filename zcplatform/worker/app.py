@@ -9,7 +9,8 @@ import os
 import pwd
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def run(settings: Settings) -> int:
     web = ensure_user(settings.web_user)
     ensure_user(settings.edge_user)
     _data_dirs(settings, web)
-    with _lock(settings.data_dir / "serve.lock"), _lock(Path("/run") / f"zcplatform-{settings.instance}.lock"):
+    with locked(settings):
         _check_host(settings)
         rundirs.prepare(settings)
         root_key = _root_key(settings)
@@ -85,25 +86,19 @@ def _data_dirs(settings: Settings, web: pwd.struct_passwd) -> None:
         ) from None
 
 
-class _lock:  # noqa: N801
-    """Held by one process; the kernel lets it go when the process is gone, however it went."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        self._file = self._path.open("a")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused(
-                "serve.running",
-                f"another zcplatform serve holds {self._path}",
-                "stop it first, or give this one its own data_dir and instance",
-            ) from None
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+@contextmanager
+def locked(settings: Settings) -> Iterator[None]:
+    """One process for one data directory, and one for one instance's name on this host. The kernel lets go when it is gone, however it went."""
+    with ExitStack() as held:
+        for path in (settings.data_dir / "serve.lock", Path("/run") / f"zcplatform-{settings.instance}.lock"):
+            file = held.enter_context(path.open("a"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Refused(
+                    "serve.running", f"another zcplatform holds {path}", "stop it first, or give this one its own data_dir and instance"
+                ) from None
+        yield
 
 
 def _check_host(settings: Settings) -> None:
@@ -132,9 +127,9 @@ def _open(settings: Settings, keys: Keys, web: pwd.struct_passwd) -> Database:
     if fresh:
         os.close(os.open(settings.database, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
-        connection = connect(settings.database, query_only=False)
         if not fresh:
-            _check_key(connection, keys, settings)
+            _check_key(keys, settings)
+        connection = connect(settings.database, query_only=False)
         version = migrate(connection, settings.database)
         connection.close()
     except apsw.Error as error:
@@ -146,11 +141,15 @@ def _open(settings: Settings, keys: Keys, web: pwd.struct_passwd) -> Database:
     return database
 
 
-def _check_key(connection: apsw.Connection, keys: Keys, settings: Settings) -> None:
+def _check_key(keys: Keys, settings: Settings) -> None:
+    """Before anything of the database is touched: opened read-only, or its log would be written back."""
+    connection = apsw.Connection(str(settings.database), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         check = connection.execute("SELECT value FROM instance WHERE key = 'key_check'").fetchone()
     except apsw.SQLError:
         return  # no schema yet: the first start was killed before it was written
+    finally:
+        connection.close()
     if check is not None and check[0] != keys.check:
         raise Refused(
             "key.wrong",
@@ -171,52 +170,31 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    names = Names(settings.instance)
-    docker, gateway, caddy = Docker(settings.docker_socket), Gateway(), Caddy.of(settings)
-    metrics = Metrics()
-    rules = firewall_rules.rules(names.bridge_prefix, tuple(settings.resolvers), tuple(settings.allowed_hosts), settings.subnet_network)
-    firewall = FirewallLoop(rules, settings.converge_period_s)
-    edge_gid = ensure_user(settings.edge_user).pw_gid
-    edge = EdgeLoop(caddy, lambda: _document(settings, database), lambda wanted: save_document(settings.edge_document, wanted, edge_gid))
-    woken: list[str] = []
-    tools = Tools(
-        settings=settings,
-        names=names,
-        database=database,
-        secrets=Secrets(keys),
-        docker=docker,
-        gateway=gateway,
-        caddy=caddy,
-        edge=edge,
-        firewall=firewall,
-        metrics=metrics,
-        places=asyncio.Semaphore(settings.parallel),
-        wake=woken.append,
-    )
+    tools = make_tools(settings, keys, database)
     driver, images = Driver(tools, settings.converge_period_s), ImagesLoop(tools, settings.converge_period_s)
 
     def wake(tenant_id: str) -> None:
+        """The empty text wakes what is not about one tenant."""
         if tenant_id:
             driver.wake(TenantId(tenant_id))
         else:
             images.wake()
 
-    object.__setattr__(tools, "wake", wake)
     try:
-        await firewall.ensure()
+        await tools.firewall.ensure()
     except PlatformError as error:
         logger.error("no agent is started until the firewall stands", error=error.detail, hint=error.hint)
     live = LiveServer(tools, wake, frozenset({0, web.pw_uid}))
     live_socket = await live.listen(settings.worker_socket, web.pw_gid)
-    child = WebChild(settings, keys, web, listen(settings.web_socket, edge_gid))
+    child = WebChild(settings, keys, web, listen(settings.web_socket, ensure_user(settings.edge_user).pw_gid))
     loops: list[Coroutine[object, object, None]] = [
         child.run(),
-        firewall.run(),
-        edge.run(),
+        tools.firewall.run(),
+        tools.edge.run(),
         driver.run(),
         images.run(),
-        HealthLoop(tools, settings.health_period_s).run(),
-        _follow_engine(docker, settings, driver),
+        HealthLoop(tools, settings.health_period_s, driver.wake).run(),
+        _follow_engine(tools.docker, settings, driver),
         _housekeeping(tools),
     ]
     running = [asyncio.create_task(_forever(work)) for work in loops]
@@ -230,6 +208,27 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
     await asyncio.wait(tasks, timeout=STOP_S)
     del running
     os._exit(0)
+
+
+def make_tools(settings: Settings, keys: Keys, database: Database) -> Tools:
+    """Everything the loops act with; nothing is opened or asked yet."""
+    names = Names(settings.instance)
+    caddy = Caddy.of(settings)
+    edge_gid = ensure_user(settings.edge_user).pw_gid
+    rules = firewall_rules.rules(names.bridge_prefix, settings.resolvers, settings.allowed_hosts, settings.subnet_network)
+    return Tools(
+        settings=settings,
+        names=names,
+        database=database,
+        secrets=Secrets(keys),
+        docker=Docker(settings.docker_socket),
+        gateway=Gateway(),
+        caddy=caddy,
+        edge=EdgeLoop(caddy, lambda: _document(settings, database), lambda wanted: save_document(settings.edge_document, wanted, edge_gid)),
+        firewall=FirewallLoop(rules, settings.converge_period_s),
+        metrics=Metrics(),
+        places=asyncio.Semaphore(settings.parallel),
+    )
 
 
 async def _forever(work: Coroutine[object, object, None]) -> None:

@@ -27,6 +27,8 @@ from zcplatform.worker.case import Case, Superseded, is_current, load
 from zcplatform.worker.tools import Tools
 
 ROUNDS = 5
+ALIVE = frozenset({"running", "paused", "restarting"})
+"""A paused container has processes that hold the tenant's files: it has to be stopped like one that runs."""
 AFTER_THE_ENGINE = frozenset({Step.ROUTE, Step.VERIFY})
 """Steps that do not load the engine: others may have this tenant's place while the edge is waited for."""
 
@@ -75,9 +77,7 @@ def facts(tools: Tools, case: Case, container: ContainerSeen | None, network: Ne
         has_workspace=files.workspace_exists(tools.settings.tenants_dir, tenant.slug),
         has_config=nonce is not None,
         config_is_current=nonce is not None and tenant.seen_config == f"{nonce}.{case.config_mark}",
-        container=ContainerFacts(container.state == "running", current)
-        if container is not None and _is_ours(tools, case, container)
-        else None,
+        container=ContainerFacts(container.state in ALIVE, current) if container is not None and _is_ours(tools, case, container) else None,
         is_healthy=bool(tenant.seen_healthy),
         is_routed=tenant.seen_route_port is not None,
         route_is_current=port is not None and tenant.seen_route_port == port,
@@ -101,7 +101,7 @@ async def _note_crash(tools: Tools, case: Case, container: ContainerSeen | None)
     settled = tenant.wanted == Wanted.RUNNING and tenant.seen_generation == tenant.generation
     if not settled or tenant.seen_container != "running" or not tenant.seen_healthy:
         return
-    if container is None or not _is_ours(tools, case, container) or container.state in ("running", "restarting"):
+    if container is None or not _is_ours(tools, case, container) or container.state in ALIVE:
         return
     error = await steps.exited(tools, case, container.exit_code, oom=container.oom_killed)
     await steps.saw(tools, case, {"seen_container": "stopped", "seen_healthy": 0, "seen_healthy_at": None})

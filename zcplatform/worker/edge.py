@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from zcplatform import clock
-from zcplatform.adapters.caddy import EdgeConflict
+from zcplatform.adapters.caddy import EdgeConflict, EdgeInterrupted
 from zcplatform.core.edge import changed
 from zcplatform.failpoint import failpoint
 from zcplatform.log import logger
@@ -107,24 +107,23 @@ class EdgeLoop:
         self.status.last_ok_at = clock.now()
 
     async def _converge(self) -> Json:
-        attempt = 0
-        while True:
-            attempt += 1
-            wanted = self._wanted()
-            current, etag = await self._caddy.get()
-            if not changed(current, wanted):
-                return wanted
-            failpoint("edge.set.before")
+        for _ in range(_COMPARISONS - 1):
             try:
-                await self._caddy.set(wanted, etag)
-            except EdgeConflict:
-                if attempt == _COMPARISONS:
-                    raise
+                return await self._compare()
+            except (EdgeConflict, EdgeInterrupted):
                 continue
+        return await self._compare()
+
+    async def _compare(self) -> Json:
+        wanted = self._wanted()
+        current, etag = await self._caddy.get()
+        if changed(current, wanted):
+            failpoint("edge.set.before")
+            await self._caddy.set(wanted, etag)
             failpoint("edge.set.after")
             self.status.sets += 1
             self._quiet_until = asyncio.get_running_loop().time() + self._settle_s
-            return wanted
+        return wanted
 
     def _keep(self, standing: Json) -> Exception | None:
         """The routes stand even when they can not be kept for the edge's next start: that is told, and tried again, but fails nobody."""

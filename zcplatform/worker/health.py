@@ -4,12 +4,14 @@ Docker never restarts an agent that hangs. A good answer proves little (the agen
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 from zcplatform import clock
 from zcplatform.core import backoff
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import PlatformError, StepFailed
+from zcplatform.ids import TenantId
 from zcplatform.log import logger
 from zcplatform.store import tenants
 from zcplatform.store.db import Tx
@@ -23,8 +25,9 @@ FAILURES_BEFORE_RESTART = 3
 
 
 class HealthLoop:
-    def __init__(self, tools: Tools, period_s: float) -> None:
+    def __init__(self, tools: Tools, period_s: float, wake: Callable[[TenantId], None]) -> None:
         self._tools = tools
+        self._wake = wake
         self._period_s = period_s
         self._places = asyncio.Semaphore(AT_ONCE)
 
@@ -76,7 +79,7 @@ class HealthLoop:
             f"zcplatform tenants logs {row.slug}",
         )
         await record_failure(self._tools, row.id, error)
-        self._tools.wake(row.id)
+        self._wake(row.id)
 
     async def _saw(self, row: Tenant, changes: dict[str, object]) -> None:
         def write(tx: Tx) -> None:

@@ -1,8 +1,7 @@
 """What the loops act with: the adapters, the database and the vault, made once by the composition root."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from zcplatform.adapters.caddy import Caddy
 from zcplatform.adapters.docker import Docker
@@ -30,4 +29,3 @@ class Tools:
     metrics: Metrics
     places: asyncio.Semaphore
     """How many tenants may be worked on at once as far as the engine is concerned."""
-    wake: Callable[[str], None] = field(default=lambda _: None)

@@ -1,0 +1,239 @@
+"""zcplatform tenants …"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from zcplatform.cli import output
+from zcplatform.cli.context import AsJson, NoWait, Tenant, open_api
+
+app = typer.Typer(no_args_is_help=True, help="Create, deploy and look after tenants.")
+
+Plan = Annotated[str | None, typer.Option(help="free, starter, pro, enterprise, or a plan of your own.")]
+Image = Annotated[str | None, typer.Option(help="Id or reference of an image; the default one otherwise.")]
+Family = Annotated[str | None, typer.Option("--provider", help="Family of the model provider, for example anthropic.")]
+Model = Annotated[str | None, typer.Option(help="Model of that provider.")]
+BaseUrl = Annotated[str | None, typer.Option(help="Address of the provider, where the family takes one.")]
+KeyFile = Annotated[Path | None, typer.Option(help="File that holds the provider's key; `-` reads standard input.")]
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    slug: Annotated[str, typer.Argument(help="3 to 32 lower-case letters, digits and hyphens: the tenant's address.")],
+    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    plan: Plan = None,
+    image: Image = None,
+    provider: Family = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    key_file: KeyFile = None,
+    json: AsJson = False,
+) -> None:
+    """Create a tenant. Nothing runs until it is deployed."""
+    body = {"slug": slug, "name": name, "plan": plan, "image": image, "provider": _provider(provider, model, base_url, key_file)}
+    with open_api(context) as api:
+        told = api.send("POST", "/api/tenants", {key: value for key, value in body.items() if value is not None})
+    if json:
+        output.as_json(told)
+    else:
+        output.line(f"{told['slug']} is created. Next: zcplatform tenants deploy {told['slug']}")
+
+
+@app.command("list")
+def listing(context: typer.Context, json: AsJson = False) -> None:
+    """All tenants with their state."""
+    items: list[dict[str, Any]] = []
+    with open_api(context) as api:
+        cursor: str | None = ""
+        while cursor is not None:
+            page = api.get("/api/tenants", cursor=cursor, limit=200)
+            items += page["items"]
+            cursor = page["next_cursor"]
+    if json:
+        output.as_json(items)
+        return
+    rows = [(item["slug"], item["state"], item["plan"], _provider_name(item), item["url"], item["reason"]) for item in items]
+    output.table(
+        ("SLUG", "STATE", "PLAN", "PROVIDER", "URL", "WHY"), rows, "No tenants yet. Create the first one: zcplatform tenants create SLUG"
+    )
+
+
+@app.command()
+def show(context: typer.Context, tenant: Tenant, json: AsJson = False) -> None:
+    """One tenant, whole."""
+    with open_api(context) as api:
+        told = api.get(f"/api/tenants/{tenant}")
+    if json:
+        output.as_json(told)
+        return
+    image = told["image"]
+    output.facts(
+        {
+            "slug": told["slug"],
+            "id": told["id"],
+            "name": told["name"],
+            "state": f"{told['state']}: {told['reason']}",
+            "next try": told["next_attempt_at"],
+            "url": told["url"],
+            "plan": told["plan"],
+            "provider": _provider_name(told) or "none",
+            "key": ("saved" if told["provider"]["has_key"] else "none") if told["provider"] else None,
+            "image": f"{image['reference']} (agent {image['agent_version'] or 'unknown'})" if image else "the default one",
+            "revision": told["revision"],
+            "created": told["created_at"],
+        }
+    )
+
+
+@app.command("set")
+def change(
+    context: typer.Context,
+    tenant: Tenant,
+    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    plan: Plan = None,
+    image: Image = None,
+    provider: Family = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    key_file: KeyFile = None,
+    no_wait: NoWait = False,
+    json: AsJson = False,
+) -> None:
+    """Change settings. A running tenant is started again with them; others take them at their next start."""
+    body = {"name": name, "plan": plan, "image": image, "provider": _provider(provider, model, base_url, key_file)}
+    _ask(
+        context,
+        "PATCH",
+        f"/api/tenants/{tenant}",
+        {key: value for key, value in body.items() if value is not None},
+        wait=not no_wait,
+        json=json,
+    )
+
+
+@app.command()
+def deploy(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
+    """Bring a tenant's agent up and its address with it."""
+    _ask(context, "POST", f"/api/tenants/{tenant}/deploy", None, wait=not no_wait, json=json)
+
+
+@app.command()
+def start(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
+    """Start a stopped tenant."""
+    _ask(context, "POST", f"/api/tenants/{tenant}/start", None, wait=not no_wait, json=json)
+
+
+@app.command()
+def stop(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
+    """Stop a tenant; its files, people and numbers stay."""
+    _ask(context, "POST", f"/api/tenants/{tenant}/stop", None, wait=not no_wait, json=json)
+
+
+@app.command()
+def restart(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
+    """Stop and start a running tenant with a fresh container."""
+    _ask(context, "POST", f"/api/tenants/{tenant}/restart", None, wait=not no_wait, json=json)
+
+
+@app.command()
+def rm(
+    context: typer.Context,
+    tenant: Tenant,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    no_wait: NoWait = False,
+    json: AsJson = False,
+) -> None:
+    """Delete a tenant with everything it has. Its slug rests 90 days."""
+    if not yes:
+        typed = typer.prompt(f"This deletes all files and secrets of {tenant}. Type {tenant} to go on", err=True)
+        if typed != tenant:
+            raise typer.Abort
+    _ask(context, "DELETE", f"/api/tenants/{tenant}", None, wait=not no_wait, json=json)
+
+
+@app.command()
+def logs(
+    context: typer.Context,
+    tenant: Tenant,
+    tail: Annotated[int, typer.Option(help="How many of the last lines.")] = 100,
+    since: Annotated[str | None, typer.Option(help="Only lines after this RFC 3339 time.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="With the time of each line.")] = False,
+) -> None:
+    """What the agent printed."""
+    query = {"tail": tail, "since": since, "follow": str(follow).lower(), "timestamps": str(timestamps).lower()}
+    with open_api(context) as api, api.stream(f"/api/tenants/{tenant}/logs", query) as lines:
+        for line in lines:
+            output.line(line)
+            sys.stdout.flush()
+
+
+@app.command()
+def pair(context: typer.Context, tenant: Tenant, json: AsJson = False) -> None:
+    """A code to pair one device with the agent. It is shown once; a new one ends the one before."""
+    with open_api(context) as api:
+        told = api.send("POST", f"/api/tenants/{tenant}/pairing-code")
+    if json:
+        output.as_json(told)
+        return
+    output.facts({"code": told["code"], "valid until": told["expires_at"], "enter it at": told["url"]})
+
+
+def _ask(context: typer.Context, method: str, path: str, body: object, *, wait: bool, json: bool) -> None:
+    """Ask, show the steps, say how it ended."""
+    from zcplatform.cli.client import Told
+    from zcplatform.cli.progress import follow
+
+    with open_api(context) as api:
+        told = api.send(method, path, body)
+        if "steps" not in told:
+            output.as_json(told) if json else output.line(f"{told['slug']} is {told['state']}: {told['reason']}")
+            return
+        if not wait:
+            output.as_json(told) if json else output.line(f"accepted: zcplatform operations watch {told['id']}")
+            return
+        ended = follow(api, told, quiet=json)
+        if json:
+            output.as_json(ended)
+            return
+        try:
+            tenant = api.get(f"/api/tenants/{ended['tenant_id']}")
+        except Told:
+            output.line("deleted: nothing of it is left")
+            return
+        output.line(f"{tenant['slug']} is {tenant['state']}: {tenant['reason']}")
+        if ended["kind"] == "tenant.deploy":
+            output.line(tenant["url"])
+            output.line(f"Next: zcplatform tenants pair {tenant['slug']}")
+
+
+def _provider(family: str | None, model: str | None, base_url: str | None, key_file: Path | None) -> dict[str, str] | None:
+    if family is None and model is None and base_url is None and key_file is None:
+        return None
+    if family is None or model is None:
+        raise typer.BadParameter("--provider and --model belong together")
+    sent = {"family": family, "model": model}
+    if base_url is not None:
+        sent["base_url"] = base_url
+    if key_file is not None:
+        sent["api_key"] = _key(key_file)
+    return sent
+
+
+def _key(path: Path) -> str:
+    """From a file or standard input: an argument would be in the process table and the shell's history."""
+    try:
+        key = (sys.stdin.read() if str(path) == "-" else path.read_text()).strip()
+    except OSError as error:
+        raise typer.BadParameter(f"{path} can not be read: {error.strerror}") from None
+    if not key:
+        raise typer.BadParameter("the key is empty")
+    return key
+
+
+def _provider_name(item: dict[str, Any]) -> str:
+    provider = item["provider"]
+    return f"{provider['family']}/{provider['model']}" if provider else ""
