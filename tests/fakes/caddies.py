@@ -99,3 +99,36 @@ class BabblingCaddy(FakeCaddy):
 
     async def get(self, _: web.Request) -> web.StreamResponse:
         return web.Response(text="<html>", headers={"Etag": '"x"'})
+
+
+class RudeCaddy(FakeCaddy):
+    """Hangs up `times` times, on reads and also after having done what a write asked for."""
+
+    def __init__(self, socket: Path, times: int) -> None:
+        super().__init__(socket)
+        self.left = times
+
+    async def _hang_up(self, request: web.Request) -> None:
+        if self.left > 0:
+            self.left -= 1
+            assert request.transport is not None
+            request.transport.abort()
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        if self.left % 2 == 0:
+            await self._hang_up(request)
+        return await super().get(request)
+
+    async def post(self, request: web.Request) -> web.StreamResponse:
+        answer = await super().post(request)
+        await self._hang_up(request)
+        return answer
+
+
+class DeafCaddy(FakeCaddy):
+    """Hangs up on whoever reads."""
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        return await super().get(request)

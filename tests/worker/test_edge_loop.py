@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.caddies import AmnesiacCaddy, BabblingCaddy, ConflictingCaddy, FakeCaddy, HangingCaddy, RejectingCaddy
+from tests.fakes.caddies import (
+    AmnesiacCaddy,
+    BabblingCaddy,
+    ConflictingCaddy,
+    DeafCaddy,
+    FakeCaddy,
+    HangingCaddy,
+    RejectingCaddy,
+    RudeCaddy,
+)
 from zcplatform.adapters.caddy import Caddy, EdgeConflict, EdgeRejected, EdgeUnreachable
 from zcplatform.worker.edge import EdgeLoop
 
@@ -129,6 +138,23 @@ async def test_endless_conflicts_end_the_round(tmp_path: Path) -> None:
         assert caddy.reads < 10
         assert isinstance(loop.status.last_error, EdgeConflict)
         assert database.saved == []
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_a_connection_closed_in_the_middle_is_looked_at_again(tmp_path: Path, times: int) -> None:
+    async with RudeCaddy(tmp_path / "s", times) as caddy:
+        database = Database()
+        await loop_for(caddy, database).apply()
+        assert caddy.document == {"revision": 0}
+        assert database.saved == [{"revision": 0}]
+        assert len(caddy.accepted) == 1
+
+
+async def test_a_caddy_that_always_hangs_up_is_unreachable(tmp_path: Path) -> None:
+    async with DeafCaddy(tmp_path / "s") as caddy:
+        with pytest.raises(EdgeUnreachable):
+            await loop_for(caddy, Database()).apply()
+        assert caddy.reads < 10
 
 
 async def test_a_refused_document_is_told_in_bounded_words_and_not_saved(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """Caddy: its admin API on a unix socket, its public listener as a client sees it, and the file it is started with.
 
-Decides nothing. Every call has a time limit; what went wrong is one of three errors.
+Decides nothing. Every call has a time limit; what went wrong is one of four errors.
 """
 
 import contextlib
+import errno
 import json
 import os
 import ssl
@@ -19,10 +20,15 @@ from zcplatform.errors import Conflict, StepFailed, Unavailable
 from zcplatform.settings import Settings
 
 _LONGEST = 500
+_CLOSED = (errno.ECONNRESET, errno.EPIPE)
 
 
 class EdgeUnreachable(Unavailable):
     """Caddy did not answer in time or not at all; whether a document was set is not known."""
+
+
+class EdgeInterrupted(EdgeUnreachable):
+    """Caddy closed the connection, as it does to those that wait while a new document replaces its admin listener: look again."""
 
 
 class EdgeRejected(StepFailed):
@@ -101,6 +107,8 @@ async def _words(place: object) -> AsyncIterator[None]:
     except ValueError as error:
         raise _rejected(200, f"not JSON: {error}") from None
     except (aiohttp.ClientError, OSError) as error:
+        if isinstance(error, aiohttp.ServerDisconnectedError) or (isinstance(error, OSError) and error.errno in _CLOSED):
+            raise EdgeInterrupted("edge.unreachable", f"Caddy closed the connection on {place}: {error}", "it is asked again") from None
         text = f"Caddy could not be asked on {place}: {error}"[:_LONGEST]
         raise EdgeUnreachable("edge.unreachable", text, "see that `zcplatform edge` runs") from None
 
