@@ -89,11 +89,11 @@ def _copy(path: Path, target: Path) -> None:
 
 
 def _compile(interpreter: Path, work: Path) -> None:
-    """In a process of its own with a fixed hash seed: the order in a frozen set is part of a compiled file."""
+    """In a process of its own: the worker goes on meanwhile, and keeps none of the memory."""
     command = [str(interpreter), "-sS", "-m", "compileall", "-q", "-b", "--invalidation-mode", "unchecked-hash"]
     result = subprocess.run(
         [*command, "-s", str(work), "-p", "/", str(work / "usr")],
-        env={"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"PYTHONDONTWRITEBYTECODE": "1"},
         cwd="/",
         stdin=subprocess.DEVNULL,
         capture_output=True,
