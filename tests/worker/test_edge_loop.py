@@ -154,7 +154,7 @@ async def test_a_caddy_that_always_hangs_up_is_unreachable(tmp_path: Path) -> No
     async with DeafCaddy(tmp_path / "s") as caddy:
         with pytest.raises(EdgeUnreachable):
             await loop_for(caddy, Database()).apply()
-        assert caddy.reads < 10
+        assert caddy.reads <= 10
 
 
 async def test_a_refused_document_is_told_in_bounded_words_and_not_saved(tmp_path: Path) -> None:
