@@ -1,0 +1,51 @@
+"""Each step taken twice gives what it gives once: a retry after a crash between doing and recording is harmless."""
+
+import pytest
+
+from tests.live import invariants
+from tests.live.platform import Platform
+from tests.live.waiting import wait_until
+from zcplatform import clock
+from zcplatform.core.plan import FIRST_DEPLOY, Step
+from zcplatform.ids import TenantId, TokenId
+from zcplatform.ops import tenants as asking
+from zcplatform.ops.desk import Actor, Desk
+from zcplatform.store.db import Database
+from zcplatform.vault import keys
+from zcplatform.worker.app import make_tools
+from zcplatform.worker.case import load
+from zcplatform.worker.steps import STEPS
+from zcplatform.worker.tools import Tools
+
+pytestmark = pytest.mark.live
+ACTOR = Actor(TokenId("tok_tests"), "tests", "super-admin", "local", "request")
+STOP = (Step.UNROUTE, Step.STOP, Step.DROP_CONFIGURATION)
+DELETE = (*STOP[:2], Step.REMOVE, Step.DROP_CONFIGURATION, Step.REMOVE_NETWORK, Step.REMOVE_WORKSPACE, Step.PROVE)
+
+
+async def _twice(tools: Tools, tenant_id: TenantId, *steps: Step) -> None:
+    for step in steps:
+        for _ in range(2):
+            case = tools.database.read(lambda tx: load(tx, tools.settings, tenant_id))
+            assert case is not None
+            await STEPS[step](tools, case)
+
+
+async def test_every_step_may_be_taken_twice(platform: Platform) -> None:
+    tenant_id = TenantId(platform.create("twice"))
+    platform.stop_serve()
+    database = Database(platform.settings.database)
+    root = keys.Keys.of(keys.load(platform.settings.key_file))
+    tools = make_tools(platform.settings, root, database)
+    desk = Desk(database, platform.settings, root.seal_public, lambda _: None)
+    try:
+        for ask, steps in ((asking.deploy, FIRST_DEPLOY), (asking.stop, STOP), (asking.start, FIRST_DEPLOY), (asking.delete, DELETE)):
+            await database.write(lambda tx, ask=ask: ask(tx, desk, ACTOR, clock.text(clock.now()), "twice"))  # type: ignore[misc]
+            await _twice(tools, tenant_id, *steps)
+    finally:
+        await tools.docker.close()
+        await tools.gateway.close()
+        database.close()
+        platform.start_serve()
+    wait_until(lambda: platform.api("GET", "/api/tenants/twice").status == 404, 30, "the loop takes up what was begun by hand")
+    invariants.check(platform)
