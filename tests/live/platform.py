@@ -44,7 +44,7 @@ class Answer:
 class Platform:
     def __init__(self, engine: Engine, instance: str, **changed: object) -> None:
         self.engine = engine
-        self.root = Path(tempfile.mkdtemp(prefix=f"zcp-{instance}-", dir="/var/tmp"))
+        self.root = Path(tempfile.mkdtemp(prefix=f"zcp-{instance}-", dir=os.environ.get("ZCP_TEST_DIR", "/var/tmp")))
         self.root.chmod(0o711)
         self.run = Path(tempfile.mkdtemp(prefix=f"zcp-{instance}-", dir="/run"))
         self.model_port = free_port()

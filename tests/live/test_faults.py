@@ -1,5 +1,6 @@
 """Faults: the worker killed at every step, strangers in the way, an engine and an edge that go away. After each: the invariants."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.live
 DEPLOY = ("allocate", "network", "workspace", "configuration", "image", "container", "start", "health", "route", "verify")
 STOP = ("unroute", "stop", "drop_configuration")
 DELETE = ("unroute", "stop", "remove", "drop_configuration", "remove_network", "remove_workspace", "prove", "forget")
+ROUNDS = int(os.environ.get("ZCP_ROUNDS", "1"))
 POINTS = [
     *(("deploy", step) for step in DEPLOY),
     *(("stop", step) for step in STOP),
@@ -23,10 +25,11 @@ POINTS = [
 ]
 
 
+@pytest.mark.parametrize("turn", range(ROUNDS))
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(("verb", "step"), POINTS, ids=[f"{verb}-{step}" for verb, step in POINTS])
-def test_a_worker_killed_at_a_step_is_taken_up_by_the_next(platform: Platform, verb: str, step: str, when: str) -> None:
-    slug = f"k-{verb}-{step}-{when}".replace("_", "-")[:32].rstrip("-")
+def test_a_worker_killed_at_a_step_is_taken_up_by_the_next(platform: Platform, verb: str, step: str, when: str, turn: int) -> None:
+    slug = f"k{turn}-{verb}-{step}-{when[0]}".replace("_", "-")
     platform.create(slug)
     if verb != "deploy":
         platform.do(slug, "deploy")

@@ -46,24 +46,6 @@ def common(
 
 
 @app.command()
-def serve(context: typer.Context, settings: SettingsFile = None) -> None:
-    """Run the platform: the worker and, as its unprivileged child, the web process."""
-    from zcplatform import settings as files
-    from zcplatform.worker import app as worker
-
-    raise typer.Exit(worker.run(files.load(settings or context.obj.settings)))
-
-
-@app.command()
-def edge(context: typer.Context, settings: SettingsFile = None) -> None:
-    """Run Caddy as its own unprivileged user."""
-    from zcplatform import edge as process
-    from zcplatform import settings as files
-
-    process.run(files.load(settings or context.obj.settings))
-
-
-@app.command()
 def login(api: Annotated[str, typer.Argument(help="Address of the API, for example https://panel.agents.example.com")]) -> None:
     """Save where the API is and a token, which is asked for and not shown."""
     from zcplatform.cli.client import Api, Login, save_login
