@@ -57,12 +57,18 @@ def specs(draw: st.DrawFn) -> ContainerSpec:
     )
 
 
+def bare_uid(body: dict[str, Any]) -> str:
+    uid = body["User"].partition(":")[0]
+    return f",uid={uid},gid={uid}"
+
+
 def without_allowed(body: dict[str, Any]) -> dict[str, Any]:
     """The body with everything blanked that a specification may decide."""
     bare = copy.deepcopy(body)
     host = bare["HostConfig"]
     bare |= {"Image": "", "User": "", "Labels": dict.fromkeys(bare["Labels"], "")}
     host |= {"Memory": 0, "MemorySwap": 0, "NanoCpus": 0, "PidsLimit": 0, "NetworkMode": "", "Dns": []}
+    host["Tmpfs"]["/tmp"] = host["Tmpfs"]["/tmp"].replace(bare_uid(body), "")
     host["PortBindings"]["42617/tcp"][0]["HostPort"] = ""
     for mount in host["Mounts"]:
         mount["Source"] = ""

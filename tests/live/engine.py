@@ -155,6 +155,8 @@ def busybox_tar(path: Path) -> Path:
     for folder in ("tmp", "etc", "zeroclaw-data", "www"):
         (root / folder).mkdir()
     (root / "www" / "health").write_text("ok\n")
+    (root / "open").mkdir()
+    (root / "open").chmod(0o777)
     agent = root / "bin" / "agent"
     agent.write_text(AGENT)
     agent.chmod(0o755)

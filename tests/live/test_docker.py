@@ -78,8 +78,8 @@ async def test_inside_there_is_no_capability_and_no_way_to_gain_one(engine: Engi
     "script",
     [
         "echo x > /bin/planted",
-        "echo x > /planted",
-        "cp /bin/busybox /tmp/sh && /tmp/sh true",
+        "echo x > /open/planted",
+        "cp /bin/busybox /tmp/busybox && /tmp/busybox true",
         "mount -t tmpfs none /tmp",
         "unshare -U true",
         "chown 0 /tmp",
@@ -95,7 +95,7 @@ async def test_inside_it_is_refused(engine: Engine, acme: Handmade, script: str)
 
 
 async def test_inside_its_own_directories_can_be_written_and_only_those_show(engine: Engine, acme: Handmade, tmp_path: Path) -> None:
-    script = "cd /zeroclaw-data/.zeroclaw && for d in . data agents shared state; do touch $d/mine || exit 1; done; cat config.toml"
+    script = "touch /tmp/mine && cd /zeroclaw-data/.zeroclaw && for d in . data agents shared state; do touch $d/mine || exit 1; done; cat config.toml"
     code, output = await inside(engine.socket, acme.name, script)
     assert (code, output) == (0, "[gateway]\nport = 42617\n")
     assert (tmp_path / "tenants" / acme.slug / "data" / "mine").stat().st_uid == acme.spec.uid

@@ -67,7 +67,8 @@ def create_body(names: Names, spec: ContainerSpec) -> dict[str, Any]:
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "ReadonlyRootfs": True,
-            "Tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=64m"},  # noqa: S108
+            # Owned by the tenant, because its mode is that of the image's /tmp (runc before 1.2), which may let only root write.
+            "Tmpfs": {"/tmp": f"rw,noexec,nosuid,nodev,size=64m,mode=0700,uid={spec.uid},gid={spec.uid}"},  # noqa: S108
             "Memory": spec.memory_bytes,
             "MemorySwap": spec.memory_bytes,
             "NanoCpus": spec.cpu_millis * 1_000_000,
