@@ -59,7 +59,7 @@ class Honest(BaseHTTPRequestHandler):
         elif path.endswith("/pairing-code"):
             self.answer(200, {"code": "Abc123", "expires_at": "2026-01-01T00:10:00.000Z", "url": "http://shop.localhost/"})
         elif path.endswith("/logs"):
-            self.answer(200, "one\n\x1b[31mtwo\x1b[0m\n".encode(), "text/plain")
+            self.answer(200, b"one\n\x1b[31mtwo\x1b[0m\n", "text/plain")
         elif path == "/api/images":
             self.answer(200, {"items": []})
         else:

@@ -34,7 +34,11 @@ def check(platform: Platform) -> None:
                 assert running == [], f"I1: {row.slug} is stopped and runs"
         known = {row.id for row in rows}
         _nothing_without_a_row(platform, containers, known)
-        _routes(platform, {row.slug: database.read(lambda tx, row=row: allocations.get(tx, row.id)) for row in rows if row.state == "running"}, containers)  # type: ignore[misc]
+        _routes(
+            platform,
+            {row.slug: database.read(lambda tx, row=row: allocations.get(tx, row.id)) for row in rows if row.state == "running"},
+            containers,
+        )  # type: ignore[misc]
         assert database.read(lambda tx: scalar(tx, "PRAGMA integrity_check")) == "ok", "I5: the database"
         assert isinstance(database.read(audit.verify), int), "I5: the audit chain"
         database.read(_every_state_change_has_its_entry)
@@ -102,7 +106,9 @@ def _ports(document: dict[str, object]) -> dict[str, int]:
 def _every_state_change_has_its_entry(tx: Tx) -> None:
     """Each tenant's last state told by an audit entry is the one its row shows."""
     for row in tenants.everything(tx):
-        last = scalar(tx, "SELECT changes FROM audit_log WHERE tenant_id = ? AND action = 'tenant.state' ORDER BY sequence DESC LIMIT 1", row.id)
+        last = scalar(
+            tx, "SELECT changes FROM audit_log WHERE tenant_id = ? AND action = 'tenant.state' ORDER BY sequence DESC LIMIT 1", row.id
+        )
         told = json.loads(last)["state"][1] if last else "draft"
         assert told == row.state, f"I5: {row.slug} is {row.state}, its last entry says {told}"
 

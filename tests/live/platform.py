@@ -117,7 +117,12 @@ class Platform:
         log = os.open(self.root / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             return subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={"PATH": os.environ["PATH"], **environment}, start_new_session=True
+                command,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env={"PATH": os.environ["PATH"], **environment},
+                start_new_session=True,
             )
         finally:
             os.close(log)
@@ -165,7 +170,13 @@ class Platform:
             _end(process)
         instance = self.settings.instance
         for kind, remove in (("ps", ["rm", "-f"]), ("network", ["network", "rm"])):
-            listed = self.docker(*([kind] if kind == "ps" else ["network", "ls"]), *(["-a"] if kind == "ps" else []), "-q", "--filter", f"label=io.zcplatform.instance={instance}")
+            listed = self.docker(
+                *([kind] if kind == "ps" else ["network", "ls"]),
+                *(["-a"] if kind == "ps" else []),
+                "-q",
+                "--filter",
+                f"label=io.zcplatform.instance={instance}",
+            )
             if listed:
                 self.docker(*remove, *listed.split())
         for line in Path("/proc/self/mountinfo").read_text().splitlines():
@@ -232,7 +243,12 @@ class Platform:
     # ---- doing
 
     def provider(self) -> dict[str, str]:
-        return {"family": "custom", "model": "echo", "base_url": f"http://{MODEL_ADDRESS}:{self.model_port}/v1", "api_key": "sk-canary-7f3a"}
+        return {
+            "family": "custom",
+            "model": "echo",
+            "base_url": f"http://{MODEL_ADDRESS}:{self.model_port}/v1",
+            "api_key": "sk-canary-7f3a",
+        }
 
     def make_image(self) -> None:
         operation = self.api("POST", "/api/images", {"source": "demo"}).body

@@ -10,8 +10,8 @@ from tests.live.engine import IMAGE_CHANGES, Engine, busybox_tar
 from tests.live.platform import AT, Platform
 from tests.live.test_faults import ROUNDS
 from tests.live.waiting import wait_until
-from zcplatform.core.images import LABEL_SOURCE
-from zcplatform.ids import LABEL_INSTANCE, new_image_id
+from zcplatform.core.images import LABEL_MADE_BY
+from zcplatform.ids import new_image_id
 from zcplatform.store.images import Image, insert, ready
 
 pytestmark = pytest.mark.live
@@ -60,7 +60,7 @@ def test_an_agent_that_never_gets_healthy_is_told_and_another_image_mends_it(spo
     platform, _ = spoiled
     good = platform.api("GET", "/api/images").body["items"][0]["id"]
     tar = busybox_tar(platform.root / "silent.tar")
-    labels = [f"LABEL {LABEL_INSTANCE}={platform.settings.instance}", f"LABEL {LABEL_SOURCE}=build", 'ENTRYPOINT ["/bin/sleep", "600"]']
+    labels = [f"LABEL {LABEL_MADE_BY}={platform.settings.instance}", 'ENTRYPOINT ["/bin/sleep", "600"]']
     changes = [change for change in IMAGE_CHANGES if "ENTRYPOINT" not in change and "CMD" not in change] + labels
     engine_id = platform.docker("import", *(f"--change={change}" for change in changes), str(tar), "silent:latest")
     row = Image(new_image_id(), "build", "silent", "present", "preparing", None, None, None, None, 0, None, AT, AT)
@@ -73,7 +73,7 @@ def test_an_agent_that_never_gets_healthy_is_told_and_another_image_mends_it(spo
     told = platform.api("GET", f"/api/operations/{operation['id']}").body
     assert told["error"]["code"] in ("agent.unhealthy", "agent.exited")
     assert "silent" in told["error"]["detail"]
-    assert platform.visit("silent", "/").status_code == 503
+    wait_until(lambda: platform.visit("silent", "/").status_code == 503, 5, "its address says that it does not run")
     platform.finish(platform.api("PATCH", "/api/tenants/silent", {"image": good}).body, 60)
     platform.wait_state("silent", "running")
     invariants.check(platform)

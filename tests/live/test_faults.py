@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from pathlib import Path
+from socket import create_server
 
 import httpx2
 import pytest
@@ -104,7 +104,9 @@ def test_an_engine_that_is_down_is_waited_for(platform: Platform) -> None:
     try:
         operation = platform.ask("patient", "deploy")
         wait_until(
-            lambda: platform.api("GET", f"/api/operations/{operation['id']}").body["reason"].startswith("waiting:"), 15, "the operation waits"
+            lambda: platform.api("GET", f"/api/operations/{operation['id']}").body["reason"].startswith("waiting:"),
+            15,
+            "the operation waits",
         )
         told = platform.api("GET", f"/api/operations/{operation['id']}").body
         assert (told["status"], told["error"]["code"]) == ("waiting", "engine.unreachable")
@@ -162,21 +164,15 @@ def test_a_port_that_a_stranger_uses_is_passed_over(platform: Platform) -> None:
     platform.do("porty", "deploy")
     port = int(platform.docker("port", platform.names.container("porty"), "42617").rpartition(":")[2])
     platform.do("porty", "stop")
-    with subprocess.Popen(["busybox", "nc", "-l", "-s", "127.0.0.1", "-p", str(port)], stdin=subprocess.PIPE) as stranger:
-        wait_until(lambda: not _free(port), 5, "the stranger listens")
+    with create_server(("127.0.0.1", port)):
         operation = platform.ask("porty", "start")
         ended = platform.end(operation, 60)
         assert ended["status"] == "succeeded", ended
-        stranger.kill()
     other = int(platform.docker("port", platform.names.container("porty"), "42617").rpartition(":")[2])
     assert other != port
     assert platform.visit("porty", "/").status_code == 200
     invariants.check(platform)
     platform.do("porty", "delete")
-
-
-def _free(port: int) -> bool:
-    return f":{port:04X} " not in Path("/proc/net/tcp").read_text()
 
 
 def test_an_agent_that_is_killed_comes_back(platform: Platform) -> None:
@@ -199,7 +195,9 @@ def test_a_replaced_mount_under_a_running_container_is_drift(platform: Platform)
     started = platform.docker("inspect", "-f", "{{.State.StartedAt}}", platform.names.container("mounted"))
     subprocess.run(["umount", str(platform.settings.config_dir / "mounted")], check=True)
     wait_until(
-        lambda: platform.docker("inspect", "-f", "{{.State.StartedAt}}", platform.names.container("mounted")) != started, 15, "it is started again"
+        lambda: platform.docker("inspect", "-f", "{{.State.StartedAt}}", platform.names.container("mounted")) != started,
+        15,
+        "it is started again",
     )
     platform.wait_state("mounted", "running")
     invariants.check(platform)
@@ -243,7 +241,9 @@ def test_a_deploy_with_the_edge_down_runs_and_says_what_is_missing(platform: Pla
     platform.stop_edge()
     platform.do("dark", "stop")
     deleting = platform.ask("dark", "delete")
-    wait_until(lambda: "waiting" in platform.api("GET", f"/api/operations/{deleting['id']}").body["reason"], 20, "the delete waits for the edge")
+    wait_until(
+        lambda: "waiting" in platform.api("GET", f"/api/operations/{deleting['id']}").body["reason"], 20, "the delete waits for the edge"
+    )
     platform.start_edge()
     platform.end(deleting, 40)
     wait_until(lambda: platform.api("GET", "/api/tenants/dark").status == 404, 30, "it is deleted")

@@ -126,7 +126,10 @@ def test_events_resume_where_they_broke_off(platform: Platform) -> None:
         first = next(line for line in lines if line.startswith("id: "))
     platform.wait_state("events", "running")
     seen: list[str] = []
-    with platform.client() as client, client.stream("GET", "/api/events?tenant=events", headers={"Last-Event-ID": first.removeprefix("id: ")}) as answer:
+    with (
+        platform.client() as client,
+        client.stream("GET", "/api/events?tenant=events", headers={"Last-Event-ID": first.removeprefix("id: ")}) as answer,
+    ):
         for line in answer.iter_lines():
             seen.append(line)
             if '"state": "running"' in line:

@@ -16,18 +16,21 @@ from tests.live import invariants
 from tests.live.platform import Platform
 from tests.live.waiting import wait_until
 
-pytestmark = [
-    pytest.mark.live,
-    # The client library leaves the socket of a connection that died to the collector.
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.live
 
 
 def _as_web(platform: Platform, code: str) -> str:
     """Run Python as the web user, in the process's own bounds; gives what it printed."""
     user = pwd.getpwnam(platform.settings.web_user)
-    command = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
+    command = [
+        "setpriv",
+        f"--reuid={user.pw_uid}",
+        f"--regid={user.pw_gid}",
+        "--clear-groups",
+        "--no-new-privs",
+        "--bounding-set=-all",
+        "--inh-caps=-all",
+    ]
     done = subprocess.run([*command, sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False, cwd="/")
     return done.stdout + done.stderr
 
@@ -71,7 +74,10 @@ def test_the_web_user_opens_nothing_of_the_worker(platform: Platform, what: str)
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
 def test_the_web_user_can_not_rename_or_remove_database_files(platform: Platform, suffix: str) -> None:
     path = f"{platform.settings.database}{suffix}"
-    told = _as_web(platform, f"import os\nfor act in (lambda: os.rename({path!r}, {path + '.x'!r}), lambda: os.unlink({path!r})):\n try: act(); print('DONE')\n except PermissionError: print('refused')")
+    told = _as_web(
+        platform,
+        f"import os\nfor act in (lambda: os.rename({path!r}, {path + '.x'!r}), lambda: os.unlink({path!r})):\n try: act(); print('DONE')\n except PermissionError: print('refused')",
+    )
     assert told.split() == ["refused", "refused"]
 
 
@@ -97,7 +103,9 @@ def test_the_web_user_writes_rows_and_gets_no_other_container(platform: Platform
     with platform.database() as database:
         database.write_now(lambda tx: tx.execute("DELETE FROM allocations WHERE number = 0"))
     platform.do("hostile", "deploy")
-    inspected = platform.docker("inspect", "-f", "{{.Config.User}} {{.HostConfig.Privileged}} {{.HostConfig.NetworkMode}}", platform.names.container("hostile"))
+    inspected = platform.docker(
+        "inspect", "-f", "{{.Config.User}} {{.HostConfig.Privileged}} {{.HostConfig.NetworkMode}}", platform.names.container("hostile")
+    )
     uid, privileged, network = inspected.split()
     assert int(uid.split(":")[0]) in platform.settings.uid_span
     assert (privileged, network) == ("false", platform.names.network("hostile"))
@@ -168,7 +176,10 @@ def test_sigterm_ends_all_within_ten_seconds_with_open_streams_and_a_stop_under_
     platform.docker("pause", platform.names.container("busy"))  # so that its stop takes as long as a stop may take
     operation = platform.ask("busy", "stop")
     wait_until(
-        lambda: any(step["name"] == "stop" and step["status"] == "running" for step in platform.api("GET", f"/api/operations/{operation['id']}").body["steps"]),
+        lambda: any(
+            step["name"] == "stop" and step["status"] == "running"
+            for step in platform.api("GET", f"/api/operations/{operation['id']}").body["steps"]
+        ),
         10,
         "the stop is under way",
     )
@@ -195,15 +206,30 @@ def test_caddy_runs_as_its_own_user(platform: Platform) -> None:
 
 @pytest.mark.parametrize(
     ("line", "named"),
-    [("no_such_key = 1", "no_such_key"), ('parallel = "many"', "parallel"), ('ports = "9-1"', "ports"), ("= 3", "TOML"), ('uids = "0-70000"', "uids")],
+    [
+        ("no_such_key = 1", "no_such_key"),
+        ('parallel = "many"', "parallel"),
+        ('ports = "9-1"', "ports"),
+        ("= 3", "TOML"),
+        ('uids = "0-70000"', "uids"),
+    ],
 )
 def test_a_wrong_settings_file_is_refused_and_names_the_key(platform: Platform, tmp_path: Path, line: str, named: str) -> None:
     other = tmp_path / "settings.toml"
     kept = [old for old in platform.settings_path.read_text().splitlines() if old.split(" ")[0] != line.split(" ")[0]]
-    data = [f'data_dir = "{tmp_path}/data"' if old.startswith("data_dir") else 'instance = "other"' if old.startswith("instance") else old for old in kept]
+    data = [
+        f'data_dir = "{tmp_path}/data"' if old.startswith("data_dir") else 'instance = "other"' if old.startswith("instance") else old
+        for old in kept
+    ]
     other.write_text("\n".join([*data, line]) + "\n")
     other.chmod(0o600)
-    done = subprocess.run([sys.executable, "-I", "-m", "zcplatform", "serve", "--settings", str(other)], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "zcplatform", "serve", "--settings", str(other)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
     assert done.returncode == 78
     assert named in done.stderr
 
@@ -251,13 +277,13 @@ def test_no_secret_is_where_it_must_not_be(platform: Platform) -> None:
     platform.do("canary", "deploy")
     bearer = platform.pair("canary")
     assert "hello" in platform.talk("canary", bearer)
-    found = []
-    places = [*platform.settings.database.parent.iterdir(), *platform.root.glob("*.log"), *(platform.engine.root / "data" / "containers").rglob("*")]
+    places = [
+        *platform.settings.database.parent.iterdir(),
+        *platform.root.glob("*.log"),
+        *(platform.engine.root / "data" / "containers").rglob("*"),
+    ]
     places += list((platform.settings.tenants_dir / "canary").rglob("*"))
-    for path in places:
-        if path.is_file() and b"sk-canary-7f3a" in path.read_bytes():
-            found.append(str(path))
-    assert found == []
+    assert [str(path) for path in places if path.is_file() and b"sk-canary-7f3a" in path.read_bytes()] == []
     assert "sk-canary" not in platform.docker("inspect", platform.names.container("canary"))
     for process in Path("/proc").glob("[0-9]*"):
         try:

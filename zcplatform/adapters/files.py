@@ -45,6 +45,12 @@ def workspace_remove(root: Path, slug: str) -> None:
         raise StepFailed("workspace.not_removed", f"the workspace of {slug} could not be removed: {words}", "unmount what lies in it")
 
 
+def workspace_exists(root: Path, slug: str) -> bool:
+    """Anything of that name, whatever it is."""
+    _check(slug)
+    return os.path.lexists(root / slug)
+
+
 def config_mount(config_root: Path, slug: str, uid: int, files: Mapping[str, bytes], *, allow_swap: bool = False) -> str:
     """A fresh mount with these files; gives the nonce by which this very mount is known again. What was mounted there is gone."""
     _check(slug)

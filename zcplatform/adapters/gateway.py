@@ -58,10 +58,10 @@ class Gateway:
             await self._session.close()
             self._session = None
 
-    async def health(self, port: int) -> Health:
+    async def health(self, port: int, address: str = "127.0.0.1") -> Health:
         """Never raises for what the agent does; `error` is a sentence."""
         try:
-            status, body = await self._exchange("GET", port, "/health")
+            status, body = await self._exchange("GET", port, "/health", address=address)
             return _health(body) if status == 200 else Health(False, error=f"the agent answered /health with status {status}")
         except Unavailable as error:
             return Health(False, error=error.detail)
@@ -78,12 +78,14 @@ class Gateway:
             raise _nonsense(f"the agent gave no pairing code (status {status})")
         return code
 
-    async def _exchange(self, method: str, port: int, path: str, bearer: str | None = None) -> tuple[int, Any]:
+    async def _exchange(
+        self, method: str, port: int, path: str, bearer: str | None = None, *, address: str = "127.0.0.1"
+    ) -> tuple[int, Any]:
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
-                self._open().request(method, f"http://127.0.0.1:{port}{path}", headers=headers, allow_redirects=False) as response,
+                self._open().request(method, f"http://{address}:{port}{path}", headers=headers, allow_redirects=False) as response,
             ):
                 return response.status, _json(await _read(response), response.status)
         except TimeoutError:

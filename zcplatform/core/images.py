@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from zcplatform.ids import LABEL_INSTANCE
-
-LABEL_SOURCE = "io.zcplatform.image"
-"""On images that this installation made itself; only root can put it there."""
+LABEL_MADE_BY = "io.zcplatform.made-by"
+"""On images, the instance that made them; only root can put it there. Not the label of containers: those inherit their image's labels, and a
+stranger's container from our image is still a stranger's."""
 
 
 def is_allowed(reference: str, repositories: Iterable[str]) -> bool:
@@ -17,7 +16,7 @@ def may_run(instance: str, labels: Mapping[str, str], digests: Sequence[str], re
     """Made here (and not pulled from anywhere), or pulled from a repository that the settings file names."""
     if digests:
         return any(is_allowed(digest, repositories) for digest in digests)
-    return labels.get(LABEL_INSTANCE) == instance and LABEL_SOURCE in labels
+    return labels.get(LABEL_MADE_BY) == instance
 
 
 def demo_reference(instance: str) -> str:

@@ -1,4 +1,4 @@
-"""What carries our instance's label and belongs to nobody: removed. What does not carry it is never touched."""
+"""What carries our labels, of instance and tenant, and belongs to nobody: removed. What does not carry it is never touched."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,5 +20,7 @@ def orphans(instance: str, found: Iterable[Labelled], names: Mapping[TenantId, s
     return [
         thing.id
         for thing in found
-        if thing.labels.get(LABEL_INSTANCE) == instance and names.get(TenantId(thing.labels.get(LABEL_TENANT, ""))) != thing.name
+        if thing.labels.get(LABEL_INSTANCE) == instance
+        and LABEL_TENANT in thing.labels
+        and names.get(TenantId(thing.labels[LABEL_TENANT])) != thing.name
     ]

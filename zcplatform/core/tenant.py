@@ -46,6 +46,8 @@ PERMANENT = frozenset({"image.missing", "image.not_allowed", "container.foreign"
 CRASHES = frozenset({"agent.exited", "agent.unhealthy"})
 UNREACHABLE = frozenset({ENGINE_UNREACHABLE, "edge.unreachable"})
 """Nobody's fault and no reason to give up: waited for, however long it takes."""
+OTHER_NUMBER = frozenset({"container.port_taken", "container.port_dead", "network.subnet_taken"})
+"""The number was passed over: the next attempt has another one and need not wait."""
 EDGE = frozenset({"edge.unreachable", "edge.rejected", "edge.conflict", "edge.not_verified"})
 
 

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from zcplatform.errors import PlatformError
 from zcplatform.log import logger
 
+RETRY_AFTER_S = 5
 MEDIA_TYPE = "application/problem+json"
 _HTTP = {
     400: ("request.unreadable", "The body can not be read", "send one JSON object in UTF-8"),
@@ -32,8 +33,8 @@ def problem(
         "fields": fields or {},
     }
     headers = {"Cache-Control": "no-store"}
-    if retry_after_s is not None:
-        headers["Retry-After"] = str(retry_after_s)
+    if retry_after_s is not None or status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(retry_after_s or RETRY_AFTER_S)
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(body, status, headers, MEDIA_TYPE)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from zcplatform.agent.render import Provider
 from zcplatform.core.container import ContainerSpec, create_body, spec_hash
@@ -104,7 +105,7 @@ def spec(settings: Settings, case: Case) -> ContainerSpec:
     )
 
 
-def body(settings: Settings, names: Names, case: Case) -> dict[str, object]:
+def body(settings: Settings, names: Names, case: Case) -> dict[str, Any]:
     try:
         return create_body(names, spec(settings, case))
     except ValueError as error:

@@ -15,7 +15,7 @@ from zcplatform.adapters import files
 from zcplatform.adapters.docker_seen import ContainerSeen, NetworkSeen
 from zcplatform.core import backoff
 from zcplatform.core.plan import ContainerFacts, Seen, Step, plan
-from zcplatform.core.tenant import CRASHES, EDGE, UNREACHABLE, Wanted, has_failed
+from zcplatform.core.tenant import ATTEMPTS_BEFORE_FAILED, CRASHES, EDGE, OTHER_NUMBER, UNREACHABLE, Wanted, has_failed
 from zcplatform.errors import PlatformError
 from zcplatform.failpoint import failpoint
 from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT, TenantId
@@ -41,17 +41,18 @@ async def converge(tools: Tools, tenant_id: TenantId) -> None:
             case = tools.database.read(lambda tx: load(tx, tools.settings, tenant_id))
             if case is None:
                 return
-            todo = plan(Wanted(case.tenant.wanted), await see(tools, case))
+            seen = await see(tools, case)
+            todo = plan(Wanted(case.tenant.wanted), seen)
             if not todo:
-                await _settle(tools, case)
+                await _settle(tools, case, seen)
                 return
             await _run(tools, case, todo)
         except Superseded:
             continue
         except PlatformError as error:
             await record_failure(tools, tenant_id, error)
-            if error.code not in CRASHES:
-                return  # a crashed agent's route is still to be taken away, in the next round
+            if error.code not in CRASHES | OTHER_NUMBER:
+                return  # a crashed agent's route is still to be taken away, another number is tried at once
     logger.warning("a tenant is not as wanted after several rounds; the next period goes on", tenant=tenant_id)
 
 
@@ -156,18 +157,19 @@ def _begin(tx: Tx, tools: Tools, tenant_id: TenantId, generation: int, step: Ste
     return case
 
 
-async def _settle(tools: Tools, case: Case) -> None:
+async def _settle(tools: Tools, case: Case, seen: Seen) -> None:
     """Everything is as wanted, or the next attempt is not due yet."""
     tenant = case.tenant
     if is_waiting(case):
         return
+    container = "absent" if seen.container is None else "running" if seen.container.is_running else "stopped"
     changes: dict[str, object] = {}
     if tenant.seen_generation != tenant.generation:
         changes["seen_generation"] = tenant.generation
+    if tenant.seen_container != container:
+        changes["seen_container"] = container
     if tenant.error_code is not None:
         changes |= {"error_code": None, "error_detail": None, "error_hint": None, "next_attempt_at": None}
-    if tenant.seen_container == "unknown":
-        changes["seen_container"] = "running" if tenant.wanted == Wanted.RUNNING else "stopped"
     if not changes and case.operation is None:
         return
     at = clock.text(clock.now())
@@ -185,6 +187,7 @@ async def _settle(tools: Tools, case: Case) -> None:
 
 async def record_failure(tools: Tools, tenant_id: TenantId, error: PlatformError) -> None:
     """Record what went wrong and when it is tried again, for the tenant and for the operation."""
+    tools.edge.wake()  # a tenant that never got as far as its route has an address all the same, with the page for stopped ones
     now = clock.now()
     logger.info("a tenant could not be brought to what is wanted", tenant=tenant_id, code=error.code, error=error.detail)
 
@@ -193,7 +196,7 @@ async def record_failure(tools: Tools, tenant_id: TenantId, error: PlatformError
         if tenant is None or tenant.deleted_at is not None:
             return
         failures = tenant.failures if error.code in UNREACHABLE else tenant.failures + 1
-        wait_s = backoff.UNREACHABLE_S if error.code in UNREACHABLE | EDGE else backoff.delay_s(failures, random.random())  # noqa: S311
+        wait_s = _wait_s(error.code, failures)
         next_attempt_at = clock.text(now + timedelta(seconds=wait_s))
         at = clock.text(now)
         changes: dict[str, object] = {
@@ -213,3 +216,11 @@ async def record_failure(tools: Tools, tenant_id: TenantId, error: PlatformError
             operations.wait(tx, operation.id, at, error.code, error.detail, error.hint, next_attempt_at)
 
     await tools.database.write(write)
+
+
+def _wait_s(code: str, failures: int) -> float:
+    if code in UNREACHABLE | EDGE:
+        return backoff.UNREACHABLE_S
+    if code in OTHER_NUMBER and failures < ATTEMPTS_BEFORE_FAILED:
+        return 0
+    return backoff.delay_s(failures, random.random())  # noqa: S311

@@ -122,6 +122,7 @@ class EdgeLoop:
             await self._caddy.set(wanted, etag)
             failpoint("edge.set.after")
             self.status.sets += 1
+            self._kept = None  # an edge that lost its document may have lost the kept one too
             self._quiet_until = asyncio.get_running_loop().time() + self._settle_s
         return wanted
 

@@ -16,7 +16,7 @@ from zcplatform.log import logger
 from zcplatform.store import tenants
 from zcplatform.store.db import Tx
 from zcplatform.worker.case import load
-from zcplatform.worker.converge import record_failure
+from zcplatform.worker.converge import ALIVE, record_failure
 from zcplatform.worker.steps import read_back
 from zcplatform.worker.tools import Tools
 
@@ -34,8 +34,17 @@ class HealthLoop:
     async def run(self) -> None:
         while True:
             await asyncio.sleep(self._period_s)
-            rows = [row for row in self._tools.database.read(tenants.everything) if row.wanted == "running" and row.seen_healthy]
-            await asyncio.gather(*(self._look(row) for row in rows))
+            try:
+                await self._round()
+            except PlatformError as error:
+                logger.debug("no health look: the engine does not say what runs", code=error.code, error=error.detail)
+
+    async def _round(self) -> None:
+        """Only containers that run are asked: what is silent because the engine is away is not the agent's fault."""
+        found = await self._tools.docker.containers(self._tools.settings.instance)
+        alive = {container.name for container in found if container.state in ALIVE}
+        rows = [row for row in self._tools.database.read(tenants.everything) if row.wanted == "running" and row.seen_healthy]
+        await asyncio.gather(*(self._look(row) for row in rows if self._tools.names.container(row.slug) in alive))
 
     async def _look(self, row: Tenant) -> None:
         async with self._places:

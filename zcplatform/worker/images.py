@@ -10,10 +10,9 @@ from zcplatform import clock
 from zcplatform.adapters import agent_image
 from zcplatform.adapters.agent_image import Recipe
 from zcplatform.agent import versions
-from zcplatform.core.images import LABEL_SOURCE, built_reference, demo_reference, is_allowed
+from zcplatform.core.images import LABEL_MADE_BY, built_reference, demo_reference, is_allowed
 from zcplatform.core.tenant import ENGINE_UNREACHABLE
 from zcplatform.errors import PlatformError, StepFailed
-from zcplatform.ids import LABEL_INSTANCE
 from zcplatform.log import logger
 from zcplatform.store import images, operations
 from zcplatform.store.db import Tx
@@ -82,12 +81,12 @@ async def _prepare(tools: Tools, image: Image) -> None:
         case "pull":
             engine_id, digest, version = await _pull(tools, image)
         case "demo":
-            engine_id, version = await _import(tools, image, agent_image.demo, demo_reference(tools.settings.instance))
+            engine_id, version = await _import(tools, agent_image.demo, demo_reference(tools.settings.instance))
             digest = None
         case _:
             binary = _allowed_binary(tools, image)
             tag = f"{tools.settings.instance}-zeroclaw:{image.id.removeprefix('img_')}"
-            engine_id, version = await _import(tools, image, lambda out: agent_image.zeroclaw(binary, _dashboard(binary), out), tag)
+            engine_id, version = await _import(tools, lambda out: agent_image.zeroclaw(binary, _dashboard(binary), out), tag)
             digest = None
     found = await tools.docker.image(engine_id)
     size = found.size_bytes if found is not None else 0
@@ -116,15 +115,15 @@ async def _pull(tools: Tools, image: Image) -> tuple[str, str | None, str | None
     return found.id, (found.digests[0] if found.digests else None), version
 
 
-async def _import(tools: Tools, image: Image, make: Callable[[Path], Recipe], tag: str) -> tuple[str, str]:
+async def _import(tools: Tools, make: Callable[[Path], Recipe], tag: str) -> tuple[str, str]:
     with tempfile.TemporaryDirectory(prefix="zcplatform-image-") as folder:
         tar = Path(folder) / "image.tar"
         recipe = await asyncio.to_thread(make, tar)
         problem = versions.problem(versions.parse(recipe.version))
         if problem is not None:
             raise StepFailed("image.version", problem, "docs/images.md")
-        labels = (f"LABEL {LABEL_INSTANCE}={tools.settings.instance}", f"LABEL {LABEL_SOURCE}={image.source}")
-        return await tools.docker.import_image(tar, (*recipe.changes, *labels), tag), recipe.version
+        changes = (*recipe.changes, f"LABEL {LABEL_MADE_BY}={tools.settings.instance}")
+        return await tools.docker.import_image(tar, changes, tag), recipe.version
 
 
 def _allowed_binary(tools: Tools, image: Image) -> Path:

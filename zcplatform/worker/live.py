@@ -103,7 +103,11 @@ class LiveServer:
 
     async def _logs(self, request: dict[str, Any]) -> Answers:
         tools, case = self._tools, self._case(request)
-        yield {"line": None}  # the container is there or the error was raised: the web process can begin its answer
+        if await tools.docker.container(tools.names.container(case.tenant.slug)) is None:
+            raise Unavailable(
+                "agent.no_container", f"`{case.tenant.slug}` has no container yet: it is {case.tenant.state}", "wait for its deploy"
+            )
+        yield {"line": None}  # an error was raised by now: the web process can begin its answer
         tail, since = int(request.get("tail", 100)), request.get("since")
         async for line in tools.docker.logs(
             tools.names.container(case.tenant.slug),

@@ -16,7 +16,8 @@ from zcplatform.adapters import files, host
 from zcplatform.agent import render, sealed
 from zcplatform.agent.hosts import key_host
 from zcplatform.core import images as image_rules
-from zcplatform.core.network import capacity, network_body
+from zcplatform.core.container import GATEWAY_PORT
+from zcplatform.core.network import capacity, container_address, network_body
 from zcplatform.core.plan import Step
 from zcplatform.core.tenant import EDGE
 from zcplatform.errors import PlatformError, StepFailed
@@ -187,7 +188,7 @@ async def container(tools: Tools, case: Case) -> None:
     found = await tools.docker.container(name)
     if found is not None:
         _check_ours(tools, case.tenant.id, found.labels, f"container `{name}`", "container.foreign")
-        if found.labels == wanted["Labels"]:
+        if wanted["Labels"].items() <= found.labels.items():  # the engine adds those of the image
             return
         await tools.docker.remove(found.id)
     await tools.docker.create(name, wanted)
@@ -221,6 +222,7 @@ async def health(tools: Tools, case: Case) -> None:
         if loop.time() >= look_at:
             look_at = loop.time() + LOOK_EVERY_S
             await _still_there(tools, case)
+            await _check_port(tools, case)
         await asyncio.sleep(HEALTH_EVERY_S)
     else:
         await saw(tools, case, {"seen_config": None})
@@ -229,7 +231,24 @@ async def health(tools: Tools, case: Case) -> None:
             f"The agent of `{case.tenant.slug}` did not become healthy within {tools.settings.start_timeout_s:g} s: {last}",
             f"zcplatform tenants logs {case.tenant.slug}",
         )
-    await saw(tools, case, {"seen_healthy": 1, "seen_healthy_at": clock.text(clock.now()), "seen_probe_failures": 0})
+    await saw(
+        tools, case, {"seen_container": "running", "seen_healthy": 1, "seen_healthy_at": clock.text(clock.now()), "seen_probe_failures": 0}
+    )
+
+
+async def _check_port(tools: Tools, case: Case) -> None:
+    """An engine that was killed can leave a rule that leads our port to a container that is gone: the agent answers, only not there."""
+    allocation = case.needs_allocation()
+    inside = await tools.gateway.health(GATEWAY_PORT, container_address(allocation.subnet, tools.settings.subnet_network))
+    if not inside.is_ok or (await tools.gateway.health(allocation.port)).is_ok:
+        return
+    at = clock.text(clock.now())
+    await tools.database.write(lambda tx: allocations.block(tx, "port", allocation.port, at))
+    raise StepFailed(
+        "container.port_dead",
+        f"The agent of `{case.tenant.slug}` is well, but port {allocation.port} does not lead to it",
+        "it gets another port",
+    )
 
 
 async def _still_there(tools: Tools, case: Case) -> None:
