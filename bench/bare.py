@@ -1,0 +1,126 @@
+"""The same network and container as a tenant's, made with the engine's interface alone: what a deploy is held against.
+
+The bodies come from the platform's own functions, with names, ports, uids and subnets of their own. The workspace and the configuration's
+tmpfs are prepared before the clock starts, so that only the engine and the agent are timed.
+"""
+
+import asyncio
+import ipaddress
+import itertools
+import shutil
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from tests.live.platform import Platform
+from zcplatform.adapters import files
+from zcplatform.adapters.docker import Docker
+from zcplatform.agent import render, sealed
+from zcplatform.core.container import ContainerSpec, create_body
+from zcplatform.core.network import network_body
+from zcplatform.ids import Names, TenantId, new_tenant_id
+from zcplatform.store import plans
+
+HEALTH_EVERY_S = 0.02
+LIMIT_S = 120
+FIRST_PORT, FIRST_UID = 40_000, 800_000
+SUBNETS = ipaddress.IPv4Network("10.90.0.0/16")
+PLAN = "free"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    name: str
+    port: int
+    network: dict[str, Any]
+    container: dict[str, Any]
+
+
+class Bare:
+    def __init__(self, platform: Platform, docker: Docker, asking: aiohttp.ClientSession, image_id: str) -> None:
+        self._settings = platform.settings
+        self._provider = platform.provider()
+        self._names = Names(f"x{platform.settings.instance[1:]}")
+        self._docker = docker
+        self._asking = asking
+        self._image_id = image_id
+        self._configurations = platform.root / "bare-config"
+        self._workspaces = platform.root / "bare-tenants"
+        with platform.database() as database:
+            plan = database.read(lambda tx: plans.get(tx, PLAN))
+        assert plan is not None
+        self._plan = plan
+
+    def prepare(self, slug: str, number: int) -> Prepared:
+        tenant_id = new_tenant_id()
+        spec = self._spec(tenant_id, slug, number)
+        files.workspace_create(self._workspaces, slug, spec.uid)
+        key = sealed.new_key()
+        provider = render.Provider("custom", self._provider["model"], self._provider["base_url"], self._provider["api_key"])
+        config = render.AgentConfig(provider, (sealed.token_hash(sealed.new_token()),))
+        text = render.render(config, lambda plain: sealed.seal(key, plain))
+        contents = {"config.toml": text.encode(), ".secret_key": key.hex().encode()}
+        files.config_mount(self._configurations, slug, spec.uid, contents)
+        network = network_body(self._names, tenant_id, slug, number, SUBNETS)
+        return Prepared(self._names.container(slug), spec.port, network, create_body(self._names, spec))
+
+    async def deploy(self, prepared: Prepared) -> dict[str, float]:
+        """How long each of the engine's three calls took, and the agent until it was healthy."""
+        marks = [time.perf_counter()]
+        await self._docker.create_network(prepared.network)
+        marks.append(time.perf_counter())
+        created = await self._docker.create(prepared.name, prepared.container)
+        marks.append(time.perf_counter())
+        await self._docker.start(created)
+        marks.append(time.perf_counter())
+        await self._healthy(prepared.port)
+        marks.append(time.perf_counter())
+        calls = ("network", "container", "start", "health")
+        return {call: end - start for call, (start, end) in zip(calls, itertools.pairwise(marks), strict=True)}
+
+    async def remove(self, prepared: Prepared) -> None:
+        """Not measured."""
+        container = await self._docker.container(prepared.name)
+        if container is not None:
+            await self._docker.remove(container.id)
+        await self._docker.remove_network(prepared.name)
+        slug = prepared.name.partition("-")[2]
+        files.config_unmount(self._configurations, slug)
+        files.workspace_remove(self._workspaces, slug)
+
+    async def _healthy(self, port: int) -> None:
+        async with asyncio.timeout(LIMIT_S):
+            while not await self._answers(port):
+                await asyncio.sleep(HEALTH_EVERY_S)
+
+    async def _answers(self, port: int) -> bool:
+        try:
+            async with self._asking.get(f"http://127.0.0.1:{port}/health") as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, ConnectionError):
+            return False
+
+    def _spec(self, tenant_id: TenantId, slug: str, number: int) -> ContainerSpec:
+        return ContainerSpec(
+            tenant_id=tenant_id,
+            slug=slug,
+            generation=1,
+            epoch=0,
+            image_id=self._image_id,
+            uid=FIRST_UID + number,
+            port=FIRST_PORT + number,
+            memory_bytes=self._plan.memory_bytes,
+            cpu_millis=self._plan.cpu_millis,
+            pids=self._plan.pids,
+            config_dir=str(self._configurations / slug / "zeroclaw"),
+            workspace_dir=str(self._workspaces / slug),
+            resolvers=tuple(self._settings.resolvers),
+        )
+
+    def close(self) -> None:
+        """What an interrupted run left mounted."""
+        for slug in files.config_mounts(self._configurations) if self._configurations.exists() else ():
+            files.config_unmount(self._configurations, slug)
+        shutil.rmtree(self._workspaces, ignore_errors=True)
