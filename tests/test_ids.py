@@ -14,7 +14,16 @@ def test_ids_carry_their_kind_and_the_order_of_time() -> None:
 
 
 def test_what_is_not_an_id() -> None:
-    for text in ("", "ten_", "ten_" + "a" * 21, "ten_" + "a" * 23, "ten_" + "I" * 22, "usr_" + "a" * 22, "ten_" + "a" * 22 + "\n", "../" + "a" * 22):
+    for text in (
+        "",
+        "ten_",
+        "ten_" + "a" * 21,
+        "ten_" + "a" * 23,
+        "ten_" + "I" * 22,
+        "usr_" + "a" * 22,
+        "ten_" + "a" * 22 + "\n",
+        "../" + "a" * 22,
+    ):
         assert not ids.is_id(text)
 
 

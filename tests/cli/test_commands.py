@@ -20,7 +20,11 @@ def _run(api: str, tmp_path: Path, *arguments: str, stdin: str = "") -> subproce
 def _environment(tmp_path: Path) -> dict[str, str]:
     import os
 
-    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **({"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {})}
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        **({"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}),
+    }
 
 
 def test_a_table_for_people_and_json_for_programs(tmp_path: Path) -> None:

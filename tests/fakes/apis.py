@@ -55,7 +55,9 @@ class Honest(BaseHTTPRequestHandler):
         elif path.endswith(("/deploy", "/stop")) or self.command == "DELETE":
             self.answer(202, operation("waiting"))
         elif path == "/api/tenants":
-            self.answer(200 if self.command == "GET" else 201, {"items": [TENANT], "next_cursor": None} if self.command == "GET" else TENANT)
+            self.answer(
+                200 if self.command == "GET" else 201, {"items": [TENANT], "next_cursor": None} if self.command == "GET" else TENANT
+            )
         elif path.endswith("/pairing-code"):
             self.answer(200, {"code": "Abc123", "expires_at": "2026-01-01T00:10:00.000Z", "url": "http://shop.localhost/"})
         elif path.endswith("/logs"):
@@ -99,7 +101,12 @@ class Refusing(Honest):
 
     def handle_any(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        told = {"code": "tenant.exists", "detail": "There is a tenant `shop` \x1b[31malready", "hint": "choose another", "fields": {"slug": "taken"}}
+        told = {
+            "code": "tenant.exists",
+            "detail": "There is a tenant `shop` \x1b[31malready",
+            "hint": "choose another",
+            "fields": {"slug": "taken"},
+        }
         self.answer(409, told, "application/problem+json")
 
     do_GET = do_POST = do_DELETE = do_PATCH = handle_any  # noqa: N815

@@ -71,7 +71,9 @@ class EngineProxy:
                         return
                     engine.sendall(data)
                     if vice == "drop the answer":
+                        threading.Thread(target=self._copy, args=(client, engine), daemon=True).start()  # the rest of the request
                         engine.recv(65536)
+                        client.shutdown(socket.SHUT_RDWR)
                         return
                     if not started:
                         back.start()

@@ -48,6 +48,7 @@ class Platform:
         self.root.chmod(0o711)
         self.run = Path(tempfile.mkdtemp(prefix=f"zcp-{instance}-", dir="/run"))
         self.model_port = free_port()
+        self.agent = os.environ.get("AGENT")
         self.failpoint = self.root / "failpoint"
         self.settings_path = self.root / "settings.toml"
         self._values: dict[str, object] = {
@@ -63,6 +64,7 @@ class Platform:
             "start_timeout_s": 20.0,
             "allowed_hosts": [f"{MODEL_ADDRESS}:{self.model_port}"],
             "image_repositories": ["registry.invalid/zeroclaw"],
+            "image_binaries": [self.agent] if self.agent else [],
             **changed,
         }
         self.configure()
@@ -251,8 +253,9 @@ class Platform:
         }
 
     def make_image(self) -> None:
-        operation = self.api("POST", "/api/images", {"source": "demo"}).body
-        self.finish(operation, 90)
+        """The demo agent's, or of the real program that AGENT names."""
+        wish = {"source": "build", "binary": self.agent} if self.agent else {"source": "demo"}
+        self.finish(self.api("POST", "/api/images", wish).body, 90)
 
     def create(self, slug: str, **fields: object) -> str:
         answer = self.api("POST", "/api/tenants", {"slug": slug, "provider": self.provider(), **fields})
