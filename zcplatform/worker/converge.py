@@ -22,8 +22,10 @@ from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT, TenantId
 from zcplatform.log import logger
 from zcplatform.store import operations, tenants
 from zcplatform.store.db import Tx
-from zcplatform.worker import steps
+from zcplatform.worker.agents import exited
 from zcplatform.worker.case import Case, Superseded, is_current, load
+from zcplatform.worker.recording import saw
+from zcplatform.worker.steps import STEPS
 from zcplatform.worker.tools import Tools
 
 ROUNDS = 5
@@ -104,8 +106,8 @@ async def _note_crash(tools: Tools, case: Case, container: ContainerSeen | None)
         return
     if container is None or not _is_ours(tools, case, container) or container.state in ALIVE:
         return
-    error = await steps.exited(tools, case, container.exit_code, oom=container.oom_killed)
-    await steps.saw(tools, case, {"seen_container": "stopped", "seen_healthy": 0, "seen_healthy_at": None})
+    error = await exited(tools, case, container.exit_code, oom=container.oom_killed)
+    await saw(tools, case, {"seen_container": "stopped", "seen_healthy": 0, "seen_healthy_at": None})
     raise error
 
 
@@ -128,7 +130,7 @@ async def _step(tools: Tools, tenant_id: TenantId, generation: int, step: Step, 
     failpoint(f"{request}.{step}.before")
     started = asyncio.get_running_loop().time()
     try:
-        await steps.STEPS[step](tools, case)
+        await STEPS[step](tools, case)
     except PlatformError as error:
         tools.metrics.steps.labels(step, "failed").observe(asyncio.get_running_loop().time() - started)
         if case.operation is not None:

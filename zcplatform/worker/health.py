@@ -16,8 +16,8 @@ from zcplatform.log import logger
 from zcplatform.store import tenants
 from zcplatform.store.db import Tx
 from zcplatform.worker.case import load
+from zcplatform.worker.configuration import read_back
 from zcplatform.worker.converge import ALIVE, record_failure
-from zcplatform.worker.steps import read_back
 from zcplatform.worker.tools import Tools
 
 AT_ONCE = 32

@@ -5,42 +5,28 @@ generation. It raises PlatformError when it could not be done; the next round is
 """
 
 import asyncio
-import json
-import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 from zcplatform import clock
 from zcplatform.adapters import files, host
-from zcplatform.agent import render, sealed
-from zcplatform.agent.hosts import key_host
 from zcplatform.core import images as image_rules
-from zcplatform.core.container import GATEWAY_PORT
-from zcplatform.core.network import capacity, container_address, network_body
+from zcplatform.core.network import capacity, network_body
 from zcplatform.core.plan import Step
 from zcplatform.core.tenant import EDGE
 from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT, TenantId
 from zcplatform.store import allocations, operations, secrets, tenants
 from zcplatform.store.db import Tx
-from zcplatform.worker.case import Case, Superseded, body, load
+from zcplatform.worker.agents import health
+from zcplatform.worker.case import Case, Superseded, body
+from zcplatform.worker.configuration import configuration, drop_configuration
+from zcplatform.worker.recording import saw
 from zcplatform.worker.tools import Tools
 
 STOP_S = 20
-HEALTH_EVERY_S = 0.02
-LOOK_EVERY_S = 0.5
 VERIFY_S = 5.0
-CONFIG_LIMIT = 256 * 1024
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _REST = timedelta(days=30)
-
-
-async def saw(tools: Tools, case: Case, changes: Mapping[str, object]) -> None:
-    """Record what was seen. Raises Superseded when somebody wants something else by now."""
-    at = clock.text(clock.now())
-    if not await tools.database.write(lambda tx: tenants.saw(tx, case.tenant.id, case.tenant.generation, at, changes)):
-        raise Superseded
 
 
 async def allocate(tools: Tools, case: Case) -> None:
@@ -118,54 +104,6 @@ async def remove(tools: Tools, case: Case) -> None:
     await saw(tools, case, {"seen_container": "absent", "seen_healthy": 0, "seen_healthy_at": None})
 
 
-async def configuration(tools: Tools, case: Case) -> None:
-    """A fresh mount each time: nothing the agent left there is written over or followed. What it saved is read back first."""
-    await read_back(tools, case)
-    at = clock.text(clock.now())
-
-    def compose(tx: Tx) -> tuple[str, bytes]:
-        tools.secrets.open_boxes(tx, at)
-        bearer = _own(tools, tx, case.tenant.id, "bearer", sealed.new_token, at)
-        key = bytes.fromhex(_own(tools, tx, case.tenant.id, "config_key", lambda: sealed.new_key().hex(), at))
-        paired = json.loads(_own(tools, tx, case.tenant.id, "paired", lambda: "[]", at))
-        config = render.AgentConfig(_with_key(tools, tx, case), (sealed.token_hash(bearer), *paired))
-        return render.render(config, lambda text: sealed.seal(key, text)), key.hex().encode()
-
-    text, key = await tools.database.write(compose)
-    nonce = await asyncio.to_thread(
-        files.config_mount,
-        tools.settings.config_dir,
-        case.tenant.slug,
-        case.needs_allocation().uid,
-        {"config.toml": text.encode(), ".secret_key": key},
-        allow_swap=tools.settings.allow_swap,
-    )
-    await saw(tools, case, {"seen_config": f"{nonce}.{case.config_mark}", "seen_healthy": 0, "seen_healthy_at": None})
-
-
-async def read_back(tools: Tools, case: Case) -> None:
-    """Keep the people the agent paired: its own file says who they are. An unreadable file changes nothing."""
-    content = await asyncio.to_thread(files.config_read, tools.settings.config_dir, case.tenant.slug, "config.toml", CONFIG_LIMIT)
-    if content is None:
-        return
-    at = clock.text(clock.now())
-
-    def keep(tx: Tx) -> None:
-        found = {name: tools.secrets.get(tx, case.tenant.id, "agent", name) for name in ("config_key", "bearer", "paired")}
-        if found["config_key"] is None or found["bearer"] is None:
-            return
-        key, own = bytes.fromhex(found["config_key"][1]), sealed.token_hash(found["bearer"][1])
-        try:
-            hashes = render.read_back(content.decode(errors="replace"), lambda value: sealed.unseal(key, value))
-        except ValueError:
-            return
-        paired = json.dumps(sorted(value for value in hashes if value != own))
-        if found["paired"] is None or found["paired"][1] != paired:
-            tools.secrets.put(tx, case.tenant.id, "agent", "paired", paired, at)
-
-    await tools.database.write(keep)
-
-
 async def image(tools: Tools, case: Case) -> None:
     """The image must be there, and be one that the root-owned settings allow; it is never pulled here."""
     engine_id = case.image.image_id if case.image else None
@@ -210,73 +148,6 @@ async def start(tools: Tools, case: Case) -> None:
     await saw(tools, case, {"seen_container": "running", "seen_healthy": 0, "seen_healthy_at": None, "seen_probe_failures": 0})
 
 
-async def health(tools: Tools, case: Case) -> None:
-    """Ask the agent until it answers; end early when its process ended or something else is wanted."""
-    loop = asyncio.get_running_loop()
-    deadline, look_at, last = loop.time() + tools.settings.start_timeout_s, loop.time() + LOOK_EVERY_S, "it does not answer"
-    while loop.time() < deadline:
-        answer = await tools.gateway.health(case.port)
-        if answer.is_ok:
-            break
-        last = answer.error
-        if loop.time() >= look_at:
-            look_at = loop.time() + LOOK_EVERY_S
-            await _still_there(tools, case)
-            await _check_port(tools, case)
-        await asyncio.sleep(HEALTH_EVERY_S)
-    else:
-        await saw(tools, case, {"seen_config": None})
-        raise StepFailed(
-            "agent.unhealthy",
-            f"The agent of `{case.tenant.slug}` did not become healthy within {tools.settings.start_timeout_s:g} s: {last}",
-            f"zcplatform tenants logs {case.tenant.slug}",
-        )
-    await saw(
-        tools, case, {"seen_container": "running", "seen_healthy": 1, "seen_healthy_at": clock.text(clock.now()), "seen_probe_failures": 0}
-    )
-
-
-async def _check_port(tools: Tools, case: Case) -> None:
-    """An engine that was killed can leave a rule that leads our port to a container that is gone: the agent answers, only not there."""
-    allocation = case.needs_allocation()
-    inside = await tools.gateway.health(GATEWAY_PORT, container_address(allocation.subnet, tools.settings.subnet_network))
-    if not inside.is_ok or (await tools.gateway.health(allocation.port)).is_ok:
-        return
-    at = clock.text(clock.now())
-    await tools.database.write(lambda tx: allocations.block(tx, "port", allocation.port, at))
-    raise StepFailed(
-        "container.port_dead",
-        f"The agent of `{case.tenant.slug}` is well, but port {allocation.port} does not lead to it",
-        "it gets another port",
-    )
-
-
-async def _still_there(tools: Tools, case: Case) -> None:
-    fresh = tools.database.read(lambda tx: load(tx, tools.settings, case.tenant.id))
-    if fresh is None or fresh.tenant.generation != case.tenant.generation:
-        raise Superseded
-    found = await tools.docker.container(tools.names.container(case.tenant.slug))
-    if found is None or found.state != "running":
-        raise await exited(tools, case, found.exit_code if found else None, oom=bool(found and found.oom_killed))
-
-
-async def exited(tools: Tools, case: Case, exit_code: int | None, *, oom: bool) -> StepFailed:
-    """The error for an agent that ended by itself, with what it said of an error; its other lines may hold messages and stay in the log."""
-    words = ""
-    try:
-        async for line in tools.docker.logs(tools.names.container(case.tenant.slug), tail=20):
-            text = _COLOURS.sub("", line.decode(errors="replace")).strip()
-            words = text if text.startswith("Error") else words
-    except PlatformError:
-        words = ""
-    how = "ran out of memory" if oom else f"ended with code {exit_code}" if exit_code is not None else "was removed"
-    return StepFailed(
-        "agent.exited",
-        f"The agent of `{case.tenant.slug}` {how}{f': {words[:300]}' if words else ''}",
-        f"zcplatform tenants logs {case.tenant.slug}",
-    )
-
-
 async def route(tools: Tools, case: Case) -> None:
     await saw(tools, case, {"seen_route_port": case.port, "seen_verified": 0})
     await tools.edge.apply()
@@ -293,12 +164,6 @@ async def verify(tools: Tools, case: Case) -> None:
             )
         await asyncio.sleep(0.05)
     await saw(tools, case, {"seen_verified": 1})
-
-
-async def drop_configuration(tools: Tools, case: Case) -> None:
-    await read_back(tools, case)
-    await asyncio.to_thread(files.config_unmount, tools.settings.config_dir, case.tenant.slug)
-    await saw(tools, case, {"seen_config": None})
 
 
 async def remove_network(tools: Tools, case: Case) -> None:
@@ -350,25 +215,6 @@ async def forget(tools: Tools, case: Case) -> None:
 
     if not await tools.database.write(write):
         raise Superseded
-
-
-def _own(tools: Tools, tx: Tx, tenant_id: TenantId, name: str, make: Callable[[], str], at: str) -> str:
-    """A secret the platform keeps for the tenant's agent, made when it is missing."""
-    found = tools.secrets.get(tx, tenant_id, "agent", name)
-    if found is not None:
-        return found[1]
-    tools.secrets.put(tx, tenant_id, "agent", name, value := make(), at)
-    return value
-
-
-def _with_key(tools: Tools, tx: Tx, case: Case) -> render.Provider | None:
-    """The provider with its key, which goes to no other host than the one it was saved for."""
-    if case.provider is None:
-        return None
-    found = tools.secrets.get(tx, case.tenant.id, "provider", "main")
-    if found is None or found[0] != key_host(case.provider.family, case.provider.uri):
-        return case.provider
-    return replace(case.provider, api_key=found[1])
 
 
 def _check_ours(tools: Tools, tenant_id: TenantId, labels: Mapping[str, str], what: str, code: str) -> None:

@@ -15,7 +15,8 @@ from zcplatform.store.db import Database
 from zcplatform.vault.keys import Keys
 from zcplatform.worker.app import locked, make_tools
 from zcplatform.worker.case import load
-from zcplatform.worker.steps import STOP_S, read_back
+from zcplatform.worker.configuration import read_back
+from zcplatform.worker.steps import STOP_S
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,84 @@
+"""An agent that was started: waited for until it answers, and told apart when it ended, never answers, or answers where nobody can ask it."""
+
+import asyncio
+import re
+
+from zcplatform import clock
+from zcplatform.core.container import GATEWAY_PORT
+from zcplatform.core.network import container_address
+from zcplatform.errors import PlatformError, StepFailed
+from zcplatform.store import allocations
+from zcplatform.worker.case import Case, Superseded, load
+from zcplatform.worker.recording import saw
+from zcplatform.worker.tools import Tools
+
+HEALTH_EVERY_S = 0.02
+LOOK_EVERY_S = 0.5
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+async def health(tools: Tools, case: Case) -> None:
+    """Ask the agent until it answers; end early when its process ended or something else is wanted."""
+    loop = asyncio.get_running_loop()
+    deadline, look_at, last = loop.time() + tools.settings.start_timeout_s, loop.time() + LOOK_EVERY_S, "it does not answer"
+    while loop.time() < deadline:
+        answer = await tools.gateway.health(case.port)
+        if answer.is_ok:
+            break
+        last = answer.error
+        if loop.time() >= look_at:
+            look_at = loop.time() + LOOK_EVERY_S
+            await _still_there(tools, case)
+            await _check_port(tools, case)
+        await asyncio.sleep(HEALTH_EVERY_S)
+    else:
+        await saw(tools, case, {"seen_config": None})
+        raise StepFailed(
+            "agent.unhealthy",
+            f"The agent of `{case.tenant.slug}` did not become healthy within {tools.settings.start_timeout_s:g} s: {last}",
+            f"zcplatform tenants logs {case.tenant.slug}",
+        )
+    await saw(
+        tools, case, {"seen_container": "running", "seen_healthy": 1, "seen_healthy_at": clock.text(clock.now()), "seen_probe_failures": 0}
+    )
+
+
+async def _check_port(tools: Tools, case: Case) -> None:
+    """An engine that was killed can leave a rule that leads our port to a container that is gone: the agent answers, only not there."""
+    allocation = case.needs_allocation()
+    inside = await tools.gateway.health(GATEWAY_PORT, container_address(allocation.subnet, tools.settings.subnet_network))
+    if not inside.is_ok or (await tools.gateway.health(allocation.port)).is_ok:
+        return
+    at = clock.text(clock.now())
+    await tools.database.write(lambda tx: allocations.block(tx, "port", allocation.port, at))
+    raise StepFailed(
+        "container.port_dead",
+        f"The agent of `{case.tenant.slug}` is well, but port {allocation.port} does not lead to it",
+        "it gets another port",
+    )
+
+
+async def _still_there(tools: Tools, case: Case) -> None:
+    fresh = tools.database.read(lambda tx: load(tx, tools.settings, case.tenant.id))
+    if fresh is None or fresh.tenant.generation != case.tenant.generation:
+        raise Superseded
+    found = await tools.docker.container(tools.names.container(case.tenant.slug))
+    if found is None or found.state != "running":
+        raise await exited(tools, case, found.exit_code if found else None, oom=bool(found and found.oom_killed))
+
+
+async def exited(tools: Tools, case: Case, exit_code: int | None, *, oom: bool) -> StepFailed:
+    """The error for an agent that ended by itself, with what it said of an error; its other lines may hold messages and stay in the log."""
+    words = ""
+    try:
+        async for line in tools.docker.logs(tools.names.container(case.tenant.slug), tail=20):
+            text = _COLOURS.sub("", line.decode(errors="replace")).strip()
+            words = text if text.startswith("Error") else words
+    except PlatformError:
+        words = ""
+    how = "ran out of memory" if oom else f"ended with code {exit_code}" if exit_code is not None else "was removed"
+    return StepFailed(
+        "agent.exited",
+        f"The agent of `{case.tenant.slug}` {how}{f': {words[:300]}' if words else ''}",
+        f"zcplatform tenants logs {case.tenant.slug}",
+    )
