@@ -35,6 +35,7 @@ def up(begun: int, venv: Path) -> None:
     choice, image = agents.prepare(platform, agents.choose(platform, agent))
     for slug in agents.SLUGS:
         agents.ensure_tenant(platform, slug, image)
+    agents.remember(memory, choice, image)
     agents.forget_old_images(platform, image["id"])
     found = report.facts(platform)
     report.keep(found)
@@ -47,7 +48,7 @@ def stop(begun: int, purge: bool) -> None:
     if platform is not None:
         processes.stop(memory, installation.PROCESSES, 12)
         platform.venv = installation.find_venv(memory)
-        if memory["host_before"] is not None:
+        if memory["host_before"] is not None and not engine.answers(engine.SOCKET):
             engine.start(memory)  # an engine that died can not be told to let go of containers and networks
         say(platform.admin("teardown"))
         if purge:
@@ -55,6 +56,7 @@ def stop(begun: int, purge: bool) -> None:
     host.remove_address(memory)
     engine.stop(memory)
     shutil.rmtree(RUN, ignore_errors=True)
+    Path(f"/run/zcplatform-{installation.INSTANCE}.lock").unlink(missing_ok=True)
     if purge:
         _purge(memory)
         say(f"stopped after {time.time() - begun:.0f} s; nothing is left")

@@ -1,5 +1,6 @@
 """Which agent the tenants run, the tenants themselves, and a paired device for each."""
 
+import contextlib
 import os
 import subprocess
 import time
@@ -59,8 +60,8 @@ def _registry_answers() -> bool:
 def prepare(platform: Installation, choice: Choice) -> tuple[Choice, dict[str, Any]]:
     """The image of the last run is taken again when it is made from the same and still there."""
     say(f"agent: {choice.why}")
-    known = platform.memory["image"] or {}
-    image = _image(platform, known.get("id"))
+    known = platform.memory["image"] or {"id": None}
+    image = _image(platform, known["id"])
     if image is not None and known["made_from"] == [choice.source, choice.name, choice.made_from] and _is_there(platform, image):
         say(f"image {image['reference']} is there already")
         return choice, image
@@ -72,8 +73,12 @@ def prepare(platform: Installation, choice: Choice) -> tuple[Choice, dict[str, A
             raise
         return prepare(platform, _demo(platform, "the demo agent, because the official image could not be pulled"))
     image = next(item for item in platform.api("/api/images").json()["items"] if item["is_default"])
-    platform.memory["image"] = {"id": image["id"], "made_from": [choice.source, choice.name, choice.made_from]}
     return choice, image
+
+
+def remember(memory: Memory, choice: Choice, image: dict[str, Any]) -> None:
+    """Once all run with it: an image that was good for nothing is made again."""
+    memory["image"] = {"id": image["id"], "made_from": [choice.source, choice.name, choice.made_from]}
 
 
 def _image(platform: Installation, image_id: str | None) -> dict[str, Any] | None:
@@ -139,10 +144,20 @@ def _run(platform: Installation, slug: str) -> None:
             say(f"{slug} is running")
             return
     say(f"deploying {slug}")
-    platform.cli("tenants", "deploy", slug)
+    try:
+        platform.cli("tenants", "deploy", slug)
+    except Failed as failed:
+        _show_agent_log(platform, slug)
+        raise Failed(f"{slug} could not be deployed.", failed.log) from None
     now = tenant(platform, slug).json()
     if now["state"] != "running":
         raise Failed(f"{slug} is {now['state']}: {now['reason']}", log("serve"))
+
+
+def _show_agent_log(platform: Installation, slug: str) -> None:
+    say(f"The last lines of the agent of {slug}:")
+    with contextlib.suppress(Failed):
+        platform.cli("tenants", "logs", slug, "--tail", "15")
 
 
 # ---- people and their devices
@@ -183,7 +198,3 @@ def _is_known(platform: Installation, slug: str, bearer: str) -> bool:
         if time.monotonic() > end:
             raise Failed(f"{slug} does not answer: {answer.status} {answer.body[:200]!r}", log("serve"))
         time.sleep(0.3)
-
-
-def forget_devices(memory: Memory) -> None:
-    memory["bearers"] = {}

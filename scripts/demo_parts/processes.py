@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from place import Failed, Memory, log, wait
+from place import STATE, Failed, Memory, log, wait
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOG_BYTES = 5_000_000
@@ -26,7 +26,7 @@ def start(memory: Memory, name: str, command: Sequence[str], stamp: str = "", en
     output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env or environment(), cwd="/", start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env or environment(), cwd=STATE, start_new_session=True
         )
     except OSError as error:
         raise Failed(f"{command[0]} can not be started: {error.strerror}") from None
