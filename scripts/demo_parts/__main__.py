@@ -23,7 +23,7 @@ from place import FACTS, RUN, STATE, Failed, Memory, give_up, say
 def up(begun: int, venv: Path) -> None:
     agent = agents.given_agent()
     memory = Memory()
-    memory["venv"] = str(venv)
+    memory["venv"], memory["venv_is_ours"] = str(venv), "VENV" not in os.environ
     if missing := installation.missing_users():
         # The platform makes them; remembered before, so that a purge takes away what was not there.
         memory["users_made"] = sorted({*(memory["users_made"] or []), *missing})
@@ -73,9 +73,8 @@ def _purge(memory: Memory) -> None:
             done = subprocess.run(["userdel", name], capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 say(f"user {name} stays: {done.stderr.strip()}")
-    venv = memory["venv"]
-    if venv:
-        shutil.rmtree(venv, ignore_errors=True)
+    if memory["venv_is_ours"]:
+        shutil.rmtree(memory["venv"], ignore_errors=True)
     shutil.rmtree(FACTS, ignore_errors=True)
     shutil.rmtree(STATE)
 

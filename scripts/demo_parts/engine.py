@@ -22,7 +22,7 @@ FOLDER = RUN / "engine"
 SOCKET = FOLDER / "docker.sock"
 DATA = STATE / "engine"
 CGROUP = f"zcp-demo-{KEY}"
-START_S, STOP_S = 45, 30
+START_S, STOP_S, PATIENCE_S = 45, 30, 15
 PROGRAMS = ("dockerd", "containerd", "containerd-shim", "docker-proxy", "runc")
 
 
@@ -55,12 +55,34 @@ def answers(path: Path) -> bool:
 
 
 def find(memory: Memory) -> Path:
-    """The socket of an engine that answers. An engine of the demo's that runs is kept; the host's is never touched."""
-    if processes.pid(memory, "engine") is None and answers(DEFAULT):
-        say(f"Docker: the engine of this host, at {DEFAULT}")
-        return DEFAULT
+    """The socket of an engine that answers. An engine of the demo's that runs is kept; the host's is used as it is."""
+    if processes.pid(memory, "engine") is not None:
+        start(memory)
+        return SOCKET
+    wanted = _wanted()
+    others = host.engines()
+    # One that was just installed takes a moment.
+    if wait(lambda: answers(wanted), PATIENCE_S if others else 0):
+        say(f"Docker: the engine of this host, at {wanted}")
+        return wanted
+    if wanted != DEFAULT:
+        raise Failed(f"No Docker engine answers at {wanted}, which DOCKER_HOST names.")
+    if others:
+        raise Failed(
+            f"A Docker engine runs here (pid {others[0]}) and does not answer at {DEFAULT}. A second one would take its firewall rules away."
+            " Name its socket: DOCKER_HOST=unix:///path/to/docker.sock scripts/demo"
+        )
     start(memory)
     return SOCKET
+
+
+def _wanted() -> Path:
+    named = os.environ.get("DOCKER_HOST", "")
+    if not named:
+        return DEFAULT
+    if not named.startswith("unix:///"):
+        raise Failed(f"DOCKER_HOST={named} is not a socket of this host (unix:///…); tenants run on this host.")
+    return Path(named.removeprefix("unix://"))
 
 
 def start(memory: Memory) -> None:

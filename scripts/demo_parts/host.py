@@ -1,9 +1,12 @@
 """What the demo takes from the host and gives back: an address for the model, free ports and networks, firewall chains of its own engine."""
 
+import contextlib
 import ipaddress
 import json
+import os
 import re
 import socket
+import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +15,8 @@ from typing import Any
 from place import KEY, Failed, Memory
 
 SYSCTLS = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "net/ipv6/conf/default/forwarding")
+FOLDERS = ("/run/docker", "/run/containerd", "/opt/containerd")
+"""An engine makes them wherever its own folders are."""
 TABLES = ("filter", "nat", "mangle", "raw")
 
 
@@ -94,6 +99,7 @@ def resolvers() -> list[str]:
 def before_engine() -> dict[str, Any]:
     """What must be known to undo what our engine changes."""
     return {
+        "missing": [folder for folder in FOLDERS if not Path(folder).exists()],
         "sysctls": {name: path.read_text().strip() for name in SYSCTLS if (path := Path("/proc/sys") / name).exists()},
         "had_chains": {tool: any(":DOCKER" in line for line in _saved(tool, "filter")) for tool in _tools()},
         "policies": {tool: _policy(tool) for tool in _tools()},
@@ -102,7 +108,9 @@ def before_engine() -> dict[str, Any]:
 
 def after_engine(before: dict[str, Any]) -> None:
     """Chains that were there before our engine, and those another engine may use now, stay."""
-    if _other_engines():
+    for folder in before["missing"]:
+        _remove_empty(Path(folder))
+    if engines():
         return
     for tool in _tools():
         if before["had_chains"].get(tool, True):
@@ -115,6 +123,16 @@ def after_engine(before: dict[str, Any]) -> None:
         path = Path("/proc/sys") / name
         if path.exists() and path.read_text().strip() != value:
             path.write_text(value)
+
+
+def _remove_empty(top: Path) -> None:
+    """Files are somebody's, sockets of an engine that is gone nobody's."""
+    for folder, _, files in os.walk(top, topdown=False):
+        for name in files:
+            if stat.S_ISSOCK((Path(folder) / name).lstat().st_mode):
+                (Path(folder) / name).unlink()
+        with contextlib.suppress(OSError):
+            Path(folder).rmdir()
 
 
 def _tools() -> Iterator[str]:
@@ -143,13 +161,13 @@ def _without_chains(tool: str, table: str) -> None:
     run(f"{tool}-restore", "--noflush", "-w", text="\n".join(lines))
 
 
-def _other_engines() -> bool:
-    """In this network; ours has ended when this is asked."""
-    network = Path("/proc/self/ns/net").readlink()
+def engines() -> list[int]:
+    """Their pids, in this network: each rewrites the whole firewall of its network when it starts."""
+    network, found = Path("/proc/self/ns/net").readlink(), []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "comm").read_text().strip() == "dockerd" and (process / "ns" / "net").readlink() == network:
-                return True
+                found.append(int(process.name))
         except OSError:
             continue
-    return False
+    return found
