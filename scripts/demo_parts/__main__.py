@@ -49,13 +49,13 @@ def stop(begun: int, purge: bool) -> None:
         processes.stop(memory, installation.PROCESSES, 12)
         platform.venv = installation.find_venv(memory)
         if memory["host_before"] is not None and not engine.answers(engine.SOCKET):
-            engine.start(memory)  # an engine that died can not be told to let go of containers and networks
+            _revive(memory)
         say(platform.admin("teardown"))
         if purge:
             engine.remove_images(Path(platform.settings["docker_socket"]), installation.INSTANCE)
     host.remove_address(memory)
-    engine.stop(memory)
-    shutil.rmtree(RUN, ignore_errors=True)
+    engine.stop(memory, platform.settings["subnets"] if platform else None)
+    host.remove_folder(RUN)
     Path(f"/run/zcplatform-{installation.INSTANCE}.lock").unlink(missing_ok=True)
     if purge:
         _purge(memory)
@@ -64,6 +64,14 @@ def stop(begun: int, purge: bool) -> None:
         say(
             f"stopped after {time.time() - begun:.0f} s. Data stays in {STATE}: scripts/demo goes on with it, PURGE=1 scripts/demo stop removes it"
         )
+
+
+def _revive(memory: Memory) -> None:
+    """An engine that died can not be told to let go of containers and networks. If it does not come back, what it left is taken away by hand."""
+    try:
+        engine.start(memory)
+    except Failed as failed:
+        say(f"{failed} Going on without it.")
 
 
 def _purge(memory: Memory) -> None:
@@ -76,7 +84,7 @@ def _purge(memory: Memory) -> None:
     if memory["venv_is_ours"]:
         shutil.rmtree(memory["venv"], ignore_errors=True)
     shutil.rmtree(FACTS, ignore_errors=True)
-    shutil.rmtree(STATE)
+    host.remove_folder(STATE)
 
 
 @contextlib.contextmanager

@@ -4,10 +4,8 @@ import contextlib
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,6 +96,7 @@ def start(memory: Memory) -> None:
     # Once more when it fails: the first start after a kill often ends with `timeout waiting for containerd`.
     for _ in range(2):
         processes.stop(memory, ["engine"], STOP_S)
+        (FOLDER / "docker.pid").unlink(missing_ok=True)
         processes.start(memory, "engine", _command())
         if wait(lambda: processes.pid(memory, "engine") is None or answers(SOCKET), START_S) and answers(SOCKET):
             return
@@ -118,18 +117,19 @@ def _command() -> list[str]:
     ]
 
 
-def stop(memory: Memory) -> None:
-    """With everything it started and changed. Nothing happens when the engine was the host's."""
+def stop(memory: Memory, subnets: str | None) -> None:
+    """With everything it started and changed. Nothing happens when the engine was the host's.
+
+    An engine that died keeps its networks; they are known by their addresses in `subnets`, which are this installation's alone.
+    """
     if memory["host_before"] is None:
         return
     processes.stop(memory, ["engine"], STOP_S)
     _end_the_rest()
-    for _ in range(3):
-        for point in sorted(_mounts(), reverse=True):
-            subprocess.run(["umount", "-l", point], check=False, capture_output=True)
+    host.unmount(DATA)
     _remove_cgroups()
-    host.after_engine(memory["host_before"])
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    host.after_engine(memory["host_before"], subnets)
+    host.remove_folder(FOLDER)
     memory["host_before"] = None
 
 
@@ -155,11 +155,6 @@ def _left_behind() -> Iterator[int]:
         is_program = Path(words[0]).name.startswith(PROGRAMS) and any(str(FOLDER) in word for word in words)
         if (is_program or f"/{CGROUP}/" in groups) and processes.started(int(process.name)) is not None:
             yield int(process.name)
-
-
-def _mounts() -> list[str]:
-    points = (line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    return [point for point in points if point.startswith((f"{FOLDER}/", f"{DATA}/")) or point == str(DATA)]
 
 
 def _remove_cgroups() -> None:

@@ -5,10 +5,12 @@ import ipaddress
 import json
 import os
 import re
+import shutil
 import socket
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,29 @@ def resolvers() -> list[str]:
     return found[:3]
 
 
+# ---- folders
+
+
+def remove_folder(folder: Path) -> None:
+    """Never through a mount: what is mounted there may be somebody's files."""
+    unmount(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def unmount(folder: Path) -> None:
+    """Whatever is mounted on it or below it. Raises Failed when something stays."""
+    for point in reversed(_mounts(folder)):
+        subprocess.run(["umount", "-l", point], check=False, capture_output=True)
+    if left := _mounts(folder):
+        raise Failed(f"{left[0]} can not be unmounted; `umount {left[0]}` says why.")
+
+
+def _mounts(folder: Path) -> list[str]:
+    """In the order in which they were mounted."""
+    points = (line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    return [point for point in points if point == str(folder) or point.startswith(f"{folder}/")]
+
+
 # ---- what an engine does to the host
 
 
@@ -106,8 +131,11 @@ def before_engine() -> dict[str, Any]:
     }
 
 
-def after_engine(before: dict[str, Any]) -> None:
+def after_engine(before: dict[str, Any], subnets: str | None) -> None:
     """Chains that were there before our engine, and those another engine may use now, stay."""
+    bridges = _bridges_in(subnets) if subnets else []
+    for bridge in bridges:
+        run("ip", "link", "delete", bridge)
     for folder in before["missing"]:
         _remove_empty(Path(folder))
     if engines():
@@ -116,7 +144,7 @@ def after_engine(before: dict[str, Any]) -> None:
         if before["had_chains"].get(tool, True):
             continue
         for table in TABLES:
-            _without_chains(tool, table)
+            _without_chains(tool, table, bridges, subnets)
         if before["policies"].get(tool):
             run(tool, "-P", "FORWARD", before["policies"][tool])
     for name, value in before["sysctls"].items():
@@ -150,15 +178,31 @@ def _policy(tool: str) -> str:
     return run(tool, "-w", "-S", "FORWARD").splitlines()[0].split()[-1]
 
 
-def _without_chains(tool: str, table: str) -> None:
+def _without_chains(tool: str, table: str, bridges: Sequence[str], subnets: str | None) -> None:
     """Everything of the engine's in one commit."""
     listing = _saved(tool, table)
     chains = [line[1:].split()[0] for line in listing if line.startswith(":DOCKER")]
     if not chains:
         return
-    jumps = [f"-D{line[2:]}" for line in listing if re.match(r"-A (?!DOCKER)\S+ .*-[jg] DOCKER", line)]
-    lines = [f"*{table}", *(f":{chain} - [0:0]" for chain in chains), *jumps, *(f"-X {chain}" for chain in chains), "COMMIT", ""]
+    rules = [line for line in listing if re.match(r"-A (?!DOCKER)", line)]
+    gone = [f"-D{rule[2:]}" for rule in rules if re.search(r" -[jg] DOCKER", rule) or _is_about(rule, bridges, subnets)]
+    lines = [f"*{table}", *(f":{chain} - [0:0]" for chain in chains), *gone, *(f"-X {chain}" for chain in chains), "COMMIT", ""]
     run(f"{tool}-restore", "--noflush", "-w", text="\n".join(lines))
+
+
+def _is_about(rule: str, bridges: Sequence[str], subnets: str | None) -> bool:
+    words = rule.split()
+    sources = [ipaddress.ip_network(after) for word, after in pairwise(words) if word == "-s"]
+    ours = subnets is not None and any(source.version == 4 and source.subnet_of(ipaddress.IPv4Network(subnets)) for source in sources)
+    return ours or any(bridge in words for bridge in bridges)
+
+
+def _bridges_in(subnets: str) -> list[str]:
+    network = ipaddress.IPv4Network(subnets)
+    links: list[dict[str, Any]] = json.loads(run("ip", "-json", "-4", "address", "show", "type", "bridge") or "[]")
+    return [
+        link["ifname"] for link in links if any(ipaddress.IPv4Address(found["local"]) in network for found in link.get("addr_info", []))
+    ]
 
 
 def engines() -> list[int]:

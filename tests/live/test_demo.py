@@ -1,0 +1,158 @@
+"""scripts/demo as a person runs it, from a copy of the checkout: twice, ended, begun again, ended for good. Its engine is its own.
+
+It lives in a network of its own: the tests' network has an engine already, and the demo refuses to start a second one beside it.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.live
+ROOT = Path(__file__).parents[2]
+
+
+class Demo:
+    """One checkout and one network; nothing of the demo is imported."""
+
+    def __init__(self, checkout: Path, network: int) -> None:
+        self.checkout = checkout
+        self.key = hashlib.sha256(os.fsencode(checkout)).hexdigest()[:8]
+        self.state = Path(f"/var/lib/zcplatform/demo-{self.key}")
+        self._network = network
+
+    def run(self, *arguments: str, **environment: str) -> str:
+        done = self.enter([str(self.checkout / "scripts" / "demo"), *arguments], **environment)
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def enter(self, command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+        """In the demo's network. The virtual environment of the tests is used: there is no way to a package registry from here."""
+        return subprocess.run(
+            ["nsenter", f"--net=/proc/{self._network}/ns/net", *command],
+            env={"PATH": os.environ["PATH"], "VENV": sys.prefix, **environment},
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+
+    def facts(self) -> dict[str, Any]:
+        path = self.checkout / ".demo" / "facts.json"
+        assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+        return dict(json.loads(path.read_text()))
+
+    def host(self) -> dict[str, str]:
+        """Everything outside the state directory that a demo changes, in words that are equal when it is the same."""
+        rules = "".join(self.enter([tool]).stdout for tool in ("iptables-save", "ip6tables-save"))
+        return {
+            "links": self.enter(["ip", "-brief", "address"]).stdout,
+            "rules": "\n".join(line for line in rules.splitlines() if line.startswith("-A") or "DOCKER" in line),
+            "forwarding": self.enter(["cat", "/proc/sys/net/ipv4/ip_forward"]).stdout,
+            "mounts": "\n".join(line for line in Path("/proc/mounts").read_text().splitlines() if self.key in line),
+            "processes": "\n".join(self.processes()),
+            "cgroups": "\n".join(str(path) for path in Path("/sys/fs/cgroup").glob(f"**/zcp-demo-{self.key}")),
+            "run": "\n".join(str(path) for path in Path("/run").glob(f"zcplatform-d*{self.key[:6]}*")),
+        }
+
+    def processes(self) -> Iterator[str]:
+        network = Path(f"/proc/{self._network}/ns/net").readlink()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if int(process.name) != self._network and words and (self.key in words or (process / "ns/net").readlink() == network):
+                    yield words
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT / "scripts", checkout / "scripts")
+    holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep 1000"], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"up\n"
+    made = Demo(checkout, holder.pid)
+    try:
+        yield made
+    finally:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            made.enter([str(checkout / "scripts" / "demo"), "stop"], PURGE="1")
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+
+
+def test_demo_from_the_first_run_to_the_last_stop(demo: Demo) -> None:
+    before = demo.host()
+
+    told = demo.run()
+    first = demo.facts()
+    assert [tenant["slug"] for tenant in first["tenants"]] == ["alpha", "beta"]
+    assert [tenant["state"] for tenant in first["tenants"]] == ["running", "running"]
+    _check_told(demo, told, first)
+    assert _pair(demo, first["tenants"][0], first["tenants"][0]["pairing_code"]) == 200
+    assert _pair(demo, first["tenants"][1], first["tenants"][0]["pairing_code"]) == 403
+
+    _check_told(demo, demo.run(), second := demo.facts())
+    assert _lasting(second) == _lasting(first)
+    assert {tenant["pairing_code"] for tenant in first["tenants"]}.isdisjoint(tenant["pairing_code"] for tenant in second["tenants"])
+
+    demo.run("stop")
+    assert demo.host() == before
+    assert (demo.state / "settings.toml").stat().st_mode & 0o777 == 0o600
+
+    _check_told(demo, demo.run(), third := demo.facts())
+    assert _lasting(third) == _lasting(first)
+
+    demo.run("stop", PURGE="1")
+    assert demo.host() == before
+    assert not demo.state.exists()
+    assert not (demo.checkout / ".demo").exists()
+    assert Path(sys.prefix).exists()
+
+
+def test_demo_says_what_is_wrong(demo: Demo) -> None:
+    nobody = demo.enter(["setpriv", "--reuid=65534", "--clear-groups", "sh", str(ROOT / "scripts" / "demo")])
+    assert (nobody.returncode, "needs root" in nobody.stderr) == (1, True)
+    missing = demo.enter([str(demo.checkout / "scripts" / "demo")], AGENT="/nowhere/zeroclaw")
+    assert (missing.returncode, "AGENT=/nowhere/zeroclaw is not a program" in missing.stderr) == (1, True)
+    silent = demo.enter([str(demo.checkout / "scripts" / "demo")], DOCKER_HOST="unix:///nowhere.sock")
+    assert (silent.returncode, "No Docker engine answers at /nowhere.sock" in silent.stderr) == (1, True)
+    unknown = demo.enter([str(demo.checkout / "scripts" / "demo"), "restart"])
+    assert (unknown.returncode, unknown.stderr.startswith("usage:")) == (2, True)
+
+
+def _check_told(demo: Demo, told: str, facts: dict[str, Any]) -> None:
+    """What is printed works as it stands."""
+    lines = told.splitlines()
+    command = next(line for line in lines if line.strip().startswith("curl "))
+    answer = demo.enter(shlex.split(command))
+    assert json.loads(answer.stdout)["response"].endswith("hello"), answer
+    assert facts["api_url"] in told
+    for tenant in facts["tenants"]:
+        line = next(line for line in lines if line.startswith(f"{tenant['slug']} ") and tenant["url"] in line)
+        assert tenant["pairing_code"] in line
+        assert tenant["pairing_expires_at"] in line
+        assert tenant["bearer"] not in told
+    listed = demo.enter(["curl", "-sS", "-H", f"Authorization: Bearer {facts['token']}", f"{facts['api_url']}/api/tenants"])
+    assert {item["slug"]: item["state"] for item in json.loads(listed.stdout)["items"]} == {"alpha": "running", "beta": "running"}
+
+
+def _pair(demo: Demo, tenant: dict[str, Any], code: str) -> int:
+    done = demo.enter(
+        ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-X", "POST", "-H", f"X-Pairing-Code: {code}", f"{tenant['url']}pair"]
+    )
+    return int(done.stdout)
+
+
+def _lasting(facts: dict[str, Any]) -> list[Any]:
+    return [facts["api_url"], facts["token"], *((tenant["slug"], tenant["url"], tenant["bearer"]) for tenant in facts["tenants"])]
