@@ -29,6 +29,7 @@ def main() -> None:
         parser.error("start it with scripts/bench")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(1))
+    os.setsid()
     reports: list[Report] = []
     with installation() as platform:
         for name in asked.programs or PROGRAMS:

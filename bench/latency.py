@@ -1,7 +1,9 @@
 """The API at twenty requests a second, idle and while twenty tenants are deployed.
 
-Open model: requests arrive when they are due (exponential gaps, the same in each run), whether or not the one before was answered, and their time counts from then.
-A slow answer therefore delays nobody else's arrival, and waiting in a queue counts. The client runs on the same processors as what is measured.
+Open model: requests arrive when they are due (exponential gaps, the same in each run), whether or not the one before was answered, and
+their time counts from then.
+A slow answer therefore delays nobody else's arrival, and waiting in a queue counts. The client runs on the same processors as what is measured,
+so it goes before all others there: visitors elsewhere do not wait for our processors.
 """
 
 import asyncio
@@ -9,7 +11,9 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from bench.api import Api
@@ -24,6 +28,11 @@ TARGET = 5
 
 
 async def measure(rig: Rig, *, quick: bool) -> Report:
+    with _client_first():
+        return await _measure(rig, quick=quick)
+
+
+async def _measure(rig: Rig, *, quick: bool) -> Report:
     count = QUICK_COUNT if quick else COUNT
     idle: list[list[float]] = []
     busy: list[list[float]] = []
@@ -44,6 +53,17 @@ async def measure(rig: Rig, *, quick: bool) -> Report:
         await rig.api.delete_all(slugs)
     await rig.api.delete_all(["looked0", "looked1"])
     return _report(count, idle, busy, took)
+
+
+@contextmanager
+def _client_first() -> Iterator[None]:
+    """The kernel shares the processors among sessions: nice(2) would count only inside ours."""
+    weight = Path("/proc/self/autogroup")
+    try:
+        weight.write_text("-15")
+        yield
+    finally:
+        weight.write_text("0")
 
 
 def _report(count: int, idle: list[list[float]], busy: list[list[float]], took: list[float]) -> Report:
