@@ -2,13 +2,12 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import _environment
-from zcplatform.store import audit, tokens
+from tests.cli.running import run
+from zcplatform.store import audit, instance, tokens
 from zcplatform.store.db import Database, connect
 from zcplatform.store.migrate import migrate
 from zcplatform.vault import keys
@@ -30,8 +29,7 @@ def installation(tmp_path: Path) -> Path:
 
 
 def _admin(settings: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "zcplatform", "--settings", str(settings), "admin", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, env=_environment(settings.parent))
+    return run(settings.parent, "--settings", str(settings), "admin", *arguments)
 
 
 def test_a_token_is_shown_once_listed_without_and_revoked(installation: Path) -> None:
@@ -76,3 +74,23 @@ def test_a_missing_database_says_what_to_do(installation: Path) -> None:
     done = _admin(installation, "token", "list")
     assert done.returncode == 1
     assert "zcplatform serve" in done.stderr
+
+
+def test_a_saved_token_is_not_printed_and_leads_to_the_local_socket(installation: Path) -> None:
+    made = _admin(installation, "token", "create", "--name", "me", "--save")
+    saved = installation.parent / ".config" / "zcplatform" / "login.json"
+    told = json.loads(saved.read_text())
+    assert made.returncode == 0
+    assert told["token"] not in made.stdout + made.stderr
+    assert told["socket"].endswith("/edge/web.sock")
+    assert saved.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_key_of_another_database_makes_no_token(installation: Path) -> None:
+    database = Database(installation.parent / "data" / "db" / "zcplatform.db")
+    database.write_now(lambda tx: instance.put(tx, "key_check", "of another key"))
+    made = _admin(installation, "token", "create", "--name", "ci")
+    assert (made.returncode, made.stdout) == (78, "")
+    assert "is not the key of" in made.stderr
+    assert database.read(tokens.everything) == []
+    database.close()

@@ -96,6 +96,57 @@ class BreakingOff(Honest):
         self.close_connection = True
 
 
+class Restarting(BreakingOff):
+    """Its event stream breaks off, and for a moment the edge in front of it has nobody to ask."""
+
+    def ended(self) -> dict[str, Any]:
+        return operation("succeeded")
+
+    def answer(self, status: int, body: object, content_type: str = "application/json") -> None:
+        if self.path.startswith("/api/operations/") and type(self).looks == 2:
+            super().answer(502, b"", "text/plain")
+        else:
+            super().answer(status, body, content_type)
+
+
+class Forgetting(Honest):
+    """Its tenant is gone before anybody asks for its events, and everything else of it too, but for the operation that deleted it."""
+
+    def handle_any(self) -> None:
+        if self.path.startswith("/api/operations/") or self.command == "DELETE":
+            super().handle_any()
+        else:
+            told = {"code": "tenant.unknown", "detail": "There is no tenant `shop`", "hint": "", "fields": {}}
+            self.answer(404, told, "application/problem+json")
+
+    def ended(self) -> dict[str, Any]:
+        return operation("succeeded", kind="tenant.delete")
+
+    do_GET = do_POST = do_DELETE = do_PATCH = handle_any  # noqa: N815
+
+
+class Moved(Honest):
+    """Leads everybody to another address."""
+
+    def handle_any(self) -> None:
+        type(self).seen.append((self.command, self.path, dict(self.headers), b""))
+        self.send_response(308)
+        self.send_header("Location", f"http://{self.headers['Host']}/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_POST = do_DELETE = do_PATCH = handle_any  # noqa: N815
+
+
+class Website(Honest):
+    """Some other server: a page for everything."""
+
+    def handle_any(self) -> None:
+        self.answer(200, b"<html>welcome</html>", "text/html")
+
+    do_GET = do_POST = do_DELETE = do_PATCH = handle_any  # noqa: N815
+
+
 class Refusing(Honest):
     """Says no to everything, as problem+json with hostile text."""
 

@@ -1,103 +1,31 @@
-"""The HTTP client of the command line: where the API is, who asks, and errors as sentences.
+"""The HTTP client of the command line: requests, endless answers, and errors as sentences. Nothing is asked twice but for a connection."""
 
-Where: `--api`, the saved login, or the local socket (which only root may open). Who: a token from a file, never from arguments or environment.
-"""
-
-import json
-import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from zcplatform.errors import PlatformError
+from zcplatform.cli.login import Login, Told
 
-LOCAL = "http://zcplatform.local"
-
-
-class Told(PlatformError):
-    """What the API, or the way to it, said no to."""
-
-
-@dataclass(frozen=True)
-class Login:
-    """`socket` is the local unix socket; without one `api` is reached over TCP."""
-
-    api: str
-    token: str
-    socket: Path | None = None
-
-
-def login_path() -> Path:
-    return Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "zcplatform" / "login.json"
-
-
-def save_login(login: Login) -> Path:
-    """0600 from the first byte on."""
-    path = login_path()
-    path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump({"api": login.api, "token": login.token, "socket": str(login.socket) if login.socket else None}, file)
-    new.replace(path)
-    return path
-
-
-def find_login(api: str | None, token_file: Path | None) -> Login:
-    """Raises Told with what to do when nothing says where the API is or who asks."""
-    saved = _saved()
-    if token_file is not None:
-        token = _token(token_file)
-    elif saved is not None:
-        token = saved.token
-    else:
-        raise Told(
-            "login.missing",
-            "You are not signed in",
-            "on the host: zcplatform admin token create --name NAME --save; elsewhere: zcplatform login",
-        )
-    if api is not None:
-        return Login(api.rstrip("/"), token)
-    if saved is not None:
-        return Login(saved.api, token, saved.socket)
-    raise Told("login.missing", "Nothing says where the API is", "use --api URL, or zcplatform login")
-
-
-def _saved() -> Login | None:
-    try:
-        told = json.loads(login_path().read_text())
-        return Login(told["api"], told["token"], Path(told["socket"]) if told.get("socket") else None)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError):
-        raise Told("login.unreadable", f"{login_path()} can not be read", "remove it and sign in again") from None
-
-
-def _token(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError as error:
-        raise Told("login.token_file", f"{path} can not be read: {error.strerror}", "name a file that holds one token") from None
+ANSWER_S = 30
+CONNECT_TRIES = 3
+"""About 1.5 seconds: a web process that is started again is back after half a second."""
 
 
 class Api:
     """One connection pool; use it with `with`."""
 
-    def __init__(self, login: Login) -> None:
+    def __init__(self, login: Login, answer_s: float = ANSWER_S) -> None:
         base, headers = login.api, {"Authorization": f"Bearer {login.token}"}
         self._where = str(login.socket or login.api)
-        url = httpx2.URL(base)
+        url = _url(base)
         if url.host.endswith(".localhost"):  # many resolvers do not know these names
             headers["Host"] = url.netloc.decode()
             base = str(url.copy_with(host="127.0.0.1"))
-        transport = httpx2.HTTPTransport(uds=str(login.socket) if login.socket else None, retries=2)
-        self._client = httpx2.Client(base_url=base, headers=headers, transport=transport, timeout=30, trust_env=False)
+        transport = httpx2.HTTPTransport(uds=str(login.socket) if login.socket else None, retries=CONNECT_TRIES)
+        self._client = httpx2.Client(base_url=base, headers=headers, transport=transport, timeout=answer_s, trust_env=False)
 
     def __enter__(self) -> "Api":
         return self
@@ -107,6 +35,16 @@ class Api:
 
     def get(self, path: str, **query: object) -> Any:
         return self._ask("GET", path, params={key: value for key, value in query.items() if value is not None})
+
+    def items(self, path: str) -> list[dict[str, Any]]:
+        """All pages of a list."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self.get(path, cursor=cursor or None, limit=200)
+            found += page["items"]
+            cursor = page.get("next_cursor")
+        return found
 
     def send(self, method: str, path: str, body: object = None) -> Any:
         """A mutation, under a key of its own."""
@@ -118,35 +56,58 @@ class Api:
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         with self._errors():
             answer = self._client.request(method, path, **options)
-            _check(answer)
-            return answer.json()
+            self._check(answer)
+            try:
+                return answer.json()
+            except ValueError:
+                raise self._stranger(answer) from None
 
     @contextmanager
-    def stream(self, path: str, query: Mapping[str, object], accept: str = "*/*") -> Iterator[Iterator[str]]:
-        """The lines of an answer that may have no end."""
+    def stream(
+        self, path: str, query: Mapping[str, object], *, accept: str = "*/*", silence_s: float | None = None
+    ) -> Iterator[Iterator[str]]:
+        """The lines of an answer that may have no end. `silence_s`: how long nothing at all may come."""
         params: dict[str, Any] = {key: value for key, value in query.items() if value is not None}
-        timeout = httpx2.Timeout(30, read=None)
+        timeout = httpx2.Timeout(ANSWER_S, read=silence_s)
         with self._errors(), self._client.stream("GET", path, params=params, headers={"Accept": accept}, timeout=timeout) as answer:
-            if answer.is_error:
+            if not answer.is_success:
                 answer.read()
-            _check(answer)
+            self._check(answer)
             yield answer.iter_lines()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
+        except httpx2.TimeoutException:
+            raise Told("api.unreachable", f"The API at {self._where} does not answer in time", "look at the host and its log") from None
         except httpx2.HTTPError as error:
             raise Told("api.unreachable", f"The API at {self._where} does not answer: {error}", "is `zcplatform serve` running?") from None
 
+    def _check(self, answer: httpx2.Response) -> None:
+        """A redirect is none of our API's answers, and following it would send the token elsewhere."""
+        if answer.is_success:
+            return
+        try:
+            told = answer.json()
+            error = Told(told["code"], told["detail"], told["hint"], fields=told["fields"])
+        except (ValueError, KeyError, TypeError):
+            error = self._stranger(answer)
+        error.status = answer.status_code
+        raise error
 
-def _check(answer: httpx2.Response) -> None:
-    if not answer.is_error:
-        return
+    def _stranger(self, answer: httpx2.Response) -> Told:
+        hint = "is this the address of a zcplatform?"
+        if answer.is_redirect:
+            hint = f"it leads to {answer.headers.get('location', 'nowhere')}: use that address if it is yours"
+        return Told("api.answer", f"What answers at {self._where} is no zcplatform API: {answer.status_code} without a reason", hint)
+
+
+def _url(text: str) -> httpx2.URL:
     try:
-        told = answer.json()
-        raise Told(told["code"], told["detail"], told["hint"], fields=told["fields"])
-    except (ValueError, KeyError, TypeError):
-        raise Told(
-            "api.answer", f"The API answered {answer.status_code} without a reason", "is this the address of a zcplatform?"
-        ) from None
+        url = httpx2.URL(text)
+    except httpx2.InvalidURL:
+        url = httpx2.URL("")
+    if url.scheme not in ("http", "https") or not url.host:
+        raise Told("login.address", f"`{text}` is no address of an API", "for example https://panel.agents.example.com")
+    return url

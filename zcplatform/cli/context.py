@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
+
+from zcplatform.cli.login import Told, find_login
+from zcplatform.errors import PlatformError
 
 if TYPE_CHECKING:
     from zcplatform.cli.client import Api
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return as soon as the request is accepted.")]
+COMPLETION_S = 2
 
 
 @dataclass(frozen=True)
@@ -28,20 +33,30 @@ def options(context: typer.Context) -> Options:
 
 
 def open_api(context: typer.Context) -> "Api":
-    from zcplatform.cli.client import Api, find_login
+    from zcplatform.cli.client import Api
 
     given = options(context)
-    return Api(find_login(given.api, given.token_file))
+    return Api(find_login(given.api, given.token_file, given.settings))
+
+
+def route(*parts: str) -> str:
+    """/api/… with names as a person typed them: whatever one holds, it stays one part of the path."""
+    for part in parts:
+        if part in ("", ".", ".."):
+            raise Told("name.empty", f"`{part}` is no name", "name a slug or an id")
+    return "/api/" + "/".join(quote(part, safe=":@") for part in parts)
 
 
 def slugs(context: typer.Context, incomplete: str) -> list[str]:
-    """For shell completion: the tenants' slugs, or nothing when the API does not answer."""
-    from zcplatform.cli.client import Told
+    """For shell completion: the tenants' slugs, or nothing when the API does not answer at once."""
+    from zcplatform.cli.client import Api
 
+    # While completing, commands are not run, the options before them neither: they stand in the context as they were typed.
+    typed = context.find_root().params
     try:
-        with open_api(context) as api:
-            return [item["slug"] for item in api.get("/api/tenants", limit=200)["items"] if item["slug"].startswith(incomplete)]
-    except Told:
+        with Api(find_login(typed.get("api"), typed.get("token_file"), typed.get("settings")), COMPLETION_S) as api:
+            return [item["slug"] for item in api.items(route("tenants")) if item["slug"].startswith(incomplete)]
+    except PlatformError:
         return []
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from zcplatform.cli import output
-from zcplatform.cli.context import AsJson, NoWait, open_api
+from zcplatform.cli.context import AsJson, NoWait, open_api, route
 
 app = typer.Typer(no_args_is_help=True, help="The agent images that tenants run.")
 Default = Annotated[bool, typer.Option("--default", help="New tenants get this one from now on.")]
@@ -50,7 +50,7 @@ def demo(context: typer.Context, default: Default = False, no_wait: NoWait = Fal
 def listing(context: typer.Context, json: AsJson = False) -> None:
     """All images."""
     with open_api(context) as api:
-        items = api.get("/api/images")["items"]
+        items = api.items(route("images"))
     if json:
         output.as_json(items)
         return
@@ -78,11 +78,11 @@ def rm(
     context: typer.Context, image: Annotated[str, typer.Argument(help="Id or reference.")], no_wait: NoWait = False, json: AsJson = False
 ) -> None:
     """Remove an image that no tenant uses."""
-    _follow(context, "DELETE", f"/api/images/{image}", None, wait=not no_wait, json=json)
+    _follow(context, "DELETE", route("images", *image.split("/")), None, wait=not no_wait, json=json)
 
 
 def _prepare(context: typer.Context, body: dict[str, object], *, wait: bool, json: bool) -> None:
-    _follow(context, "POST", "/api/images", body, wait=wait, json=json)
+    _follow(context, "POST", route("images"), body, wait=wait, json=json)
 
 
 def _follow(context: typer.Context, method: str, path: str, body: object, *, wait: bool, json: bool) -> None:

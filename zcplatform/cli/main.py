@@ -9,8 +9,9 @@ import typer
 
 from zcplatform.cli import images, operations, output, tenants
 from zcplatform.cli.admin import audit, teardown, tokens
-from zcplatform.cli.context import Options
+from zcplatform.cli.context import AsJson, Options, route
 from zcplatform.cli.doctor import doctor
+from zcplatform.cli.login import VARIABLE, Login, checked, save_login
 from zcplatform.errors import PlatformError, Refused
 
 EX_CONFIG = 78
@@ -36,7 +37,7 @@ def _print_version(value: bool) -> None:
 @app.callback()
 def common(
     context: typer.Context,
-    api: Annotated[str | None, typer.Option(help="Address of the API; the saved login's otherwise.")] = None,
+    api: Annotated[str | None, typer.Option(help=f"Address of the API; {VARIABLE}, or the saved login's otherwise.")] = None,
     token_file: Annotated[Path | None, typer.Option(help="File that holds a token; the saved login's otherwise.")] = None,
     settings: SettingsFile = None,
     _: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
@@ -46,15 +47,18 @@ def common(
 
 
 @app.command()
-def login(api: Annotated[str, typer.Argument(help="Address of the API, for example https://panel.agents.example.com")]) -> None:
-    """Save where the API is and a token, which is asked for and not shown."""
-    from zcplatform.cli.client import Api, Login, save_login
+def login(
+    api: Annotated[str, typer.Argument(help="Address of the API, for example https://panel.agents.example.com")], json: AsJson = False
+) -> None:
+    """Save where the API is and a token, which is asked for and not shown, or read from standard input."""
+    from zcplatform.cli.client import Api
 
-    token = sys.stdin.readline().strip() if not sys.stdin.isatty() else typer.prompt("Token", hide_input=True, err=True)
-    found = Login(api.rstrip("/"), token)
+    typed = typer.prompt("Token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+    found = Login(api.rstrip("/"), checked(str(typed).strip(), "standard input"))
     with Api(found) as client:
-        client.get("/api/tenants", limit=1)
-    output.line(f"signed in; saved in {save_login(found)}")
+        client.get(route("tenants"), limit=1)
+    path = save_login(found)
+    output.as_json({"api": found.api, "saved_in": str(path)}) if json else output.line(f"signed in; saved in {path}")
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from zcplatform.cli import output
-from zcplatform.cli.context import AsJson, Tenant, open_api
+from zcplatform.cli.context import AsJson, Tenant, open_api, route
 
 app = typer.Typer(no_args_is_help=True, help="What was asked for, and how it goes.")
 OperationId = Annotated[str, typer.Argument(metavar="OPERATION", help="Id of an operation.")]
@@ -15,7 +15,7 @@ OperationId = Annotated[str, typer.Argument(metavar="OPERATION", help="Id of an 
 def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> None:
     """A tenant's operations, newest first."""
     with open_api(context) as api:
-        items = api.get(f"/api/tenants/{tenant}/operations")["items"]
+        items = api.items(route("tenants", tenant, "operations"))
     if json:
         output.as_json(items)
         return
@@ -27,7 +27,7 @@ def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> Non
 def show(context: typer.Context, operation: OperationId, json: AsJson = False) -> None:
     """One operation with its steps."""
     with open_api(context) as api:
-        told = api.get(f"/api/operations/{operation}")
+        told = api.get(route("operations", operation))
     if json:
         output.as_json(told)
         return
@@ -44,7 +44,7 @@ def watch(context: typer.Context, operation: OperationId, json: AsJson = False) 
     from zcplatform.cli.progress import follow
 
     with open_api(context) as api:
-        ended = follow(api, api.get(f"/api/operations/{operation}"), quiet=json)
+        ended = follow(api, api.get(route("operations", operation)), quiet=json)
     if json:
         output.as_json(ended)
     else:

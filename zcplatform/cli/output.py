@@ -17,8 +17,8 @@ COLOURS = {
 }
 
 
-def as_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+def as_json(value: object, indent: int | None = 2) -> None:
+    sys.stdout.write(json.dumps(value, indent=indent) + "\n")
 
 
 def line(text: str) -> None:

@@ -1,4 +1,7 @@
-"""An operation as it goes: its steps live on a terminal, one line each elsewhere. Follows the event stream, asks now and then if that breaks."""
+"""An operation as it goes: its steps live on a terminal, one line each elsewhere. Follows the event stream, and asks now and then if that breaks.
+
+Looking again and again is harmless, so an API that is away for some seconds (the platform is started again) is waited for.
+"""
 
 import sys
 import time
@@ -6,17 +9,26 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from zcplatform.cli.client import Api, Told
+from zcplatform.cli.client import Api
+from zcplatform.cli.context import route
+from zcplatform.cli.login import Told
 from zcplatform.cli.output import printable
 
 ASK_EVERY_S = 0.5
+SILENCE_S = 40
+"""The stream says something every 15 seconds; one that does not has broken off without a word."""
+AWAY_S = 30
 MARKS = {"pending": "·", "running": "▸", "succeeded": "✔", "failed": "✘"}
 Operation = dict[str, Any]
 
 
 def follow(api: Api, operation: Operation, *, quiet: bool = False) -> Operation:
     """Show an operation until it ended and return it. Raises Told when it did not succeed."""
-    ended = _quietly(api, operation) if quiet else _live(api, operation) if sys.stderr.isatty() else _in_lines(api, operation)
+    try:
+        ended = _quietly(api, operation) if quiet else _live(api, operation) if sys.stderr.isatty() else _in_lines(api, operation)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\nIt goes on without you: zcplatform operations watch {printable(operation['id'])}\n")
+        raise
     if ended["status"] == "failed":
         error = ended["error"] or {"code": "operation.failed", "detail": ended["reason"], "hint": ""}
         raise Told(error["code"], error["detail"], error["hint"])
@@ -30,23 +42,36 @@ def follow(api: Api, operation: Operation, *, quiet: bool = False) -> Operation:
 def states(api: Api, operation: Operation) -> Iterator[Operation]:
     """The operation each time something of it changed, the ended one last."""
     query = {"tenant": operation["tenant_id"]} if operation["tenant_id"] else {}
-    path = f"/api/operations/{operation['id']}"
+    path = route("operations", operation["id"])
     try:
-        with api.stream("/api/events", query, "text/event-stream") as lines:
+        with api.stream("/api/events", query, accept="text/event-stream", silence_s=SILENCE_S) as lines:
             for line in lines:
                 if operation["id"] in line or line.startswith(":"):
                     told = api.get(path)
                     yield told
                     if told["finished_at"]:
                         return
-    except Told as error:
-        if error.code != "api.unreachable":
-            raise
+    except Told:
+        # Whatever became of the stream (it broke off, its tenant is deleted already): the operation itself tells.
+        pass
     while True:
-        told = api.get(path)
+        told = _ask(api, path)
         yield told
         if told["finished_at"]:
             return
+        time.sleep(ASK_EVERY_S)
+
+
+def _ask(api: Api, path: str) -> Operation:
+    """A refusal is told at once; silence, and an edge that has nobody to ask, only when it lasts."""
+    give_up_at = time.monotonic() + AWAY_S
+    while True:
+        try:
+            return dict(api.get(path))
+        except Told as error:
+            is_away = error.code == "api.unreachable" or error.status in (502, 503, 504)
+            if not is_away or time.monotonic() > give_up_at:
+                raise
         time.sleep(ASK_EVERY_S)
 
 
@@ -57,18 +82,20 @@ def _quietly(api: Api, operation: Operation) -> Operation:
 
 
 def _in_lines(api: Api, operation: Operation) -> Operation:
-    seen: set[tuple[str, str]] = set()
+    """A step that failed says why each time it did."""
+    seen: set[tuple[str, str, int]] = set()
     reason = ""
     for told in states(api, operation):
         operation = told
         for step in told["steps"]:
-            mark = (step["name"], step["status"])
+            mark = (step["name"], step["status"], step["attempts"])
             if step["status"] in ("succeeded", "failed") and mark not in seen:
                 seen.add(mark)
                 sys.stderr.write(f"{_step(step)}\n")
         if told["reason"] and told["reason"] != reason:
             reason = told["reason"]
             sys.stderr.write(f"  {printable(reason)}\n")
+        sys.stderr.flush()
     return operation
 
 
@@ -96,4 +123,4 @@ def _step(step: dict[str, Any]) -> str:
         took = f"{seconds:6.2f} s"
     again = f" (attempt {step['attempts']})" if step["attempts"] > 1 else ""
     error = f"  {printable(step['error'])}" if step["error"] else ""
-    return f"  {MARKS[step['status']]} {step['name'].replace('_', ' '):<20}{took}{again}{error}"
+    return f"  {MARKS.get(step['status'], '?')} {printable(step['name']).replace('_', ' '):<20}{took}{again}{error}"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from zcplatform.cli import output
-from zcplatform.cli.context import AsJson, NoWait, Tenant, open_api
+from zcplatform.cli.context import AsJson, NoWait, Tenant, open_api, route
 
 app = typer.Typer(no_args_is_help=True, help="Create, deploy and look after tenants.")
 
@@ -16,7 +16,7 @@ Image = Annotated[str | None, typer.Option(help="Id or reference of an image; th
 Family = Annotated[str | None, typer.Option("--provider", help="Family of the model provider, for example anthropic.")]
 Model = Annotated[str | None, typer.Option(help="Model of that provider.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Address of the provider, where the family takes one.")]
-KeyFile = Annotated[Path | None, typer.Option(help="File that holds the provider's key; `-` reads standard input.")]
+KeyFile = Annotated[Path | None, typer.Option(help="File that holds the provider's key; `-` asks for it, or reads standard input.")]
 
 
 @app.command()
@@ -35,7 +35,7 @@ def create(
     """Create a tenant. Nothing runs until it is deployed."""
     body = {"slug": slug, "name": name, "plan": plan, "image": image, "provider": _provider(provider, model, base_url, key_file)}
     with open_api(context) as api:
-        told = api.send("POST", "/api/tenants", {key: value for key, value in body.items() if value is not None})
+        told = api.send("POST", route("tenants"), {key: value for key, value in body.items() if value is not None})
     if json:
         output.as_json(told)
     else:
@@ -45,13 +45,8 @@ def create(
 @app.command("list")
 def listing(context: typer.Context, json: AsJson = False) -> None:
     """All tenants with their state."""
-    items: list[dict[str, Any]] = []
     with open_api(context) as api:
-        cursor: str | None = ""
-        while cursor is not None:
-            page = api.get("/api/tenants", cursor=cursor, limit=200)
-            items += page["items"]
-            cursor = page["next_cursor"]
+        items = api.items(route("tenants"))
     if json:
         output.as_json(items)
         return
@@ -65,7 +60,7 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
 def show(context: typer.Context, tenant: Tenant, json: AsJson = False) -> None:
     """One tenant, whole."""
     with open_api(context) as api:
-        told = api.get(f"/api/tenants/{tenant}")
+        told = api.get(route("tenants", tenant))
     if json:
         output.as_json(told)
         return
@@ -107,7 +102,7 @@ def change(
     _ask(
         context,
         "PATCH",
-        f"/api/tenants/{tenant}",
+        route("tenants", tenant),
         {key: value for key, value in body.items() if value is not None},
         wait=not no_wait,
         json=json,
@@ -117,25 +112,25 @@ def change(
 @app.command()
 def deploy(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
     """Bring a tenant's agent up and its address with it."""
-    _ask(context, "POST", f"/api/tenants/{tenant}/deploy", None, wait=not no_wait, json=json)
+    _ask(context, "POST", route("tenants", tenant, "deploy"), None, wait=not no_wait, json=json)
 
 
 @app.command()
 def start(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
     """Start a stopped tenant."""
-    _ask(context, "POST", f"/api/tenants/{tenant}/start", None, wait=not no_wait, json=json)
+    _ask(context, "POST", route("tenants", tenant, "start"), None, wait=not no_wait, json=json)
 
 
 @app.command()
 def stop(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
     """Stop a tenant; its files, people and numbers stay."""
-    _ask(context, "POST", f"/api/tenants/{tenant}/stop", None, wait=not no_wait, json=json)
+    _ask(context, "POST", route("tenants", tenant, "stop"), None, wait=not no_wait, json=json)
 
 
 @app.command()
 def restart(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
     """Stop and start a running tenant with a fresh container."""
-    _ask(context, "POST", f"/api/tenants/{tenant}/restart", None, wait=not no_wait, json=json)
+    _ask(context, "POST", route("tenants", tenant, "restart"), None, wait=not no_wait, json=json)
 
 
 @app.command()
@@ -151,7 +146,7 @@ def rm(
         typed = typer.prompt(f"This deletes all files and secrets of {tenant}. Type {tenant} to go on", err=True)
         if typed != tenant:
             raise typer.Abort
-    _ask(context, "DELETE", f"/api/tenants/{tenant}", None, wait=not no_wait, json=json)
+    _ask(context, "DELETE", route("tenants", tenant), None, wait=not no_wait, json=json)
 
 
 @app.command()
@@ -162,12 +157,13 @@ def logs(
     since: Annotated[str | None, typer.Option(help="Only lines after this RFC 3339 time.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
     timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="With the time of each line.")] = False,
+    json: AsJson = False,
 ) -> None:
     """What the agent printed."""
     query = {"tail": tail, "since": since, "follow": str(follow).lower(), "timestamps": str(timestamps).lower()}
-    with open_api(context) as api, api.stream(f"/api/tenants/{tenant}/logs", query) as lines:
+    with open_api(context) as api, api.stream(route("tenants", tenant, "logs"), query) as lines:
         for line in lines:
-            output.line(line)
+            output.as_json({"line": line}, indent=None) if json else output.line(line.expandtabs())
             sys.stdout.flush()
 
 
@@ -175,7 +171,7 @@ def logs(
 def pair(context: typer.Context, tenant: Tenant, json: AsJson = False) -> None:
     """A code to pair one device with the agent. It is shown once; a new one ends the one before."""
     with open_api(context) as api:
-        told = api.send("POST", f"/api/tenants/{tenant}/pairing-code")
+        told = api.send("POST", route("tenants", tenant, "pairing-code"))
     if json:
         output.as_json(told)
         return
@@ -184,7 +180,6 @@ def pair(context: typer.Context, tenant: Tenant, json: AsJson = False) -> None:
 
 def _ask(context: typer.Context, method: str, path: str, body: object, *, wait: bool, json: bool) -> None:
     """Ask, show the steps, say how it ended."""
-    from zcplatform.cli.client import Told
     from zcplatform.cli.progress import follow
 
     with open_api(context) as api:
@@ -199,11 +194,10 @@ def _ask(context: typer.Context, method: str, path: str, body: object, *, wait: 
         if json:
             output.as_json(ended)
             return
-        try:
-            tenant = api.get(f"/api/tenants/{ended['tenant_id']}")
-        except Told:
+        if ended["kind"] == "tenant.delete":
             output.line("deleted: nothing of it is left")
             return
+        tenant = api.get(route("tenants", ended["tenant_id"]))
         output.line(f"{tenant['slug']} is {tenant['state']}: {tenant['reason']}")
         if ended["kind"] == "tenant.deploy":
             output.line(tenant["url"])
@@ -226,9 +220,14 @@ def _provider(family: str | None, model: str | None, base_url: str | None, key_f
 def _key(path: Path) -> str:
     """From a file or standard input: an argument would be in the process table and the shell's history."""
     try:
-        key = (sys.stdin.read() if str(path) == "-" else path.read_text()).strip()
-    except OSError as error:
-        raise typer.BadParameter(f"{path} can not be read: {error.strerror}") from None
+        if str(path) != "-":
+            key = path.read_text().strip()
+        elif sys.stdin.isatty():
+            key = str(typer.prompt("Key of the provider", hide_input=True, err=True)).strip()
+        else:
+            key = sys.stdin.read().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{path} can not be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
     if not key:
         raise typer.BadParameter("the key is empty")
     return key

@@ -4,9 +4,8 @@ import typer
 
 from zcplatform.cli import output
 from zcplatform.cli.admin import host
-from zcplatform.cli.client import Told
 from zcplatform.cli.context import AsJson
-from zcplatform.store import audit
+from zcplatform.cli.login import Told
 
 app = typer.Typer(no_args_is_help=True, help="The audit log.")
 
@@ -14,6 +13,8 @@ app = typer.Typer(no_args_is_help=True, help="The audit log.")
 @app.command()
 def verify(context: typer.Context, json: AsJson = False) -> None:
     """Follow the chain from its first entry: finds an edit, a removal, a swap. A cut tail needs the anchors, which are not there yet."""
+    from zcplatform.store import audit
+
     with host.database(host.load(context)) as database:
         found = database.read(audit.verify)
     if isinstance(found, audit.Break):

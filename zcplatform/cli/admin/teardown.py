@@ -4,17 +4,23 @@ Containers are asked to stop, paired devices are kept first; the next `serve` fi
 """
 
 import asyncio
+from dataclasses import asdict
 
 import typer
 
 from zcplatform.cli import output
 from zcplatform.cli.admin import host
+from zcplatform.cli.context import AsJson
 
 
-def teardown(context: typer.Context) -> None:
+def teardown(context: typer.Context, json: AsJson = False) -> None:
     """Remove this installation's containers, networks, mounts and firewall rules; data and wishes stay. Refused while serve runs."""
+    from zcplatform.vault import keys
     from zcplatform.worker.teardown import take_down
 
     settings = host.load(context)
-    taken = asyncio.run(take_down(settings, host.root_keys(settings)))
-    output.line(f"removed {taken.containers} containers, {taken.networks} networks, {taken.mounts} mounts and the firewall rules")
+    taken = asyncio.run(take_down(settings, keys.Keys.of(keys.load(settings.key_file))))
+    if json:
+        output.as_json(asdict(taken))
+    else:
+        output.line(f"removed {taken.containers} containers, {taken.networks} networks, {taken.mounts} mounts and the firewall rules")

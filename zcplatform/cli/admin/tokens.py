@@ -2,22 +2,21 @@
 
 import secrets
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zcplatform import clock
 from zcplatform.cli import output
 from zcplatform.cli.admin import host
-from zcplatform.cli.client import LOCAL, Login, Told, save_login
 from zcplatform.cli.context import AsJson
-from zcplatform.core.audit import Entry
-from zcplatform.ids import new_token_id
-from zcplatform.store import audit, tokens
-from zcplatform.store.db import Tx
-from zcplatform.vault.keys import token_hash
+from zcplatform.cli.login import LOCAL, Login, Told, save_login
+
+if TYPE_CHECKING:
+    from zcplatform.store.db import Tx
 
 app = typer.Typer(no_args_is_help=True, help="Bearer tokens for the API.")
+ACTOR = "host:root"
 HINT_CHARACTERS = 8
 
 
@@ -30,41 +29,39 @@ def create(
     json: AsJson = False,
 ) -> None:
     """Make a token. It is shown this once."""
+    from zcplatform.core.audit import Entry
+    from zcplatform.ids import new_token_id
+    from zcplatform.store import audit, tokens
+    from zcplatform.vault.keys import token_hash
+
     settings = host.load(context)
     value = "zcp_" + secrets.token_urlsafe(32)
     now = clock.now()
-    at = clock.text(now)
-    token = tokens.Token(
-        id=new_token_id(),
-        name=name,
-        hash=token_hash(host.root_keys(settings).token_pepper, value),
-        hint=value[:HINT_CHARACTERS],
-        created_at=at,
-        expires_at=clock.text(now + timedelta(days=days)),
-        last_used_at=None,
-        revoked_at=None,
-    )
-
-    def write(tx: Tx) -> None:
-        tokens.insert(tx, token)
-        audit.append(
-            tx, Entry(at, "host:root", "token.create", token.id, changes={"name": [None, name], "expires_at": [None, token.expires_at]})
-        )
+    at, expires_at, token_id = clock.text(now), clock.text(now + timedelta(days=days)), new_token_id()
 
     with host.database(settings) as database:
+        hashed = token_hash(host.root_keys(settings, database).token_pepper, value)
+        token = tokens.Token(token_id, name, hashed, value[:HINT_CHARACTERS], at, expires_at, last_used_at=None, revoked_at=None)
+
+        def write(tx: "Tx") -> None:
+            tokens.insert(tx, token)
+            changes = {"name": [None, name], "expires_at": [None, expires_at]}
+            audit.append(tx, Entry(at, ACTOR, "token.create", token_id, changes=changes))
+
         database.write_now(write)
+    told = {"id": token_id, "expires_at": expires_at}
     if save:
         path = save_login(Login(LOCAL, value, settings.web_socket))
-        output.line(f"saved in {path}; good until {token.expires_at}")
-    elif json:
-        output.as_json({"id": token.id, "token": value, "expires_at": token.expires_at})
+        output.as_json({**told, "saved_in": str(path)}) if json else output.line(f"saved in {path}; good until {expires_at}")
     else:
-        output.line(value)
+        output.as_json({**told, "token": value}) if json else output.line(value)
 
 
 @app.command("list")
 def listing(context: typer.Context, json: AsJson = False) -> None:
     """All tokens, without what would let anybody use them."""
+    from zcplatform.store import tokens
+
     with host.database(host.load(context)) as database:
         rows = database.read(tokens.everything)
     if json:
@@ -76,21 +73,26 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
         (row.id, row.name, row.hint + "…", state, row.expires_at, row.last_used_at or "never")
         for row, state in zip(rows, states, strict=True)
     ]
-    output.table(("ID", "NAME", "BEGINS", "STATE", "UNTIL", "LAST USED"), told, "No tokens yet.")
+    output.table(
+        ("ID", "NAME", "BEGINS", "STATE", "UNTIL", "LAST USED"), told, "No tokens yet: zcplatform admin token create --name NAME --save"
+    )
 
 
 @app.command()
-def revoke(context: typer.Context, token: Annotated[str, typer.Argument(help="Id of the token.")]) -> None:
+def revoke(context: typer.Context, token: Annotated[str, typer.Argument(help="Id of the token.")], json: AsJson = False) -> None:
     """End a token; the next request with it is refused."""
+    from zcplatform.core.audit import Entry
+    from zcplatform.store import audit, tokens
+
     at = clock.text(clock.now())
 
-    def write(tx: Tx) -> bool:
+    def write(tx: "Tx") -> bool:
         done = tokens.revoke(tx, token, at)
         if done:
-            audit.append(tx, Entry(at, "host:root", "token.revoke", token))
+            audit.append(tx, Entry(at, ACTOR, "token.revoke", token))
         return done
 
     with host.database(host.load(context)) as database:
         if not database.write_now(write):
             raise Told("token.unknown", f"There is no token {token} that is not revoked yet", "zcplatform admin token list")
-    output.line("revoked")
+    output.as_json({"id": token, "revoked_at": at}) if json else output.line("revoked")
