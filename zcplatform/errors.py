@@ -37,20 +37,12 @@ class NotSignedIn(PlatformError):
     status = 401
 
 
-class NotAllowed(PlatformError):
-    status = 403
-
-
 class NotFound(PlatformError):
     status = 404
 
 
 class Conflict(PlatformError):
     status = 409
-
-
-class TooMany(PlatformError):
-    status = 429
 
 
 class Unavailable(PlatformError):

@@ -12,7 +12,9 @@ NOTHING = Seen(
     is_allocated=False,
     firewall_stands=False,
     has_network=False,
+    network_is_current=False,
     has_workspace=False,
+    workspace_is_whole=False,
     has_config=False,
     config_is_current=False,
     container=None,
@@ -26,7 +28,9 @@ SERVING = Seen(
     is_allocated=True,
     firewall_stands=True,
     has_network=True,
+    network_is_current=True,
     has_workspace=True,
+    workspace_is_whole=True,
     has_config=True,
     config_is_current=True,
     container=ContainerFacts(is_running=True, is_current=True),
@@ -45,13 +49,15 @@ def _possible(seen: Seen) -> Seen:
     return replace(
         seen,
         container=container,
+        network_is_current=seen.network_is_current and seen.has_network and seen.is_allocated,
+        workspace_is_whole=seen.workspace_is_whole and seen.has_workspace and seen.is_allocated,
         config_is_current=seen.config_is_current and seen.has_config,
         route_is_current=seen.route_is_current and seen.is_routed and seen.is_allocated,
     )
 
 
 anything = st.builds(
-    Seen, *[st.booleans()] * 6, container=containers, is_healthy=st.booleans(), is_routed=st.booleans(), route_is_current=st.booleans(),
+    Seen, *[st.booleans()] * 8, container=containers, is_healthy=st.booleans(), is_routed=st.booleans(), route_is_current=st.booleans(),
     is_verified=st.booleans(), is_waiting=st.just(False),
 ).map(_possible)  # fmt: skip
 
@@ -83,12 +89,26 @@ def test_a_start_after_a_stop_uses_the_container_again() -> None:
 def test_a_changed_specification_replaces_the_container() -> None:
     changed = replace(SERVING, container=ContainerFacts(is_running=True, is_current=False))
     assert plan(Wanted.RUNNING, changed) == (
-        Step.UNROUTE, Step.STOP, Step.REMOVE, Step.CONFIGURATION, Step.IMAGE, Step.CONTAINER, Step.START, Step.HEALTH, Step.ROUTE, Step.VERIFY,
+        Step.IMAGE, Step.UNROUTE, Step.STOP, Step.REMOVE, Step.CONFIGURATION, Step.CONTAINER, Step.START, Step.HEALTH, Step.ROUTE, Step.VERIFY,
     )  # fmt: skip
 
 
 def test_a_replaced_mount_is_drift() -> None:
     assert plan(Wanted.RUNNING, replace(SERVING, config_is_current=False))[:3] == (Step.UNROUTE, Step.STOP, Step.CONFIGURATION)
+
+
+def test_a_network_of_another_specification_is_made_again_without_anybody_on_it() -> None:
+    steps = plan(Wanted.RUNNING, replace(SERVING, network_is_current=False))
+    assert steps[:6] == (Step.IMAGE, Step.UNROUTE, Step.STOP, Step.REMOVE, Step.REMOVE_NETWORK, Step.NETWORK)
+
+
+def test_a_workspace_that_was_cut_off_is_made_whole() -> None:
+    assert plan(Wanted.RUNNING, replace(SERVING, workspace_is_whole=False)) == (Step.WORKSPACE,)
+
+
+def test_nothing_that_serves_is_taken_away_before_the_new_image_is_there() -> None:
+    steps = plan(Wanted.RUNNING, replace(SERVING, container=ContainerFacts(is_running=True, is_current=False)))
+    assert steps[0] is Step.IMAGE
 
 
 def test_a_delete_ends_with_the_proof() -> None:
@@ -117,8 +137,8 @@ def test_nothing_starts_before_firewall_network_workspace_and_a_fresh_configurat
         return
     at = steps.index(Step.START)
     assert seen.firewall_stands or Step.FIREWALL in steps[:at]
-    assert seen.has_network or Step.NETWORK in steps[:at]
-    assert seen.has_workspace or Step.WORKSPACE in steps[:at]
+    assert seen.network_is_current or Step.NETWORK in steps[:at]
+    assert seen.workspace_is_whole or Step.WORKSPACE in steps[:at]
     assert seen.is_allocated or Step.ALLOCATE in steps[:at]
     assert Step.CONFIGURATION in steps[:at]
     assert steps.index(Step.HEALTH) > at
@@ -153,8 +173,8 @@ def _after(seen: Seen, step: Step) -> Seen:
     effects: dict[Step, dict[str, object]] = {
         Step.ALLOCATE: {"is_allocated": True, "route_is_current": False},
         Step.FIREWALL: {"firewall_stands": True},
-        Step.NETWORK: {"has_network": True},
-        Step.WORKSPACE: {"has_workspace": True},
+        Step.NETWORK: {"has_network": True, "network_is_current": True},
+        Step.WORKSPACE: {"has_workspace": True, "workspace_is_whole": True},
         Step.UNROUTE: {"is_routed": False, "route_is_current": False, "is_verified": False},
         Step.REMOVE: {"container": None, "is_healthy": False},
         Step.CONFIGURATION: {"has_config": True, "config_is_current": True, "is_healthy": False},
@@ -163,7 +183,7 @@ def _after(seen: Seen, step: Step) -> Seen:
         Step.ROUTE: {"is_routed": True, "route_is_current": True, "is_verified": False},
         Step.VERIFY: {"is_verified": True},
         Step.DROP_CONFIGURATION: {"has_config": False, "config_is_current": False},
-        Step.REMOVE_NETWORK: {"has_network": False},
+        Step.REMOVE_NETWORK: {"has_network": False, "network_is_current": False},
         Step.REMOVE_WORKSPACE: {"has_workspace": False},
     }
     if step in (Step.STOP, Step.START):

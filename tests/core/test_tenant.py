@@ -34,6 +34,7 @@ def _tenant(**known: Any) -> Tenant:
         ({}, State.DRAFT),
         ({"wanted": Wanted.RUNNING}, State.DEPLOYING),
         (SERVES, State.RUNNING),
+        ({**SERVES, "failures": 3}, State.RUNNING),
         ({**SERVES, "generation": 2, "last_request": Request.RESTART}, State.RESTARTING),
         ({**SERVES, "generation": 2, "last_request": Request.UPDATE}, State.RESTARTING),
         ({**SERVES, "seen_healthy": 0}, State.RESTARTING),

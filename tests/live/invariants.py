@@ -58,9 +58,10 @@ def _nothing_without_a_row(platform: Platform, containers: list[dict[str, object
     ids = platform.docker("network", "ls", "-q", "--filter", f"label={LABEL_INSTANCE}={platform.settings.instance}").split()
     for found in json.loads(platform.docker("network", "inspect", *ids)) if ids else []:
         assert found["Labels"][LABEL_TENANT] in known, "I2: a network without a row"
-    workspaces = {path.name for path in platform.settings.tenants_dir.iterdir()}
+    workspaces = {path.name for path in platform.settings.tenants_dir.iterdir() if path.name != ".owners"}
     with platform.database() as database:
-        assert workspaces <= {row.slug for row in database.read(tenants.everything)}, "I2: a workspace without a row"
+        stray = workspaces - {row.slug for row in database.read(tenants.everything)}
+        assert not stray, f"I2: workspaces without a row: {stray}"
 
 
 def _routes(platform: Platform, running: dict[str, object], containers: list[dict[str, object]]) -> None:

@@ -29,8 +29,9 @@ from zcplatform.settings import Settings
 from zcplatform.store import tokens
 from zcplatform.store.db import Database
 from zcplatform.vault import keys
+from zcplatform.vault.sealing import token_hash
 
-MODEL_ADDRESS = "198.51.100.10"
+MODEL_ADDRESS = "198.51.100.77"
 AT, LATER = "2026-01-01T00:00:00.000Z", "2999-01-01T00:00:00.000Z"
 
 
@@ -193,7 +194,7 @@ class Platform:
     def new_token(self) -> str:
         root_keys = keys.Keys.of(keys.load(self.settings.key_file))
         value = "zcp_" + secrets.token_urlsafe(32)
-        row = tokens.Token(new_token_id(), "tests", keys.token_hash(root_keys.token_pepper, value), value[:8], AT, LATER, None, None)
+        row = tokens.Token(new_token_id(), "tests", token_hash(root_keys.token_pepper, value), value[:8], AT, LATER, None, None)
         with self.database() as database:
             database.write_now(lambda tx: tokens.insert(tx, row))
         return value

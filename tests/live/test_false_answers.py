@@ -63,7 +63,7 @@ def test_an_agent_that_never_gets_healthy_is_told_and_another_image_mends_it(spo
     labels = [f"LABEL {LABEL_MADE_BY}={platform.settings.instance}", 'ENTRYPOINT ["/bin/sleep", "600"]']
     changes = [change for change in IMAGE_CHANGES if "ENTRYPOINT" not in change and "CMD" not in change] + labels
     engine_id = platform.docker("import", *(f"--change={change}" for change in changes), str(tar), "silent:latest")
-    row = Image(new_image_id(), "build", "silent", "present", "preparing", None, None, None, None, 0, None, AT, AT)
+    row = Image(new_image_id(), "build", "silent", "present", "preparing", None, None, None, None, 0, 0, None, AT, AT)
     with platform.database() as database:
         database.write_now(lambda tx: insert(tx, row))
         database.write_now(lambda tx: ready(tx, row.id, AT, engine_id=engine_id, digest=None, agent_version="0.8.7", size_bytes=1))

@@ -84,11 +84,11 @@ def test_the_web_user_can_not_rename_or_remove_database_files(platform: Platform
 def test_the_web_user_writes_rows_and_gets_no_other_container(platform: Platform) -> None:
     """A web process that was taken over: it has the database. What it writes there widens nothing."""
     user = pwd.getpwnam(platform.settings.web_user)
-    platform.create("hostile")
+    tenant_id = platform.create("hostile")
     stranger = platform.docker("import", "/dev/null", "evil:latest") or platform.docker("images", "-q", "--no-trunc", "evil:latest")
     tampers = {
         "image.not_allowed": f"UPDATE images SET image_id = '{stranger}'",
-        "tenant.invalid": "UPDATE allocations SET number = 0 WHERE kind = 'uid' AND released_at IS NULL",
+        "tenant.invalid": f"UPDATE allocations SET number = 0 WHERE kind = 'uid' AND tenant_id = '{tenant_id}'",
     }
     with platform.database() as database:
         good = database.read(lambda tx: tx.execute("SELECT image_id FROM images WHERE status = 'ready'").fetchone())[0]

@@ -14,7 +14,8 @@ from zcplatform.store import tokens
 from zcplatform.store.db import Database, connect
 from zcplatform.store.images import Image, insert, ready
 from zcplatform.store.migrate import migrate
-from zcplatform.vault.keys import Keys, token_hash
+from zcplatform.vault.keys import Keys
+from zcplatform.vault.sealing import token_hash
 from zcplatform.web.app import Handed, create_app
 
 AT = "2026-01-01T00:00:00.000Z"
@@ -37,7 +38,7 @@ class Web:
         return value
 
     def image(self) -> str:
-        row = Image(new_image_id(), "demo", "zc-demo-agent:latest", "present", "preparing", None, None, None, None, 0, None, AT, AT)
+        row = Image(new_image_id(), "demo", "zc-demo-agent:latest", "present", "preparing", None, None, None, None, 0, 0, None, AT, AT)
         self.database.write_now(lambda tx: insert(tx, row))
         self.database.write_now(
             lambda tx: ready(tx, row.id, AT, engine_id="sha256:" + "ab" * 32, digest=None, agent_version="0.8.7", size_bytes=1)

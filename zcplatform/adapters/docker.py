@@ -59,6 +59,7 @@ class Docker:
         if self._made is not None:
             client, self._made = self._made, None
             await client.close()
+            await self._connector.close()
 
     async def __aenter__(self) -> "Docker":
         return self
@@ -198,7 +199,9 @@ class Docker:
     def _client(self) -> aiodocker.Docker:
         """Made inside the loop that uses it."""
         if self._made is None:
-            self._made = aiodocker.Docker(url=f"unix://{self._socket}", timeout=aiohttp.ClientTimeout(total=None))
+            # Without a limit: a hundred followed logs would otherwise take the connections that the loops need.
+            self._connector = aiohttp.UnixConnector(str(self._socket), limit=0)
+            self._made = aiodocker.Docker(url="unix://localhost", connector=self._connector, timeout=aiohttp.ClientTimeout(total=None))
         return self._made
 
     async def _inspect(self, id_or_name: str) -> ContainerSeen | None:

@@ -25,6 +25,8 @@ class ContainerSeen:
     error: str = ""
     started_at: str = ""
     """Empty when it was only listed, not inspected."""
+    address: str = ""
+    """In its network, while it runs; empty when it was only listed."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,13 @@ def inspected_container(answer: Mapping[str, Any]) -> ContainerSeen:
         oom_killed=bool(state.get("OOMKilled")),
         error=bounded(state.get("Error") or ""),
         started_at=str(state.get("StartedAt") or ""),
+        address=_address(answer),
     )
+
+
+def _address(answer: Mapping[str, Any]) -> str:
+    networks = (answer.get("NetworkSettings") or {}).get("Networks") or {}
+    return next((str(one.get("IPAddress") or "") for one in networks.values()), "")
 
 
 def network(answer: Mapping[str, Any]) -> NetworkSeen:

@@ -8,8 +8,9 @@ what is below is entered by descriptor only (adapters/trees.py). Plain blocking 
 import errno
 import os
 import secrets
+import stat
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from zcplatform.adapters import mounts, trees
@@ -18,6 +19,7 @@ from zcplatform.core.container import CONFIG_NAME, WORKSPACE_NAMES
 from zcplatform.core.slugs import is_slug
 from zcplatform.errors import StepFailed
 
+_OWNERS = ".owners"
 _TMPFS = "size=4m,nr_inodes=512,mode=0711"
 _NONCE = "nonce"
 
@@ -43,6 +45,43 @@ def workspace_remove(root: Path, slug: str) -> None:
     if done.returncode != 0 or os.path.lexists(root / slug):
         words = done.stderr.strip()[:300]
         raise StepFailed("workspace.not_removed", f"the workspace of {slug} could not be removed: {words}", "unmount what lies in it")
+
+
+def workspace_claim(root: Path, slug: str, owner: str) -> str:
+    """Write down, where no tenant reaches, whose workspace this is; gives the owner that stands there, which may be another."""
+    _check(slug)
+    try:
+        _root(root)
+        with trees.directory(root) as top:
+            trees.make_directory(_OWNERS, top, 0o700, 0)
+        claim = root / _OWNERS / slug
+        found = claim.read_text() if claim.exists() else ""
+        if not found:  # an empty one was cut off while it was written
+            claim.unlink(missing_ok=True)
+            with trees.directory(root / _OWNERS) as folder:
+                trees.write_new(slug, folder, owner.encode(), 0o400, 0)
+    except OSError as error:
+        raise _failed("workspace.unusable", f"the workspace of {slug}", error) from error
+    return found or owner
+
+
+def workspace_unclaim(root: Path, slug: str) -> None:
+    """After the last trace is gone. Already gone is success."""
+    _check(slug)
+    (root / _OWNERS / slug).unlink(missing_ok=True)
+
+
+def workspace_is_whole(root: Path, slug: str, uid: int) -> bool:
+    """All directories are there and the tenant's; a start that was cut off can leave some of them, or one that is still root's."""
+    _check(slug)
+    for name in ("", *WORKSPACE_NAMES):
+        try:
+            found = os.lstat(root / slug / name)
+        except OSError:
+            return False
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
+            return False
+    return True
 
 
 def workspace_exists(root: Path, slug: str) -> bool:
@@ -71,13 +110,13 @@ def config_mount(config_root: Path, slug: str, uid: int, files: Mapping[str, byt
         raise _failed(code, f"the configuration mount of {slug}", error) from error
 
 
-def config_nonce(config_root: Path, slug: str) -> str | None:
-    """None unless a tmpfs is mounted there that was filled to the end."""
+def config_nonce(config_root: Path, slug: str, mounted: Collection[str] | None = None) -> str | None:
+    """None unless a tmpfs is mounted there that was filled to the end. `mounted` is what `config_mounts` said, for one who asks for many."""
     _check(slug)
-    if slug not in mounts.tmpfs_mounts(config_root):
+    if slug not in (config_mounts(config_root) if mounted is None else mounted):
         return None
-    with trees.directory(config_root / slug) as mounted:
-        nonce = trees.read_regular(_NONCE, mounted, 64)
+    with trees.directory(config_root / slug) as top:
+        nonce = trees.read_regular(_NONCE, top, 64)
     return nonce.decode() if nonce else None
 
 

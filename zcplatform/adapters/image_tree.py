@@ -39,7 +39,9 @@ class Tree:
     def folder(self, name: str, source: Path) -> None:
         """All regular files below `source`. Links and everything else are left out: they could lead anywhere."""
         for path in sorted(source.rglob("*")):
-            if stat.S_ISREG(path.lstat().st_mode) and not any(parent.is_symlink() for parent in path.relative_to(source).parents):
+            if stat.S_ISREG(path.lstat().st_mode) and not any(
+                (source / parent).is_symlink() for parent in path.relative_to(source).parents
+            ):
                 self.file(f"{name}/{path.relative_to(source)}", path)
 
     def has(self, name: str) -> bool:

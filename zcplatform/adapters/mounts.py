@@ -35,7 +35,10 @@ def unmount(target: Path) -> None:
 def tmpfs_mounts(directory: Path) -> dict[str, str]:
     """Names right below the directory on which a tmpfs is mounted, with its options; of several, the topmost."""
     found = {}
+    needle = directory.name
     for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
+        if needle not in line:
+            continue
         left, _, right = line.partition(" - ")
         point = Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), left.split(" ")[4]))
         if point.parent == directory:

@@ -1,10 +1,19 @@
 """Which images may run: what the root-owned settings file names, never what a row says."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 LABEL_MADE_BY = "io.zcplatform.made-by"
 """On images, the instance that made them; only root can put it there. Not the label of containers: those inherit their image's labels, and a
 stranger's container from our image is still a stranger's."""
+
+
+_REFERENCE = re.compile(r"[a-z0-9]+(?:[._:/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?", re.ASCII)
+
+
+def is_reference(text: str) -> bool:
+    """A repository with its registry, and a tag or digest: what the engine takes as the name of an image."""
+    return len(text) <= 300 and _REFERENCE.fullmatch(text) is not None
 
 
 def is_allowed(reference: str, repositories: Iterable[str]) -> bool:
@@ -13,10 +22,13 @@ def is_allowed(reference: str, repositories: Iterable[str]) -> bool:
 
 
 def may_run(instance: str, labels: Mapping[str, str], digests: Sequence[str], repositories: Iterable[str]) -> bool:
-    """Made here (and not pulled from anywhere), or pulled from a repository that the settings file names."""
-    if digests:
-        return any(is_allowed(digest, repositories) for digest in digests)
-    return labels.get(LABEL_MADE_BY) == instance
+    """Made here (and not pulled from anywhere), or pulled from a repository that the settings file names.
+
+    Engines with an image store of containerd's give images made here a digest too, under our own local name.
+    """
+    if any(is_allowed(digest, repositories) for digest in digests):
+        return True
+    return labels.get(LABEL_MADE_BY) == instance and all(digest.startswith(f"{instance}-") for digest in digests)
 
 
 def demo_reference(instance: str) -> str:

@@ -61,7 +61,10 @@ class Seen:
     is_allocated: bool
     firewall_stands: bool
     has_network: bool
+    network_is_current: bool
+    """Same specification as would be made now."""
     has_workspace: bool
+    workspace_is_whole: bool
     has_config: bool
     config_is_current: bool
     """The mount that stands now is the one the running container was started with, and holds the wanted revision."""
@@ -98,9 +101,9 @@ def _run(seen: Seen) -> tuple[Step, ...]:
         steps.append(Step.FIREWALL)
     if not seen.has_network:
         steps.append(Step.NETWORK)
-    if not seen.has_workspace:
+    if not seen.workspace_is_whole:
         steps.append(Step.WORKSPACE)
-    if not (_serves(seen) and seen.config_is_current and seen.has_network):
+    if not (_serves(seen) and seen.config_is_current and seen.network_is_current):
         steps += _start_again(seen)
     elif not seen.is_healthy:
         steps.append(Step.HEALTH)
@@ -118,16 +121,22 @@ def _serves(seen: Seen) -> bool:
 def _start_again(seen: Seen) -> list[Step]:
     """Never two containers of one tenant side by side: the agent locks its data directory. A swap costs the stop time."""
     steps: list[Step] = []
+    replace = seen.container is None or not seen.container.is_current or not seen.network_is_current
+    if seen.container is not None and replace:
+        steps.append(Step.IMAGE)  # looked for before anything that serves is taken away
     if seen.is_routed:
         steps.append(Step.UNROUTE)
     if seen.container is not None and seen.container.is_running:
         steps.append(Step.STOP)
-    replace = seen.container is None or not seen.container.is_current or not seen.has_network
     if seen.container is not None and replace:
         steps.append(Step.REMOVE)
+    if seen.has_network and not seen.network_is_current:
+        steps += [Step.REMOVE_NETWORK, Step.NETWORK]
     steps.append(Step.CONFIGURATION)
+    if seen.container is None:
+        steps.append(Step.IMAGE)
     if replace:
-        steps += [Step.IMAGE, Step.CONTAINER]
+        steps.append(Step.CONTAINER)
     return [*steps, Step.START, Step.HEALTH]
 
 

@@ -115,7 +115,7 @@ def _running(tenant: Tenant) -> tuple[State, str]:
         return State.DEGRADED, f"the agent runs, but its address does not lead to it: {tenant.error_detail}"
     if tenant.error_code in CRASHES and tenant.failures >= ATTEMPTS_BEFORE_FAILED:
         return State.CRASH_LOOP, f"{tenant.error_detail} ({tenant.failures} times in a row)"
-    if tenant.error_code in PERMANENT or tenant.failures >= ATTEMPTS_BEFORE_FAILED:
+    if tenant.error_code in PERMANENT or (tenant.error_code is not None and tenant.failures >= ATTEMPTS_BEFORE_FAILED):
         return State.FAILED, tenant.error_detail or "it could not be deployed"
     if settled and serving and tenant.seen_verified:
         return State.RUNNING, "healthy and reachable"

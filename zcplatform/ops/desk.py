@@ -39,7 +39,9 @@ class Actor:
     request_id: str
 
     def entry(self, at: str, action: str, subject: str, tenant_id: str = "", **changes: object) -> Entry:
-        return Entry(at, f"token:{self.name}", action, subject, tenant_id, self.role, self.address, "done", changes, self.request_id)
+        return Entry(
+            at, f"{self.token_id} ({self.name})", action, subject, tenant_id, self.role, self.address, "done", changes, self.request_id
+        )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from zcplatform.core.images import built_reference, demo_reference, is_allowed
+from zcplatform.core.images import built_reference, demo_reference, is_allowed, is_reference
 from zcplatform.errors import BadInput, Conflict, NotFound
 from zcplatform.ids import new_image_id, new_operation_id
 from zcplatform.ops.desk import Actor, Desk
@@ -10,6 +10,8 @@ from zcplatform.store import audit, images, operations
 from zcplatform.store.db import Tx
 from zcplatform.store.images import Image
 from zcplatform.store.operations import Operation
+
+PREPARE, REMOVE = "image.prepare", "image.remove"
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,11 @@ def prepare(tx: Tx, desk: Desk, actor: Actor, at: str, wish: Wish) -> tuple[Imag
     reference = _reference(desk, wish)
     known = images.find(tx, reference)
     if known is not None and known.wanted == "present":
-        if wish.make_default:
+        if wish.make_default and known.status == "ready":
             images.make_default(tx, known.id, at)
             audit.append(tx, actor.entry(at, "image.make_default", known.id))
         if known.status == "preparing":
-            return known, operations.open_of_image(tx, known.id)
+            return known, operations.open_of_image(tx, known.id, PREPARE)
         if known.status == "ready" and wish.source == "pull":
             return known, None
     image = Image(
@@ -43,14 +45,13 @@ def prepare(tx: Tx, desk: Desk, actor: Actor, at: str, wish: Wish) -> tuple[Imag
         agent_version=None,
         size_bytes=None,
         is_default=0,
+        wants_default=int(wish.make_default),
         error=None,
         created_at=at,
         updated_at=at,
     )
     images.insert(tx, image)
-    if wish.make_default:
-        images.make_default(tx, image.id, at)
-    return image, _operation(tx, actor, image, "image.prepare", at)
+    return image, _operation(tx, actor, image, PREPARE, at)
 
 
 def remove(tx: Tx, actor: Actor, at: str, id_or_reference: str) -> tuple[Image, Operation]:
@@ -62,13 +63,14 @@ def remove(tx: Tx, actor: Actor, at: str, id_or_reference: str) -> tuple[Image, 
         raise Conflict(
             "image.in_use", f"Image `{image.reference}` is used by {', '.join(used_by[:5])}", "move these tenants to another image"
         )
-    under_way = operations.open_of_image(tx, image.id)
-    if image.wanted == "absent" and under_way is not None:
-        return image, under_way
-    if under_way is not None:
-        operations.fail(tx, under_way.id, at, "image.removed", "the image was removed while it was being prepared", "")
+    removing = operations.open_of_image(tx, image.id, REMOVE)
+    if removing is not None:
+        return image, removing
+    preparing = operations.open_of_image(tx, image.id, PREPARE)
+    if preparing is not None:
+        operations.fail(tx, preparing.id, at, "image.removed", "the image was removed while it was being prepared", "")
     images.remove(tx, image.id, at)
-    return image, _operation(tx, actor, image, "image.remove", at)
+    return image, _operation(tx, actor, image, REMOVE, at)
 
 
 def _reference(desk: Desk, wish: Wish) -> str:
@@ -84,6 +86,8 @@ def _reference(desk: Desk, wish: Wish) -> str:
         case _:
             if wish.reference is None or wish.binary is not None:
                 raise _bad("reference", "pull needs a reference and nothing else")
+            if not is_reference(wish.reference):
+                raise _bad("reference", "reference is not the name of an image, for example ghcr.io/zeroclaw-labs/zeroclaw:v0.8.7")
             if not is_allowed(wish.reference, desk.settings.image_repositories):
                 raise _bad("reference", f"`{wish.reference}` is not from a repository in `image_repositories` of the settings file")
             return wish.reference

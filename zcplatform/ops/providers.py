@@ -33,9 +33,14 @@ class Provider:
 
 def check(tx: Tx, desk: Desk, tenant_id: TenantId | None, provider: Provider) -> None:
     """Raises BadInput with the field that is wrong. A key that is stored for the same host counts as sent."""
-    known = family(provider.family)
+    family(provider.family)
     stored = secrets.get(tx, tenant_id, KIND, NAME) if tenant_id else None
-    key = provider.api_key or ("stored" if stored and stored.host == key_host(known.name, provider.base_url) else None)
+    key = provider.api_key
+    if key is None and stored is not None:
+        render.check(
+            render.Provider(provider.family, provider.model, provider.base_url, "stored")
+        )  # the address, before its host is asked for
+        key = "stored" if stored.host == key_host(provider.family, provider.base_url) else None
     render.check(render.Provider(provider.family, provider.model, provider.base_url, key))
     if provider.base_url is not None:
         _check_reach(desk, provider.base_url)

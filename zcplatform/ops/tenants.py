@@ -78,14 +78,17 @@ def change(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, wish: Cha
     if wish.provider is not None:
         providers.check(tx, desk, tenant.id, wish.provider)
         wanted["wanted_revision"] = _revise(tx, actor, tenant, wish.provider, at)
-        told["provider"] = [None, wish.provider.settings()]
+        before = revisions.get(tx, tenant.id, tenant.wanted_revision)
+        told["provider"] = [json.loads(before.settings)["provider"] if before else None, wish.provider.settings()]
         providers.store_key(tx, desk, tenant.id, wish.provider, at)
     if told:
         audit.append(tx, actor.entry(at, "tenant.change", tenant.id, tenant.id, **told))
     if not wanted:
         return tenant, None
     if tenant.wanted != Wanted.RUNNING:
-        return tenants.want(tx, tenant, at, **wanted), None
+        changed = tenants.want(tx, tenant, at, **wanted)
+        operations.carry_over(tx, tenant.id, changed.generation)
+        return changed, None
     return _ask(tx, actor, tenant, at, Request.UPDATE, **wanted)
 
 
@@ -223,6 +226,8 @@ def _image(tx: Tx, id_or_reference: str) -> ImageId:
     image = images.find(tx, id_or_reference)
     if image is None or image.wanted == "absent":
         raise BadInput("image.unknown", f"There is no image `{id_or_reference}`", "GET /api/images lists them", fields={"image": "unknown"})
+    if image.status != "ready":
+        raise Conflict("image.not_ready", f"Image `{image.reference}` is {image.status}", "wait for it, or choose another image")
     return image.id
 
 

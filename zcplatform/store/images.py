@@ -21,6 +21,7 @@ class Image:
     agent_version: str | None
     size_bytes: int | None
     is_default: int
+    wants_default: int
     error: str | None
     created_at: str
     updated_at: str
@@ -67,23 +68,30 @@ def unsettled(tx: Tx) -> list[Image]:
 
 
 def ready(tx: Tx, image_id: ImageId, at: str, *, engine_id: str, digest: str | None, agent_version: str | None, size_bytes: int) -> None:
-    """The first image that gets ready becomes the default one."""
+    """The first image that gets ready becomes the default one, and so does one that was asked for as that.
+
+    One that was removed meanwhile keeps the engine's id, so that the removal finds it.
+    """
     tx.execute(
-        "UPDATE images SET status = 'ready', image_id = ?, digest = ?, agent_version = ?, size_bytes = ?, error = NULL, updated_at = ?,"
-        " is_default = CASE WHEN EXISTS (SELECT 1 FROM images WHERE is_default = 1) THEN is_default ELSE 1 END"
-        " WHERE id = ? AND wanted = 'present'",
+        "UPDATE images SET image_id = ?, digest = ?, agent_version = ?, size_bytes = ?, error = NULL, updated_at = ? WHERE id = ?",
         (engine_id, digest, agent_version, size_bytes, at, image_id),
     )
+    tx.execute("UPDATE images SET status = 'ready' WHERE id = ? AND wanted = 'present'", (image_id,))
+    image = existing(get(tx, image_id))
+    if image.status == "ready" and (image.wants_default or default(tx) is None):
+        make_default(tx, image_id, at)
+    else:
+        _tell(tx, image_id, at)
+
+
+def keep(tx: Tx, image_id: ImageId, at: str) -> None:
+    """It could not be removed: something uses it."""
+    tx.execute("UPDATE images SET wanted = 'present', status = 'ready', updated_at = ? WHERE id = ?", (at, image_id))
     _tell(tx, image_id, at)
 
 
 def failed(tx: Tx, image_id: ImageId, at: str, error: str) -> None:
     tx.execute("UPDATE images SET status = 'failed', error = ?, updated_at = ? WHERE id = ?", (error, at, image_id))
-    _tell(tx, image_id, at)
-
-
-def prepare_again(tx: Tx, image_id: ImageId, at: str) -> None:
-    tx.execute("UPDATE images SET status = 'preparing', wanted = 'present', error = NULL, updated_at = ? WHERE id = ?", (at, image_id))
     _tell(tx, image_id, at)
 
 

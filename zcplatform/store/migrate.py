@@ -1,5 +1,6 @@
 """Numbered steps, forward only. Each runs in one transaction; a snapshot is taken before; a newer schema is refused."""
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def migrate(connection: apsw.Connection, path: Path) -> int:
             "start the newer program again, or restore a copy made before it was used",
         )
     if 0 < current < newest:
-        _snapshot(connection, path.with_name(f"{path.stem}.before-schema-{newest}.db"))
+        _snapshot(connection, path.parent.parent / f"{path.stem}.before-schema-{newest}.db")
     for number, sql in known:
         if number > current:
             connection.execute(f"BEGIN IMMEDIATE; {sql}; PRAGMA user_version = {number}; COMMIT")
@@ -38,9 +39,9 @@ def migrate(connection: apsw.Connection, path: Path) -> int:
 
 
 def _snapshot(connection: apsw.Connection, path: Path) -> None:
-    """A whole copy beside the database; an older attempt's copy is replaced, it may be half written."""
+    """A whole copy, outside of the folder that the web process may write; an older attempt's is replaced, it may be half written."""
     path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     copy = apsw.Connection(str(path))
     with copy.backup("main", connection, "main") as backup:
         while not backup.done:

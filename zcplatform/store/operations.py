@@ -75,12 +75,10 @@ def open_of(tx: Tx, tenant_id: TenantId) -> Operation | None:
     return one(tx, Operation, f"SELECT {names(Operation)} FROM operations WHERE tenant_id = ? AND finished_at IS NULL", tenant_id)
 
 
-def open_of_image(tx: Tx, image_id: ImageId) -> Operation | None:
-    return one(tx, Operation, f"SELECT {names(Operation)} FROM operations WHERE image_id = ? AND finished_at IS NULL", image_id)
-
-
-def count_open(tx: Tx) -> int:
-    return int(scalar(tx, "SELECT count(*) FROM operations WHERE finished_at IS NULL"))
+def open_of_image(tx: Tx, image_id: ImageId, kind: str) -> Operation | None:
+    """`kind` is image.prepare or image.remove: the end of one must not be taken for the end of the other."""
+    statement = f"SELECT {names(Operation)} FROM operations WHERE image_id = ? AND kind = ? AND finished_at IS NULL"
+    return one(tx, Operation, statement, image_id, kind)
 
 
 def supersede_open(tx: Tx, tenant_id: TenantId, at: str) -> None:
@@ -92,6 +90,11 @@ def supersede_open(tx: Tx, tenant_id: TenantId, at: str) -> None:
             (at, operation.id),
         )
         _tell(tx, operation.id, at)
+
+
+def carry_over(tx: Tx, tenant_id: TenantId, generation: int) -> None:
+    """A change beside it made a new generation: what is under way is still what is wanted."""
+    tx.execute("UPDATE operations SET generation = ? WHERE tenant_id = ? AND finished_at IS NULL", (generation, tenant_id))
 
 
 def begin(tx: Tx, operation_id: OperationId, at: str) -> None:

@@ -25,6 +25,7 @@ CREATE TABLE images (
     agent_version TEXT,
     size_bytes INTEGER,
     is_default INTEGER NOT NULL DEFAULT 0 CHECK (is_default IN (0, 1)),
+    wants_default INTEGER NOT NULL DEFAULT 0 CHECK (wants_default IN (0, 1)),
     error TEXT,
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL,

@@ -42,6 +42,10 @@ def get(tx: Tx, tenant_id: TenantId) -> Tenant | None:
     return one(tx, Tenant, f"SELECT {names(Tenant)} FROM tenants WHERE id = ?", tenant_id)
 
 
+def generation(tx: Tx, tenant_id: TenantId) -> int | None:
+    return scalar(tx, "SELECT generation FROM tenants WHERE id = ?", tenant_id)  # type: ignore[no-any-return]
+
+
 def find(tx: Tx, id_or_slug: str) -> Tenant | None:
     """A tenant that is not deleted. Slugs have no underscore and ids have one, so the two never meet."""
     return one(tx, Tenant, f"SELECT {names(Tenant)} FROM tenants WHERE deleted_at IS NULL AND (id = ? OR slug = ?)", id_or_slug, id_or_slug)
@@ -77,9 +81,9 @@ def rename(tx: Tx, tenant: Tenant, at: str, name: str) -> Tenant:
     return settle(tx, tenant.id, at)
 
 
-def saw(tx: Tx, tenant_id: TenantId, generation: int, at: str, changes: Mapping[str, object]) -> bool:
+def saw(tx: Tx, tenant_id: TenantId, expected: int, at: str, changes: Mapping[str, object]) -> bool:
     """Record what the worker saw. False, and nothing changes, when somebody wants something else by now."""
-    if scalar(tx, "SELECT generation FROM tenants WHERE id = ?", tenant_id) != generation:
+    if generation(tx, tenant_id) != expected:
         return False
     _update(tx, tenant_id, SEEN, changes)
     settle(tx, tenant_id, at)

@@ -1,6 +1,5 @@
 """The root key and the keys made from it, each for one purpose. Worker and host-only commands; the web process never imports this."""
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -91,8 +90,3 @@ def create(path: Path) -> bytes:
     os.fsync(folder)
     os.close(folder)
     return key
-
-
-def token_hash(pepper: bytes, token: str) -> bytes:
-    """What is stored of a bearer token; without the pepper, which is not in the database, it can not be tried."""
-    return hashlib.blake2b(token.encode(), key=pepper, digest_size=32).digest()

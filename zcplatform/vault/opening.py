@@ -14,14 +14,18 @@ from nacl.bindings import (
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 
+from zcplatform.errors import PlatformError
 from zcplatform.vault.sealing import FORMAT, Place
 
 VERSION = b"\x01"
 _NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 
 
-class CannotOpen(Exception):
+class CannotOpen(PlatformError):
     """The ciphertext or box is damaged, foreign, or for another place. It never says which."""
+
+    def __init__(self) -> None:
+        super().__init__("secret.unreadable", "A stored secret can not be opened: it was damaged or moved", "submit the secret again")
 
 
 def _bound_to(parts: tuple[str, ...]) -> bytes:

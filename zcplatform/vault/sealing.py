@@ -4,6 +4,7 @@ The sealed record names the place the secret is for. The worker refuses a box wh
 opens nothing in another tenant, field or host.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 
@@ -22,6 +23,11 @@ class Place:
     host: str
     row: str
     version: int
+
+
+def token_hash(pepper: bytes, token: str) -> bytes:
+    """What is stored of a bearer token; without the pepper, which is not in the database, it can not be tried."""
+    return hashlib.blake2b(token.encode(), key=pepper, digest_size=32).digest()
 
 
 def seal(public_key: bytes, place: Place, value: str) -> bytes:

@@ -1,6 +1,5 @@
 """Who asks: a bearer token, looked up in the database on every request."""
 
-import hashlib
 import secrets
 from datetime import timedelta
 from typing import Annotated
@@ -12,17 +11,13 @@ from zcplatform.errors import BadInput, NotSignedIn
 from zcplatform.ops.desk import Actor, Asked, Desk
 from zcplatform.store import tokens
 from zcplatform.store.db import Tx
+from zcplatform.vault.sealing import token_hash
 
 USED_EVERY = timedelta(minutes=1)
 
 
 def desk_of(request: Request) -> Desk:
     return request.app.state.desk  # type: ignore[no-any-return]
-
-
-def token_hash(pepper: bytes, token: str) -> bytes:
-    """As vault.keys has it; the web process is given the pepper alone."""
-    return hashlib.blake2b(token.encode(), key=pepper, digest_size=32).digest()
 
 
 async def actor_of(

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime
 
+from zcplatform import clock
 from zcplatform.core.tenant import Wanted
 from zcplatform.errors import Conflict, PlatformError
 from zcplatform.ops import desk as ops
@@ -41,7 +43,7 @@ async def logs(
     desk: DeskOf,
     _: ActorOf,
     tail: Annotated[int, Query(ge=0, le=10_000)] = 100,
-    since: Annotated[str | None, Query(max_length=40, description="RFC 3339 time")] = None,
+    since: Annotated[AwareDatetime | None, Query(description="RFC 3339 time")] = None,
     follow: bool = False,
     timestamps: bool = False,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
@@ -49,7 +51,9 @@ async def logs(
     """What the agent printed, as text or (Accept: text/event-stream) as server-sent events."""
     row = desk.database.read(lambda tx: asking.get(tx, tenant))
     worker: Worker = request.app.state.worker
-    answers = worker.follow("logs", tenant_id=row.id, tail=tail, since=since, follow=follow, timestamps=timestamps)
+    answers = worker.follow(
+        "logs", tenant_id=row.id, tail=tail, since=clock.text(since) if since else None, follow=follow, timestamps=timestamps
+    )
     first = await anext(answers, None)  # an error is answered as a problem, not in the middle of a stream
     as_events = "text/event-stream" in (accept or "")
     body = _lines(answers, first, as_events=as_events, stopped=request.app.state.watcher.stopped)
@@ -65,6 +69,7 @@ async def _lines(
             while answer is not None and not stopped.is_set():
                 line = answer.get("line")
                 if line is not None:
+                    line = line.replace("\r", "")  # ends a field of an event, as a newline does
                     yield f"event: log\ndata: {line}\n\n" if as_events else f"{line}\n"
                 answer = await anext(answers, None)
     except PlatformError as error:

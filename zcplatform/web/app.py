@@ -14,6 +14,7 @@ import sys
 from base64 import b64decode
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -22,13 +23,16 @@ from zcplatform import log
 from zcplatform.ops.desk import Desk
 from zcplatform.settings import Settings
 from zcplatform.store.db import Database
-from zcplatform.web import agents, events, health, images, operations, problems, tenants
+from zcplatform.web import agents, events, health, images, operations, problems, shapes, tenants
 from zcplatform.web.events import Watcher
 from zcplatform.web.guard import Guard
 from zcplatform.web.live import Worker
 from zcplatform.web.metrics import Metrics
 
 GRACE_S = 3
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": shapes.Problem, "description": "What happened, to which object, what to do"} for status in ("4XX", 422, 503)
+}
 _PR_SET_DUMPABLE = 4
 
 
@@ -66,11 +70,12 @@ def create_app(handed: Handed | None) -> FastAPI:
     )
     problems.install(app)
     for subject in (tenants, agents, operations, events, images, health):
-        app.include_router(subject.router)
+        app.include_router(subject.router, responses=PROBLEMS)
     app.state.metrics = Metrics()
     app.add_middleware(Guard, metrics=app.state.metrics)
     if handed is not None:
         database = Database(handed.settings.database)
+        app.state.looked = (0.0, None)
         app.state.worker = Worker(handed.settings.worker_socket)
         app.state.watcher = Watcher(database)
         app.state.pepper = handed.token_pepper

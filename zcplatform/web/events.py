@@ -5,6 +5,7 @@ One watcher looks whether another process committed (a number SQLite keeps, no q
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from zcplatform.web.actor import ActorOf, DeskOf
 
 router = APIRouter(prefix="/api/events", tags=["events"])
 LOOK_EVERY_S = 0.1
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 KEEP_ALIVE_S = 15.0
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -33,8 +35,10 @@ class Watcher:
         self._listeners = 0
         self._task: asyncio.Task[None] | None = None
 
-    async def changed(self) -> None:
-        """Return when something was committed, after KEEP_ALIVE_S at the latest, or at once when stopped."""
+    async def changed(self, version: int) -> None:
+        """Return when something was committed since `version`, after KEEP_ALIVE_S at the latest, or at once when stopped."""
+        if self._database.data_version() != version or self.stopped.is_set():
+            return
         self._listeners += 1
         if self._task is None:
             self._task = asyncio.create_task(self._look())
@@ -74,7 +78,7 @@ async def stream(
 ) -> StreamingResponse:
     """Server-sent events from now on, or from after Last-Event-ID."""
     tenant_id = desk.database.read(lambda tx: asking.get(tx, tenant).id) if tenant else None
-    start = int(last_event_id) if last_event_id and last_event_id.isdigit() else desk.database.read(events.newest_id)
+    start = int(last_event_id) if last_event_id and _NUMBER.fullmatch(last_event_id) else desk.database.read(events.newest_id)
     watcher: Watcher = request.app.state.watcher
     return StreamingResponse(_stream(desk.database, watcher, start, tenant_id), media_type="text/event-stream", headers=HEADERS)
 
@@ -83,12 +87,13 @@ async def _stream(database: Database, watcher: Watcher, last_id: int, tenant_id:
     yield ": connected\n\n"
     while not watcher.stopped.is_set():
         start = last_id
+        version = database.data_version()  # before the read: a commit in between is seen as one
         found = database.read(lambda tx, start=start: events.after(tx, start, tenant_id=tenant_id))  # type: ignore[misc]
         for event in found:
             last_id = event.id
             yield _frame(event)
         if not found:
-            await watcher.changed()
+            await watcher.changed(version)
             yield ": \n\n"
 
 

@@ -16,6 +16,7 @@ HEADERS = [
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
+KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -45,7 +46,8 @@ class Guard:
         else:
             await self._app(scope, _limited(receive), answer)
         route = getattr(scope.get("route"), "path", "unknown")
-        self._metrics.requests.labels(route, scope["method"], str(status)).observe(time.perf_counter() - started)
+        method = scope["method"] if scope["method"] in KNOWN_METHODS else "other"
+        self._metrics.requests.labels(route, method, str(status)).observe(time.perf_counter() - started)
 
 
 def _refusal(scope: Scope) -> Any:

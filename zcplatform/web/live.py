@@ -10,10 +10,11 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
-from zcplatform.errors import NotFound, Unavailable
+from zcplatform.errors import BadInput, Conflict, NotFound, PlatformError, Unavailable
 
 CONNECT_S = 2.0
 LONGEST_LINE = 256 * 1024
+KINDS: dict[int, type[PlatformError]] = {404: NotFound, 409: Conflict, 422: BadInput}
 
 
 class Worker:
@@ -67,6 +68,6 @@ def _silent(how: str) -> Unavailable:
     return Unavailable("worker.unreachable", f"The worker {how}", "try again; if it stays, look at the worker's log", retry_after_s=5)
 
 
-def _error(told: dict[str, Any]) -> Unavailable | NotFound:
-    kind = NotFound if told.get("status") == 404 else Unavailable
+def _error(told: dict[str, Any]) -> PlatformError:
+    kind = KINDS.get(int(told.get("status", 503)), Unavailable)
     return kind(str(told.get("code")), str(told.get("detail")), str(told.get("hint", "")), retry_after_s=told.get("retry_after_s"))

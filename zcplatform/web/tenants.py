@@ -83,7 +83,7 @@ async def _ask(function: Ask, tenant: str, desk: Desk, actor: Actor, asked: Aske
     return _json(await ops.change(desk, actor, asked, lambda tx, at: _answer(tx, desk, *function(tx, desk, actor, at, tenant))))
 
 
-@router.delete("/{tenant}", status_code=202, response_model=shapes.Operation)
+@router.delete("/{tenant}", responses=ASKED, status_code=202)
 async def delete(tenant: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
     return await _ask(asking.delete, tenant, desk, actor, asked)
 

@@ -5,7 +5,6 @@ import re
 
 from zcplatform import clock
 from zcplatform.core.container import GATEWAY_PORT
-from zcplatform.core.network import container_address
 from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.store import allocations
 from zcplatform.worker.case import Case, Superseded, load
@@ -28,8 +27,7 @@ async def health(tools: Tools, case: Case) -> None:
         last = answer.error
         if loop.time() >= look_at:
             look_at = loop.time() + LOOK_EVERY_S
-            await _still_there(tools, case)
-            await _check_port(tools, case)
+            await _check_port(tools, case, await _still_there(tools, case))
         await asyncio.sleep(HEALTH_EVERY_S)
     else:
         await saw(tools, case, {"seen_config": None})
@@ -43,28 +41,26 @@ async def health(tools: Tools, case: Case) -> None:
     )
 
 
-async def _check_port(tools: Tools, case: Case) -> None:
+async def _check_port(tools: Tools, case: Case, address: str) -> None:
     """An engine that was killed can leave a rule that leads our port to a container that is gone: the agent answers, only not there."""
-    allocation = case.needs_allocation()
-    inside = await tools.gateway.health(GATEWAY_PORT, container_address(allocation.subnet, tools.settings.subnet_network))
-    if not inside.is_ok or (await tools.gateway.health(allocation.port)).is_ok:
+    if not address or not (await tools.gateway.health(GATEWAY_PORT, address)).is_ok or (await tools.gateway.health(case.port)).is_ok:
         return
-    at = clock.text(clock.now())
-    await tools.database.write(lambda tx: allocations.block(tx, "port", allocation.port, at))
+    at, port = clock.text(clock.now()), case.port
+    await tools.database.write(lambda tx: allocations.block(tx, "port", port, at))
     raise StepFailed(
-        "container.port_dead",
-        f"The agent of `{case.tenant.slug}` is well, but port {allocation.port} does not lead to it",
-        "it gets another port",
+        "container.port_dead", f"The agent of `{case.tenant.slug}` is well, but port {port} does not lead to it", "it gets another port"
     )
 
 
-async def _still_there(tools: Tools, case: Case) -> None:
+async def _still_there(tools: Tools, case: Case) -> str:
+    """The container's own address. Raises when it ended or when something else is wanted."""
     fresh = tools.database.read(lambda tx: load(tx, tools.settings, case.tenant.id))
     if fresh is None or fresh.tenant.generation != case.tenant.generation:
         raise Superseded
     found = await tools.docker.container(tools.names.container(case.tenant.slug))
     if found is None or found.state != "running":
         raise await exited(tools, case, found.exit_code if found else None, oom=bool(found and found.oom_killed))
+    return found.address
 
 
 async def exited(tools: Tools, case: Case, exit_code: int | None, *, oom: bool) -> StepFailed:

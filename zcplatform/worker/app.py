@@ -9,7 +9,7 @@ import os
 import pwd
 import signal
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -48,6 +48,7 @@ from zcplatform.worker.web_child import WebChild, listen
 SIGN_OF_LIFE_S = 10.0
 KEEP_KEYS = timedelta(days=2)
 STOP_S = 8.0
+AGAIN_S = 2.0
 
 
 def run(settings: Settings) -> int:
@@ -187,17 +188,17 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
     live = LiveServer(tools, wake, frozenset({0, web.pw_uid}))
     live_socket = await live.listen(settings.worker_socket, web.pw_gid)
     child = WebChild(settings, keys, web, listen(settings.web_socket, ensure_user(settings.edge_user).pw_gid))
-    loops: list[Coroutine[object, object, None]] = [
-        child.run(),
-        tools.firewall.run(),
-        tools.edge.run(),
-        driver.run(),
-        images.run(),
-        HealthLoop(tools, settings.health_period_s, driver.wake).run(),
-        _follow_engine(tools.docker, settings, driver),
-        _housekeeping(tools),
+    loops: list[Callable[[], Awaitable[None]]] = [
+        child.run,
+        tools.firewall.run,
+        tools.edge.run,
+        driver.run,
+        images.run,
+        HealthLoop(tools, settings.health_period_s, driver.wake).run,
+        lambda: _follow_engine(tools.docker, settings, driver),
+        lambda: _housekeeping(tools),
     ]
-    running = [asyncio.create_task(_forever(work)) for work in loops]
+    running = [asyncio.create_task(_forever(run)) for run in loops]
     logger.info("the platform runs", web=str(settings.web_socket), database=str(settings.database))
     await stop.wait()
     logger.info("stopping; what is under way is taken up by the next start")
@@ -231,15 +232,14 @@ def make_tools(settings: Settings, keys: Keys, database: Database) -> Tools:
     )
 
 
-async def _forever(work: Coroutine[object, object, None]) -> None:
-    """A loop that ends is a bug: say so and end the program, its supervisor starts it again."""
-    try:
-        await work
-    except asyncio.CancelledError:
-        raise
-    except BaseException:
-        logger.exception("a loop ended with an error; the worker ends")
-        os._exit(70)
+async def _forever(run: Callable[[], Awaitable[None]]) -> None:
+    """No error of one loop ends another, or the worker: it is told, and the loop begins again."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            logger.exception("a loop ended with an error and begins again")
+        await asyncio.sleep(AGAIN_S)
 
 
 def _document(settings: Settings, database: Database) -> dict[str, object]:

@@ -61,8 +61,7 @@ def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> Case | None:
     if problem is not None or plan is None:
         raise StepFailed("tenant.invalid", f"The database says about tenant {tenant_id} what can not be: {problem or 'no such plan'}")
     revision = revisions.get(tx, tenant_id, tenant.wanted_revision)
-    sent = json.loads(revision.settings).get("provider") if revision else None
-    provider = Provider(family=sent["family"], model=sent["model"], uri=sent["base_url"], api_key=None) if sent else None
+    provider = _provider(tenant, revision.settings) if revision else None
     operation = operations.open_of(tx, tenant_id)
     if operation is not None and operation.generation != tenant.generation:
         operation = None
@@ -70,13 +69,26 @@ def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> Case | None:
     return Case(tenant, allocation, plan, image, provider, operation)
 
 
+def _provider(tenant: Tenant, settings: str) -> Provider | None:
+    try:
+        sent = json.loads(settings)["provider"]
+        if sent is None:
+            return None
+        family, model, uri = sent["family"], sent["model"], sent["base_url"]
+    except (ValueError, KeyError, TypeError):
+        family = model = uri = 0
+    if not isinstance(family, str) or not isinstance(model, str) or not isinstance(uri, str | None):
+        raise StepFailed("tenant.invalid", f"The database says about the provider of `{tenant.slug}` what can not be")
+    return Provider(family=family, model=model, uri=uri, api_key=None)
+
+
 def _problem(settings: Settings, tenant: Tenant, allocation: Allocation | None) -> str | None:
     if not is_id(tenant.id):
         return "its id is not one of ours"
     if slug_problem(tenant.slug) is not None:
         return "its slug is not a slug"
-    if allocation is None:
-        return None
+    if allocation is None or tenant.wanted != "running":
+        return None  # one that only goes is let go, also after the ranges were narrowed
     subnets = capacity(settings.subnet_network)
     if allocation.port not in settings.port_span or allocation.uid not in settings.uid_span or not 0 <= allocation.subnet < subnets:
         return "its port, uid or subnet is outside the configured ranges"

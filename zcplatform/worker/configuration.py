@@ -24,7 +24,7 @@ async def configuration(tools: Tools, case: Case) -> None:
     at = clock.text(clock.now())
 
     def compose(tx: Tx) -> tuple[str, bytes]:
-        tools.secrets.open_boxes(tx, at)
+        tools.secrets.open_boxes(tx, at, case.tenant.id)
         bearer = _own(tools, tx, case.tenant.id, "bearer", sealed.new_token, at)
         key = bytes.fromhex(_own(tools, tx, case.tenant.id, "config_key", lambda: sealed.new_key().hex(), at))
         paired = json.loads(_own(tools, tx, case.tenant.id, "paired", lambda: "[]", at))
@@ -44,26 +44,33 @@ async def configuration(tools: Tools, case: Case) -> None:
 
 
 async def read_back(tools: Tools, case: Case) -> None:
-    """Keep the people the agent paired: its own file says who they are. An unreadable file changes nothing."""
+    """Keep the people the agent paired: its own file says who they are. An unreadable file changes nothing.
+
+    The file is the tenant's: it is parsed on a thread and outside of any transaction.
+    """
     content = await asyncio.to_thread(files.config_read, tools.settings.config_dir, case.tenant.slug, "config.toml", CONFIG_LIMIT)
-    if content is None:
+    key, bearer, paired = (_found(tools, case.tenant.id, name) for name in ("config_key", "bearer", "paired"))
+    if content is None or key is None or bearer is None:
+        return
+    told = await asyncio.to_thread(_paired, content, bytes.fromhex(key), sealed.token_hash(bearer))
+    if told is None or told == paired:
         return
     at = clock.text(clock.now())
+    await tools.database.write(lambda tx: tools.secrets.put(tx, case.tenant.id, "agent", "paired", told, at))
 
-    def keep(tx: Tx) -> None:
-        found = {name: tools.secrets.get(tx, case.tenant.id, "agent", name) for name in ("config_key", "bearer", "paired")}
-        if found["config_key"] is None or found["bearer"] is None:
-            return
-        key, own = bytes.fromhex(found["config_key"][1]), sealed.token_hash(found["bearer"][1])
-        try:
-            hashes = render.read_back(content.decode(errors="replace"), lambda value: sealed.unseal(key, value))
-        except ValueError:
-            return
-        paired = json.dumps(sorted(value for value in hashes if value != own))
-        if found["paired"] is None or found["paired"][1] != paired:
-            tools.secrets.put(tx, case.tenant.id, "agent", "paired", paired, at)
 
-    await tools.database.write(keep)
+def _found(tools: Tools, tenant_id: TenantId, name: str) -> str | None:
+    found = tools.database.read(lambda tx: tools.secrets.get(tx, tenant_id, "agent", name))
+    return found[1] if found else None
+
+
+def _paired(content: bytes, key: bytes, own: str) -> str | None:
+    """The hashes of the paired devices' tokens without our own, as JSON; None when the file can not be read."""
+    try:
+        hashes = render.read_back(content.decode(errors="replace"), lambda value: sealed.unseal(key, value))
+    except ValueError:
+        return None
+    return json.dumps(sorted(value for value in hashes if value != own))
 
 
 async def drop_configuration(tools: Tools, case: Case) -> None:

@@ -6,6 +6,7 @@ is open while the engine, the edge or an agent is asked.
 
 import asyncio
 import random
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -16,30 +17,31 @@ from zcplatform.adapters.docker_seen import ContainerSeen, NetworkSeen
 from zcplatform.core import backoff
 from zcplatform.core.plan import ContainerFacts, Seen, Step, plan
 from zcplatform.core.tenant import ATTEMPTS_BEFORE_FAILED, CRASHES, EDGE, OTHER_NUMBER, UNREACHABLE, Wanted, has_failed
-from zcplatform.errors import PlatformError
+from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.failpoint import failpoint
-from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT, TenantId
+from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT, TenantId
 from zcplatform.log import logger
 from zcplatform.store import operations, tenants
 from zcplatform.store.db import Tx
 from zcplatform.worker.agents import exited
 from zcplatform.worker.case import Case, Superseded, is_current, load
 from zcplatform.worker.recording import saw
-from zcplatform.worker.steps import STEPS
+from zcplatform.worker.steps import STEPS, network_spec
 from zcplatform.worker.tools import Tools
 
 ROUNDS = 5
 ALIVE = frozenset({"running", "paused", "restarting"})
 """A paused container has processes that hold the tenant's files: it has to be stopped like one that runs."""
-AFTER_THE_ENGINE = frozenset({Step.ROUTE, Step.VERIFY})
-"""Steps that do not load the engine: others may have this tenant's place while the edge is waited for."""
+AFTER_THE_ENGINE = frozenset({Step.HEALTH, Step.ROUTE, Step.VERIFY})
+"""Steps that do not load the engine: others may have this tenant's place while its agent and the edge are waited for."""
 
 
 async def converge(tools: Tools, tenant_id: TenantId) -> None:
     """Bring one tenant to what is wanted, or record why not and when the next attempt is due."""
     for _ in range(ROUNDS):
-        case = None
+        generation = None
         try:
+            generation = tools.database.read(lambda tx: tenants.generation(tx, tenant_id))
             case = tools.database.read(lambda tx: load(tx, tools.settings, tenant_id))
             if case is None:
                 return
@@ -51,8 +53,9 @@ async def converge(tools: Tools, tenant_id: TenantId) -> None:
             await _run(tools, case, todo)
         except Superseded:
             continue
-        except PlatformError as error:
-            await record_failure(tools, tenant_id, error)
+        except Exception as unknown:  # whatever it is, it is told on this tenant and stops nobody else
+            error = unknown if isinstance(unknown, PlatformError) else _bug(unknown, tenant_id)
+            await record_failure(tools, tenant_id, generation, error)
             if error.code not in CRASHES | OTHER_NUMBER:
                 return  # a crashed agent's route is still to be taken away, another number is tried at once
     logger.warning("a tenant is not as wanted after several rounds; the next period goes on", tenant=tenant_id)
@@ -65,10 +68,15 @@ async def see(tools: Tools, case: Case) -> Seen:
     return facts(tools, case, container, network)
 
 
-def facts(tools: Tools, case: Case, container: ContainerSeen | None, network: NetworkSeen | None) -> Seen:
-    """What was looked at, as the decision needs it. A stranger's container counts as ours here: the steps refuse to touch it."""
+def facts(
+    tools: Tools, case: Case, container: ContainerSeen | None, network: NetworkSeen | None, mounted: Collection[str] | None = None
+) -> Seen:
+    """What was looked at, as the decision needs it. What is a stranger's counts as not there; the steps refuse to touch it.
+
+    `mounted` are the slugs with a configuration mount, where somebody has looked already.
+    """
     tenant = case.tenant
-    nonce = files.config_nonce(tools.settings.config_dir, tenant.slug)
+    nonce = files.config_nonce(tools.settings.config_dir, tenant.slug, mounted)
     port = case.allocation.port if case.allocation else None
     current = (
         container is not None and _is_ours(tools, case, container) and is_current(tools.settings, tools.names, case, dict(container.labels))
@@ -77,7 +85,12 @@ def facts(tools: Tools, case: Case, container: ContainerSeen | None, network: Ne
         is_allocated=case.allocation is not None,
         firewall_stands=tools.firewall.stands,
         has_network=network is not None and _is_ours(tools, case, network),
+        network_is_current=network is not None
+        and case.allocation is not None
+        and network.labels.get(LABEL_SPEC) == network_spec(tools, case),
         has_workspace=files.workspace_exists(tools.settings.tenants_dir, tenant.slug),
+        workspace_is_whole=case.allocation is not None
+        and files.workspace_is_whole(tools.settings.tenants_dir, tenant.slug, case.allocation.uid),
         has_config=nonce is not None,
         config_is_current=nonce is not None and tenant.seen_config == f"{nonce}.{case.config_mark}",
         container=ContainerFacts(container.state in ALIVE, current) if container is not None and _is_ours(tools, case, container) else None,
@@ -162,7 +175,7 @@ def _begin(tx: Tx, tools: Tools, tenant_id: TenantId, generation: int, step: Ste
 async def _settle(tools: Tools, case: Case, seen: Seen) -> None:
     """Everything is as wanted, or the next attempt is not due yet."""
     tenant = case.tenant
-    if is_waiting(case):
+    if seen.is_waiting:
         return
     container = "absent" if seen.container is None else "running" if seen.container.is_running else "stopped"
     changes: dict[str, object] = {}
@@ -187,15 +200,20 @@ async def _settle(tools: Tools, case: Case, seen: Seen) -> None:
     await tools.database.write(write)
 
 
-async def record_failure(tools: Tools, tenant_id: TenantId, error: PlatformError) -> None:
-    """Record what went wrong and when it is tried again, for the tenant and for the operation."""
+def _bug(error: Exception, tenant_id: TenantId) -> StepFailed:
+    logger.exception("an error that nobody foresaw", tenant=tenant_id)
+    return StepFailed("internal.error", f"Something inside the platform went wrong ({type(error).__name__}); it is in the log", "report it")
+
+
+async def record_failure(tools: Tools, tenant_id: TenantId, generation: int | None, error: PlatformError) -> None:
+    """Record what went wrong and when it is tried again, for the tenant and for the operation; nothing for a wish that is no longer the last."""
     tools.edge.wake()  # a tenant that never got as far as its route has an address all the same, with the page for stopped ones
     now = clock.now()
     logger.info("a tenant could not be brought to what is wanted", tenant=tenant_id, code=error.code, error=error.detail)
 
     def write(tx: Tx) -> None:
         tenant = tenants.get(tx, tenant_id)
-        if tenant is None or tenant.deleted_at is not None:
+        if tenant is None or tenant.deleted_at is not None or tenant.generation != generation:
             return
         failures = tenant.failures if error.code in UNREACHABLE else tenant.failures + 1
         wait_s = _wait_s(error.code, failures)

@@ -4,10 +4,12 @@ A wake-up names a tenant and is only a hint; the period looks at all of them in 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 
 from zcplatform import clock
+from zcplatform.adapters import files
+from zcplatform.adapters.docker_seen import ContainerSeen, NetworkSeen
 from zcplatform.core import backoff
 from zcplatform.core.plan import plan
 from zcplatform.core.sweep import Labelled, orphans
@@ -65,7 +67,6 @@ class Driver:
 
     async def look(self) -> None:
         tools = self._tools
-        rows = tools.database.read(tenants.everything)
         try:
             containers = await tools.docker.containers(tools.settings.instance)
             networks = await tools.docker.networks(tools.settings.instance)
@@ -73,24 +74,26 @@ class Driver:
             tools.metrics.engine_up.set(0)
             if error.code != ENGINE_UNREACHABLE:
                 raise
-            await self._engine_is_gone(rows, error)
+            await self._engine_is_gone(tools.database.read(tenants.everything), error)
             return
         tools.metrics.engine_up.set(1)
-        await self._sweep(
-            rows, [Labelled(c.id, c.name, c.labels) for c in containers], [Labelled(n.id, n.name, n.labels) for n in networks]
-        )
+        rows = tools.database.read(tenants.everything)  # after the listings: what was made since they were asked for has its row
         by_name = {container.name: container for container in containers}
         networks_by_name = {network.name: network for network in networks}
+        mounted = files.config_mounts(tools.settings.config_dir)
         for row in rows:
             if row.id in self._running:
                 continue
             container = by_name.get(tools.names.container(row.slug))
             network = networks_by_name.get(tools.names.network(row.slug))
-            if self._needs_work(row, container, network):
+            if self._needs_work(row, container, network, mounted):
                 self.wake(row.id)
+        await self._sweep(
+            rows, [Labelled(c.id, c.name, c.labels) for c in containers], [Labelled(n.id, n.name, n.labels) for n in networks]
+        )
 
-    def _needs_work(self, row: Tenant, container: object, network: object) -> bool:
-        """A cheap look; what it wakes looks again, closely."""
+    def _needs_work(self, row: Tenant, container: ContainerSeen | None, network: NetworkSeen | None, mounted: set[str]) -> bool:
+        """A cheap look; what it wakes looks again, closely. A row that can not be read is work too: converging tells it."""
         tools = self._tools
         try:
             case = tools.database.read(lambda tx: load(tx, tools.settings, row.id))
@@ -100,22 +103,29 @@ class Driver:
                 return case.tenant.next_attempt_at <= clock.text(clock.now())
             if case.operation is not None or case.tenant.generation != case.tenant.seen_generation or case.tenant.error_code is not None:
                 return case.tenant.wanted != Wanted.DRAFT
-            return bool(plan(Wanted(row.wanted), facts(tools, case, container, network)))  # type: ignore[arg-type]
-        except PlatformError:
-            return True
+            return bool(plan(Wanted(row.wanted), facts(tools, case, container, network, mounted)))
+        except Exception:
+            return row.next_attempt_at is None or row.next_attempt_at <= clock.text(clock.now())
 
     async def _sweep(self, rows: list[Tenant], containers: list[Labelled], networks: list[Labelled]) -> None:
-        """Remove what carries our label and has no row. A tenant created after `rows` were read is busy or known by its row by then."""
-        tools = self._tools
-        container_names = {row.id: tools.names.container(row.slug) for row in rows}
-        network_names = {row.id: tools.names.network(row.slug) for row in rows}
-        for found in orphans(tools.settings.instance, containers, container_names):
-            logger.warning("removing a container that belongs to no tenant", container=found)
-            await tools.docker.stop(found, 5)
-            await tools.docker.remove(found)
-        for found in orphans(tools.settings.instance, networks, network_names):
-            logger.warning("removing a network that belongs to no tenant", network=found)
-            await tools.docker.remove_network(found)
+        """Remove what carries our labels and has no row. One that can not be removed does not keep the others."""
+        docker, instance = self._tools.docker, self._tools.settings.instance
+        for found in orphans(instance, containers, {row.id: self._tools.names.container(row.slug) for row in rows}):
+            await self._removed("container", found, (docker.stop(found, 5), docker.remove(found)))
+        for found in orphans(instance, networks, {row.id: self._tools.names.network(row.slug) for row in rows}):
+            await self._removed("network", found, (docker.remove_network(found),))
+
+    @staticmethod
+    async def _removed(kind: str, found: str, acts: tuple[Coroutine[object, object, None], ...]) -> None:
+        logger.warning("removing what belongs to no tenant", kind=kind, id=found)
+        try:
+            for act in acts:
+                await act
+        except PlatformError as error:
+            logger.warning("what belongs to no tenant could not be removed", kind=kind, id=found, error=error.detail)
+        finally:
+            for act in acts:
+                act.close()
 
     async def _engine_is_gone(self, rows: list[Tenant], error: PlatformError) -> None:
         """Tell it once on each tenant that needs the engine; nothing is concluded about the agents, which may well be serving."""

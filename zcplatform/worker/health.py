@@ -14,7 +14,6 @@ from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.ids import TenantId
 from zcplatform.log import logger
 from zcplatform.store import tenants
-from zcplatform.store.db import Tx
 from zcplatform.worker.case import load
 from zcplatform.worker.configuration import read_back
 from zcplatform.worker.converge import ALIVE, record_failure
@@ -50,8 +49,8 @@ class HealthLoop:
         async with self._places:
             try:
                 await self._ask(row)
-            except PlatformError as error:
-                logger.warning("a health look failed", tenant=row.id, code=error.code, error=error.detail)
+            except Exception:
+                logger.exception("a health look failed; the others go on", tenant=row.id)
 
     async def _ask(self, row: Tenant) -> None:
         tools = self._tools
@@ -81,17 +80,16 @@ class HealthLoop:
         if failures < FAILURES_BEFORE_RESTART:
             await self._saw(row, {"seen_probe_failures": failures})
             return
-        await self._saw(row, {"seen_probe_failures": 0, "seen_healthy": 0, "seen_healthy_at": None, "seen_config": None})
+        if not await self._saw(row, {"seen_probe_failures": 0, "seen_healthy": 0, "seen_healthy_at": None, "seen_config": None}):
+            return
         error = StepFailed(
             "agent.unhealthy",
             f"The agent of `{row.slug}` failed {failures} checks in a row: {problem}",
             f"zcplatform tenants logs {row.slug}",
         )
-        await record_failure(self._tools, row.id, error)
+        await record_failure(self._tools, row.id, row.generation, error)
         self._wake(row.id)
 
-    async def _saw(self, row: Tenant, changes: dict[str, object]) -> None:
-        def write(tx: Tx) -> None:
-            tenants.saw(tx, row.id, row.generation, clock.text(clock.now()), changes)
-
-        await self._tools.database.write(write)
+    async def _saw(self, row: Tenant, changes: dict[str, object]) -> bool:
+        at = clock.text(clock.now())
+        return await self._tools.database.write(lambda tx: tenants.saw(tx, row.id, row.generation, at, changes))

@@ -4,17 +4,20 @@ import asyncio
 import stat
 import tempfile
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from zcplatform import clock
 from zcplatform.adapters import agent_image
 from zcplatform.adapters.agent_image import Recipe
 from zcplatform.agent import versions
-from zcplatform.core.images import LABEL_MADE_BY, built_reference, demo_reference, is_allowed
+from zcplatform.core import backoff
+from zcplatform.core.audit import Entry
+from zcplatform.core.images import LABEL_MADE_BY, built_reference, demo_reference, is_allowed, may_run
 from zcplatform.core.tenant import ENGINE_UNREACHABLE
 from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.log import logger
-from zcplatform.store import images, operations
+from zcplatform.store import audit, images, operations
 from zcplatform.store.db import Tx
 from zcplatform.store.images import Image
 from zcplatform.worker.tools import Tools
@@ -43,35 +46,47 @@ class ImagesLoop:
                 continue
 
     async def _settle(self, image: Image) -> None:
+        """One image at a time; whatever goes wrong with it is told on it, and the next one has its turn."""
         tools = self._tools
-        await tools.database.write(lambda tx: _begin(tx, image))
+        kind = "image.remove" if image.wanted == "absent" else "image.prepare"
         try:
-            if image.wanted == "absent":
-                await _remove(tools, image)
-            else:
-                await _prepare(tools, image)
-        except PlatformError as error:
-            logger.info("an image could not be prepared", image=image.reference, code=error.code, error=error.detail)
-            failure = error
-            await tools.database.write(lambda tx: _failed(tx, image, failure))
+            await tools.database.write(lambda tx: _begin(tx, image, kind))
+            await (_remove(tools, image) if image.wanted == "absent" else _prepare(tools, image))
+        except Exception as unknown:
+            if not isinstance(unknown, PlatformError):
+                logger.exception("an error that nobody foresaw", image=image.id)
+            error = unknown if isinstance(unknown, PlatformError) else _bug(unknown)
+            logger.info("an image is not as wanted", image=image.reference, code=error.code, error=error.detail)
+            await tools.database.write(lambda tx: _failed(tx, image, kind, error))
 
 
-def _begin(tx: Tx, image: Image) -> None:
-    operation = operations.open_of_image(tx, image.id)
+def _bug(error: Exception) -> StepFailed:
+    return StepFailed("internal.error", f"Something inside the platform went wrong ({type(error).__name__}); it is in the log", "report it")
+
+
+def _begin(tx: Tx, image: Image, kind: str) -> None:
+    operation = operations.open_of_image(tx, image.id, kind)
     if operation is not None:
         operations.begin(tx, operation.id, clock.text(clock.now()))
 
 
-def _failed(tx: Tx, image: Image, error: PlatformError) -> None:
+def _failed(tx: Tx, image: Image, kind: str, error: PlatformError) -> None:
     """An engine that does not answer is waited for; anything else is told and ends the attempt."""
-    at = clock.text(clock.now())
-    operation = operations.open_of_image(tx, image.id)
+    now = clock.now()
+    at = clock.text(now)
+    operation = operations.open_of_image(tx, image.id, kind)
     if error.code == ENGINE_UNREACHABLE:
         if operation is not None:
-            operations.wait(tx, operation.id, at, error.code, error.detail, error.hint, at)
+            next_attempt_at = clock.text(now + timedelta(seconds=backoff.UNREACHABLE_S))
+            operations.wait(tx, operation.id, at, error.code, error.detail, error.hint, next_attempt_at)
         return
-    if image.wanted == "present":
-        images.failed(tx, image.id, at, error.detail)
+    current = images.get(tx, image.id)
+    if current is not None and current.wanted == image.wanted:
+        if image.wanted == "present":
+            images.failed(tx, image.id, at, error.detail)
+        else:
+            images.keep(tx, image.id, at)
+        audit.append(tx, Entry(at, "system:images", kind, image.id, outcome="failed"))
     if operation is not None:
         operations.fail(tx, operation.id, at, error.code, error.detail, error.hint)
 
@@ -94,7 +109,8 @@ async def _prepare(tools: Tools, image: Image) -> None:
 
     def write(tx: Tx) -> None:
         images.ready(tx, image.id, at, engine_id=engine_id, digest=digest, agent_version=version, size_bytes=size)
-        operation = operations.open_of_image(tx, image.id)
+        audit.append(tx, Entry(at, "system:images", "image.ready", image.id, changes={"image_id": [None, engine_id]}))
+        operation = operations.open_of_image(tx, image.id, "image.prepare")
         if operation is not None:
             operations.succeed(tx, operation.id, at)
 
@@ -112,6 +128,12 @@ async def _pull(tools: Tools, image: Image) -> tuple[str, str | None, str | None
     if found is None:
         raise StepFailed("image.missing", f"`{image.reference}` was pulled and is not there", "try again")
     version = found.labels.get("org.opencontainers.image.version")
+    try:
+        problem = versions.problem(versions.parse(version or image.reference.rpartition(":")[2]))
+    except versions.NotAVersion:
+        problem = None  # it does not say which one it is; its first start shows
+    if problem is not None:
+        raise StepFailed("image.version", problem, "docs/images.md")
     return found.id, (found.digests[0] if found.digests else None), version
 
 
@@ -152,15 +174,17 @@ def _dashboard(binary: Path) -> Path | None:
 
 
 async def _remove(tools: Tools, image: Image) -> None:
-    """The engine's image goes with the last row that stands for it; a missing one is gone already."""
-    engine_id = image.image_id
-    if engine_id is not None and tools.database.read(lambda tx: images.same_engine_id(tx, engine_id)) == 0:
-        await tools.docker.remove_image(engine_id)
+    """The engine's image goes with the last row that stands for it, if it is one of ours: a row can not name any image of the host."""
+    found = await tools.docker.image(image.image_id) if image.image_id else None
+    ours = found is not None and may_run(tools.settings.instance, found.labels, found.digests, tools.settings.image_repositories)
+    if found is not None and ours and tools.database.read(lambda tx: images.same_engine_id(tx, found.id)) == 0:
+        await tools.docker.remove_image(found.id)
     at = clock.text(clock.now())
 
     def write(tx: Tx) -> None:
         images.removed(tx, image.id, at)
-        operation = operations.open_of_image(tx, image.id)
+        audit.append(tx, Entry(at, "system:images", "image.removed", image.id))
+        operation = operations.open_of_image(tx, image.id, "image.remove")
         if operation is not None:
             operations.succeed(tx, operation.id, at)
 

@@ -22,6 +22,7 @@ from zcplatform.worker.case import Case, load
 from zcplatform.worker.tools import Tools
 
 LONGEST_REQUEST = 16 * 1024
+MOST_AT_ONCE = 200
 REQUEST_S = 5.0
 PAIRING_LIVES = timedelta(minutes=10)
 Answers = AsyncIterator[dict[str, Any]]
@@ -32,6 +33,7 @@ class LiveServer:
         self._tools = tools
         self._wake = wake
         self._uids = uids
+        self._open = 0
         self._verbs: dict[str, Callable[[dict[str, Any]], Answers]] = {
             "wake": self._woken,
             "logs": self._logs,
@@ -46,15 +48,17 @@ class LiveServer:
         return server
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
         try:
-            if _peer_uid(writer) not in self._uids:
+            if _peer_uid(writer) not in self._uids or self._open > MOST_AT_ONCE:
                 return
             async with asyncio.timeout(REQUEST_S):
                 line = await reader.readline()
             await self._answer(line, reader, writer)
-        except (OSError, TimeoutError, ValueError) as error:
+        except (OSError, TimeoutError, ValueError, KeyError) as error:
             logger.debug("a live request broke off", error=str(error))
         finally:
+            self._open -= 1
             writer.close()
 
     async def _answer(self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -88,6 +92,7 @@ class LiveServer:
         yield {"ok": True}
 
     async def _health(self, _: dict[str, Any]) -> Answers:
+        self._tools.metrics.edge_sets.set(self._tools.edge.status.sets)
         yield {"metrics": self._tools.metrics.text()}
 
     async def _pairing_code(self, request: dict[str, Any]) -> Answers:

@@ -16,7 +16,7 @@ class Metrics:
         self.rounds = Counter("zcplatform_worker_rounds", "Looks at all tenants", registry=self._registry)
         self.round_seconds = Gauge("zcplatform_worker_round_seconds", "Time the last look at all tenants took", registry=self._registry)
         self.engine_up = Gauge("zcplatform_worker_engine_up", "Whether the container engine answered last time", registry=self._registry)
-        self.edge_sets = Counter("zcplatform_worker_edge_sets", "Documents given to the edge", registry=self._registry)
+        self.edge_sets = Gauge("zcplatform_worker_edge_sets", "Documents given to the edge since the start", registry=self._registry)
 
     def text(self) -> str:
         return generate_latest(self._registry).decode()

@@ -10,6 +10,8 @@ from zcplatform.vault.keys import Keys
 from zcplatform.vault.opening import CannotOpen
 from zcplatform.vault.sealing import Place
 
+SUBMITTED = "provider"
+
 
 class Secrets:
     def __init__(self, keys: Keys) -> None:
@@ -33,19 +35,25 @@ class Secrets:
         ciphertext = opening.encrypt(self._data_key(tx, tenant_id, at), _place(secret), value)
         secrets.put(tx, Secret(**{**secret.__dict__, "ciphertext": ciphertext}))
 
-    def open_boxes(self, tx: Tx, at: str) -> int:
-        """Move every submitted secret from its box into the vault; a box that does not belong to its row is refused and told."""
-        boxes = secrets.boxed(tx)
-        for secret in boxes:
+    def open_boxes(self, tx: Tx, at: str, tenant_id: TenantId | None = None) -> None:
+        """Move submitted secrets (of one tenant) from their boxes into the vault; a box that does not belong to its row is refused and told.
+
+        Only what people may submit: secrets of our own making have no box, so one that has was planted.
+        """
+        for secret in secrets.boxed(tx):
+            if tenant_id is not None and secret.tenant_id != tenant_id:
+                continue
             try:
+                if secret.kind != SUBMITTED:
+                    raise CannotOpen
                 value = opening.open_box(self._keys.seal_private, _place(secret), secret.box or b"")
+                ciphertext = opening.encrypt(self._data_key(tx, secret.tenant_id, at), _place(secret), value)
             except CannotOpen:
                 secrets.refuse(tx, secret, "the sealed box does not belong here; submit the secret again", at)
                 audit.append(tx, Entry(at, "system:vault", "secret.refuse", secret.id, secret.tenant_id, outcome="refused"))
                 continue
-            secrets.keep(tx, secret, opening.encrypt(self._data_key(tx, secret.tenant_id, at), _place(secret), value), at)
+            secrets.keep(tx, secret, ciphertext, at)
             audit.append(tx, Entry(at, "system:vault", "secret.keep", secret.id, secret.tenant_id))
-        return len(boxes)
 
     def _data_key(self, tx: Tx, tenant_id: TenantId, at: str) -> bytes:
         wrapped = secrets.data_key(tx, tenant_id)

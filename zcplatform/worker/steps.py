@@ -7,16 +7,18 @@ generation. It raises PlatformError when it could not be done; the next round is
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from zcplatform import clock
 from zcplatform.adapters import files, host
 from zcplatform.core import images as image_rules
+from zcplatform.core.audit import Entry
 from zcplatform.core.network import capacity, network_body
 from zcplatform.core.plan import Step
 from zcplatform.core.tenant import EDGE
 from zcplatform.errors import PlatformError, StepFailed
-from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT, TenantId
-from zcplatform.store import allocations, operations, secrets, tenants
+from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT, TenantId
+from zcplatform.store import allocations, audit, events, operations, secrets, tenants
 from zcplatform.store.db import Tx
 from zcplatform.worker.agents import health
 from zcplatform.worker.case import Case, Superseded, body
@@ -30,7 +32,7 @@ _REST = timedelta(days=30)
 
 
 async def allocate(tools: Tools, case: Case) -> None:
-    """Port, uid and subnet in one transaction. A port that a stranger on the host uses is passed over for good."""
+    """Port, uid and subnet in one transaction. A port that a stranger on the host uses is passed over."""
     at = clock.text(clock.now())
     rested = clock.text(clock.now() - _REST)
     ports, uids = tools.settings.port_span, tools.settings.uid_span
@@ -58,28 +60,44 @@ async def firewall(tools: Tools, _: Case) -> None:
 
 async def network(tools: Tools, case: Case) -> None:
     """A network of our name with another tenant's label, or of a stranger, is never touched."""
-    allocation = case.needs_allocation()
-    name = tools.names.network(case.tenant.slug)
-    found = await tools.docker.network(name)
+    wanted = _network_body(tools, case)
+    found = await tools.docker.network(wanted["Name"])
     if found is not None:
-        _check_ours(tools, case.tenant.id, found.labels, f"network `{name}`", "network.foreign")
+        _check_ours(tools, case.tenant.id, found.labels, f"network `{found.name}`", "network.foreign")
         return
-    wanted = network_body(tools.names, case.tenant.id, case.tenant.slug, allocation.subnet, tools.settings.subnet_network)
     try:
         await tools.docker.create_network(wanted)
     except StepFailed as error:
         if error.code == "network.subnet_taken":
-            at = clock.text(clock.now())
-            await tools.database.write(lambda tx: allocations.block(tx, "subnet", allocation.subnet, at))
+            at, taken = clock.text(clock.now()), case.needs_allocation().subnet
+            await tools.database.write(lambda tx: allocations.block(tx, "subnet", taken, at))
         raise
 
 
+def _network_body(tools: Tools, case: Case) -> dict[str, Any]:
+    subnet = case.needs_allocation().subnet
+    return network_body(tools.names, case.tenant.id, case.tenant.slug, subnet, tools.settings.subnet_network)
+
+
+def network_spec(tools: Tools, case: Case) -> str:
+    """The label of the network that would be made now."""
+    return str(_network_body(tools, case)["Labels"][LABEL_SPEC])
+
+
 async def workspace(tools: Tools, case: Case) -> None:
+    """Claimed for the tenant first: a row that took another one's slug gets neither its files nor their removal."""
+    await _claim(tools, case)
     await asyncio.to_thread(files.workspace_create, tools.settings.tenants_dir, case.tenant.slug, case.needs_allocation().uid)
 
 
+async def _claim(tools: Tools, case: Case) -> None:
+    owner = await asyncio.to_thread(files.workspace_claim, tools.settings.tenants_dir, case.tenant.slug, case.tenant.id)
+    if owner != case.tenant.id:
+        raise StepFailed("workspace.foreign", f"The files of `{case.tenant.slug}` belong to tenant {owner}", "nothing of them is touched")
+
+
 async def unroute(tools: Tools, case: Case) -> None:
-    """The name leads to the page for stopped tenants from here on. With the edge down nothing leads anywhere, and it starts right."""
+    """The name leads to the page for stopped tenants from here on. With the edge down nothing leads anywhere; it is told when it is back."""
     await saw(tools, case, {"seen_route_port": None, "seen_verified": 0})
     try:
         await tools.edge.apply()
@@ -121,6 +139,7 @@ async def image(tools: Tools, case: Case) -> None:
 
 async def container(tools: Tools, case: Case) -> None:
     """Create; a container of our name is adopted when it is exactly what would be created, else replaced."""
+    await _claim(tools, case)
     name = tools.names.container(case.tenant.slug)
     wanted = body(tools.settings, tools.names, case)
     found = await tools.docker.container(name)
@@ -174,6 +193,7 @@ async def remove_network(tools: Tools, case: Case) -> None:
 
 
 async def remove_workspace(tools: Tools, case: Case) -> None:
+    await _claim(tools, case)
     await asyncio.to_thread(files.workspace_remove, tools.settings.tenants_dir, case.tenant.slug)
 
 
@@ -198,23 +218,20 @@ async def forget(tools: Tools, case: Case) -> None:
     """The last step: numbers begin to rest, secrets and their key are destroyed, the row is history."""
     at = clock.text(clock.now())
 
-    def write(tx: Tx) -> bool:
+    def write(tx: Tx) -> None:
+        changes = {**tenants.NO_ERROR, "seen_generation": case.tenant.generation, "deleted_at": at}
+        if not tenants.saw(tx, case.tenant.id, case.tenant.generation, at, changes):
+            raise Superseded
         allocations.release(tx, case.tenant.id, at)
         secrets.destroy(tx, case.tenant.id)
-        done = tenants.saw(
-            tx,
-            case.tenant.id,
-            case.tenant.generation,
-            at,
-            {**tenants.NO_ERROR, "seen_generation": case.tenant.generation, "deleted_at": at},
-        )
-        if done and case.operation is not None:
+        events.append(tx, at, "tenant.deleted", tenant_id=case.tenant.id, slug=case.tenant.slug)
+        audit.append(tx, Entry(at, "system:converge", "tenant.deleted", case.tenant.id, case.tenant.id))
+        if case.operation is not None:
             operations.end_step(tx, case.operation.id, Step.FORGET, at)
             operations.succeed(tx, case.operation.id, at)
-        return done
 
-    if not await tools.database.write(write):
-        raise Superseded
+    await asyncio.to_thread(files.workspace_unclaim, tools.settings.tenants_dir, case.tenant.slug)
+    await tools.database.write(write)
 
 
 def _check_ours(tools: Tools, tenant_id: TenantId, labels: Mapping[str, str], what: str, code: str) -> None:

@@ -32,7 +32,7 @@ def create(
     from zcplatform.core.audit import Entry
     from zcplatform.ids import new_token_id
     from zcplatform.store import audit, tokens
-    from zcplatform.vault.keys import token_hash
+    from zcplatform.vault.sealing import token_hash
 
     settings = host.load(context)
     value = "zcp_" + secrets.token_urlsafe(32)
