@@ -35,7 +35,7 @@ def unmount(target: Path) -> None:
 def tmpfs_mounts(directory: Path) -> dict[str, str]:
     """Names right below the directory on which a tmpfs is mounted, with its options; of several, the topmost."""
     found = {}
-    needle = directory.name
+    needle = directory.name if directory.name.isalnum() else "/"  # the kernel spells blanks and the like otherwise
     for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
         if needle not in line:
             continue
