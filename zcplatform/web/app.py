@@ -5,7 +5,6 @@ It ends when the pipe ends (the worker is gone), on SIGTERM within seconds even 
 
 import asyncio
 import ctypes
-import gc
 import json
 import os
 import signal
@@ -19,7 +18,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from zcplatform import log
+from zcplatform import log, memory
 from zcplatform.ops.desk import Desk
 from zcplatform.settings import Settings
 from zcplatform.store.db import Database
@@ -119,8 +118,7 @@ async def _serve(app: FastAPI, listener: socket.socket, pipe: int) -> None:
     server = _Server(config, app.state.watcher)
     orphaned = asyncio.create_task(_end_with(pipe))
     orphaned.add_done_callback(lambda _: os.kill(os.getpid(), signal.SIGTERM))
-    gc.collect()
-    gc.freeze()
+    memory.settle()
     await server.serve(sockets=[listener])
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import apsw
 
-from zcplatform import clock, log
+from zcplatform import clock, log, memory
 from zcplatform.adapters import host, rundirs
 from zcplatform.adapters.caddy import Caddy, certificate_stamp, save_document
 from zcplatform.adapters.docker import Docker
@@ -57,6 +57,7 @@ def run(settings: Settings) -> int:
         raise Refused("serve.not_root", "zcplatform serve must be started by root", "sudo zcplatform serve")
     log.configure("worker", settings.log_level)
     os.umask(0o077)
+    memory.one_arena()
     web = ensure_user(settings.web_user)
     ensure_user(settings.edge_user)
     _data_dirs(settings, web)
@@ -199,6 +200,7 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
         lambda: _housekeeping(tools),
     ]
     running = [asyncio.create_task(_forever(run)) for run in loops]
+    memory.settle()
     logger.info("the platform runs", web=str(settings.web_socket), database=str(settings.database))
     await stop.wait()
     logger.info("stopping; what is under way is taken up by the next start")

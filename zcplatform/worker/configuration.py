@@ -44,11 +44,17 @@ async def configuration(tools: Tools, case: Case) -> None:
 
 
 async def read_back(tools: Tools, case: Case) -> None:
-    """Keep the people the agent paired: its own file says who they are. An unreadable file changes nothing.
+    """Keep the people the agent paired: its own file says who they are. An unreadable file changes nothing."""
+    await keep(tools, case, await saved(tools, case))
 
-    The file is the tenant's: it is parsed on a thread and outside of any transaction.
-    """
-    content = await asyncio.to_thread(files.config_read, tools.settings.config_dir, case.tenant.slug, "config.toml", CONFIG_LIMIT)
+
+async def saved(tools: Tools, case: Case) -> bytes | None:
+    """The agent's file as it stands; None when there is none that could be read."""
+    return await asyncio.to_thread(files.config_read, tools.settings.config_dir, case.tenant.slug, "config.toml", CONFIG_LIMIT)
+
+
+async def keep(tools: Tools, case: Case, content: bytes | None) -> None:
+    """The file is the tenant's: it is parsed on a thread and outside of any transaction."""
     key, bearer, paired = (_found(tools, case.tenant.id, name) for name in ("config_key", "bearer", "paired"))
     if content is None or key is None or bearer is None:
         return

@@ -15,7 +15,7 @@ from zcplatform.ids import TenantId
 from zcplatform.log import logger
 from zcplatform.store import tenants
 from zcplatform.worker.case import load
-from zcplatform.worker.configuration import read_back
+from zcplatform.worker.configuration import keep, saved
 from zcplatform.worker.converge import ALIVE, record_failure
 from zcplatform.worker.tools import Tools
 
@@ -29,6 +29,7 @@ class HealthLoop:
         self._wake = wake
         self._period_s = period_s
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._kept: dict[TenantId, bytes | None] = {}
 
     async def run(self) -> None:
         while True:
@@ -43,6 +44,7 @@ class HealthLoop:
         found = await self._tools.docker.containers(self._tools.settings.instance)
         alive = {container.name for container in found if container.state in ALIVE}
         rows = [row for row in self._tools.database.read(tenants.everything) if row.wanted == "running" and row.seen_healthy]
+        self._kept = {row.id: self._kept[row.id] for row in rows if row.id in self._kept}
         await asyncio.gather(*(self._look(row) for row in rows if self._tools.names.container(row.slug) in alive))
 
     async def _look(self, row: Tenant) -> None:
@@ -60,7 +62,10 @@ class HealthLoop:
         answer = await tools.gateway.health(case.port)
         if answer.is_ok:
             await self._well(row)
-            await read_back(tools, case)
+            content = await saved(tools, case)
+            if content != self._kept.get(row.id):  # an idle agent does not write its file: nothing to decrypt, nothing to parse
+                await keep(tools, case, content)
+                self._kept[row.id] = content
         else:
             await self._unwell(row, answer.error)
 
