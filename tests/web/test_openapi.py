@@ -6,6 +6,8 @@ from pathlib import Path
 from zcplatform.web.actor import actor_of
 from zcplatform.web.app import create_app
 
+from .conftest import Web
+
 ROOT = Path(__file__).parents[2]
 OPEN = {"/healthz", "/readyz", "/internal/ask"}
 
@@ -32,3 +34,8 @@ def test_every_other_route_asks_who_is_there() -> None:
             open_routes.add(route.path)  # type: ignore[attr-defined]
     assert seen >= 17
     assert open_routes == OPEN
+
+
+async def test_the_description_is_for_people_who_are_signed_in(web: Web) -> None:
+    assert (await web.client.get("/api/openapi.json")).json()["info"]["title"] == "zcplatform"
+    assert (await web.client.get("/api/openapi.json", headers={"Authorization": ""})).status_code == 401
