@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from zcplatform.core.images import built_reference, demo_reference, is_allowed, is_reference
 from zcplatform.errors import BadInput, Conflict, NotFound
-from zcplatform.ids import new_image_id, new_operation_id
+from zcplatform.ids import new_image_id
 from zcplatform.ops.desk import Actor, Desk
 from zcplatform.store import audit, images, operations
 from zcplatform.store.db import Tx
@@ -94,24 +94,7 @@ def _reference(desk: Desk, wish: Wish) -> str:
 
 
 def _operation(tx: Tx, actor: Actor, image: Image, kind: str, at: str) -> Operation:
-    operation = Operation(
-        id=new_operation_id(),
-        tenant_id=None,
-        image_id=image.id,
-        kind=kind,
-        status="waiting",
-        generation=0,
-        requested_by=actor.name,
-        reason="",
-        attempts=0,
-        next_attempt_at=None,
-        error_code=None,
-        error_detail=None,
-        error_hint=None,
-        created_at=at,
-        started_at=None,
-        finished_at=None,
-    )
+    operation = operations.asked(kind, actor.name, at, image_id=image.id)
     operations.insert(tx, operation)
     audit.append(tx, actor.entry(at, kind, image.id, reference=[None, image.reference]))
     return operation

@@ -8,7 +8,7 @@ from zcplatform.core.plan import FIRST_DEPLOY
 from zcplatform.core.slugs import check as slug_problem
 from zcplatform.core.tenant import Request, State, Tenant, Wanted
 from zcplatform.errors import BadInput, Conflict, NotFound
-from zcplatform.ids import ImageId, TenantId, new_operation_id, new_tenant_id
+from zcplatform.ids import ImageId, TenantId, new_tenant_id
 from zcplatform.ops import providers
 from zcplatform.ops.desk import Actor, Desk, rested_since
 from zcplatform.store import allocations, audit, events, images, operations, plans, revisions, tenants
@@ -145,24 +145,7 @@ def _ask(tx: Tx, actor: Actor, tenant: Tenant, at: str, request: Request, **want
     operations.supersede_open(tx, tenant.id, at)
     first = tenant.wanted == Wanted.DRAFT and request is Request.DEPLOY
     asked = tenants.want(tx, tenant, at, last_request=str(request), **wanted)
-    operation = Operation(
-        id=new_operation_id(),
-        tenant_id=tenant.id,
-        image_id=None,
-        kind=f"tenant.{request}",
-        status="waiting",
-        generation=asked.generation,
-        requested_by=actor.name,
-        reason="",
-        attempts=0,
-        next_attempt_at=None,
-        error_code=None,
-        error_detail=None,
-        error_hint=None,
-        created_at=at,
-        started_at=None,
-        finished_at=None,
-    )
+    operation = operations.asked(f"tenant.{request}", actor.name, at, tenant_id=tenant.id, generation=asked.generation)
     operations.insert(tx, operation, FIRST_DEPLOY if first else ())
     audit.append(tx, actor.entry(at, f"tenant.{request}", tenant.id, tenant.id, operation=[None, operation.id]))
     return asked, operation

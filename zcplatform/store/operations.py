@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from zcplatform.ids import ImageId, OperationId, TenantId
+from zcplatform.ids import ImageId, OperationId, TenantId, new_operation_id
 from zcplatform.store import events
 from zcplatform.store.db import Tx, columns, existing, many, names, one, scalar
 
@@ -38,6 +38,30 @@ class OperationStep:
     started_at: str | None
     finished_at: str | None
     error: str | None
+
+
+def asked(
+    kind: str, requested_by: str, at: str, *, tenant_id: TenantId | None = None, image_id: ImageId | None = None, generation: int = 0
+) -> Operation:
+    """An operation that nobody has worked on yet."""
+    return Operation(
+        id=new_operation_id(),
+        tenant_id=tenant_id,
+        image_id=image_id,
+        kind=kind,
+        status="waiting",
+        generation=generation,
+        requested_by=requested_by,
+        reason="",
+        attempts=0,
+        next_attempt_at=None,
+        error_code=None,
+        error_detail=None,
+        error_hint=None,
+        created_at=at,
+        started_at=None,
+        finished_at=None,
+    )
 
 
 def insert(tx: Tx, operation: Operation, steps: Iterable[str] = ()) -> None:
