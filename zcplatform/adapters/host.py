@@ -34,6 +34,21 @@ def port_free(port: int) -> bool:
     return True
 
 
+def bridges(prefix: str) -> set[str]:
+    """Interfaces of this host that carry our prefix."""
+    return {path.name for path in Path("/sys/class/net").glob(f"{prefix}*")}
+
+
+def remove_bridge(name: str) -> None:
+    """Take away a bridge that no network of the engine has. Already gone is success.
+
+    An engine that was killed while it made a network leaves the bridge; adopted later as if somebody else had made it, it is left behind for
+    good, and the next network with its addresses would not be reached.
+    """
+    if name in bridges(name):
+        subprocess.run(["ip", "link", "delete", "dev", name], check=False, capture_output=True)
+
+
 def overlapping_uids(span: Span, etc: Path = Path("/etc")) -> str | None:
     """Who else uses ids of the range: a user, a group, or somebody's subordinate range. None when nobody does."""
     for file, kind in (("passwd", "user"), ("group", "group")):

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 
 from zcplatform import clock
-from zcplatform.adapters import files
+from zcplatform.adapters import files, host
 from zcplatform.adapters.docker_seen import ContainerSeen, NetworkSeen
 from zcplatform.core import backoff
 from zcplatform.core.plan import plan
@@ -77,6 +77,7 @@ class Driver:
             await self._engine_is_gone(tools.database.read(tenants.everything), error)
             return
         tools.metrics.engine_up.set(1)
+        standing = host.bridges(tools.names.bridge_prefix)
         rows = tools.database.read(tenants.everything)  # after the listings: what was made since they were asked for has its row
         by_name = {container.name: container for container in containers}
         networks_by_name = {network.name: network for network in networks}
@@ -91,6 +92,9 @@ class Driver:
         await self._sweep(
             rows, [Labelled(c.id, c.name, c.labels) for c in containers], [Labelled(n.id, n.name, n.labels) for n in networks]
         )
+        for bridge in standing - {tools.names.bridge(row.id) for row in rows}:
+            logger.warning("removing a bridge that belongs to no tenant", bridge=bridge)
+            await asyncio.to_thread(host.remove_bridge, bridge)
 
     def _needs_work(self, row: Tenant, container: ContainerSeen | None, network: NetworkSeen | None, mounted: set[str]) -> bool:
         """A cheap look; what it wakes looks again, closely. A row that can not be read is work too: converging tells it."""

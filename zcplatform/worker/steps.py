@@ -65,6 +65,7 @@ async def network(tools: Tools, case: Case) -> None:
     if found is not None:
         _check_ours(tools, case.tenant.id, found.labels, f"network `{found.name}`", "network.foreign")
         return
+    await asyncio.to_thread(host.remove_bridge, tools.names.bridge(case.tenant.id))
     try:
         await tools.docker.create_network(wanted)
     except StepFailed as error:
@@ -190,6 +191,7 @@ async def remove_network(tools: Tools, case: Case) -> None:
     if found is not None:
         _check_ours(tools, case.tenant.id, found.labels, f"network `{found.name}`", "network.foreign")
         await tools.docker.remove_network(found.id)
+    await asyncio.to_thread(host.remove_bridge, tools.names.bridge(case.tenant.id))
 
 
 async def remove_workspace(tools: Tools, case: Case) -> None:
