@@ -12,7 +12,7 @@ from bench.rig import Rig
 COUNT, QUICK_COUNT = 50, 10
 WINDOWS, WINDOW_S = 3, 30
 """Each window holds one round of health checks and three looks at everything."""
-MEMORY_TARGET_MIB, CPU_TARGET = 100, 1
+MEMORY_TARGET_MB, CPU_TARGET = 100, 1
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ async def measure(rig: Rig, *, quick: bool) -> Report:
 
 
 def _report(count: int, memory: dict[str, dict[str, float]], spent: dict[str, list[Spent]]) -> Report:
-    figures = [figure("memory of both (PSS)", "MiB", [sum(one["Pss"] for one in memory.values())], MEMORY_TARGET_MIB)]
-    figures += [figure(f"memory of {name} (PSS)", "MiB", [one["Pss"]]) for name, one in memory.items()]
-    figures += [figure(f"memory of {name} (private)", "MiB", [one["Private"]]) for name, one in memory.items()]
+    figures = [figure("memory of both (PSS)", "MB", [sum(one["Pss"] for one in memory.values())], MEMORY_TARGET_MB)]
+    figures += [figure(f"memory of {name} (PSS)", "MB", [one["Pss"]]) for name, one in memory.items()]
+    figures += [figure(f"memory of {name} (private)", "MB", [one["Private"]]) for name, one in memory.items()]
     cpu = {name: _rates([one.ticks for one in each], each, 100 / os.sysconf("SC_CLK_TCK")) for name, each in spent.items()}
     wakeups = {name: _rates([one.wakeups for one in each], each, 1) for name, each in spent.items()}
     figures.append(figure("processor, both", "% of a core", map(sum, zip(*cpu.values(), strict=True)), CPU_TARGET))
@@ -73,5 +73,5 @@ def _spent(pid: int) -> Spent:
 def _memory(pid: int) -> dict[str, float]:
     """`Private` is what would be free again if it ended."""
     lines = (line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
-    mib = {fields[0].rstrip(":"): int(fields[1]) / 1024 for fields in lines}
-    return {"Pss": mib["Pss"], "Private": mib["Private_Clean"] + mib["Private_Dirty"]}
+    mb = {fields[0].rstrip(":"): int(fields[1]) * 1024 / 1e6 for fields in lines}
+    return {"Pss": mb["Pss"], "Private": mb["Private_Clean"] + mb["Private_Dirty"]}
