@@ -14,7 +14,7 @@ from zcplatform.adapters.docker import Docker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The HTTP library of the tests leaves the socket of a connection that died to the collector; these tests kill what they talk to."""
     for item in items:
-        if {"platform", "spoiled"} & set(getattr(item, "fixturenames", ())):
+        if {"platform", "spoiled", "killed"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
             item.add_marker(pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"))
 

@@ -96,52 +96,6 @@ def test_what_carries_our_label_and_belongs_to_nobody_goes(platform: Platform) -
     platform.docker("rm", foreign)
 
 
-def test_an_engine_that_is_down_is_waited_for(platform: Platform) -> None:
-    platform.create("patient")
-    platform.create("running")
-    platform.do("running", "deploy")
-    platform.engine.kill()
-    try:
-        operation = platform.ask("patient", "deploy")
-        wait_until(
-            lambda: platform.api("GET", f"/api/operations/{operation['id']}").body["reason"].startswith("waiting:"),
-            15,
-            "the operation waits",
-        )
-        told = platform.api("GET", f"/api/operations/{operation['id']}").body
-        assert (told["status"], told["error"]["code"]) == ("waiting", "engine.unreachable")
-        assert told["next_attempt_at"]
-        logs = platform.api("GET", "/api/tenants/running/logs")
-        assert (logs.status, logs.headers["retry-after"] != "") == (503, True)
-        assert platform.visit("running", "/").status_code == 200, "what runs goes on serving"
-        platform.wait_state("running", "unknown", 15)
-    finally:
-        platform.engine.start()
-    platform.finish(operation)
-    platform.wait_state("running", "running")
-    invariants.check(platform)
-    for slug in ("patient", "running"):
-        platform.do(slug, "delete")
-
-
-def test_an_engine_restarted_in_the_middle(platform: Platform) -> None:
-    slugs = [f"mid-{number}" for number in range(4)]
-    for slug in slugs:
-        platform.create(slug)
-    operations = [platform.ask(slug, "deploy") for slug in slugs]
-    wait_until(lambda: platform.docker("ps", "-aq") != "", 15, "the first container is there")
-    platform.engine.kill()
-    platform.engine.start()
-    for operation in operations:
-        ended = platform.end(operation, 90)
-        assert ended["status"] in ("succeeded", "failed"), ended
-    for slug in slugs:
-        platform.wait_state(slug, "running", 90)
-    invariants.check(platform)
-    for slug in slugs:
-        platform.do(slug, "delete")
-
-
 def test_a_missing_image_is_told_and_nothing_is_pulled(platform: Platform) -> None:
     platform.create("imageless")
     item = platform.api("GET", "/api/images").body["items"][0]

@@ -75,7 +75,10 @@ class WebChild:
                 stdin=asyncio.subprocess.DEVNULL,
                 env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "MALLOC_ARENA_MAX": "1"},
                 cwd="/",
+                start_new_session=True,
             )
+            with suppress(OSError):  # a kernel that shares processors among sessions counts a nice value only inside one
+                await asyncio.to_thread(Path(f"/proc/{self._process.pid}/autogroup").write_text, str(NICENESS))
             os.close(reads)
             reads = -1
             await asyncio.to_thread(os.write, writes, self._handed)

@@ -1,0 +1,77 @@
+"""An engine that is killed. It gets an engine and an installation of its own: what such an engine remembers wrongly stays with it.
+
+By its name this module is the last: a second engine beside one that has containers could take that one's rules away.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live import invariants
+from tests.live.engine import Engine
+from tests.live.platform import Platform
+from tests.live.waiting import wait_until
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(scope="module")
+def killed() -> Iterator[Platform]:
+    engine = Engine("--live-restore", "--userland-proxy=false")
+    try:
+        engine.start()
+        made = Platform(engine, "killed")
+        try:
+            made.start()
+            made.make_image()
+            yield made
+        finally:
+            made.close()
+    finally:
+        engine.close()
+
+
+def test_an_engine_that_is_down_is_waited_for(killed: Platform) -> None:
+    killed.create("patient")
+    killed.create("running")
+    killed.do("running", "deploy")
+    killed.engine.kill()
+    try:
+        operation = killed.ask("patient", "deploy")
+        wait_until(
+            lambda: killed.api("GET", f"/api/operations/{operation['id']}").body["reason"].startswith("waiting:"),
+            15,
+            "the operation waits",
+        )
+        told = killed.api("GET", f"/api/operations/{operation['id']}").body
+        assert (told["status"], told["error"]["code"]) == ("waiting", "engine.unreachable")
+        assert told["next_attempt_at"]
+        logs = killed.api("GET", "/api/tenants/running/logs")
+        assert (logs.status, logs.headers["retry-after"] != "") == (503, True)
+        assert killed.visit("running", "/").status_code == 200, "what runs goes on serving"
+        killed.wait_state("running", "unknown", 15)
+    finally:
+        killed.engine.start()
+    killed.finish(operation)
+    killed.wait_state("running", "running")
+    invariants.check(killed)
+    for slug in ("patient", "running"):
+        killed.do(slug, "delete")
+
+
+def test_an_engine_restarted_in_the_middle(killed: Platform) -> None:
+    slugs = [f"mid-{number}" for number in range(4)]
+    for slug in slugs:
+        killed.create(slug)
+    operations = [killed.ask(slug, "deploy") for slug in slugs]
+    wait_until(lambda: killed.docker("ps", "-aq") != "", 15, "the first container is there")
+    killed.engine.kill()
+    killed.engine.start()
+    for operation in operations:
+        ended = killed.end(operation, 90)
+        assert ended["status"] in ("succeeded", "failed"), ended
+    for slug in slugs:
+        killed.wait_state(slug, "running", 90)
+    invariants.check(killed)
+    for slug in slugs:
+        killed.do(slug, "delete")
