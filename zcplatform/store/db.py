@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -116,6 +117,7 @@ def columns(row: type[Any]) -> list[str]:
     return [field.name for field in fields(row)]
 
 
+@cache
 def names(row: type[Any], prefix: str = "") -> str:
     """The columns of a row type for a SELECT, in the order of its fields."""
     return ", ".join(prefix + column for column in columns(row))
