@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zcplatform.agent.render import Provider
-from zcplatform.core.container import ContainerSpec, create_body, spec_hash
+from zcplatform.core.container import ContainerSpec, create_body
 from zcplatform.core.network import capacity
 from zcplatform.core.slugs import check as slug_problem
 from zcplatform.core.tenant import Tenant
@@ -128,4 +128,4 @@ def is_current(settings: Settings, names: Names, case: Case, labels: dict[str, s
     """Whether a container with these labels is the one that would be made now."""
     if case.allocation is None or case.image is None or case.image.image_id is None:
         return False
-    return labels.get(LABEL_SPEC) == spec_hash(body(settings, names, case))
+    return bool(labels.get(LABEL_SPEC) == body(settings, names, case)["Labels"][LABEL_SPEC])
