@@ -24,6 +24,8 @@ LABEL_INSTANCE = "io.zcplatform.instance"
 LABEL_TENANT = "io.zcplatform.tenant"
 LABEL_GENERATION = "io.zcplatform.generation"
 LABEL_SPEC = "io.zcplatform.spec"
+LABEL_CHECK = "io.zcplatform.check"
+"""On a container that only checks a configuration and is removed at once."""
 
 
 def _base32(number: int, width: int) -> str:
@@ -75,6 +77,10 @@ class Names:
 
     def container(self, slug: str) -> str:
         return f"{self.instance}-{slug}"
+
+    def check(self, slug: str, purpose: str) -> str:
+        """A slug has no dot, so this is never another tenant's container."""
+        return f"{self.instance}-{slug}.{purpose}"
 
     def network(self, slug: str) -> str:
         return f"{self.instance}-{slug}"

@@ -116,6 +116,11 @@ class Settings(BaseSettings):
         return self.data_dir / "tenants"
 
     @property
+    def check_dir(self) -> Path:
+        """Mounts of configurations that are only checked, in a folder for each purpose."""
+        return self.run_dir / "check"
+
+    @property
     def config_dir(self) -> Path:
         """Below it one small tmpfs for each tenant."""
         return self.run_dir / "config"

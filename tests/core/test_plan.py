@@ -199,3 +199,24 @@ def test_the_steps_lead_to_what_is_wanted_in_one_go(seen: Seen) -> None:
         for step in plan(wanted, seen):
             now = _after(now, step)
         assert plan(wanted, now) == ()
+
+
+CHANGED = replace(SERVING, config_is_current=False, needs_check=True)
+
+
+def test_a_changed_revision_is_checked_before_anything_that_serves_is_touched() -> None:
+    assert plan(Wanted.RUNNING, CHANGED)[:3] == (Step.IMAGE, Step.CHECK, Step.UNROUTE)
+    assert Step.CHECK not in plan(Wanted.RUNNING, replace(CHANGED, needs_check=False))
+
+
+@given(anything.map(_possible), st.sampled_from(Wanted))
+def test_a_check_comes_once_before_the_configuration_and_only_when_it_is_needed(seen: Seen, wanted: Wanted) -> None:
+    steps = plan(wanted, replace(seen, needs_check=True))
+    assert len(set(steps)) == len(steps)
+    assert (Step.CHECK in steps) == (Step.CONFIGURATION in steps)
+    if Step.CHECK in steps:
+        later = steps[steps.index(Step.CHECK) :]
+        assert {Step.CONFIGURATION} <= set(later)
+        assert not {Step.UNROUTE, Step.STOP, Step.REMOVE} & set(steps[: steps.index(Step.CHECK)])
+        assert steps.index(Step.IMAGE) < steps.index(Step.CHECK)
+    assert Step.CHECK not in plan(wanted, replace(seen, needs_check=False))

@@ -58,6 +58,31 @@ def test_the_state_follows_from_the_row(known: dict[str, Any], expected: State) 
     assert reason
 
 
+@pytest.mark.parametrize(
+    ("known", "revision", "needs_check"),
+    [
+        ({}, 4, False),
+        ({"last_good_revision": 4}, 4, False),
+        ({"last_good_revision": 3}, 4, True),
+        ({"last_good_revision": 3, "checked_revision": 3}, 4, True),
+        ({"last_good_revision": 3, "checked_revision": 4}, 4, False),
+        ({"last_good_revision": 3, "refused_revision": 4}, 3, False),
+        ({"last_good_revision": 2, "refused_revision": 3}, 4, True),
+        ({"refused_revision": 4}, 4, False),
+    ],
+)
+def test_the_revision_to_run_with(known: dict[str, Any], revision: int, needs_check: bool) -> None:
+    tenant = _tenant(wanted_revision=4, **known)
+    assert (tenant.revision, tenant.needs_check) == (revision, needs_check)
+
+
+def test_the_state_says_that_a_revision_was_taken_back() -> None:
+    row = _tenant(**SERVES, wanted_revision=4, last_good_revision=3, refused_revision=4, refused_reason="no such model")
+    assert state(row) == (State.RUNNING, "running revision 3; revision 4 was taken back: no such model")
+    newer = _tenant(**SERVES, wanted_revision=5, last_good_revision=3, refused_revision=4, refused_reason="no such model")
+    assert state(newer) == (State.RUNNING, "healthy and reachable")
+
+
 def test_an_unreachable_engine_never_fails_an_operation() -> None:
     assert not has_failed("engine.unreachable", 1000)
     assert has_failed("image.missing", 1)

@@ -21,6 +21,7 @@ def prepare(settings: Settings) -> None:
     folder(settings.run_dir / "web", 0o750, gid=web.pw_gid)
     folder(settings.caddy_socket.parent, 0o700, uid=edge.pw_uid, gid=edge.pw_gid)
     folder(settings.config_dir, 0o711)
+    folder(settings.check_dir, 0o711)
 
 
 def folder(path: Path, mode: int, uid: int = 0, gid: int = 0) -> None:

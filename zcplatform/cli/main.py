@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zcplatform.cli import images, operations, output, tenants
+from zcplatform.cli import images, operations, output, revisions, tenants
 from zcplatform.cli.admin import audit, teardown, tokens
 from zcplatform.cli.context import AsJson, Options, route
 from zcplatform.cli.doctor import doctor
@@ -21,6 +21,7 @@ admin.add_typer(tokens.app, name="token")
 admin.add_typer(audit.app, name="audit")
 admin.command()(teardown.teardown)
 app.add_typer(tenants.app, name="tenants")
+app.add_typer(revisions.app, name="revisions")
 app.add_typer(operations.app, name="operations")
 app.add_typer(images.app, name="images")
 app.add_typer(admin, name="admin")

@@ -55,3 +55,9 @@ def facts(pairs: Mapping[str, Any]) -> None:
     for name, value in pairs.items():
         if value is not None:
             line(f"{name.ljust(widest)}  {value}")
+
+
+def short(value: object) -> str:
+    """A value of a document in a cell."""
+    text = "" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:79] + "…"

@@ -8,6 +8,7 @@ import typer
 
 from zcplatform.cli import output
 from zcplatform.cli.context import AsJson, NoWait, Tenant, open_api, route
+from zcplatform.cli.following import ask
 
 app = typer.Typer(no_args_is_help=True, help="Create, deploy and look after tenants.")
 
@@ -99,7 +100,7 @@ def change(
 ) -> None:
     """Change settings. A running tenant is started again with them; others take them at their next start."""
     body = {"name": name, "plan": plan, "image": image, "provider": _provider(provider, model, base_url, key_file)}
-    _ask(
+    ask(
         context,
         "PATCH",
         route("tenants", tenant),
@@ -112,25 +113,25 @@ def change(
 @app.command()
 def deploy(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
     """Bring a tenant's agent up and its address with it."""
-    _ask(context, "POST", route("tenants", tenant, "deploy"), None, wait=not no_wait, json=json)
+    ask(context, "POST", route("tenants", tenant, "deploy"), None, wait=not no_wait, json=json)
 
 
 @app.command()
 def start(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
     """Start a stopped tenant."""
-    _ask(context, "POST", route("tenants", tenant, "start"), None, wait=not no_wait, json=json)
+    ask(context, "POST", route("tenants", tenant, "start"), None, wait=not no_wait, json=json)
 
 
 @app.command()
 def stop(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
     """Stop a tenant; its files, people and numbers stay."""
-    _ask(context, "POST", route("tenants", tenant, "stop"), None, wait=not no_wait, json=json)
+    ask(context, "POST", route("tenants", tenant, "stop"), None, wait=not no_wait, json=json)
 
 
 @app.command()
 def restart(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
     """Stop and start a running tenant with a fresh container."""
-    _ask(context, "POST", route("tenants", tenant, "restart"), None, wait=not no_wait, json=json)
+    ask(context, "POST", route("tenants", tenant, "restart"), None, wait=not no_wait, json=json)
 
 
 @app.command()
@@ -146,7 +147,7 @@ def rm(
         typed = typer.prompt(f"This deletes all files and secrets of {tenant}. Type {tenant} to go on", err=True)
         if typed != tenant:
             raise typer.Abort
-    _ask(context, "DELETE", route("tenants", tenant), None, wait=not no_wait, json=json)
+    ask(context, "DELETE", route("tenants", tenant), None, wait=not no_wait, json=json)
 
 
 @app.command()
@@ -176,32 +177,6 @@ def pair(context: typer.Context, tenant: Tenant, json: AsJson = False) -> None:
         output.as_json(told)
         return
     output.facts({"code": told["code"], "valid until": told["expires_at"], "enter it at": told["url"]})
-
-
-def _ask(context: typer.Context, method: str, path: str, body: object, *, wait: bool, json: bool) -> None:
-    """Ask, show the steps, say how it ended."""
-    from zcplatform.cli.progress import follow
-
-    with open_api(context) as api:
-        told = api.send(method, path, body)
-        if "steps" not in told:
-            output.as_json(told) if json else output.line(f"{told['slug']} is {told['state']}: {told['reason']}")
-            return
-        if not wait:
-            output.as_json(told) if json else output.line(f"accepted: zcplatform operations watch {told['id']}")
-            return
-        ended = follow(api, told, quiet=json)
-        if json:
-            output.as_json(ended)
-            return
-        if ended["kind"] == "tenant.delete":
-            output.line("deleted: nothing of it is left")
-            return
-        tenant = api.get(route("tenants", ended["tenant_id"]))
-        output.line(f"{tenant['slug']} is {tenant['state']}: {tenant['reason']}")
-        if ended["kind"] == "tenant.deploy":
-            output.line(tenant["url"])
-            output.line(f"Next: zcplatform tenants pair {tenant['slug']}")
 
 
 def _provider(family: str | None, model: str | None, base_url: str | None, key_file: Path | None) -> dict[str, str] | None:

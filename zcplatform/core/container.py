@@ -10,12 +10,12 @@ import ipaddress
 import json
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from zcplatform.core.slugs import is_slug
-from zcplatform.ids import LABEL_GENERATION, LABEL_SPEC, Names, TenantId, is_id
+from zcplatform.ids import LABEL_CHECK, LABEL_GENERATION, LABEL_SPEC, Names, TenantId, is_id
 
 LABEL_EPOCH = "io.zcplatform.epoch"
 """Counts asked restarts with replacement; part of what is hashed, so that a new epoch is a new container."""
@@ -89,6 +89,18 @@ def create_body(names: Names, spec: ContainerSpec) -> dict[str, Any]:
         "Labels": names.labels(spec.tenant_id) | {LABEL_EPOCH: str(spec.epoch), LABEL_GENERATION: str(spec.generation)},
     }
     body["Labels"][LABEL_SPEC] = spec_hash(body)
+    return body
+
+
+def check_body(names: Names, spec: ContainerSpec, command: Sequence[str]) -> dict[str, Any]:
+    """A container of the same hardening that runs one command on a configuration of its own: no network, no port, none of the tenant's files."""
+    body = create_body(names, spec)
+    del body["ExposedPorts"]
+    body["Cmd"] = list(command)
+    body["Labels"] = names.labels(spec.tenant_id) | {LABEL_CHECK: "1"}
+    limits = body["HostConfig"]
+    del limits["PortBindings"], limits["Dns"]
+    limits |= {"NetworkMode": "none", "Mounts": [_bind(spec.config_dir, CONFIG_TARGET)]}
     return body
 
 

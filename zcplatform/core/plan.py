@@ -14,6 +14,7 @@ class Step(StrEnum):
     FIREWALL = "firewall"
     NETWORK = "network"
     WORKSPACE = "workspace"
+    CHECK = "check"
     UNROUTE = "unroute"
     STOP = "stop"
     REMOVE = "remove"
@@ -76,6 +77,8 @@ class Seen:
     is_verified: bool
     is_waiting: bool
     """An attempt failed and the next one is not due yet."""
+    needs_check: bool = False
+    """The wanted revision is another than the last good one, and the agent was not asked yet whether it takes it."""
 
 
 def plan(wanted: Wanted, seen: Seen) -> tuple[Step, ...]:
@@ -122,8 +125,10 @@ def _start_again(seen: Seen) -> list[Step]:
     """Never two containers of one tenant side by side: the agent locks its data directory. A swap costs the stop time."""
     steps: list[Step] = []
     replace = seen.container is None or not seen.container.is_current or not seen.network_is_current
-    if seen.container is not None and replace:
+    if seen.needs_check or (seen.container is not None and replace):
         steps.append(Step.IMAGE)  # looked for before anything that serves is taken away
+    if seen.needs_check:
+        steps.append(Step.CHECK)
     if seen.is_routed:
         steps.append(Step.UNROUTE)
     if seen.container is not None and seen.container.is_running:
@@ -133,7 +138,7 @@ def _start_again(seen: Seen) -> list[Step]:
     if seen.has_network and not seen.network_is_current:
         steps += [Step.REMOVE_NETWORK, Step.NETWORK]
     steps.append(Step.CONFIGURATION)
-    if seen.container is None:
+    if Step.IMAGE not in steps and replace:
         steps.append(Step.IMAGE)
     if replace:
         steps.append(Step.CONTAINER)

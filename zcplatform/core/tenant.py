@@ -83,6 +83,29 @@ class Tenant:
     created_at: str
     updated_at: str
     deleted_at: str | None
+    checked_revision: int | None = None
+    """The agent's own check accepted it."""
+    last_good_revision: int | None = None
+    """It was healthy and reachable with this one."""
+    refused_revision: int | None = None
+    """It was wanted, and taken back: refused by the check, or the agent did not get healthy with it."""
+    refused_reason: str | None = None
+
+    @property
+    def revision(self) -> int:
+        """The one it runs with: the wanted one, or the last good one in place of one that was taken back."""
+        if self.last_good_revision is not None and self.refused_revision == self.wanted_revision:
+            return self.last_good_revision
+        return self.wanted_revision
+
+    @property
+    def is_unproven(self) -> bool:
+        """There is a good revision to go back to, and this is another one."""
+        return self.last_good_revision is not None and self.revision != self.last_good_revision
+
+    @property
+    def needs_check(self) -> bool:
+        return self.is_unproven and self.checked_revision != self.revision
 
 
 def state(tenant: Tenant) -> tuple[State, str]:
@@ -118,9 +141,15 @@ def _running(tenant: Tenant) -> tuple[State, str]:
     if tenant.error_code in PERMANENT or (tenant.error_code is not None and tenant.failures >= ATTEMPTS_BEFORE_FAILED):
         return State.FAILED, tenant.error_detail or "it could not be deployed"
     if settled and serving and tenant.seen_verified:
-        return State.RUNNING, "healthy and reachable"
+        return State.RUNNING, _taken_back(tenant) or "healthy and reachable"
     word = State.DEPLOYING if not settled and tenant.last_request in (Request.DEPLOY, Request.START) else State.RESTARTING
-    return word, tenant.error_detail or ("being deployed" if word is State.DEPLOYING else "being started again")
+    return word, tenant.error_detail or _taken_back(tenant) or ("being deployed" if word is State.DEPLOYING else "being started again")
+
+
+def _taken_back(tenant: Tenant) -> str | None:
+    if tenant.refused_revision is None or tenant.revision != tenant.last_good_revision:
+        return None
+    return f"running revision {tenant.revision}; revision {tenant.refused_revision} was taken back: {tenant.refused_reason}"
 
 
 def has_failed(error_code: str, attempts: int) -> bool:

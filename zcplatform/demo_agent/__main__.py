@@ -1,4 +1,4 @@
-"""The command line: `[--verbose] daemon`, `--version`, `config migrate --json`, `config patch --json -`."""
+"""The command line: `[--verbose] daemon`, `--version`, `config migrate --json`, `config patch --json (- | FILE)`."""
 
 import asyncio
 import functools
@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from zcplatform.demo_agent import checks, config, gateway, ownership, state, wire
 
-USAGE = "Usage: zeroclaw [--verbose] daemon | --version | config migrate --json | config patch --json -"
+USAGE = "Usage: zeroclaw [--verbose] daemon | --version | config migrate --json | config patch --json (- | FILE)"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,6 +29,8 @@ def main(arguments: Sequence[str]) -> int:
                 return _checked(checks.migrate(home))
             case ["config", "patch", "--json", "-"] | ["config", "patch", "-", "--json"]:
                 return _checked(checks.patch(home, sys.stdin.read()))
+            case ["config", "patch", "--json", path]:
+                return _checked(checks.patch(home, Path(path).read_text("utf-8")))
     except config.Refused as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1

@@ -34,6 +34,11 @@ def _problem(config: Config, document: dict[str, Any]) -> dict[str, str] | None:
     for provider in config.providers:
         if provider.uri and not provider.uri.startswith(("http://", "https://")):
             return {"code": "validation_failed", "message": f"providers.models.{provider.name}.uri must use http/https"}
+        if provider.family == "ollama" and provider.model.endswith(":cloud") and not provider.uri:
+            message = (
+                f"providers.models.{provider.name}.model uses ':cloud', but uri is local or unset. Set uri to a remote Ollama endpoint."
+            )
+            return {"code": "validation_failed", "message": message}
     names = {provider.name for provider in config.providers}
     for agent in config.agents:
         path = f"agents.{agent.alias}"

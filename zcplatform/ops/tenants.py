@@ -1,7 +1,9 @@
 """What may be asked of a tenant. Each function runs inside one transaction: check, write what is wanted, an operation, an audit entry."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from zcplatform.core.network import capacity
 from zcplatform.core.plan import FIRST_DEPLOY
@@ -63,7 +65,7 @@ def create(tx: Tx, desk: Desk, actor: Actor, at: str, slug: str, wish: Changes) 
 
 def change(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, wish: Changes) -> tuple[Tenant, Operation | None]:
     """A running tenant is brought to the new settings by an operation; others take them when they are started next."""
-    tenant = _live(tx, id_or_slug)
+    tenant = live(tx, id_or_slug)
     told: dict[str, object] = {}
     wanted: dict[str, object] = {}
     if wish.name is not None and wish.name != tenant.name:
@@ -77,12 +79,17 @@ def change(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, wish: Cha
         told["image"] = [tenant.image_id, image_id]
     if wish.provider is not None:
         providers.check(tx, desk, tenant.id, wish.provider)
-        wanted["wanted_revision"] = _revise(tx, actor, tenant, wish.provider, at)
-        before = revisions.get(tx, tenant.id, tenant.wanted_revision)
-        told["provider"] = [json.loads(before.settings)["provider"] if before else None, wish.provider.settings()]
+        before = settings_of(tx, tenant)
+        wanted["wanted_revision"] = revise(tx, actor, tenant, {**before, "provider": wish.provider.settings()}, "provider", at)
+        told["provider"] = [before.get("provider"), wish.provider.settings()]
         providers.store_key(tx, desk, tenant.id, wish.provider, at)
     if told:
         audit.append(tx, actor.entry(at, "tenant.change", tenant.id, tenant.id, **told))
+    return bring(tx, actor, tenant, at, **wanted)
+
+
+def bring(tx: Tx, actor: Actor, tenant: Tenant, at: str, **wanted: object) -> tuple[Tenant, Operation | None]:
+    """Settings were written: a running tenant is brought to them, others take them at their next start."""
     if not wanted:
         return tenant, None
     if tenant.wanted != Wanted.RUNNING:
@@ -93,7 +100,7 @@ def change(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, wish: Cha
 
 
 def deploy(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
-    return _run(tx, desk, actor, at, _live(tx, id_or_slug), Request.DEPLOY)
+    return _run(tx, desk, actor, at, live(tx, id_or_slug), Request.DEPLOY)
 
 
 def start(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
@@ -144,6 +151,7 @@ def _ask(tx: Tx, actor: Actor, tenant: Tenant, at: str, request: Request, **want
     """Write down the wish: rows, operation and audit entry in the caller's transaction."""
     operations.supersede_open(tx, tenant.id, at)
     first = tenant.wanted == Wanted.DRAFT and request is Request.DEPLOY
+    wanted = {"wanted_revision": tenant.revision, **wanted}  # one that was taken back is not tried again by asking for something else
     asked = tenants.want(tx, tenant, at, last_request=str(request), **wanted)
     operation = operations.asked(f"tenant.{request}", actor.name, at, tenant_id=tenant.id, generation=asked.generation)
     operations.insert(tx, operation, FIRST_DEPLOY if first else ())
@@ -151,7 +159,8 @@ def _ask(tx: Tx, actor: Actor, tenant: Tenant, at: str, request: Request, **want
     return asked, operation
 
 
-def _live(tx: Tx, id_or_slug: str) -> Tenant:
+def live(tx: Tx, id_or_slug: str) -> Tenant:
+    """One that is not being deleted."""
     tenant = get(tx, id_or_slug)
     if tenant.wanted == Wanted.ABSENT:
         raise Conflict("tenant.deleting", f"Tenant `{tenant.slug}` is being deleted", "create another one")
@@ -159,7 +168,7 @@ def _live(tx: Tx, id_or_slug: str) -> Tenant:
 
 
 def _deployed(tx: Tx, id_or_slug: str) -> Tenant:
-    tenant = _live(tx, id_or_slug)
+    tenant = live(tx, id_or_slug)
     if tenant.wanted == Wanted.DRAFT:
         raise Conflict("tenant.draft", f"Tenant `{tenant.slug}` was never deployed", f"POST /api/tenants/{tenant.slug}/deploy deploys it")
     return tenant
@@ -214,12 +223,16 @@ def _image(tx: Tx, id_or_reference: str) -> ImageId:
     return image.id
 
 
-def _revise(tx: Tx, actor: Actor, tenant: Tenant, provider: providers.Provider, at: str) -> int:
-    before = revisions.get(tx, tenant.id, tenant.wanted_revision)
-    settings = json.loads(before.settings) if before else {}
-    number = tenant.wanted_revision + 1
-    settings["provider"] = provider.settings()
-    revisions.append(tx, revisions.Revision(tenant.id, number, json.dumps(settings), actor.name, "provider", at))
+def settings_of(tx: Tx, tenant: Tenant) -> dict[str, Any]:
+    """The settings a change starts from: those it runs with, or will at its next start."""
+    revision = revisions.get(tx, tenant.id, tenant.revision)
+    return dict(json.loads(revision.settings)) if revision else {}
+
+
+def revise(tx: Tx, actor: Actor, tenant: Tenant, settings: Mapping[str, Any], note: str, at: str) -> int:
+    """The number of the new revision."""
+    number = revisions.last_number(tx, tenant.id) + 1
+    revisions.append(tx, revisions.Revision(tenant.id, number, json.dumps(settings), actor.name, note, at))
     return number
 
 

@@ -1,14 +1,14 @@
-"""Numbered snapshots of a tenant's settings; never changed once written."""
+"""Numbered snapshots of a tenant's settings. What was saved never changes; how it went with it is written beside it once."""
 
 from dataclasses import dataclass
 
 from zcplatform.ids import TenantId
-from zcplatform.store.db import Tx, names, one
+from zcplatform.store.db import Tx, columns, many, names, one, scalar
 
 
 @dataclass(frozen=True)
 class Revision:
-    """`settings` is JSON text: {"provider": {"family", "model", "base_url"} or null}."""
+    """`settings` is JSON text without any secret. `outcome` is `good`, `refused` (for `reason`), or None while nobody knows."""
 
     tenant_id: TenantId
     number: int
@@ -16,14 +16,39 @@ class Revision:
     author: str
     note: str
     created_at: str
+    outcome: str | None = None
+    reason: str | None = None
 
 
 def get(tx: Tx, tenant_id: TenantId, number: int) -> Revision | None:
     return one(tx, Revision, f"SELECT {names(Revision)} FROM revisions WHERE tenant_id = ? AND number = ?", tenant_id, number)
 
 
+def of_tenant(tx: Tx, tenant_id: TenantId, below: int | None, limit: int) -> list[Revision]:
+    """Newest first; `below` is the last number of the page before."""
+    return many(
+        tx,
+        Revision,
+        f"SELECT {names(Revision)} FROM revisions WHERE tenant_id = ? AND (? IS NULL OR number < ?) ORDER BY number DESC LIMIT ?",
+        tenant_id,
+        below,
+        below,
+        limit,
+    )
+
+
+def last_number(tx: Tx, tenant_id: TenantId) -> int:
+    return int(scalar(tx, "SELECT coalesce(max(number), 0) FROM revisions WHERE tenant_id = ?", tenant_id))
+
+
 def append(tx: Tx, revision: Revision) -> None:
+    marks = ", ".join("?" for _ in columns(Revision))
+    tx.execute(f"INSERT INTO revisions ({names(Revision)}) VALUES ({marks})", [getattr(revision, column) for column in columns(Revision)])
+
+
+def went(tx: Tx, tenant_id: TenantId, number: int, outcome: str, reason: str | None = None) -> None:
+    """The first outcome stays: a revision that was good once does not get bad by what happens later."""
     tx.execute(
-        f"INSERT INTO revisions ({names(Revision)}) VALUES (?, ?, ?, ?, ?, ?)",
-        (revision.tenant_id, revision.number, revision.settings, revision.author, revision.note, revision.created_at),
+        "UPDATE revisions SET outcome = ?, reason = ? WHERE tenant_id = ? AND number = ? AND outcome IS NULL",
+        (outcome, reason, tenant_id, number),
     )

@@ -61,7 +61,7 @@ CREATE TABLE tenants (
     reason TEXT NOT NULL DEFAULT '',
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL,
-    deleted_at TEXT,
+    deleted_at TEXT, checked_revision INTEGER, last_good_revision INTEGER, refused_revision INTEGER, refused_reason TEXT,
     FOREIGN KEY (id, wanted_revision) REFERENCES revisions (tenant_id, number) DEFERRABLE INITIALLY DEFERRED
 ) STRICT;
 CREATE UNIQUE INDEX tenants_slug ON tenants (slug) WHERE deleted_at IS NULL;
@@ -73,7 +73,7 @@ CREATE TABLE revisions (
     settings TEXT NOT NULL CHECK (json_valid(settings)),
     author TEXT NOT NULL,
     note TEXT NOT NULL DEFAULT '',
-    created_at TEXT NOT NULL,
+    created_at TEXT NOT NULL, outcome TEXT CHECK (outcome IN ('good', 'refused')), reason TEXT,
     PRIMARY KEY (tenant_id, number)
 ) STRICT;
 

@@ -25,6 +25,10 @@ SEEN = frozenset(
         "next_attempt_at",
         "image_id",
         "deleted_at",
+        "checked_revision",
+        "last_good_revision",
+        "refused_revision",
+        "refused_reason",
     }
 )
 WANTED = frozenset({"name", "plan", "image_id", "wanted", "last_request", "wanted_revision", "wanted_epoch"})

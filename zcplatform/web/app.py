@@ -22,7 +22,7 @@ from zcplatform import log, memory
 from zcplatform.ops.desk import Desk
 from zcplatform.settings import Settings
 from zcplatform.store.db import Database
-from zcplatform.web import agents, description, events, health, images, operations, problems, shapes, tenants
+from zcplatform.web import agents, description, events, health, images, operations, problems, revisions, shapes, tenants
 from zcplatform.web.events import Watcher
 from zcplatform.web.guard import Guard
 from zcplatform.web.live import Worker
@@ -68,7 +68,7 @@ def create_app(handed: Handed | None) -> FastAPI:
         separate_input_output_schemas=False,
     )
     problems.install(app)
-    for subject in (tenants, agents, operations, events, images, health, description):
+    for subject in (tenants, agents, revisions, operations, events, images, health, description):
         app.include_router(subject.router, responses=PROBLEMS)
     app.state.metrics = Metrics()
     app.add_middleware(Guard, metrics=app.state.metrics)

@@ -28,7 +28,8 @@ def tenant(tx: Tx, settings: Settings, row: Tenant) -> shapes.Tenant:
         next_attempt_at=row.next_attempt_at,
         wanted=row.wanted,
         generation=row.generation,
-        revision=row.wanted_revision,
+        revision=row.revision,
+        refused=shapes.Refused(revision=row.refused_revision, reason=row.refused_reason or "") if row.refused_revision else None,
         image=shapes.ImageName(id=image.id, reference=image.reference, agent_version=image.agent_version) if image else None,
         provider=_provider(tx, row),
         url=url(settings, row.slug),
@@ -38,7 +39,7 @@ def tenant(tx: Tx, settings: Settings, row: Tenant) -> shapes.Tenant:
 
 
 def _provider(tx: Tx, row: Tenant) -> shapes.Provider | None:
-    revision = revisions.get(tx, row.id, row.wanted_revision)
+    revision = revisions.get(tx, row.id, row.revision)
     provider = json.loads(revision.settings).get("provider") if revision else None
     if provider is None:
         return None

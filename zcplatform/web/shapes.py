@@ -1,6 +1,6 @@
 """The JSON of the API: what may be sent (closed models) and what is answered. docs/openapi.json is made from it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -62,6 +62,13 @@ class ImageName(BaseModel):
     agent_version: str | None
 
 
+class Refused(BaseModel):
+    """A revision that was taken back: the agent refused it, or did not get healthy with it."""
+
+    revision: int
+    reason: str
+
+
 class Tenant(BaseModel):
     id: str
     slug: str
@@ -73,6 +80,7 @@ class Tenant(BaseModel):
     wanted: str
     generation: int
     revision: int
+    refused: Refused | None
     image: ImageName | None
     provider: Provider | None
     url: str
@@ -83,6 +91,47 @@ class Tenant(BaseModel):
 class Tenants(BaseModel):
     items: list[Tenant]
     next_cursor: str | None
+
+
+class Note(_Input):
+    note: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
+
+
+class Revision(BaseModel):
+    """`outcome` is null while nobody knows how it went: it was not run yet."""
+
+    number: int
+    author: str
+    note: str
+    created_at: str
+    is_current: bool
+    outcome: Literal["good", "refused"] | None
+    reason: str | None
+
+
+class RevisionWhole(Revision):
+    """Secrets are no part of it."""
+
+    settings: dict[str, Any]
+
+
+class Revisions(BaseModel):
+    items: list[Revision]
+    next_cursor: str | None
+
+
+class Change(BaseModel):
+    """One path of the settings; null where it is not there."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+class Diff(BaseModel):
+    revision: int
+    against: int
+    changes: list[Change]
 
 
 class Problem(BaseModel):

@@ -26,7 +26,7 @@ ASKED: dict[int | str, dict[str, Any]] = {
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
-def _json(answer: Answer) -> Response:
+def as_json(answer: Answer) -> Response:
     return Response(answer.body, answer.status, {"Cache-Control": "no-store"}, "application/json")
 
 
@@ -37,7 +37,7 @@ def _provider(sent: shapes.ProviderInput | None) -> providers.Provider | None:
     return providers.Provider(sent.family, sent.model, sent.base_url, key)
 
 
-def _answer(tx: Tx, desk: Desk, row: Tenant, operation: Operation | None) -> Answer:
+def answer(tx: Tx, desk: Desk, row: Tenant, operation: Operation | None) -> Answer:
     if operation is None:
         return Answer(200, shape.tenant(tx, desk.settings, row).model_dump_json(), row.id)
     return Answer(202, shape.operation(tx, operation).model_dump_json(), row.id)
@@ -51,7 +51,7 @@ async def create(sent: shapes.TenantInput, desk: DeskOf, actor: ActorOf, asked: 
         row = asking.create(tx, desk, actor, at, sent.slug, wish)
         return Answer(201, shape.tenant(tx, desk.settings, row).model_dump_json(), row.id)
 
-    return _json(await ops.change(desk, actor, asked, act))
+    return as_json(await ops.change(desk, actor, asked, act))
 
 
 @router.get("", response_model=shapes.Tenants)
@@ -73,14 +73,14 @@ async def show(tenant: str, desk: DeskOf, _: ActorOf) -> shapes.Tenant:
 @router.patch("/{tenant}", responses=ASKED)
 async def change(tenant: str, sent: shapes.TenantChange, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
     wish = asking.Changes(sent.name, sent.plan, sent.image, _provider(sent.provider))
-    return _json(await ops.change(desk, actor, asked, lambda tx, at: _answer(tx, desk, *asking.change(tx, desk, actor, at, tenant, wish))))
+    return as_json(await ops.change(desk, actor, asked, lambda tx, at: answer(tx, desk, *asking.change(tx, desk, actor, at, tenant, wish))))
 
 
 Ask = Callable[[Tx, Desk, Actor, str, str], tuple[Tenant, Operation | None]]
 
 
 async def _ask(function: Ask, tenant: str, desk: Desk, actor: Actor, asked: Asked) -> Response:
-    return _json(await ops.change(desk, actor, asked, lambda tx, at: _answer(tx, desk, *function(tx, desk, actor, at, tenant))))
+    return as_json(await ops.change(desk, actor, asked, lambda tx, at: answer(tx, desk, *function(tx, desk, actor, at, tenant))))
 
 
 @router.delete("/{tenant}", responses=ASKED, status_code=202)

@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from zcplatform.agent.render import Provider
-from zcplatform.core.container import ContainerSpec, create_body
+from zcplatform.core.container import CONFIG_NAME, ContainerSpec, create_body
 from zcplatform.core.network import capacity
 from zcplatform.core.slugs import check as slug_problem
 from zcplatform.core.tenant import Tenant
@@ -47,7 +48,7 @@ class Case:
     @property
     def config_mark(self) -> str:
         """What the configuration depends on besides its mount."""
-        return f"{self.tenant.wanted_revision}"
+        return f"{self.tenant.revision}"
 
 
 def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> Case | None:
@@ -60,7 +61,7 @@ def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> Case | None:
     problem = _problem(settings, tenant, allocation)
     if problem is not None or plan is None:
         raise StepFailed("tenant.invalid", f"The database says about tenant {tenant_id} what can not be: {problem or 'no such plan'}")
-    revision = revisions.get(tx, tenant_id, tenant.wanted_revision)
+    revision = revisions.get(tx, tenant_id, tenant.revision)
     provider = _provider(tenant, revision.settings) if revision else None
     operation = operations.open_of(tx, tenant_id)
     if operation is not None and operation.generation != tenant.generation:
@@ -95,8 +96,8 @@ def _problem(settings: Settings, tenant: Tenant, allocation: Allocation | None) 
     return None
 
 
-def spec(settings: Settings, case: Case) -> ContainerSpec:
-    """What the tenant's container has to be."""
+def spec(settings: Settings, case: Case, config_root: Path | None = None) -> ContainerSpec:
+    """What the tenant's container has to be. `config_root` is where its configuration is mounted, if not in the usual place."""
     allocation = case.needs_allocation()
     if case.image is None or case.image.image_id is None:
         raise StepFailed("image.missing", f"Tenant `{case.tenant.slug}` has no image that is ready", "zcplatform images list")
@@ -111,7 +112,7 @@ def spec(settings: Settings, case: Case) -> ContainerSpec:
         memory_bytes=case.plan.memory_bytes,
         cpu_millis=case.plan.cpu_millis,
         pids=case.plan.pids,
-        config_dir=str(settings.config_dir / case.tenant.slug / "zeroclaw"),
+        config_dir=str((config_root or settings.config_dir) / case.tenant.slug / CONFIG_NAME),
         workspace_dir=str(settings.tenants_dir / case.tenant.slug),
         resolvers=tuple(settings.resolvers),
     )

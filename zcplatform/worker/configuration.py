@@ -10,6 +10,7 @@ from zcplatform.adapters import files
 from zcplatform.agent import render, sealed
 from zcplatform.agent.hosts import key_host
 from zcplatform.ids import TenantId
+from zcplatform.store import secrets
 from zcplatform.store.db import Tx
 from zcplatform.worker.case import Case
 from zcplatform.worker.recording import saw
@@ -41,6 +42,13 @@ async def configuration(tools: Tools, case: Case) -> None:
         allow_swap=tools.settings.allow_swap,
     )
     await saw(tools, case, {"seen_config": f"{nonce}.{case.config_mark}", "seen_healthy": 0, "seen_healthy_at": None})
+
+
+def placeholders(tools: Tools, case: Case) -> render.AgentConfig:
+    """The same configuration with something else in the place of every secret."""
+    stored = tools.database.read(lambda tx: secrets.get(tx, case.tenant.id, "provider", "main"))
+    provider = replace(case.provider, api_key="placeholder") if case.provider is not None and stored is not None else case.provider
+    return render.AgentConfig(provider, (sealed.token_hash("placeholder"),))
 
 
 async def read_back(tools: Tools, case: Case) -> None:

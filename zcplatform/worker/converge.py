@@ -15,14 +15,16 @@ from zcplatform import clock
 from zcplatform.adapters import files
 from zcplatform.adapters.docker_seen import ContainerSeen, NetworkSeen
 from zcplatform.core import backoff
+from zcplatform.core.audit import Entry
 from zcplatform.core.plan import ContainerFacts, Seen, Step, plan
-from zcplatform.core.tenant import ATTEMPTS_BEFORE_FAILED, CRASHES, EDGE, OTHER_NUMBER, UNREACHABLE, Wanted, has_failed
-from zcplatform.errors import PlatformError, StepFailed
+from zcplatform.core.tenant import ATTEMPTS_BEFORE_FAILED, CRASHES, EDGE, OTHER_NUMBER, UNREACHABLE, Tenant, Wanted, has_failed
+from zcplatform.errors import PlatformError, RevisionRefused, StepFailed
 from zcplatform.failpoint import failpoint
 from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT, TenantId
 from zcplatform.log import logger
-from zcplatform.store import operations, tenants
+from zcplatform.store import audit, events, operations, revisions, tenants
 from zcplatform.store.db import Tx
+from zcplatform.store.operations import Operation
 from zcplatform.worker.agents import exited
 from zcplatform.worker.case import Case, Superseded, is_current, load
 from zcplatform.worker.recording import saw
@@ -53,8 +55,12 @@ async def converge(tools: Tools, tenant_id: TenantId) -> None:
             await _run(tools, case, todo)
         except Superseded:
             continue
+        except RevisionRefused as refused:
+            await take_back(tools, tenant_id, generation, refused.detail)
         except Exception as unknown:  # whatever it is, it is told on this tenant and stops nobody else
             error = unknown if isinstance(unknown, PlatformError) else _bug(unknown, tenant_id)
+            if error.code in CRASHES and await take_back(tools, tenant_id, generation, error.detail):
+                continue
             await record_failure(tools, tenant_id, generation, error)
             if error.code not in CRASHES | OTHER_NUMBER:
                 return  # a crashed agent's route is still to be taken away, another number is tried at once
@@ -99,6 +105,7 @@ def facts(
         route_is_current=port is not None and tenant.seen_route_port == port,
         is_verified=bool(tenant.seen_verified),
         is_waiting=is_waiting(case),
+        needs_check=tenant.needs_check,
     )
 
 
@@ -191,13 +198,47 @@ async def _settle(tools: Tools, case: Case, seen: Seen) -> None:
 
     def write(tx: Tx) -> None:
         if tenants.saw(tx, tenant.id, tenant.generation, at, changes) and case.operation is not None:
-            done = operations.steps_of(tx, case.operation.id)
-            for step in done:
-                if step.status == "running":
-                    operations.end_step(tx, case.operation.id, step.name, at)
-            operations.succeed(tx, case.operation.id, at)
+            _end(tx, tenant, case.operation, at)
 
     await tools.database.write(write)
+
+
+def _end(tx: Tx, tenant: Tenant, operation: Operation, at: str) -> None:
+    """What was asked for is so; or as far as it could be, when the revision that came with it was taken back."""
+    for step in operations.steps_of(tx, operation.id):
+        if step.status == "running":
+            operations.end_step(tx, operation.id, step.name, at)
+    if tenant.wanted == Wanted.RUNNING and tenant.revision != tenant.wanted_revision:
+        detail = f"Revision {tenant.refused_revision} of `{tenant.slug}` was taken back: {tenant.refused_reason}"
+        hint = f"it runs with revision {tenant.revision}; change the settings and save again"
+        operations.fail(tx, operation.id, at, "revision.refused", detail, hint)
+    else:
+        operations.succeed(tx, operation.id, at)
+
+
+async def take_back(tools: Tools, tenant_id: TenantId, generation: int | None, words: str) -> bool:
+    """The wanted revision is given up for the last good one, where there is one. What was asked for goes on, and ends as failed with the words."""
+    at = clock.text(clock.now())
+
+    def write(tx: Tx) -> bool:
+        tenant = tenants.get(tx, tenant_id)
+        if tenant is None or tenant.generation != generation or not tenant.is_unproven:
+            return False
+        refused = tenant.wanted_revision
+        tenants.saw(tx, tenant_id, tenant.generation, at, {"refused_revision": refused, "refused_reason": words[:500], **tenants.NO_ERROR})
+        revisions.went(tx, tenant_id, refused, "refused", words[:500])
+        events.append(tx, at, "revision.taken_back", tenant_id=tenant_id, slug=tenant.slug, revision=refused, reason=words[:500])
+        changes = {"revision": [refused, tenant.last_good_revision]}
+        audit.append(tx, Entry(at, "system:converge", "revision.take_back", tenant_id, tenant_id, changes=changes))
+        return True
+
+    request = tools.database.read(lambda tx: tenants.get(tx, tenant_id))
+    failpoint(f"{request.last_request if request else ''}.take_back.before")
+    done = await tools.database.write(write)
+    if done:
+        failpoint(f"{request.last_request if request else ''}.take_back.after")
+        logger.info("a revision was taken back", tenant=tenant_id, reason=words)
+    return done
 
 
 def _bug(error: Exception, tenant_id: TenantId) -> StepFailed:

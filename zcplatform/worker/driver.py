@@ -19,6 +19,7 @@ from zcplatform.ids import TenantId
 from zcplatform.log import logger
 from zcplatform.store import operations, tenants
 from zcplatform.store.db import Tx
+from zcplatform.worker import checking
 from zcplatform.worker.case import load
 from zcplatform.worker.converge import converge, facts
 from zcplatform.worker.tools import Tools
@@ -79,6 +80,7 @@ class Driver:
         tools.metrics.engine_up.set(1)
         standing = host.bridges(tools.names.bridge_prefix)
         rows = tools.database.read(tenants.everything)  # after the listings: what was made since they were asked for has its row
+        containers = [container for container in containers if container.name not in tools.checking]
         by_name = {container.name: container for container in containers}
         networks_by_name = {network.name: network for network in networks}
         mounted = files.config_mounts(tools.settings.config_dir)
@@ -92,6 +94,7 @@ class Driver:
         await self._sweep(
             rows, [Labelled(c.id, c.name, c.labels) for c in containers], [Labelled(n.id, n.name, n.labels) for n in networks]
         )
+        await checking.sweep(tools)
         for bridge in standing - {tools.names.bridge(row.id) for row in rows}:
             logger.warning("removing a bridge that belongs to no tenant", bridge=bridge)
             await asyncio.to_thread(host.remove_bridge, bridge)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from zcplatform import clock
-from zcplatform.store import tenants
+from zcplatform.store import revisions, tenants
+from zcplatform.store.db import Tx
 from zcplatform.worker.case import Case, Superseded
 from zcplatform.worker.tools import Tools
 
@@ -12,4 +13,22 @@ async def saw(tools: Tools, case: Case, changes: Mapping[str, object]) -> None:
     """Record what was seen. Raises Superseded when somebody wants something else by now."""
     at = clock.text(clock.now())
     if not await tools.database.write(lambda tx: tenants.saw(tx, case.tenant.id, case.tenant.generation, at, changes)):
+        raise Superseded
+
+
+async def verified(tools: Tools, case: Case) -> None:
+    """Healthy and reachable: its revision is the one to go back to from now on. Raises Superseded."""
+    tenant = case.tenant
+    at = clock.text(clock.now())
+    changes: dict[str, object] = {"seen_verified": 1, "last_good_revision": tenant.revision}
+    if tenant.revision != tenant.last_good_revision:
+        changes |= {"refused_revision": None, "refused_reason": None}
+
+    def write(tx: Tx) -> bool:
+        if not tenants.saw(tx, tenant.id, tenant.generation, at, changes):
+            return False
+        revisions.went(tx, tenant.id, tenant.revision, "good")
+        return True
+
+    if not await tools.database.write(write):
         raise Superseded

@@ -20,10 +20,11 @@ from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT, TenantId
 from zcplatform.store import allocations, audit, events, operations, secrets, tenants
 from zcplatform.store.db import Tx
+from zcplatform.worker import checking
 from zcplatform.worker.agents import health
 from zcplatform.worker.case import Case, Superseded, body
 from zcplatform.worker.configuration import configuration, drop_configuration
-from zcplatform.worker.recording import saw
+from zcplatform.worker.recording import saw, verified
 from zcplatform.worker.tools import Tools
 
 STOP_S = 20
@@ -183,7 +184,7 @@ async def verify(tools: Tools, case: Case) -> None:
                 "edge.not_verified", f"http://{name} leads to {marker or 'nothing of ours'} instead of `{case.tenant.slug}`", "docs/edge.md"
             )
         await asyncio.sleep(0.05)
-    await saw(tools, case, {"seen_verified": 1})
+    await verified(tools, case)
 
 
 async def remove_network(tools: Tools, case: Case) -> None:
@@ -201,6 +202,7 @@ async def remove_workspace(tools: Tools, case: Case) -> None:
 
 async def prove(tools: Tools, case: Case) -> None:
     """Look for anything that is left, everywhere a tenant leaves something."""
+    await checking.clear(tools, case.tenant)
     left = [
         thing.name for thing in await tools.docker.containers(tools.settings.instance) if thing.labels.get(LABEL_TENANT) == case.tenant.id
     ]
@@ -248,6 +250,7 @@ STEPS: Mapping[Step, Callable[[Tools, Case], Awaitable[None]]] = {
     Step.FIREWALL: firewall,
     Step.NETWORK: network,
     Step.WORKSPACE: workspace,
+    Step.CHECK: checking.check,
     Step.UNROUTE: unroute,
     Step.STOP: stop,
     Step.REMOVE: remove,

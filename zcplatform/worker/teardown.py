@@ -15,6 +15,7 @@ from zcplatform.store.db import Database
 from zcplatform.vault.keys import Keys
 from zcplatform.worker.app import locked, make_tools
 from zcplatform.worker.case import load
+from zcplatform.worker.checking import PURPOSES
 from zcplatform.worker.configuration import read_back
 from zcplatform.worker.steps import STOP_S
 
@@ -35,6 +36,9 @@ async def take_down(settings: Settings, keys: Keys) -> Taken:
         mounts = files.config_mounts(settings.config_dir)
         for slug in mounts:
             files.config_unmount(settings.config_dir, slug)
+        for root in (settings.check_dir / purpose for purpose in PURPOSES):
+            for slug in files.config_mounts(root):
+                files.config_unmount(root, slug)
         prefix = Names(settings.instance).bridge_prefix
         await firewall.remove(firewall_rules.rules(prefix, settings.resolvers, settings.allowed_hosts, settings.subnet_network))
         return Taken(containers, networks, len(mounts))

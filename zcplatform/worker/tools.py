@@ -1,7 +1,7 @@
 """What the loops act with: the adapters, the database and the vault, made once by the composition root."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zcplatform.adapters.caddy import Caddy
 from zcplatform.adapters.docker import Docker
@@ -29,3 +29,5 @@ class Tools:
     metrics: Metrics
     places: asyncio.Semaphore
     """How many tenants may be worked on at once as far as the engine is concerned."""
+    checking: set[str] = field(default_factory=set)
+    """Names of the containers that check a configuration just now; others of that kind are left over."""
