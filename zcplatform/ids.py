@@ -16,9 +16,11 @@ OperationId = NewType("OperationId", str)
 ImageId = NewType("ImageId", str)
 TokenId = NewType("TokenId", str)
 SecretId = NewType("SecretId", str)
+OutboxId = NewType("OutboxId", str)
+SessionId = NewType("SessionId", str)
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_ID = re.compile(r"(ten|op|img|tok|sec)_[0-9abcdefghjkmnpqrstvwxyz]{22}")
+_ID = re.compile(r"(ten|op|img|tok|sec|out|ses)_[0-9abcdefghjkmnpqrstvwxyz]{22}")
 
 LABEL_INSTANCE = "io.zcplatform.instance"
 LABEL_TENANT = "io.zcplatform.tenant"
@@ -54,6 +56,14 @@ def new_token_id() -> TokenId:
 
 def new_secret_id() -> SecretId:
     return SecretId(_new("sec"))
+
+
+def new_outbox_id() -> OutboxId:
+    return OutboxId(_new("out"))
+
+
+def new_session_id() -> SessionId:
+    return SessionId(_new("ses"))
 
 
 def is_id(value: str) -> bool:

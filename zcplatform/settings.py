@@ -9,11 +9,12 @@ import re
 import stat
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from zcplatform.core.mailboxes import canonical
 from zcplatform.errors import Refused
 
 DEFAULT_PATH = Path("/etc/zcplatform/zcplatform.toml")
@@ -38,6 +39,13 @@ def _subnets(value: str) -> str:
     if ipaddress.IPv4Network(value).prefixlen > 29:
         raise ValueError("must be a network of at least /29")
     return value
+
+
+def _mailbox(value: str) -> str:
+    address = canonical(value)
+    if address is None:
+        raise ValueError("must be a mail address, for example zcplatform@example.com")
+    return address
 
 
 HostPort = Annotated[str, AfterValidator(_host_port)]
@@ -103,9 +111,41 @@ class Settings(BaseSettings):
     start_timeout_s: Annotated[float, Field(ge=1, le=900)] = 60
     event_days: Annotated[int, Field(ge=1, le=3650)] = 30
 
+    mail_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")] | None = None
+    mail_port: Port | None = None
+    mail_security: Literal["starttls", "tls", "none"] = "starttls"
+    mail_username: Annotated[str, Field(min_length=1, max_length=320)] | None = None
+    mail_password_file: Path | None = None
+    mail_from: Annotated[str, AfterValidator(_mailbox)] | None = None
+    mail_ca_file: Path | None = None
+    session_idle_s: Annotated[int, Field(ge=60, le=86_400)] = 7_200
+
+    @model_validator(mode="after")
+    def _mail_fits_together(self) -> Self:
+        if self.mail_host is not None and self.mail_from is None:
+            raise ValueError("mail_from is missing: mail_host needs it")
+        if (self.mail_username is None) != (self.mail_password_file is None):
+            raise ValueError("mail_username and mail_password_file are set together or not at all")
+        if self.mail_username is not None and self.mail_security == "none":
+            raise ValueError("mail_username needs mail_security = tls or starttls: the password would be sent in clear")
+        return self
+
     @property
     def panel_host(self) -> str:
         return f"panel.{self.domain}"
+
+    @property
+    def panel_url(self) -> str:
+        """Without a slash at its end; what mail and links lead to, and the origin that browsers send."""
+        scheme, port, usual = ("http", self.http_port, 80) if self.tls == "off" else ("https", self.https_port, 443)
+        return f"{scheme}://{self.panel_host}{'' if port == usual else f':{port}'}"
+
+    @property
+    def panel_origins(self) -> frozenset[str]:
+        """Where a browser may act from. Without TLS the edge answers to the names every machine knows, too."""
+        port = "" if self.http_port == 80 else f":{self.http_port}"
+        local = {f"http://localhost{port}", f"http://127.0.0.1{port}"} if self.tls == "off" else set()
+        return frozenset({self.panel_url, *local})
 
     @property
     def database(self) -> Path:
@@ -180,7 +220,7 @@ def load(path: Path | None = None) -> Settings:
         return Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = ".".join(str(part) for part in first["loc"]) or first["msg"].removeprefix("Value error, ").split(" ")[0]
         what = "is not a setting" if first["type"] == "extra_forbidden" else f"is not valid: {first['msg']}"
         raise Refused("settings.invalid", f"{named or DEFAULT_PATH}: `{key}` {what}", "docs/settings.md lists every key") from None
 

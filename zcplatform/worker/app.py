@@ -29,7 +29,7 @@ from zcplatform.errors import PlatformError, Refused
 from zcplatform.ids import Names, TenantId, is_id
 from zcplatform.log import logger
 from zcplatform.settings import Settings
-from zcplatform.store import allocations, audit, events, idempotency, instance, tenants
+from zcplatform.store import allocations, audit, events, idempotency, instance, outbox, tenants
 from zcplatform.store.db import Database, Tx, connect, scalar
 from zcplatform.store.migrate import migrate
 from zcplatform.vault import keys as key_files
@@ -40,6 +40,7 @@ from zcplatform.worker.firewall import FirewallLoop
 from zcplatform.worker.health import HealthLoop
 from zcplatform.worker.images import ImagesLoop
 from zcplatform.worker.live import LiveServer
+from zcplatform.worker.mail import MailLoop, Sender
 from zcplatform.worker.metrics import Metrics
 from zcplatform.worker.secrets import Secrets
 from zcplatform.worker.tools import Tools
@@ -47,6 +48,7 @@ from zcplatform.worker.web_child import WebChild, listen
 
 SIGN_OF_LIFE_S = 10.0
 KEEP_KEYS = timedelta(days=2)
+KEEP_LETTERS = timedelta(days=7)
 STOP_S = 8.0
 AGAIN_S = 2.0
 
@@ -174,6 +176,7 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
         loop.add_signal_handler(number, stop.set)
     tools = make_tools(settings, keys, database)
     driver, images = Driver(tools, settings.converge_period_s), ImagesLoop(tools, settings.converge_period_s)
+    mail = MailLoop(database, keys.seal_private, settings.panel_url, _mail_server(settings))
 
     def wake(tenant_id: str) -> None:
         """The empty text wakes what is not about one tenant."""
@@ -181,6 +184,7 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
             driver.wake(TenantId(tenant_id))
         else:
             images.wake()
+            mail.wake()
 
     try:
         await tools.firewall.ensure()
@@ -195,6 +199,7 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
         tools.edge.run,
         driver.run,
         images.run,
+        mail.run,
         HealthLoop(tools, settings.health_period_s, driver.wake).run,
         lambda: _follow_engine(tools.docker, settings, driver),
         lambda: _housekeeping(tools),
@@ -232,6 +237,15 @@ def make_tools(settings: Settings, keys: Keys, database: Database) -> Tools:
         metrics=Metrics(),
         places=asyncio.Semaphore(settings.parallel),
     )
+
+
+def _mail_server(settings: Settings) -> Sender | None:
+    """The library is loaded where mail is configured."""
+    if settings.mail_host is None:
+        return None
+    from zcplatform.adapters.mail import MailServer
+
+    return MailServer.of(settings)
 
 
 async def _forever(run: Callable[[], Awaitable[None]]) -> None:
@@ -294,10 +308,14 @@ async def _housekeeping(tools: Tools) -> None:
             forget_at = time.monotonic() + 3600
             events_before = clock.text(now - timedelta(days=tools.settings.event_days))
             keys_before = clock.text(now - KEEP_KEYS)
+            letters_before = clock.text(now - KEEP_LETTERS)
 
-            def forget(tx: Tx, events_before: str = events_before, keys_before: str = keys_before) -> None:
+            def forget(
+                tx: Tx, events_before: str = events_before, keys_before: str = keys_before, letters_before: str = letters_before
+            ) -> None:
                 events.forget_before(tx, events_before)
                 idempotency.forget_before(tx, keys_before)
+                outbox.forget_before(tx, letters_before)
 
             await tools.database.write(forget)
         await asyncio.sleep(SIGN_OF_LIFE_S)

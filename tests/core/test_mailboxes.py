@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from zcplatform.core.addresses import canonical
+from zcplatform.core.mailboxes import canonical
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,145 @@
+"""One mail handed to the operator's mail server, in bounded time. The server is not believed to be quick, kind or there.
+
+Errors tell the numbers a server answered with and never its words, which may repeat what was sent to it.
+"""
+
+import asyncio
+import os
+import ssl
+import stat
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+from pathlib import Path
+
+import aiosmtplib
+
+from zcplatform import clock
+from zcplatform.core.mails import LIMIT_S, Mail, MailFailed
+from zcplatform.settings import Settings
+
+USUAL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+GOODBYE_S = 2.0
+
+
+@dataclass(frozen=True)
+class MailServer:
+    host: str
+    port: int
+    security: str
+    username: str | None
+    password_file: Path | None
+    sender: str
+    ca_file: Path | None
+    name: str
+    """How we call ourselves; never asked of the resolver."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "MailServer | None":
+        """None where no mail is configured."""
+        if settings.mail_host is None or settings.mail_from is None:
+            return None
+        return cls(
+            host=settings.mail_host,
+            port=settings.mail_port or USUAL_PORTS[settings.mail_security],
+            security=settings.mail_security,
+            username=settings.mail_username,
+            password_file=settings.mail_password_file,
+            sender=settings.mail_from,
+            ca_file=settings.mail_ca_file,
+            name=settings.panel_host,
+        )
+
+    async def send(self, recipient: str, mail: Mail, limit_s: float = LIMIT_S) -> None:
+        """Raises MailFailed, within `limit_s` at the latest; a server that is cut off in the middle has not got the whole mail."""
+        client = await self._client(limit_s)
+        try:
+            async with asyncio.timeout(limit_s):
+                await client.connect()
+                if self.username is not None:
+                    await client.login(self.username, await asyncio.to_thread(self._password))
+                await client.send_message(_message(self.sender, recipient, mail, self.name), sender=self.sender, recipients=[recipient])
+        except aiosmtplib.SMTPAuthenticationError as error:
+            raise self._failed("mail.password", f"refused our name or password ({error.code})", "check mail_password_file") from None
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            code = error.recipients[0].code
+            raise self._failed("mail.recipient", f"refused the recipient ({code})", is_final=code >= 500) from None
+        except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:
+            raise self._failed("mail.refused", f"refused the mail ({error.code})", "check mail_from and what the server allows") from None
+        except (TimeoutError, aiosmtplib.SMTPTimeoutError):
+            raise self._failed("mail.slow", f"did not take the mail within {limit_s:.0f} s", "look at the mail server") from None
+        except (aiosmtplib.SMTPException, OSError) as error:
+            if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
+                raise self._failed("mail.tls", "has no certificate that we trust", "mail_ca_file, or its right name") from None
+            raise self._failed("mail.unreachable", _why(error), "check mail_host, mail_port and mail_security") from None
+        finally:
+            await _end(client)
+
+    async def _client(self, limit_s: float) -> aiosmtplib.SMTP:
+        context = await asyncio.to_thread(self._trust) if self.security != "none" else None
+        return aiosmtplib.SMTP(
+            hostname=self.host,
+            port=self.port,
+            use_tls=self.security == "tls",
+            start_tls=self.security == "starttls",
+            tls_context=context,
+            local_hostname=self.name,
+            timeout=limit_s,
+        )
+
+    def _trust(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
+        except (OSError, ssl.SSLError):
+            raise MailFailed("mail.ca_file", f"`mail_ca_file` {self.ca_file} can not be read", "a file of PEM certificates") from None
+
+    def _password(self) -> str:
+        """Root's alone, as the key file is."""
+        path = self.password_file
+        try:
+            descriptor = os.open(path or "", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise MailFailed("mail.password_file", f"`mail_password_file` {path} can not be read: {error.strerror}") from None
+        with os.fdopen(descriptor) as file:
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o077:
+                raise MailFailed("mail.password_file", f"{path} must be a plain file of root with mode 0600", f"chmod 600 {path}")
+            return file.read(2_000).strip()
+
+    def _failed(self, code: str, what: str, hint: str = "", *, is_final: bool = False) -> MailFailed:
+        return MailFailed(code, f"The mail server {self.host}:{self.port} {what}", hint, is_final=is_final)
+
+
+def _message(sender: str, recipient: str, mail: Mail, name: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = f"zcplatform <{sender}>"
+    message["To"] = recipient
+    message["Subject"] = mail.subject
+    message["Date"] = format_datetime(clock.now())
+    message["Message-ID"] = make_msgid(domain=name)
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(mail.text)
+    return message
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return f"answered {error.code} where we expected to go on"
+    if isinstance(error, aiosmtplib.SMTPServerDisconnected):
+        return "hung up"
+    if isinstance(error, aiosmtplib.SMTPNotSupported):
+        return "offers no STARTTLS, or no way to sign in"
+    if isinstance(error, OSError) and error.strerror:
+        return f"can not be reached: {error.strerror}"
+    return "can not be reached"
+
+
+async def _end(client: aiosmtplib.SMTP) -> None:
+    try:
+        if client.is_connected:
+            async with asyncio.timeout(GOODBYE_S):
+                await client.quit()
+    except (aiosmtplib.SMTPException, OSError, TimeoutError):
+        pass  # the mail is where it is; saying goodbye is a courtesy
+    finally:
+        client.close()

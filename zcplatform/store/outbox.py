@@ -1,0 +1,73 @@
+"""Mail that waits for the worker, and for some days what became of it. The box can only be opened by the worker and goes when the mail does."""
+
+from dataclasses import dataclass
+
+from zcplatform.ids import OutboxId
+from zcplatform.store.db import Tx, many, names, one
+
+
+@dataclass(frozen=True)
+class Letter:
+    """`recipient` is a canonical address. `box` is None for a letter that is not to be sent: it is written down as void."""
+
+    id: OutboxId
+    kind: str
+    recipient: str
+    status: str
+    box: bytes | None
+    attempts: int
+    next_attempt_at: str
+    error: str | None
+    created_at: str
+    expires_at: str
+    ended_at: str | None
+
+
+def put(tx: Tx, outbox_id: OutboxId, kind: str, recipient: str, box: bytes | None, at: str, expires_at: str) -> None:
+    status, ended_at = ("void", at) if box is None else ("waiting", None)
+    tx.execute(
+        f"INSERT INTO outbox ({names(Letter)}) VALUES (?, ?, ?, ?, ?, 0, ?, NULL, ?, ?, ?)",
+        (outbox_id, kind, recipient, status, box, at, at, expires_at, ended_at),
+    )
+
+
+def get(tx: Tx, outbox_id: str) -> Letter | None:
+    return one(tx, Letter, f"SELECT {names(Letter)} FROM outbox WHERE id = ?", outbox_id)
+
+
+def due(tx: Tx, at: str, limit: int) -> list[Letter]:
+    """Those whose next attempt has come or that are too old, oldest first."""
+    statement = (
+        f"SELECT {names(Letter)} FROM outbox WHERE status = 'waiting' AND (next_attempt_at <= ? OR expires_at <= ?)"
+        " ORDER BY next_attempt_at LIMIT ?"
+    )
+    return many(tx, Letter, statement, at, at, limit)
+
+
+def end(tx: Tx, outbox_id: OutboxId, status: str, at: str, error: str | None = None) -> bool:
+    """Sent, expired, failed or void: the box is gone. False when it had ended before."""
+    tx.execute(
+        "UPDATE outbox SET status = ?, box = NULL, error = ?, ended_at = ? WHERE id = ? AND status = 'waiting'",
+        (status, error, at, outbox_id),
+    )
+    return tx.changes() == 1
+
+
+def again(tx: Tx, outbox_id: OutboxId, error: str, next_attempt_at: str) -> None:
+    tx.execute(
+        "UPDATE outbox SET attempts = attempts + 1, error = ?, next_attempt_at = ? WHERE id = ? AND status = 'waiting'",
+        (error, next_attempt_at, outbox_id),
+    )
+
+
+def expire(tx: Tx, at: str) -> int:
+    """What is too old to be sent is never sent."""
+    tx.execute(
+        "UPDATE outbox SET status = 'expired', box = NULL, ended_at = ? WHERE status = 'waiting' AND expires_at <= ?",
+        (at, at),
+    )
+    return tx.changes()
+
+
+def forget_before(tx: Tx, at: str) -> None:
+    tx.execute("DELETE FROM outbox WHERE created_at < ? AND status != 'waiting'", (at,))

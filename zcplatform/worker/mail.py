@@ -1,0 +1,124 @@
+"""The mail loop: opens what waits in the outbox, writes it, hands it to the mail server, and records what became of it.
+
+The promise: what is too old is never sent, however slow the server; no box outlives its mail; one letter that can not be sent keeps no other.
+A letter may arrive twice when the worker is killed between handing it over and writing that down. Rows are hostile: recipient and text come from
+the sealed box and our own texts, and a box that is not for its row is thrown away.
+"""
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Protocol
+
+from nacl.public import PrivateKey
+
+from zcplatform import clock
+from zcplatform.core.mailboxes import canonical
+from zcplatform.core.mails import LIMIT_S, Mail, MailFailed, mail
+from zcplatform.log import logger
+from zcplatform.store import outbox
+from zcplatform.store.db import Database
+from zcplatform.store.outbox import Letter
+from zcplatform.vault.letters import place
+from zcplatform.vault.opening import CannotOpen, open_box
+
+PERIOD_S = 5.0
+AT_ONCE = 4
+AGAIN_S = (2, 5, 15, 30, 60, 120, 300)
+
+
+class Sender(Protocol):
+    async def send(self, recipient: str, mail: Mail, limit_s: float = LIMIT_S) -> None:
+        """Raises MailFailed."""
+
+
+class MailLoop:
+    """`server` is None where no mail is configured: letters wait until they are too old, as if the server were down."""
+
+    def __init__(self, database: Database, private_key: PrivateKey, panel_url: str, server: Sender | None) -> None:
+        self._database = database
+        self._private_key = private_key
+        self._panel_url = panel_url
+        self._server = server
+        self._woken = asyncio.Event()
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        while True:
+            self._woken.clear()
+            await self.look()
+            try:
+                await asyncio.wait_for(self._woken.wait(), PERIOD_S)
+            except TimeoutError:
+                continue
+
+    async def look(self) -> None:
+        """End what is too old, begin to send what is due. A slow server holds the places, never this look."""
+        at = clock.text(clock.now())
+        letters = self._database.read(lambda tx: outbox.due(tx, at, AT_ONCE * 8))
+        if any(letter.expires_at <= at for letter in letters):
+            await self._database.write(lambda tx: outbox.expire(tx, at))
+        if self._server is None:
+            return
+        for letter in letters:
+            if letter.expires_at > at and letter.id not in self._under_way:
+                task = asyncio.create_task(self._work(self._server, letter))
+                self._under_way[letter.id] = task
+
+    async def settled(self) -> None:
+        """Return when nothing is being sent."""
+        await asyncio.gather(*self._under_way.values())
+
+    async def _work(self, server: Sender, letter: Letter) -> None:
+        try:
+            async with self._places:
+                await self._send(server, letter)
+        except Exception as error:
+            logger.exception("a letter met an error that is a bug", letter=letter.id, error=type(error).__name__)
+            await self._later(letter, "an error inside the platform")
+        finally:
+            del self._under_way[letter.id]
+
+    async def _send(self, server: Sender, letter: Letter) -> None:
+        left_s = (clock.parse(letter.expires_at) - clock.now()).total_seconds()
+        still = self._database.read(lambda tx: outbox.get(tx, letter.id))
+        if left_s <= 0 or still is None or still.status != "waiting":
+            return  # the next look ends it, or it was taken back while it waited for a place
+        try:
+            written = self._written(letter)
+        except (CannotOpen, ValueError, KeyError):
+            await self._ended(letter, "failed", "the sealed box does not belong here")
+            logger.warning("a letter was thrown away: its box is not for it", letter=letter.id)
+            return
+        try:
+            await server.send(letter.recipient, written, min(LIMIT_S, left_s))
+        except MailFailed as error:
+            logger.warning(
+                "mail could not be sent", letter=letter.id, kind=letter.kind, code=error.code, error=error.detail, hint=error.hint
+            )
+            if error.is_final:
+                await self._ended(letter, "failed", error.detail)
+            else:
+                await self._later(letter, error.detail)
+            return
+        await self._ended(letter, "sent")
+
+    def _written(self, letter: Letter) -> Mail:
+        if canonical(letter.recipient) != letter.recipient:
+            raise ValueError("not an address")
+        where = place(letter.id, letter.kind, letter.recipient, letter.expires_at)
+        values = json.loads(open_box(self._private_key, where, letter.box or b""))
+        return mail(letter.kind, values, self._panel_url)
+
+    async def _ended(self, letter: Letter, status: str, error: str | None = None) -> None:
+        at = clock.text(clock.now())
+        await self._database.write(lambda tx: outbox.end(tx, letter.id, status, at, error))
+
+    async def _later(self, letter: Letter, error: str) -> None:
+        wait_s = AGAIN_S[min(letter.attempts, len(AGAIN_S) - 1)]
+        next_at = clock.text(clock.now() + timedelta(seconds=wait_s))
+        await self._database.write(lambda tx: outbox.again(tx, letter.id, error, next_at))
