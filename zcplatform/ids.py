@@ -92,6 +92,9 @@ class Names:
         """A slug has no dot, so this is never another tenant's container."""
         return f"{self.instance}-{slug}.{purpose}"
 
+    def probe(self, image_id: ImageId) -> str:
+        return f"{self.instance}.{image_id}"
+
     def network(self, slug: str) -> str:
         return f"{self.instance}-{slug}"
 

@@ -76,3 +76,23 @@ def test_a_worker_killed_in_a_check_is_taken_up_by_the_next(platform: Platform, 
     wait_until(lambda: platform.docker("ps", "-aq", "--filter", "label=io.zcplatform.check") == "", 10, "no checking container is left")
     platform.do(slug, "delete")
     invariants.check(platform)
+
+
+def test_an_image_says_what_it_is_and_whether_it_takes_each_tenant(platform: Platform) -> None:
+    image = next(one for one in platform.api("GET", "/api/images").body["items"] if one["is_default"])
+    assert image["agent_version"].startswith("0.8.")
+    assert {"telegram", "irc", "webhook"} <= set(image["channels"])
+    platform.create("pre-good")
+    platform.do("pre-good", "deploy")
+    platform.create("pre-bad", provider=REFUSED)
+    before = container(platform, "pre-good")
+    ended = platform.finish(platform.api("POST", f"/api/images/{image['id']}/preflight").body)
+    found = {one["tenant"]: one for one in ended["result"]["tenants"]}
+    assert found["pre-good"]["accepted"]
+    assert not found["pre-bad"]["accepted"]
+    assert "uses ':cloud'" in found["pre-bad"]["reason"]
+    assert container(platform, "pre-good") == before
+    nothing_of_checks(platform)
+    for slug in ("pre-good", "pre-bad"):
+        platform.do(slug, "delete")
+    invariants.check(platform)

@@ -74,6 +74,22 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
 
 
 @app.command()
+def preflight(context: typer.Context, image: Annotated[str, typer.Argument(help="Id or reference.")], json: AsJson = False) -> None:
+    """Would this image accept each tenant's configuration? Nothing that runs is touched."""
+    from zcplatform.cli.progress import follow
+
+    with open_api(context) as api:
+        told = follow(api, api.send("POST", route("images", *image.split("/"), "preflight")), quiet=json)
+    if json:
+        output.as_json(told)
+        return
+    rows = [
+        (one["tenant"], one["revision"], "accepted" if one["accepted"] else "refused", one["reason"]) for one in told["result"]["tenants"]
+    ]
+    output.table(("TENANT", "REVISION", "", "WHY"), rows, "There is no tenant yet.")
+
+
+@app.command()
 def rm(
     context: typer.Context, image: Annotated[str, typer.Argument(help="Id or reference.")], no_wait: NoWait = False, json: AsJson = False
 ) -> None:

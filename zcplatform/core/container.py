@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zcplatform.core.slugs import is_slug
-from zcplatform.ids import LABEL_CHECK, LABEL_GENERATION, LABEL_SPEC, Names, TenantId, is_id
+from zcplatform.ids import LABEL_CHECK, LABEL_GENERATION, LABEL_INSTANCE, LABEL_SPEC, Names, TenantId, is_id
 
 LABEL_EPOCH = "io.zcplatform.epoch"
 """Counts asked restarts with replacement; part of what is hashed, so that a new epoch is a new container."""
@@ -63,21 +63,11 @@ def create_body(names: Names, spec: ContainerSpec) -> dict[str, Any]:
         "Healthcheck": {"Test": ["NONE"]},
         "StopTimeout": STOP_TIMEOUT_S,
         "HostConfig": {
-            "Init": True,
-            "CapDrop": ["ALL"],
-            "SecurityOpt": ["no-new-privileges"],
-            "ReadonlyRootfs": True,
-            # Owned by the tenant, because its mode is that of the image's /tmp (runc before 1.2), which may let only root write.
-            "Tmpfs": {"/tmp": f"rw,noexec,nosuid,nodev,size=64m,mode=0700,uid={spec.uid},gid={spec.uid}"},  # noqa: S108
+            **_hardening(spec.uid),
             "Memory": spec.memory_bytes,
             "MemorySwap": spec.memory_bytes,
             "NanoCpus": spec.cpu_millis * 1_000_000,
             "PidsLimit": spec.pids,
-            "Ulimits": [{"Name": "nofile", "Soft": 4096, "Hard": 4096}, {"Name": "core", "Soft": 0, "Hard": 0}],
-            "LogConfig": {"Type": "local", "Config": {"max-size": "5m", "max-file": "2"}},
-            "IpcMode": "private",
-            "CgroupnsMode": "private",
-            "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
             "NetworkMode": names.network(spec.slug),
             "PortBindings": {f"{GATEWAY_PORT}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(spec.port)}]},
             "Dns": list(spec.resolvers),
@@ -92,6 +82,22 @@ def create_body(names: Names, spec: ContainerSpec) -> dict[str, Any]:
     return body
 
 
+def _hardening(uid: int) -> dict[str, Any]:
+    return {
+        "Init": True,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges"],
+        "ReadonlyRootfs": True,
+        # Owned by the tenant, because its mode is that of the image's /tmp (runc before 1.2), which may let only root write.
+        "Tmpfs": {"/tmp": f"rw,noexec,nosuid,nodev,size=64m,mode=0700,uid={uid},gid={uid}"},  # noqa: S108
+        "Ulimits": [{"Name": "nofile", "Soft": 4096, "Hard": 4096}, {"Name": "core", "Soft": 0, "Hard": 0}],
+        "LogConfig": {"Type": "local", "Config": {"max-size": "5m", "max-file": "2"}},
+        "IpcMode": "private",
+        "CgroupnsMode": "private",
+        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+    }
+
+
 def check_body(names: Names, spec: ContainerSpec, command: Sequence[str]) -> dict[str, Any]:
     """A container of the same hardening that runs one command on a configuration of its own: no network, no port, none of the tenant's files."""
     body = create_body(names, spec)
@@ -102,6 +108,22 @@ def check_body(names: Names, spec: ContainerSpec, command: Sequence[str]) -> dic
     del limits["PortBindings"], limits["Dns"]
     limits |= {"NetworkMode": "none", "Mounts": [_bind(spec.config_dir, CONFIG_TARGET)]}
     return body
+
+
+def probe_body(names: Names, image_id: str, command: Sequence[str]) -> dict[str, Any]:
+    """A container of the same hardening for a program to say what it is: no network, no file, nobody's uid, nobody's labels but ours."""
+    if _IMAGE_ID.fullmatch(image_id) is None:
+        raise ValueError("image_id is not sha256:…")
+    nobody = 65_534
+    return {
+        "Image": image_id,
+        "User": f"{nobody}:{nobody}",
+        "Cmd": list(command),
+        "Env": ["HOME=/tmp", "ZEROCLAW_CONFIG_DIR=/tmp/config", "MALLOC_ARENA_MAX=1"],
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": {**_hardening(nobody), "Memory": 128 * _MIB, "MemorySwap": 128 * _MIB, "PidsLimit": 64, "NetworkMode": "none"},
+        "Labels": {LABEL_INSTANCE: names.instance, LABEL_CHECK: "1"},
+    }
 
 
 def spec_hash(body: Mapping[str, Any]) -> str:

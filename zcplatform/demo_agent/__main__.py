@@ -1,4 +1,4 @@
-"""The command line: `[--verbose] daemon`, `--version`, `config migrate --json`, `config patch --json (- | FILE)`."""
+"""The command line: `[--verbose] daemon`, `--version`, `channel list`, `config migrate --json`, `config patch --json (- | FILE)`."""
 
 import asyncio
 import functools
@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from zcplatform.demo_agent import checks, config, gateway, ownership, state, wire
+from zcplatform.demo_agent import checks, config, gateway, listing, ownership, state, wire
 
-USAGE = "Usage: zeroclaw [--verbose] daemon | --version | config migrate --json | config patch --json (- | FILE)"
+USAGE = "Usage: zeroclaw [--verbose] daemon | --version | channel list | config migrate --json | config patch --json (- | FILE)"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,6 +25,10 @@ def main(arguments: Sequence[str]) -> int:
         match words:
             case ["daemon"]:
                 asyncio.run(daemon(home, logger(is_verbose=len(words) < len(arguments))))
+            case ["channel", "list"]:
+                config.load(home, lambda _: None)
+                sys.stdout.write(listing.channels())
+                return 0
             case ["config", "migrate", "--json"]:
                 return _checked(checks.migrate(home))
             case ["config", "patch", "--json", "-"] | ["config", "patch", "-", "--json"]:

@@ -11,7 +11,7 @@ from zcplatform.store.db import Tx
 from zcplatform.store.images import Image
 from zcplatform.store.operations import Operation
 
-PREPARE, REMOVE = "image.prepare", "image.remove"
+PREPARE, REMOVE, PREFLIGHT = "image.prepare", "image.remove", "image.preflight"
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,16 @@ def remove(tx: Tx, actor: Actor, at: str, id_or_reference: str) -> tuple[Image, 
         operations.fail(tx, preparing.id, at, "image.removed", "the image was removed while it was being prepared", "")
     images.remove(tx, image.id, at)
     return image, _operation(tx, actor, image, REMOVE, at)
+
+
+def preflight(tx: Tx, actor: Actor, at: str, id_or_reference: str) -> Operation:
+    """Ask whether every tenant's configuration would be accepted by this image; nothing that runs is touched. The operation's result tells."""
+    image = images.find(tx, id_or_reference)
+    if image is None:
+        raise NotFound("image.unknown", f"There is no image `{id_or_reference[:80]}`", "GET /api/images lists them")
+    if image.status != "ready":
+        raise Conflict("image.not_ready", f"Image `{image.reference}` is {image.status}", "wait for it, or choose another image")
+    return operations.open_of_image(tx, image.id, PREFLIGHT) or _operation(tx, actor, image, PREFLIGHT, at)
 
 
 def _reference(desk: Desk, wish: Wish) -> str:

@@ -25,6 +25,10 @@ class Image:
     error: str | None
     created_at: str
     updated_at: str
+    asked_version: str | None = None
+    """The version its reference names; `agent_version` is the one that its program reports."""
+    channels: str | None = None
+    """JSON list of the channel types that are compiled in; None while nobody knows."""
 
 
 def insert(tx: Tx, image: Image) -> None:
@@ -67,14 +71,26 @@ def unsettled(tx: Tx) -> list[Image]:
     )
 
 
-def ready(tx: Tx, image_id: ImageId, at: str, *, engine_id: str, digest: str | None, agent_version: str | None, size_bytes: int) -> None:
+def ready(
+    tx: Tx,
+    image_id: ImageId,
+    at: str,
+    *,
+    engine_id: str,
+    digest: str | None,
+    agent_version: str | None,
+    size_bytes: int,
+    asked_version: str | None = None,
+    channels: str | None = None,
+) -> None:
     """The first image that gets ready becomes the default one, and so does one that was asked for as that.
 
     One that was removed meanwhile keeps the engine's id, so that the removal finds it.
     """
     tx.execute(
-        "UPDATE images SET image_id = ?, digest = ?, agent_version = ?, size_bytes = ?, error = NULL, updated_at = ? WHERE id = ?",
-        (engine_id, digest, agent_version, size_bytes, at, image_id),
+        "UPDATE images SET image_id = ?, digest = ?, agent_version = ?, size_bytes = ?, asked_version = ?, channels = ?, error = NULL, updated_at = ?"
+        " WHERE id = ?",
+        (engine_id, digest, agent_version, size_bytes, asked_version, channels, at, image_id),
     )
     tx.execute("UPDATE images SET status = 'ready' WHERE id = ? AND wanted = 'present'", (image_id,))
     image = existing(get(tx, image_id))

@@ -26,6 +26,8 @@ class Operation:
     created_at: str
     started_at: str | None
     finished_at: str | None
+    result: str | None = None
+    """JSON; what it found out, for those that ask something."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,10 @@ def open_of(tx: Tx, tenant_id: TenantId) -> Operation | None:
     return one(tx, Operation, f"SELECT {names(Operation)} FROM operations WHERE tenant_id = ? AND finished_at IS NULL", tenant_id)
 
 
+def open_of_kind(tx: Tx, kind: str) -> list[Operation]:
+    return many(tx, Operation, f"SELECT {names(Operation)} FROM operations WHERE kind = ? AND finished_at IS NULL ORDER BY id", kind)
+
+
 def open_of_image(tx: Tx, image_id: ImageId, kind: str) -> Operation | None:
     """`kind` is image.prepare or image.remove: the end of one must not be taken for the end of the other."""
     statement = f"SELECT {names(Operation)} FROM operations WHERE image_id = ? AND kind = ? AND finished_at IS NULL"
@@ -150,13 +156,13 @@ def fail(tx: Tx, operation_id: OperationId, at: str, code: str, detail: str, hin
     _tell(tx, operation_id, at)
 
 
-def succeed(tx: Tx, operation_id: OperationId, at: str) -> None:
-    """Steps that turned out not to be needed are dropped: what is listed is what was done."""
+def succeed(tx: Tx, operation_id: OperationId, at: str, result: str | None = None) -> None:
+    """Steps that turned out not to be needed are dropped: what is listed is what was done. `result` is JSON."""
     tx.execute("DELETE FROM operation_steps WHERE operation_id = ? AND status = 'pending'", (operation_id,))
     tx.execute(
         "UPDATE operations SET status = 'succeeded', reason = '', error_code = NULL, error_detail = NULL, error_hint = NULL,"
-        " next_attempt_at = NULL, started_at = coalesce(started_at, ?), finished_at = ? WHERE id = ? AND finished_at IS NULL",
-        (at, at, operation_id),
+        " next_attempt_at = NULL, started_at = coalesce(started_at, ?), finished_at = ?, result = ? WHERE id = ? AND finished_at IS NULL",
+        (at, at, result, operation_id),
     )
     _tell(tx, operation_id, at)
 

@@ -28,7 +28,7 @@ CREATE TABLE images (
     wants_default INTEGER NOT NULL DEFAULT 0 CHECK (wants_default IN (0, 1)),
     error TEXT,
     created_at TEXT NOT NULL,
-    updated_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL, asked_version TEXT, channels TEXT CHECK (json_valid(channels)),
     CHECK (status != 'ready' OR image_id IS NOT NULL)
 ) STRICT;
 CREATE UNIQUE INDEX images_one_default ON images (is_default) WHERE is_default = 1;
@@ -127,7 +127,7 @@ CREATE TABLE operations (
     error_hint TEXT,
     created_at TEXT NOT NULL,
     started_at TEXT,
-    finished_at TEXT,
+    finished_at TEXT, result TEXT CHECK (json_valid(result)),
     CHECK ((status IN ('waiting', 'running')) = (finished_at IS NULL))
 ) STRICT;
 CREATE INDEX operations_tenant ON operations (tenant_id, created_at);

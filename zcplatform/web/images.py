@@ -42,6 +42,16 @@ async def prepare(sent: shapes.ImageInput, desk: DeskOf, actor: ActorOf, asked: 
     return _json(await ops.change(desk, actor, asked, act))
 
 
+@router.post("/{image:path}/preflight", status_code=202, response_model=shapes.Operation)
+async def preflight(image: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+    """Would each tenant's configuration be accepted by this image? The operation's `result` tells; nothing that runs is touched."""
+
+    def act(tx: Tx, at: str) -> Answer:
+        return Answer(202, shape.operation(tx, asking.preflight(tx, actor, at, image)).model_dump_json(), "")
+
+    return _json(await ops.change(desk, actor, asked, act))
+
+
 @router.delete("/{image:path}", status_code=202, response_model=shapes.Operation)
 async def remove(image: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
     def act(tx: Tx, at: str) -> Answer:

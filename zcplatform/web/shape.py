@@ -76,6 +76,7 @@ def operation(tx: Tx, row: Operation) -> shapes.Operation:
             )
             for step in operations.steps_of(tx, row.id)
         ],
+        result=json.loads(row.result) if row.result else None,
     )
 
 
@@ -88,6 +89,8 @@ def image(row: Image) -> shapes.Image:
         image_id=row.image_id,
         digest=row.digest,
         agent_version=row.agent_version,
+        asked_version=row.asked_version,
+        channels=json.loads(row.channels) if row.channels else None,
         size_bytes=row.size_bytes,
         is_default=bool(row.is_default),
         error=row.error,

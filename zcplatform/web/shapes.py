@@ -176,6 +176,8 @@ class Operation(BaseModel):
     started_at: str | None
     finished_at: str | None
     steps: list[Step]
+    result: dict[str, Any] | None
+    """What it found out, for those that ask something (image.preflight)."""
 
 
 class Operations(BaseModel):
@@ -191,6 +193,8 @@ class Image(BaseModel):
     image_id: str | None
     digest: str | None
     agent_version: str | None
+    asked_version: str | None
+    channels: list[str] | None
     size_bytes: int | None
     is_default: bool
     error: str | None

@@ -5,22 +5,21 @@ left behind is swept by the next one.
 """
 
 import asyncio
+from typing import Any
 
 from zcplatform.adapters import files
 from zcplatform.agent import render, sealed, verdict
 from zcplatform.core.container import CONFIG_TARGET, check_body
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import PlatformError, RevisionRefused, StepFailed
-from zcplatform.ids import LABEL_CHECK, LABEL_INSTANCE
 from zcplatform.log import logger
 from zcplatform.worker.case import Case, spec
 from zcplatform.worker.configuration import placeholders
 from zcplatform.worker.recording import saw
+from zcplatform.worker.throwaway import remove, run_once
 from zcplatform.worker.tools import Tools
 
 CHECK, PREFLIGHT = "check", "preflight"
-LOOK_EVERY_S = 0.05
-MOST_LINES = 200
 PURPOSES = (CHECK, PREFLIGHT)
 
 
@@ -44,7 +43,7 @@ async def objection(tools: Tools, case: Case, purpose: str) -> str | None:
         uid = case.needs_allocation().uid
         for command in verdict.commands(CONFIG_TARGET):
             await asyncio.to_thread(files.config_mount, root, case.tenant.slug, uid, content, allow_swap=tools.settings.allow_swap)
-            words = verdict.objection(*await _run(tools, case, name, purpose, command))
+            words = verdict.objection(*await run_once(tools, name, _body(tools, case, purpose, command)))
             if words is not None:
                 return words
         return None
@@ -53,25 +52,11 @@ async def objection(tools: Tools, case: Case, purpose: str) -> str | None:
         tools.checking.discard(name)
 
 
-async def _run(tools: Tools, case: Case, name: str, purpose: str, command: tuple[str, ...]) -> tuple[int | None, str]:
-    """(exit code, what it printed)"""
-    await _remove(tools, name)
-    wanted = spec(tools.settings, case, config_root=tools.settings.check_dir / purpose)
+def _body(tools: Tools, case: Case, purpose: str, command: tuple[str, ...]) -> dict[str, Any]:
     try:
-        body = check_body(tools.names, wanted, command)
+        return check_body(tools.names, spec(tools.settings, case, config_root=tools.settings.check_dir / purpose), command)
     except ValueError as error:
         raise StepFailed("tenant.invalid", f"Tenant `{case.tenant.slug}` can not have such a container: {error}") from None
-    container_id = await tools.docker.create(name, body)
-    await tools.docker.start(container_id)
-    deadline = asyncio.get_running_loop().time() + tools.settings.start_timeout_s
-    while (found := await tools.docker.container(name)) is not None and found.exit_code is None:
-        if asyncio.get_running_loop().time() > deadline:
-            return None, f"it gave no answer within {tools.settings.start_timeout_s:g} s"
-        await asyncio.sleep(LOOK_EVERY_S)
-    if found is None:
-        raise StepFailed("check.gone", f"The container that checks `{case.tenant.slug}` was removed in the middle")
-    printed = [line.decode(errors="replace") async for line in tools.docker.logs(name, tail=MOST_LINES)]
-    return found.exit_code, "\n".join(line.rstrip("\n") for line in printed)
 
 
 async def clear(tools: Tools, tenant: Tenant) -> None:
@@ -81,14 +66,8 @@ async def clear(tools: Tools, tenant: Tenant) -> None:
 
 
 async def _clear(tools: Tools, slug: str, purpose: str) -> None:
-    await _remove(tools, tools.names.check(slug, purpose))
+    await remove(tools, tools.names.check(slug, purpose))
     await asyncio.to_thread(files.config_unmount, tools.settings.check_dir / purpose, slug)
-
-
-async def _remove(tools: Tools, name: str) -> None:
-    found = await tools.docker.container(name)
-    if found is not None and found.labels.get(LABEL_INSTANCE) == tools.settings.instance and LABEL_CHECK in found.labels:
-        await tools.docker.remove(found.id)
 
 
 async def sweep(tools: Tools) -> None:

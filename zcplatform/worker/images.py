@@ -1,6 +1,7 @@
 """The images' loop: what is wanted is pulled, built or removed, one after the other. Each source is checked against the settings again."""
 
 import asyncio
+import json
 import stat
 import tempfile
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from zcplatform.log import logger
 from zcplatform.store import audit, images, operations
 from zcplatform.store.db import Tx
 from zcplatform.store.images import Image
+from zcplatform.store.operations import Operation
+from zcplatform.worker.preflight import preflight
+from zcplatform.worker.probing import probe
 from zcplatform.worker.tools import Tools
 
 DASHBOARDS = ("web/dist", "../web/dist", "../share/zeroclawlabs/web/dist")
@@ -40,6 +44,8 @@ class ImagesLoop:
             self._woken.clear()
             for image in self._tools.database.read(images.unsettled):
                 await self._settle(image)
+            for operation in self._tools.database.read(lambda tx: operations.open_of_kind(tx, "image.preflight")):
+                await self._preflight(operation)
             try:
                 await asyncio.wait_for(self._woken.wait(), self._period_s)
             except TimeoutError:
@@ -58,6 +64,25 @@ class ImagesLoop:
             error = unknown if isinstance(unknown, PlatformError) else _bug(unknown)
             logger.info("an image is not as wanted", image=image.reference, code=error.code, error=error.detail)
             await tools.database.write(lambda tx: _failed(tx, image, kind, error))
+
+    async def _preflight(self, operation: Operation) -> None:
+        """What can not be asked now is asked again in the next round."""
+        try:
+            await preflight(self._tools, operation)
+        except Exception as unknown:
+            if not isinstance(unknown, PlatformError):
+                logger.exception("an error that nobody foresaw", operation=operation.id)
+            error = unknown if isinstance(unknown, PlatformError) else _bug(unknown)
+            await self._tools.database.write(lambda tx: _waits(tx, operation, error))
+
+
+def _waits(tx: Tx, operation: Operation, error: PlatformError) -> None:
+    now = clock.now()
+    if error.code != ENGINE_UNREACHABLE:
+        operations.fail(tx, operation.id, clock.text(now), error.code, error.detail, error.hint)
+        return
+    soon = clock.text(now + timedelta(seconds=backoff.UNREACHABLE_S))
+    operations.wait(tx, operation.id, clock.text(now), error.code, error.detail, error.hint, soon)
 
 
 def _bug(error: Exception) -> StepFailed:
@@ -105,16 +130,45 @@ async def _prepare(tools: Tools, image: Image) -> None:
             digest = None
     found = await tools.docker.image(engine_id)
     size = found.size_bytes if found is not None else 0
+    told = await probe(tools, image.id, engine_id)
+    _check_version(told.version)
+    channels = json.dumps(told.channels) if told.channels is not None else None
     at = clock.text(clock.now())
 
     def write(tx: Tx) -> None:
-        images.ready(tx, image.id, at, engine_id=engine_id, digest=digest, agent_version=version, size_bytes=size)
+        images.ready(
+            tx,
+            image.id,
+            at,
+            engine_id=engine_id,
+            digest=digest,
+            agent_version=told.version or version,
+            size_bytes=size,
+            asked_version=_asked(image, version),
+            channels=channels,
+        )
         audit.append(tx, Entry(at, "system:images", "image.ready", image.id, changes={"image_id": [None, engine_id]}))
         operation = operations.open_of_image(tx, image.id, "image.prepare")
         if operation is not None:
             operations.succeed(tx, operation.id, at)
 
     await tools.database.write(write)
+
+
+def _check_version(version: str | None) -> None:
+    problem = versions.problem(versions.parse(version)) if version is not None else None
+    if problem is not None:
+        raise StepFailed("image.version", problem, "docs/images.md")
+
+
+def _asked(image: Image, version: str | None) -> str | None:
+    """The version that was asked for: of the tag, or of the program that the image was made from."""
+    if image.source != "pull":
+        return version
+    try:
+        return str(versions.parse(image.reference.rpartition(":")[2]))
+    except versions.NotAVersion:
+        return None
 
 
 async def _pull(tools: Tools, image: Image) -> tuple[str, str | None, str | None]:
