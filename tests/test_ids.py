@@ -20,7 +20,7 @@ def test_what_is_not_an_id() -> None:
         "ten_" + "a" * 21,
         "ten_" + "a" * 23,
         "ten_" + "I" * 22,
-        "usr_" + "a" * 22,
+        "zzz_" + "a" * 22,
         "ten_" + "a" * 22 + "\n",
         "../" + "a" * 22,
     ):

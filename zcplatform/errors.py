@@ -37,6 +37,10 @@ class NotSignedIn(PlatformError):
     status = 401
 
 
+class NotAllowed(PlatformError):
+    status = 403
+
+
 class NotFound(PlatformError):
     status = 404
 

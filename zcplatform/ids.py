@@ -18,9 +18,11 @@ TokenId = NewType("TokenId", str)
 SecretId = NewType("SecretId", str)
 OutboxId = NewType("OutboxId", str)
 SessionId = NewType("SessionId", str)
+UserId = NewType("UserId", str)
+InvitationId = NewType("InvitationId", str)
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_ID = re.compile(r"(ten|op|img|tok|sec|out|ses)_[0-9abcdefghjkmnpqrstvwxyz]{22}")
+_ID = re.compile(r"(ten|op|img|tok|sec|out|ses|usr|inv)_[0-9abcdefghjkmnpqrstvwxyz]{22}")
 
 LABEL_INSTANCE = "io.zcplatform.instance"
 LABEL_TENANT = "io.zcplatform.tenant"
@@ -64,6 +66,14 @@ def new_outbox_id() -> OutboxId:
 
 def new_session_id() -> SessionId:
     return SessionId(_new("ses"))
+
+
+def new_user_id() -> UserId:
+    return UserId(_new("usr"))
+
+
+def new_invitation_id() -> InvitationId:
+    return InvitationId(_new("inv"))
 
 
 def is_id(value: str) -> bool:

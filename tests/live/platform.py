@@ -194,7 +194,7 @@ class Platform:
     def new_token(self) -> str:
         root_keys = keys.Keys.of(keys.load(self.settings.key_file))
         value = "zcp_" + secrets.token_urlsafe(32)
-        row = tokens.Token(new_token_id(), "tests", token_hash(root_keys.token_pepper, value), value[:8], AT, LATER, None, None)
+        row = tokens.Token(new_token_id(), "tests", token_hash(root_keys.token_pepper, value), value[:8], AT, LATER)
         with self.database() as database:
             database.write_now(lambda tx: tokens.insert(tx, row))
         return value

@@ -9,9 +9,10 @@ from tests.live.platform import Platform
 from tests.live.waiting import wait_until
 from zcplatform import clock
 from zcplatform.core.plan import FIRST_DEPLOY, Step
-from zcplatform.ids import TenantId, TokenId
+from zcplatform.ids import TenantId
 from zcplatform.ops import tenants as asking
-from zcplatform.ops.desk import Actor, Desk
+from zcplatform.ops.actor import Actor, Bearer, Kind
+from zcplatform.ops.desk import Desk
 from zcplatform.store.db import Database
 from zcplatform.vault import keys
 from zcplatform.worker.app import make_tools
@@ -20,7 +21,7 @@ from zcplatform.worker.steps import STEPS
 from zcplatform.worker.tools import Tools
 
 pytestmark = pytest.mark.live
-ACTOR = Actor(TokenId("tok_tests"), "tests", "super-admin", "local", "request")
+ACTOR = Actor(id="tok_tests", kind=Kind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
 STOP = (Step.UNROUTE, Step.STOP, Step.DROP_CONFIGURATION)
 DELETE = (*STOP[:2], Step.REMOVE, Step.DROP_CONFIGURATION, Step.REMOVE_NETWORK, Step.REMOVE_WORKSPACE, Step.PROVE)
 

@@ -33,7 +33,9 @@ class Web:
 
     def token(self, expires_at: str = LATER, revoked_at: str | None = None) -> str:
         value = "zcp_" + secrets.token_urlsafe(32)
-        row = tokens.Token(new_token_id(), "test", token_hash(self.keys.token_pepper, value), value[:8], AT, expires_at, None, revoked_at)
+        row = tokens.Token(
+            new_token_id(), "test", token_hash(self.keys.token_pepper, value), value[:8], AT, expires_at, revoked_at=revoked_at
+        )
         self.database.write_now(lambda tx: tokens.insert(tx, row))
         return value
 

@@ -9,9 +9,10 @@ import pytest
 from zcplatform import clock
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import StepFailed
-from zcplatform.ids import TenantId, TokenId
+from zcplatform.ids import TenantId
 from zcplatform.ops import tenants as asking
-from zcplatform.ops.desk import Actor, Desk
+from zcplatform.ops.actor import Actor, Bearer, Kind
+from zcplatform.ops.desk import Desk
 from zcplatform.ops.tenants import Changes
 from zcplatform.settings import Settings
 from zcplatform.store import secrets, tenants
@@ -23,7 +24,7 @@ from zcplatform.worker.case import load
 from zcplatform.worker.secrets import Secrets
 
 AT = "2026-01-01T00:00:00.000Z"
-ACTOR = Actor(TokenId("tok_a"), "me", "super-admin", "local", "r")
+ACTOR = Actor(id="tok_a", kind=Kind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
 KEYS = Keys.of(random.token_bytes(32))
 
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import TypeVar
 
 from zcplatform import clock
-from zcplatform.core.audit import Entry
 from zcplatform.errors import Conflict
-from zcplatform.ids import TokenId
+from zcplatform.ops import access
+from zcplatform.ops.actor import Actor as Actor
 from zcplatform.settings import Settings
 from zcplatform.store import audit, idempotency
 from zcplatform.store.db import Database, Tx
@@ -26,22 +26,6 @@ class Desk:
     settings: Settings
     seal_public: bytes
     wake: Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Actor:
-    """Who asks, as read from the database for this request."""
-
-    token_id: TokenId
-    name: str
-    role: str
-    address: str
-    request_id: str
-
-    def entry(self, at: str, action: str, subject: str, tenant_id: str = "", **changes: object) -> Entry:
-        return Entry(
-            at, f"{self.token_id} ({self.name})", action, subject, tenant_id, self.role, self.address, "done", changes, self.request_id
-        )
 
 
 @dataclass(frozen=True)
@@ -67,18 +51,20 @@ class Answer:
 
 
 async def change(desk: Desk, actor: Actor, asked: Asked, act: Callable[[Tx, str], Answer]) -> Answer:
-    """Run `act(tx, now)` in one transaction, once for each idempotency key; a repeat gets the answer of the first time."""
+    """Run `act(tx, now)` in one transaction, once for each idempotency key; a repeat gets the answer of the first time.
+
+    The asker's rights are read again in it: who lost them while the request was under way changes nothing.
+    """
 
     def write(tx: Tx) -> Answer:
         at = clock.text(clock.now())
+        access.again(tx, actor, at)
         repeated = _kept(tx, actor, asked)
         if repeated is not None:
             return repeated
         answer = act(tx, at)
         if asked.key is not None:
-            idempotency.keep(
-                tx, idempotency.Kept(actor.token_id, asked.route, asked.key, asked.fingerprint, answer.status, answer.body, at)
-            )
+            idempotency.keep(tx, idempotency.Kept(actor.id, asked.route, asked.key, asked.fingerprint, answer.status, answer.body, at))
         return answer
 
     answer = await desk.database.write(write)
@@ -92,14 +78,15 @@ async def issue(desk: Desk, actor: Actor, asked: Asked, action: str, subject: st
 
     def write(tx: Tx) -> None:
         at = clock.text(clock.now())
+        access.again(tx, actor, at)
         if asked.key is not None:
-            if idempotency.get(tx, actor.token_id, asked.route, asked.key) is not None:
+            if idempotency.get(tx, actor.id, asked.route, asked.key) is not None:
                 raise Conflict(
                     "idempotency.already_issued",
                     "This Idempotency-Key was used before; what it gave is not kept and can not be given again",
                     "ask again with a new key",
                 )
-            idempotency.keep(tx, idempotency.Kept(actor.token_id, asked.route, asked.key, asked.fingerprint, 200, None, at))
+            idempotency.keep(tx, idempotency.Kept(actor.id, asked.route, asked.key, asked.fingerprint, 200, None, at))
         audit.append(tx, actor.entry(at, action, subject, tenant_id))
 
     await desk.database.write(write)
@@ -108,7 +95,7 @@ async def issue(desk: Desk, actor: Actor, asked: Asked, action: str, subject: st
 def _kept(tx: Tx, actor: Actor, asked: Asked) -> Answer | None:
     if asked.key is None:
         return None
-    kept = idempotency.get(tx, actor.token_id, asked.route, asked.key)
+    kept = idempotency.get(tx, actor.id, asked.route, asked.key)
     if kept is None:
         return None
     if kept.request_hash != asked.fingerprint or kept.answer is None:

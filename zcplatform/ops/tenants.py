@@ -7,13 +7,14 @@ from typing import Any
 
 from zcplatform.core.network import capacity
 from zcplatform.core.plan import FIRST_DEPLOY
+from zcplatform.core.roles import Permission, Role
 from zcplatform.core.slugs import check as slug_problem
 from zcplatform.core.tenant import Request, State, Tenant, Wanted
-from zcplatform.errors import BadInput, Conflict, NotFound
+from zcplatform.errors import BadInput, Conflict
 from zcplatform.ids import ImageId, TenantId, new_tenant_id
-from zcplatform.ops import providers
+from zcplatform.ops import access, providers
 from zcplatform.ops.desk import Actor, Desk, rested_since
-from zcplatform.store import allocations, audit, events, images, operations, plans, revisions, tenants
+from zcplatform.store import allocations, audit, events, images, members, operations, plans, revisions, tenants
 from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
 
@@ -29,10 +30,7 @@ class Changes:
 
 
 def get(tx: Tx, id_or_slug: str) -> Tenant:
-    tenant = tenants.find(tx, id_or_slug)
-    if tenant is None:
-        raise NotFound("tenant.unknown", f"There is no tenant `{id_or_slug[:80]}`", "GET /api/tenants lists them")
-    return tenant
+    return access.find(tx, id_or_slug)
 
 
 def create(tx: Tx, desk: Desk, actor: Actor, at: str, slug: str, wish: Changes) -> Tenant:
@@ -54,6 +52,8 @@ def create(tx: Tx, desk: Desk, actor: Actor, at: str, slug: str, wish: Changes) 
         providers.check(tx, desk, None, wish.provider)
     tenant = _draft(new_tenant_id(), slug, wish.name or slug, plan, image_id, at)
     tenants.insert(tx, tenant)
+    if actor.user_id is not None:
+        members.put(tx, members.Member(tenant.id, actor.user_id, Role.OWNER, at))
     settings = json.dumps({"provider": wish.provider.settings() if wish.provider else None})
     revisions.append(tx, revisions.Revision(tenant.id, 1, settings, actor.name, "created", at))
     if wish.provider is not None:
@@ -66,6 +66,7 @@ def create(tx: Tx, desk: Desk, actor: Actor, at: str, slug: str, wish: Changes) 
 def change(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, wish: Changes) -> tuple[Tenant, Operation | None]:
     """A running tenant is brought to the new settings by an operation; others take them when they are started next."""
     tenant = live(tx, id_or_slug)
+    _check_rights(actor, wish, at)
     told: dict[str, object] = {}
     wanted: dict[str, object] = {}
     if wish.name is not None and wish.name != tenant.name:
@@ -97,6 +98,19 @@ def bring(tx: Tx, actor: Actor, tenant: Tenant, at: str, **wanted: object) -> tu
         operations.carry_over(tx, tenant.id, changed.generation)
         return changed, None
     return _ask(tx, actor, tenant, at, Request.UPDATE, **wanted)
+
+
+def _check_rights(actor: Actor, wish: Changes, at: str) -> None:
+    """Each part of a change has a permission of its own; the route's is only that of the weakest."""
+    if wish.name is not None or wish.image is not None:
+        actor.need(Permission.TENANT_UPDATE)
+    if wish.plan is not None:
+        actor.need(Permission.TENANT_PLAN)
+    if wish.provider is not None:
+        actor.need(Permission.CONFIG_WRITE)
+        if wish.provider.api_key is not None:
+            actor.need(Permission.SECRET_WRITE)
+            actor.need_step_up(at)
 
 
 def deploy(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:

@@ -4,7 +4,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from zcplatform.core.roles import Sight
 from zcplatform.store.db import Tx, many, names, scalar
+
+BATCH = 200
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,19 @@ def _insert(tx: Tx, at: str, kind: str, tenant_id: str | None, object_id: str | 
     )
 
 
-def after(tx: Tx, last_id: int, *, tenant_id: str | None = None, limit: int = 200) -> list[Event]:
+def after(tx: Tx, last_id: int, sight: Sight, *, tenant_id: str | None = None, limit: int = BATCH) -> list[Event]:
+    """Of what one sees: events of no tenant are for those who see everything."""
     return many(
         tx,
         Event,
-        f"SELECT {names(Event)} FROM events WHERE id > ? AND (? IS NULL OR tenant_id = ?) ORDER BY id LIMIT ?",
+        f"SELECT {names(Event)} FROM events WHERE id > ? AND (? IS NULL OR tenant_id = ?) AND (? OR tenant_id = ?"
+        " OR tenant_id IN (SELECT tenant_id FROM members WHERE user_id = ?)) ORDER BY id LIMIT ?",
         last_id,
         tenant_id,
         tenant_id,
+        sight.everything,
+        sight.tenant_id,
+        sight.user_id,
         limit,
     )
 

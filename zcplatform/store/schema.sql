@@ -168,6 +168,26 @@ CREATE TABLE idempotency_keys (
 ) STRICT;
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
+CREATE TABLE users (
+    id TEXT PRIMARY KEY,
+    email TEXT NOT NULL,
+    name TEXT NOT NULL DEFAULT '',
+    is_super_admin INTEGER NOT NULL DEFAULT 0 CHECK (is_super_admin IN (0, 1)),
+    disabled_at TEXT,
+    deleted_at TEXT,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX users_email ON users (email) WHERE deleted_at IS NULL;
+
+CREATE TABLE members (
+    tenant_id TEXT NOT NULL REFERENCES tenants (id),
+    user_id TEXT NOT NULL REFERENCES users (id),
+    role TEXT NOT NULL CHECK (role IN ('viewer', 'contributor', 'manager', 'owner')),
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, user_id)
+) STRICT;
+CREATE INDEX members_user ON members (user_id, tenant_id);
+
 CREATE TABLE tokens (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -177,7 +197,7 @@ CREATE TABLE tokens (
     expires_at TEXT NOT NULL,
     last_used_at TEXT,
     revoked_at TEXT
-) STRICT;
+, user_id TEXT REFERENCES users (id), tenant_id TEXT REFERENCES tenants (id), maker_user_id TEXT REFERENCES users (id), maker_token_id TEXT REFERENCES tokens (id), role TEXT CHECK (role IN ('viewer', 'contributor', 'manager', 'owner')), scopes TEXT CHECK (json_valid(scopes))) STRICT;
 
 CREATE TABLE audit_log (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from zcplatform.core.audit import Entry
+from zcplatform.core.roles import Sight
 from zcplatform.core.tenant import Tenant, state
 from zcplatform.ids import TenantId
 from zcplatform.store import audit, events
@@ -59,12 +60,16 @@ def everything(tx: Tx) -> list[Tenant]:
     return many(tx, Tenant, f"SELECT {names(Tenant)} FROM tenants WHERE deleted_at IS NULL ORDER BY slug")
 
 
-def page(tx: Tx, after_slug: str, limit: int) -> list[Tenant]:
+def page(tx: Tx, sight: Sight, after_slug: str, limit: int) -> list[Tenant]:
     return many(
         tx,
         Tenant,
-        f"SELECT {names(Tenant)} FROM tenants WHERE deleted_at IS NULL AND slug > ? ORDER BY slug LIMIT ?",
+        f"SELECT {names(Tenant)} FROM tenants WHERE deleted_at IS NULL AND slug > ? AND (? OR id = ?"
+        " OR id IN (SELECT tenant_id FROM members WHERE user_id = ?)) ORDER BY slug LIMIT ?",
         after_slug,
+        sight.everything,
+        sight.tenant_id,
+        sight.user_id,
         limit,
     )
 

@@ -1,14 +1,20 @@
-"""Bearer tokens, stored as keyed hashes."""
+"""Bearer tokens, stored as keyed hashes: of people, of tenants (service accounts), and those made on the host."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zcplatform.ids import TokenId
-from zcplatform.store.db import Tx, many, names, one
+from zcplatform.store.db import Tx, columns, many, names, one
 
 
 @dataclass(frozen=True)
 class Token:
-    """`hint` is the token's first characters, for people who look for it in their files."""
+    """`hint` is the token's first characters, for people who look for it in their files.
+
+    `user_id` or `tenant_id` says whose it is; with neither it was made on the host and is a super-admin's. `role` is the most it may
+    be in a tenant, `scopes` (JSON list) the most it may do; None is no limit of its own.
+    """
 
     id: TokenId
     name: str
@@ -16,24 +22,27 @@ class Token:
     hint: str
     created_at: str
     expires_at: str
-    last_used_at: str | None
-    revoked_at: str | None
+    last_used_at: str | None = None
+    revoked_at: str | None = None
+    user_id: str | None = None
+    tenant_id: str | None = None
+    maker_user_id: str | None = None
+    maker_token_id: str | None = None
+    role: str | None = None
+    scopes: str | None = None
+
+
+def scopes_text(scopes: Iterable[str] | None) -> str | None:
+    return None if scopes is None else json.dumps(sorted(scopes))
 
 
 def insert(tx: Tx, token: Token) -> None:
-    tx.execute(
-        f"INSERT INTO tokens ({names(Token)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            token.id,
-            token.name,
-            token.hash,
-            token.hint,
-            token.created_at,
-            token.expires_at,
-            token.last_used_at,
-            token.revoked_at,
-        ),
-    )
+    marks = ", ".join("?" for _ in columns(Token))
+    tx.execute(f"INSERT INTO tokens ({names(Token)}) VALUES ({marks})", [getattr(token, column) for column in columns(Token)])
+
+
+def get(tx: Tx, token_id: str) -> Token | None:
+    return one(tx, Token, f"SELECT {names(Token)} FROM tokens WHERE id = ?", token_id)
 
 
 def by_hash(tx: Tx, token_hash: bytes) -> Token | None:
@@ -44,10 +53,21 @@ def everything(tx: Tx) -> list[Token]:
     return many(tx, Token, f"SELECT {names(Token)} FROM tokens ORDER BY created_at")
 
 
+def of_user(tx: Tx, user_id: str) -> list[Token]:
+    return many(tx, Token, f"SELECT {names(Token)} FROM tokens WHERE user_id = ? ORDER BY id", user_id)
+
+
+def of_tenant(tx: Tx, tenant_id: str) -> list[Token]:
+    return many(tx, Token, f"SELECT {names(Token)} FROM tokens WHERE tenant_id = ? ORDER BY id", tenant_id)
+
+
 def revoke(tx: Tx, token_id: str, at: str) -> bool:
-    """False when there is no such token or it was revoked before."""
+    """With every token it made. False when there is no such token or it was revoked before."""
     tx.execute("UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (at, token_id))
-    return tx.changes() == 1
+    if tx.changes() != 1:
+        return False
+    tx.execute("UPDATE tokens SET revoked_at = ? WHERE maker_token_id = ? AND revoked_at IS NULL", (at, token_id))
+    return True
 
 
 def used(tx: Tx, token_id: TokenId, at: str) -> None:

@@ -1,51 +1,94 @@
-"""Who asks: a bearer token, looked up in the database on every request."""
+"""Who asks and whether he may: every route names the permission it needs, and it is read from the database on every request."""
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 
 from zcplatform import clock
+from zcplatform.core.roles import LOOKED_AT, Permission
 from zcplatform.errors import BadInput, NotSignedIn
+from zcplatform.ids import TokenId
+from zcplatform.ops import access
+from zcplatform.ops.actor import Bearer, Needed
 from zcplatform.ops.desk import Actor, Asked, Desk
-from zcplatform.store import tokens
+from zcplatform.store import audit, tokens
 from zcplatform.store.db import Tx
 from zcplatform.vault.sealing import token_hash
+from zcplatform.web import sessions
 
 USED_EVERY = timedelta(minutes=1)
+LONGEST_REASON = 200
 
 
 def desk_of(request: Request) -> Desk:
     return request.app.state.desk  # type: ignore[no-any-return]
 
 
-async def actor_of(
-    request: Request, desk: Annotated[Desk, Depends(desk_of)], authorization: Annotated[str | None, Header(include_in_schema=False)] = None
-) -> Actor:
-    scheme, _, value = (authorization or "").partition(" ")
+class Needs:
+    """A dependency that gives the actor, or answers 401, 403 or 404. The tenant at hand is the one that `{tenant}` of the path names."""
+
+    def __init__(self, permission: Permission, *, step_up: bool) -> None:
+        self.needed = Needed(permission, step_up)
+
+    async def __call__(
+        self,
+        request: Request,
+        desk: Annotated[Desk, Depends(desk_of)],
+        authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+        x_reason: Annotated[str, Header(include_in_schema=False)] = "",
+    ) -> Actor:
+        bearer = await _bearer(request, desk, authorization, x_reason)
+        at = clock.text(clock.now())
+        tenant = request.path_params.get("tenant")
+
+        def permitted(tx: Tx) -> Actor:
+            return access.permit(tx, access.identify(tx, bearer, at), self.needed, tenant, at)
+
+        actor = desk.database.read(permitted)
+        if actor.tenant_id is not None and actor.standing == "super-admin" and self.needed.permission in LOOKED_AT:
+            entry = actor.entry(at, str(self.needed.permission), actor.tenant_id, actor.tenant_id)
+            await desk.database.write(lambda tx: audit.append(tx, entry))
+        return actor
+
+
+def needs(permission: Permission, *, step_up: bool = False) -> Any:
+    """`actor: Annotated[Actor, needs(Permission.TENANT_DEPLOY)]`. With `step_up` a person must have given a code within ten minutes."""
+    return Depends(Needs(permission, step_up=step_up))
+
+
+async def _bearer(request: Request, desk: Desk, authorization: str | None, reason: str) -> Bearer:
+    told = Bearer(address=_address(request), request_id=secrets.token_hex(8), reason=_line(reason))
+    if authorization is None:
+        session = await sessions.signed_in(request, desk)
+        if session is not None:
+            return replace(told, session_id=session.id)
+    return replace(told, token_id=await _token(request, desk, authorization or ""))
+
+
+async def _token(request: Request, desk: Desk, authorization: str) -> TokenId:
+    scheme, _, value = authorization.partition(" ")
     if scheme.lower() != "bearer" or not value.startswith("zcp_") or len(value) > 200:
         raise NotSignedIn("token.missing", "This needs a bearer token", "zcplatform admin token create --name NAME makes one on the host")
     digest = token_hash(request.app.state.pepper, value)
     now = clock.now()
-    at = clock.text(now)
     token = desk.database.read(lambda tx: tokens.by_hash(tx, digest))
-    if token is None or token.revoked_at is not None or token.expires_at <= at:
-        raise NotSignedIn(
-            "token.invalid", "The token is unknown, expired or revoked", "zcplatform admin token create --name NAME makes a new one"
-        )
+    if token is None or token.revoked_at is not None:
+        raise NotSignedIn("token.invalid", "The token is unknown, expired or revoked", access.TOKEN_HINT)
     if token.last_used_at is None or token.last_used_at < clock.text(now - USED_EVERY):
-
-        def mark(tx: Tx) -> None:
-            tokens.used(tx, token.id, at)
-
-        await desk.database.write(mark)
-    return Actor(token.id, token.name, "super-admin", _address(request), secrets.token_hex(8))
+        await desk.database.write(lambda tx: tokens.used(tx, token.id, clock.text(now)))
+    return token.id
 
 
 def _address(request: Request) -> str:
     """The peer as the edge wrote it; the socket is open to root and the edge only, and the edge overwrites the header."""
     return request.headers.get("x-forwarded-for", "local")[:64]
+
+
+def _line(text: str) -> str:
+    return "".join(character for character in text if character.isprintable())[:LONGEST_REASON].strip()
 
 
 async def asked_of(request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Asked:
@@ -55,5 +98,4 @@ async def asked_of(request: Request, idempotency_key: Annotated[str | None, Head
 
 
 DeskOf = Annotated[Desk, Depends(desk_of)]
-ActorOf = Annotated[Actor, Depends(actor_of)]
 AskedOf = Annotated[Asked, Depends(asked_of)]

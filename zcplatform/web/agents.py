@@ -1,7 +1,6 @@
 """/api/tenants/{id}/logs and /pairing-code: live calls that only the worker can answer."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
@@ -9,21 +8,26 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from zcplatform import clock
+from zcplatform.core.roles import Permission
 from zcplatform.core.tenant import Wanted
 from zcplatform.errors import Conflict, PlatformError
 from zcplatform.ops import desk as ops
 from zcplatform.ops import tenants as asking
+from zcplatform.ops.desk import Actor
 from zcplatform.web import shape, shapes
-from zcplatform.web.actor import ActorOf, AskedOf, DeskOf
+from zcplatform.web.actor import AskedOf, DeskOf, needs
 from zcplatform.web.events import HEADERS
 from zcplatform.web.live import Worker
+from zcplatform.web.watching import while_permitted
 
 router = APIRouter(prefix="/api/tenants", tags=["agents"])
 PAIRING_S = 10.0
 
 
 @router.post("/{tenant}/pairing-code", response_model=shapes.PairingCode)
-async def pairing_code(tenant: str, request: Request, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> shapes.PairingCode:
+async def pairing_code(
+    tenant: str, request: Request, desk: DeskOf, actor: Annotated[Actor, needs(Permission.PAIRING_READ)], asked: AskedOf
+) -> shapes.PairingCode:
     """Mint a code for one device; the one that was pending ends."""
     row = desk.database.read(lambda tx: asking.get(tx, tenant))
     if row.wanted != Wanted.RUNNING:
@@ -41,7 +45,7 @@ async def logs(
     tenant: str,
     request: Request,
     desk: DeskOf,
-    _: ActorOf,
+    actor: Annotated[Actor, needs(Permission.LOGS_READ)],
     tail: Annotated[int, Query(ge=0, le=10_000)] = 100,
     since: Annotated[AwareDatetime | None, Query(description="RFC 3339 time")] = None,
     follow: bool = False,
@@ -56,21 +60,19 @@ async def logs(
     )
     first = await anext(answers, None)  # an error is answered as a problem, not in the middle of a stream
     as_events = "text/event-stream" in (accept or "")
-    body = _lines(answers, first, as_events=as_events, stopped=request.app.state.watcher.stopped)
+    rest = while_permitted(desk.database, request.app.state.watcher, actor, answers)
+    body = _lines(rest, first, as_events=as_events)
     return StreamingResponse(body, media_type="text/event-stream" if as_events else "text/plain; charset=utf-8", headers=HEADERS)
 
 
-async def _lines(
-    answers: AsyncGenerator[dict[str, Any]], first: dict[str, Any] | None, *, as_events: bool, stopped: Any
-) -> AsyncIterator[str]:
+async def _lines(answers: AsyncIterator[dict[str, Any]], first: dict[str, Any] | None, *, as_events: bool) -> AsyncIterator[str]:
     try:
-        async with aclosing(answers):
-            answer = first
-            while answer is not None and not stopped.is_set():
-                line = answer.get("line")
-                if line is not None:
-                    line = line.replace("\r", "")  # ends a field of an event, as a newline does
-                    yield f"event: log\ndata: {line}\n\n" if as_events else f"{line}\n"
-                answer = await anext(answers, None)
+        answer = first
+        while answer is not None:
+            line = answer.get("line")
+            if line is not None:
+                line = line.replace("\r", "")  # ends a field of an event, as a newline does
+                yield f"event: log\ndata: {line}\n\n" if as_events else f"{line}\n"
+            answer = await anext(answers, None)
     except PlatformError as error:
         yield f"event: problem\ndata: {error.detail}\n\n" if as_events else f"[{error.detail}]\n"

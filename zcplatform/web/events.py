@@ -12,11 +12,15 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
-from zcplatform.ops import tenants as asking
+from zcplatform import clock
+from zcplatform.core.roles import Permission
+from zcplatform.errors import PlatformError
+from zcplatform.ops import access
+from zcplatform.ops.actor import Actor
 from zcplatform.store import events
-from zcplatform.store.db import Database
+from zcplatform.store.db import Database, Tx
 from zcplatform.store.events import Event
-from zcplatform.web.actor import ActorOf, DeskOf
+from zcplatform.web.actor import DeskOf, needs
 
 router = APIRouter(prefix="/api/events", tags=["events"])
 LOOK_EVERY_S = 0.1
@@ -72,25 +76,34 @@ class Watcher:
 async def stream(
     request: Request,
     desk: DeskOf,
-    _: ActorOf,
+    actor: Annotated[Actor, needs(Permission.EVENTS_READ)],
     tenant: Annotated[str | None, Query(max_length=64, description="id or slug: only this tenant's")] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
-    """Server-sent events from now on, or from after Last-Event-ID."""
-    tenant_id = desk.database.read(lambda tx: asking.get(tx, tenant).id) if tenant else None
+    """Server-sent events of the tenants one sees, from now on or from after Last-Event-ID. Ends when what one may do changes."""
+    if tenant and actor.needed is not None:
+        needed, at = actor.needed, clock.text(clock.now())
+        actor = desk.database.read(lambda tx: access.permit(tx, actor, needed, tenant, at))
     start = int(last_event_id) if last_event_id and _NUMBER.fullmatch(last_event_id) else desk.database.read(events.newest_id)
     watcher: Watcher = request.app.state.watcher
-    return StreamingResponse(_stream(desk.database, watcher, start, tenant_id), media_type="text/event-stream", headers=HEADERS)
+    return StreamingResponse(_stream(desk.database, watcher, start, actor), media_type="text/event-stream", headers=HEADERS)
 
 
-async def _stream(database: Database, watcher: Watcher, last_id: int, tenant_id: str | None) -> AsyncIterator[str]:
+async def _stream(database: Database, watcher: Watcher, last_id: int, actor: Actor) -> AsyncIterator[str]:
+    def load(tx: Tx) -> tuple[list[Event], int]:
+        access.again(tx, actor, clock.text(clock.now()))
+        newest = events.newest_id(tx)
+        found = events.after(tx, last_id, actor.sight, tenant_id=actor.tenant_id)
+        return found, found[-1].id if len(found) == events.BATCH else newest
+
     yield ": connected\n\n"
     while not watcher.stopped.is_set():
-        start = last_id
         version = database.data_version()  # before the read: a commit in between is seen as one
-        found = database.read(lambda tx, start=start: events.after(tx, start, tenant_id=tenant_id))  # type: ignore[misc]
+        try:
+            found, last_id = database.read(load)
+        except PlatformError:
+            return
         for event in found:
-            last_id = event.id
             yield _frame(event)
         if not found:
             await watcher.changed(version)

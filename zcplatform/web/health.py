@@ -8,12 +8,13 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from zcplatform import clock
+from zcplatform.core.roles import Permission
 from zcplatform.errors import PlatformError
-from zcplatform.ops.desk import Desk
+from zcplatform.ops.desk import Actor, Desk
 from zcplatform.store import instance, tenants
 from zcplatform.store.db import Tx
 from zcplatform.web import shapes
-from zcplatform.web.actor import ActorOf, DeskOf
+from zcplatform.web.actor import DeskOf, needs
 from zcplatform.web.live import Worker
 from zcplatform.web.metrics import Metrics
 
@@ -49,7 +50,7 @@ async def _looked(request: Request, desk: Desk) -> str | None:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(request: Request, desk: DeskOf, _: ActorOf) -> PlainTextResponse:
+async def metrics(request: Request, desk: DeskOf, _: Annotated[Actor, needs(Permission.METRICS_READ)]) -> PlainTextResponse:
     """Prometheus text of both processes."""
     own: Metrics = request.app.state.metrics
     own.tell_tenants(desk.database.read(tenants.count_by_state))

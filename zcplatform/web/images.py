@@ -1,17 +1,18 @@
 """/api/images"""
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from zcplatform.core.roles import Permission
 from zcplatform.ops import desk as ops
 from zcplatform.ops import images as asking
-from zcplatform.ops.desk import Answer
+from zcplatform.ops.desk import Actor, Answer
 from zcplatform.store import images as image_rows
 from zcplatform.store.db import Tx
 from zcplatform.web import shape, shapes
-from zcplatform.web.actor import ActorOf, AskedOf, DeskOf
+from zcplatform.web.actor import AskedOf, DeskOf, needs
 
 router = APIRouter(prefix="/api/images", tags=["images"])
 ASKED: dict[int | str, dict[str, Any]] = {
@@ -25,12 +26,14 @@ def _json(answer: Answer) -> Response:
 
 
 @router.get("", response_model=shapes.Images)
-async def listing(desk: DeskOf, _: ActorOf) -> shapes.Images:
+async def listing(desk: DeskOf, _: Annotated[Actor, needs(Permission.IMAGE_READ)]) -> shapes.Images:
     return desk.database.read(lambda tx: shapes.Images(items=[shape.image(row) for row in image_rows.everything(tx)]))
 
 
 @router.post("", responses=ASKED, status_code=202)
-async def prepare(sent: shapes.ImageInput, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+async def prepare(
+    sent: shapes.ImageInput, desk: DeskOf, actor: Annotated[Actor, needs(Permission.IMAGE_MANAGE)], asked: AskedOf
+) -> Response:
     wish = asking.Wish(sent.source, sent.reference, sent.binary, sent.make_default)
 
     def act(tx: Tx, at: str) -> Answer:
@@ -43,7 +46,7 @@ async def prepare(sent: shapes.ImageInput, desk: DeskOf, actor: ActorOf, asked: 
 
 
 @router.post("/{image:path}/preflight", status_code=202, response_model=shapes.Operation)
-async def preflight(image: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+async def preflight(image: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.IMAGE_MANAGE)], asked: AskedOf) -> Response:
     """Would each tenant's configuration be accepted by this image? The operation's `result` tells; nothing that runs is touched."""
 
     def act(tx: Tx, at: str) -> Answer:
@@ -53,7 +56,7 @@ async def preflight(image: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) ->
 
 
 @router.delete("/{image:path}", status_code=202, response_model=shapes.Operation)
-async def remove(image: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+async def remove(image: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.IMAGE_MANAGE)], asked: AskedOf) -> Response:
     def act(tx: Tx, at: str) -> Answer:
         return Answer(202, shape.operation(tx, asking.remove(tx, actor, at, image)[1]).model_dump_json(), "")
 

@@ -1,24 +1,18 @@
 """/api/operations"""
 
+from typing import Annotated
+
 from fastapi import APIRouter
 
-from zcplatform.errors import NotFound
-from zcplatform.store import operations as operation_rows
-from zcplatform.store.db import Tx
+from zcplatform.core.roles import Permission
+from zcplatform.ops import operations as asking
+from zcplatform.ops.desk import Actor
 from zcplatform.web import shape, shapes
-from zcplatform.web.actor import ActorOf, DeskOf
+from zcplatform.web.actor import DeskOf, needs
 
 router = APIRouter(prefix="/api/operations", tags=["operations"])
 
 
 @router.get("/{operation}", response_model=shapes.Operation)
-async def show(operation: str, desk: DeskOf, _: ActorOf) -> shapes.Operation:
-    def load(tx: Tx) -> shapes.Operation:
-        row = operation_rows.get(tx, operation)
-        if row is None:
-            raise NotFound(
-                "operation.unknown", f"There is no operation `{operation[:80]}`", "GET /api/tenants/{id}/operations lists a tenant's"
-            )
-        return shape.operation(tx, row)
-
-    return desk.database.read(load)
+async def show(operation: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.OPERATION_READ)]) -> shapes.Operation:
+    return desk.database.read(lambda tx: shape.operation(tx, asking.get(tx, actor, operation)))

@@ -5,15 +5,17 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
+from zcplatform.core.roles import Permission
 from zcplatform.core.tenant import Tenant
 from zcplatform.ops import desk as ops
 from zcplatform.ops import revisions as asking
+from zcplatform.ops.desk import Actor
 from zcplatform.ops.tenants import get as get_tenant
 from zcplatform.store import revisions as rows
 from zcplatform.store.db import Tx
 from zcplatform.store.revisions import Revision
 from zcplatform.web import shapes
-from zcplatform.web.actor import ActorOf, AskedOf, DeskOf
+from zcplatform.web.actor import AskedOf, DeskOf, needs
 from zcplatform.web.tenants import ASKED, Limit, answer, as_json
 
 router = APIRouter(prefix="/api/tenants/{tenant}/revisions", tags=["revisions"])
@@ -22,7 +24,11 @@ Number = Annotated[int, Path(ge=1, le=2**53)]
 
 @router.get("", response_model=shapes.Revisions)
 async def listing(
-    tenant: str, desk: DeskOf, _: ActorOf, cursor: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 50
+    tenant: str,
+    desk: DeskOf,
+    _: Annotated[Actor, needs(Permission.CONFIG_READ)],
+    cursor: Annotated[int | None, Query(ge=1)] = None,
+    limit: Limit = 50,
 ) -> shapes.Revisions:
     def load(tx: Tx) -> shapes.Revisions:
         row = get_tenant(tx, tenant)
@@ -35,7 +41,7 @@ async def listing(
 
 
 @router.get("/{number}", response_model=shapes.RevisionWhole)
-async def show(tenant: str, number: Number, desk: DeskOf, _: ActorOf) -> shapes.RevisionWhole:
+async def show(tenant: str, number: Number, desk: DeskOf, _: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.RevisionWhole:
     def load(tx: Tx) -> shapes.RevisionWhole:
         row = get_tenant(tx, tenant)
         revision = asking.get(tx, row, number)
@@ -46,7 +52,11 @@ async def show(tenant: str, number: Number, desk: DeskOf, _: ActorOf) -> shapes.
 
 @router.get("/{number}/diff", response_model=shapes.Diff)
 async def diff(
-    tenant: str, number: Number, desk: DeskOf, _: ActorOf, against: Annotated[int | None, Query(ge=0, le=2**53)] = None
+    tenant: str,
+    number: Number,
+    desk: DeskOf,
+    _: Annotated[Actor, needs(Permission.CONFIG_READ)],
+    against: Annotated[int | None, Query(ge=0, le=2**53)] = None,
 ) -> shapes.Diff:
     """What changed since the revision before, or since the one named by `against` (0: since nothing)."""
 
@@ -62,7 +72,14 @@ async def diff(
 
 
 @router.post("/{number}/rollback", responses=ASKED, status_code=202)
-async def rollback(tenant: str, number: Number, desk: DeskOf, actor: ActorOf, asked: AskedOf, sent: shapes.Note | None = None) -> Response:
+async def rollback(
+    tenant: str,
+    number: Number,
+    desk: DeskOf,
+    actor: Annotated[Actor, needs(Permission.CONFIG_WRITE)],
+    asked: AskedOf,
+    sent: shapes.Note | None = None,
+) -> Response:
     """Save the settings of this revision again, as a new one."""
     note = sent.note if sent else None
     return as_json(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from zcplatform.core.roles import Permission
 from zcplatform.core.tenant import Tenant
 from zcplatform.ops import desk as ops
 from zcplatform.ops import providers
@@ -16,7 +17,7 @@ from zcplatform.store import tenants as tenant_rows
 from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
 from zcplatform.web import shape, shapes
-from zcplatform.web.actor import ActorOf, AskedOf, DeskOf
+from zcplatform.web.actor import AskedOf, DeskOf, needs
 
 router = APIRouter(prefix="/api/tenants", tags=["tenants"])
 ASKED: dict[int | str, dict[str, Any]] = {
@@ -44,7 +45,9 @@ def answer(tx: Tx, desk: Desk, row: Tenant, operation: Operation | None) -> Answ
 
 
 @router.post("", status_code=201, response_model=shapes.Tenant)
-async def create(sent: shapes.TenantInput, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+async def create(
+    sent: shapes.TenantInput, desk: DeskOf, actor: Annotated[Actor, needs(Permission.TENANT_CREATE)], asked: AskedOf
+) -> Response:
     wish = asking.Changes(sent.name, sent.plan, sent.image, _provider(sent.provider))
 
     def act(tx: Tx, at: str) -> Answer:
@@ -55,9 +58,14 @@ async def create(sent: shapes.TenantInput, desk: DeskOf, actor: ActorOf, asked: 
 
 
 @router.get("", response_model=shapes.Tenants)
-async def listing(desk: DeskOf, _: ActorOf, cursor: Annotated[str, Query(max_length=64)] = "", limit: Limit = 100) -> shapes.Tenants:
+async def listing(
+    desk: DeskOf,
+    actor: Annotated[Actor, needs(Permission.TENANT_READ)],
+    cursor: Annotated[str, Query(max_length=64)] = "",
+    limit: Limit = 100,
+) -> shapes.Tenants:
     def load(tx: Tx) -> shapes.Tenants:
-        rows = tenant_rows.page(tx, cursor, limit)
+        rows = tenant_rows.page(tx, actor.sight, cursor, limit)
         return shapes.Tenants(
             items=[shape.tenant(tx, desk.settings, row) for row in rows], next_cursor=rows[-1].slug if len(rows) == limit else None
         )
@@ -66,12 +74,14 @@ async def listing(desk: DeskOf, _: ActorOf, cursor: Annotated[str, Query(max_len
 
 
 @router.get("/{tenant}", response_model=shapes.Tenant)
-async def show(tenant: str, desk: DeskOf, _: ActorOf) -> shapes.Tenant:
+async def show(tenant: str, desk: DeskOf, _: Annotated[Actor, needs(Permission.TENANT_READ)]) -> shapes.Tenant:
     return desk.database.read(lambda tx: shape.tenant(tx, desk.settings, asking.get(tx, tenant)))
 
 
 @router.patch("/{tenant}", responses=ASKED)
-async def change(tenant: str, sent: shapes.TenantChange, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+async def change(
+    tenant: str, sent: shapes.TenantChange, desk: DeskOf, actor: Annotated[Actor, needs(Permission.CONFIG_WRITE)], asked: AskedOf
+) -> Response:
     wish = asking.Changes(sent.name, sent.plan, sent.image, _provider(sent.provider))
     return as_json(await ops.change(desk, actor, asked, lambda tx, at: answer(tx, desk, *asking.change(tx, desk, actor, at, tenant, wish))))
 
@@ -84,33 +94,39 @@ async def _ask(function: Ask, tenant: str, desk: Desk, actor: Actor, asked: Aske
 
 
 @router.delete("/{tenant}", responses=ASKED, status_code=202)
-async def delete(tenant: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+async def delete(
+    tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.TENANT_DELETE, step_up=True)], asked: AskedOf
+) -> Response:
     return await _ask(asking.delete, tenant, desk, actor, asked)
 
 
 @router.post("/{tenant}/deploy", responses=ASKED, status_code=202)
-async def deploy(tenant: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+async def deploy(tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.TENANT_DEPLOY)], asked: AskedOf) -> Response:
     return await _ask(asking.deploy, tenant, desk, actor, asked)
 
 
 @router.post("/{tenant}/start", responses=ASKED, status_code=202)
-async def start(tenant: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+async def start(tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.TENANT_DEPLOY)], asked: AskedOf) -> Response:
     return await _ask(asking.start, tenant, desk, actor, asked)
 
 
 @router.post("/{tenant}/stop", responses=ASKED, status_code=202)
-async def stop(tenant: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+async def stop(tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.TENANT_DEPLOY)], asked: AskedOf) -> Response:
     return await _ask(asking.stop, tenant, desk, actor, asked)
 
 
 @router.post("/{tenant}/restart", responses=ASKED, status_code=202)
-async def restart(tenant: str, desk: DeskOf, actor: ActorOf, asked: AskedOf) -> Response:
+async def restart(tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.TENANT_DEPLOY)], asked: AskedOf) -> Response:
     return await _ask(asking.restart, tenant, desk, actor, asked)
 
 
 @router.get("/{tenant}/operations", response_model=shapes.Operations)
 async def operations(
-    tenant: str, desk: DeskOf, _: ActorOf, cursor: Annotated[str, Query(max_length=64)] = "", limit: Limit = 50
+    tenant: str,
+    desk: DeskOf,
+    _: Annotated[Actor, needs(Permission.OPERATION_READ)],
+    cursor: Annotated[str, Query(max_length=64)] = "",
+    limit: Limit = 50,
 ) -> shapes.Operations:
     def load(tx: Tx) -> shapes.Operations:
         rows = operation_rows.of_tenant(tx, asking.get(tx, tenant).id, cursor, limit)

@@ -41,7 +41,7 @@ def create(
 
     with host.database(settings) as database:
         hashed = token_hash(host.root_keys(settings, database).token_pepper, value)
-        token = tokens.Token(token_id, name, hashed, value[:HINT_CHARACTERS], at, expires_at, last_used_at=None, revoked_at=None)
+        token = tokens.Token(token_id, name, hashed, value[:HINT_CHARACTERS], at, expires_at)
 
         def write(tx: "Tx") -> None:
             tokens.insert(tx, token)

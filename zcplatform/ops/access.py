@@ -1,0 +1,135 @@
+"""Who may do what, decided from rows, inside the transaction that does it: nothing is remembered from one request to the next."""
+
+import json
+from dataclasses import replace
+
+from zcplatform.core.roles import Permission, Role, is_of_tenant, weaker
+from zcplatform.core.tenant import Tenant
+from zcplatform.errors import Conflict, NotAllowed, NotFound, NotSignedIn
+from zcplatform.ids import TenantId, UserId
+from zcplatform.ops.actor import Actor, Bearer, Kind, Needed
+from zcplatform.store import members, sessions, tenants, tokens, users
+from zcplatform.store.db import Tx
+
+TOKEN_HINT = "zcplatform admin token create --name NAME makes a new one"  # noqa: S105
+
+
+def identify(tx: Tx, bearer: Bearer, at: str) -> Actor:
+    """Raises NotSignedIn when the token or session has ended, or the person (a service account: its maker) may not act any more."""
+    if bearer.session_id is not None:
+        session = sessions.active(tx, bearer.session_id, at)
+        if session is None:
+            raise NotSignedIn("session.ended", "The session has ended", "sign in again")
+        user = _person(tx, session.user_id)
+        return Actor(
+            id=user.id,
+            kind=Kind.USER,
+            name=user.email,
+            bearer=bearer,
+            user_id=user.id,
+            is_super_admin=bool(user.is_super_admin),
+            stepped_up_at=session.stepped_up_at,
+        )
+    token = tokens.get(tx, bearer.token_id) if bearer.token_id is not None else None
+    if token is None or token.revoked_at is not None or token.expires_at <= at:
+        raise NotSignedIn("token.invalid", "The token is unknown, expired or revoked", TOKEN_HINT)
+    actor = Actor(
+        id=token.id,
+        kind=Kind.SERVICE if token.tenant_id is not None else Kind.TOKEN,
+        name=token.name,
+        bearer=bearer,
+        is_super_admin=token.tenant_id is None and token.user_id is None and token.role is None,
+        cap=Role(token.role) if token.role is not None else Role.OWNER,
+        scopes=_scopes(token.scopes),
+        service_of=TenantId(token.tenant_id) if token.tenant_id is not None else None,
+        maker_user_id=UserId(token.maker_user_id) if token.maker_user_id is not None else None,
+    )
+    if token.user_id is not None:
+        user = _person(tx, token.user_id)
+        return replace(actor, user_id=user.id, is_super_admin=bool(user.is_super_admin) and token.role is None)
+    if token.tenant_id is not None and _role(tx, actor, TenantId(token.tenant_id)) is None:
+        raise NotSignedIn("token.invalid", "Who made this token may not act in its tenant any more", "make a new one")
+    return actor
+
+
+def permit(tx: Tx, actor: Actor, needed: Needed, tenant: str | None, at: str) -> Actor:
+    """The actor in the tenant at hand (id or slug). Raises NotFound for one he may not know, NotAllowed for what he may not do.
+
+    A permission of tenants where no tenant is at hand: the asker gets what he sees of all of them.
+    """
+    if tenant is not None:
+        actor = enter(tx, actor, find(tx, tenant).id, tenant)
+    actor = replace(actor, needed=needed)
+    if tenant is None and is_of_tenant(needed.permission):
+        if actor.scopes is not None and needed.permission not in actor.scopes:
+            raise NotAllowed("access.denied", f"This token is not for `{needed.permission}`", "make one whose scopes include it")
+    else:
+        actor.need(needed.permission)
+    if needed.step_up:
+        actor.need_step_up(at)
+    return actor
+
+
+def again(tx: Tx, actor: Actor, at: str) -> None:
+    """Raise what `identify` and `permit` would raise now; a change of rights since they were asked is a conflict."""
+    if actor.needed is None:
+        return
+    fresh = permit(tx, identify(tx, actor.bearer, at), actor.needed, actor.tenant_id, at)
+    if fresh.rights != actor.rights:
+        raise Conflict("access.changed", "What you may do has changed just now; nothing was done", "ask again")
+
+
+def find(tx: Tx, id_or_slug: str) -> Tenant:
+    tenant = tenants.find(tx, id_or_slug)
+    if tenant is None:
+        raise _unknown(id_or_slug)
+    return tenant
+
+
+def enter(tx: Tx, actor: Actor, tenant_id: TenantId, as_asked: str) -> Actor:
+    """With the role in this tenant, which may be deleted already. A stranger is told what he is told of tenants that never were."""
+    role = _role(tx, actor, tenant_id)
+    if role is None and not actor.is_super_admin:
+        raise _unknown(as_asked)
+    return replace(actor, tenant_id=tenant_id, role=role)
+
+
+def sees(tx: Tx, actor: Actor, tenant_id: TenantId | None, permission: Permission) -> bool:
+    """Whether something of this tenant (None: of none) may be known."""
+    if tenant_id is None:
+        return actor.is_super_admin and actor.may(permission)
+    role = _role(tx, actor, tenant_id)
+    return replace(actor, tenant_id=tenant_id, role=role).may(permission)
+
+
+def _role(tx: Tx, actor: Actor, tenant_id: TenantId) -> Role | None:
+    if actor.service_of is not None:
+        return weaker(actor.cap, _makers(tx, actor, tenant_id)) if tenant_id == actor.service_of else None
+    return weaker(actor.cap, members.role(tx, tenant_id, actor.user_id)) if actor.user_id is not None else None
+
+
+def _makers(tx: Tx, actor: Actor, tenant_id: TenantId) -> Role | None:
+    """The present role of who made the service account; root's are bound by their own role only."""
+    if actor.maker_user_id is None:
+        return Role.OWNER
+    maker = users.get(tx, actor.maker_user_id)
+    if maker is None or not maker.is_active:
+        return None
+    return Role.OWNER if maker.is_super_admin else members.role(tx, tenant_id, maker.id)
+
+
+def _person(tx: Tx, user_id: str) -> users.User:
+    user = users.get(tx, user_id)
+    if user is None or not user.is_active:
+        raise NotSignedIn("user.disabled", "This user may not sign in any more", "ask an administrator of this installation")
+    return user
+
+
+def _scopes(text: str | None) -> frozenset[Permission] | None:
+    """A permission that a newer or older program knows is no permission here."""
+    known = set(Permission)
+    return None if text is None else frozenset(Permission(name) for name in json.loads(text) if name in known)
+
+
+def _unknown(id_or_slug: str) -> NotFound:
+    return NotFound("tenant.unknown", f"There is no tenant `{id_or_slug[:80]}`", "GET /api/tenants lists them")

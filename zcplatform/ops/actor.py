@@ -1,0 +1,134 @@
+"""Who asks, as read from the database for this one request."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from zcplatform import clock
+from zcplatform.core.audit import Entry
+from zcplatform.core.roles import Permission, Rights, Role, Sight
+from zcplatform.errors import NotAllowed
+from zcplatform.ids import TenantId, TokenId, UserId
+
+STEP_UP = timedelta(minutes=10)
+
+
+class Kind(StrEnum):
+    """A person with a session, a token (of a person, or made on the host), a service account of one tenant."""
+
+    USER = "user"
+    TOKEN = "token"  # noqa: S105
+    SERVICE = "service"
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """What a request brought, proven already: a token or a session, by id. `reason` is a super-admin's, in his words."""
+
+    token_id: TokenId | None = None
+    session_id: str | None = None
+    address: str = ""
+    request_id: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What the route wants of who asks; read again where the change is written."""
+
+    permission: Permission
+    step_up: bool = False
+
+
+@dataclass(frozen=True)
+class Actor:
+    """`id` is the user's for a session, the token's otherwise. `role` is the one in `tenant_id`, the tenant at hand, where there is one.
+
+    `cap` is the strongest role a token may have anywhere; `maker_user_id` the person a service account can never be stronger than.
+    """
+
+    id: str
+    kind: Kind
+    name: str
+    bearer: Bearer
+    user_id: UserId | None = None
+    is_super_admin: bool = False
+    cap: Role = Role.OWNER
+    scopes: frozenset[Permission] | None = None
+    service_of: TenantId | None = None
+    maker_user_id: UserId | None = None
+    stepped_up_at: str | None = None
+    tenant_id: TenantId | None = None
+    role: Role | None = None
+    needed: Needed | None = field(default=None, compare=False)
+
+    @property
+    def token_id(self) -> TokenId | None:
+        return self.bearer.token_id
+
+    @property
+    def session_id(self) -> str | None:
+        return self.bearer.session_id
+
+    @property
+    def address(self) -> str:
+        return self.bearer.address
+
+    @property
+    def request_id(self) -> str:
+        return self.bearer.request_id
+
+    @property
+    def reason(self) -> str:
+        return self.bearer.reason
+
+    @property
+    def is_of_host(self) -> bool:
+        """A token that root made on the host."""
+        return self.kind is Kind.TOKEN and self.user_id is None
+
+    @property
+    def rights(self) -> Rights:
+        return Rights(self.role, self.is_super_admin, self.scopes)
+
+    @property
+    def sight(self) -> Sight:
+        return Sight(self.is_super_admin, self.user_id, self.service_of)
+
+    @property
+    def standing(self) -> str:
+        """The role then, as the audit log tells it: what a member's role does not give him is done as a super-admin."""
+        permission = self.needed.permission if self.needed else None
+        by_role = Rights(self.role, is_super_admin=False)
+        if self.is_super_admin and (self.role is None or (permission is not None and not by_role.allow(permission))):
+            return "super-admin"
+        return self.role or "user"
+
+    def may(self, permission: Permission) -> bool:
+        return self.rights.allow(permission)
+
+    def need(self, permission: Permission) -> None:
+        """Raises NotAllowed. For what a route's own permission does not cover."""
+        if not self.may(permission):
+            raise NotAllowed("access.denied", f"This needs the permission `{permission}`", "docs/permissions.md tells which role has it")
+
+    def need_step_up(self, at: str) -> None:
+        """Raises NotAllowed unless the person gave a code within ten minutes. Tokens made on the host are trusted as root is."""
+        if self.is_of_host:
+            return
+        if self.kind is not Kind.USER:
+            raise NotAllowed(
+                "session.step_up_needed", "No token may do this: it needs a person who just gave a code", "sign in and do it there"
+            )
+        if self.stepped_up_at is None or self.stepped_up_at < clock.text(clock.parse(at) - STEP_UP):
+            raise NotAllowed(
+                "session.step_up_needed", "This needs a code that was given within the last 10 minutes", "ask for a code again"
+            )
+
+    def entry(self, at: str, action: str, subject: str, tenant_id: str = "", **changes: object) -> Entry:
+        told = {**changes, "reason": self.reason} if self.reason else changes
+        return Entry(at, self._told(), action, subject, tenant_id, self.standing, self.address, "done", told, self.request_id)
+
+    def _told(self) -> str:
+        by = f" by {self.session_id}" if self.session_id else f" of {self.user_id or self.service_of}" if not self.is_of_host else ""
+        return f"{self.id} ({self.name}){by}"

@@ -1,0 +1,74 @@
+"""Members: users in tenants, with a role. Rows of a deleted tenant stay: its last operation is still theirs to see."""
+
+from dataclasses import dataclass
+
+from zcplatform.core.roles import Role
+from zcplatform.ids import TenantId, UserId
+from zcplatform.store.db import Tx, many, names, one, scalar
+
+
+@dataclass(frozen=True)
+class Member:
+    tenant_id: TenantId
+    user_id: UserId
+    role: str
+    created_at: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """A member with what is told of the user."""
+
+    user_id: UserId
+    email: str
+    name: str
+    role: str
+    disabled_at: str | None
+    created_at: str
+
+
+def role(tx: Tx, tenant_id: str, user_id: str) -> Role | None:
+    found = scalar(tx, "SELECT role FROM members WHERE tenant_id = ? AND user_id = ?", tenant_id, user_id)
+    return None if found is None else Role(found)
+
+
+def get(tx: Tx, tenant_id: str, user_id: str) -> Member | None:
+    return one(tx, Member, f"SELECT {names(Member)} FROM members WHERE tenant_id = ? AND user_id = ?", tenant_id, user_id)
+
+
+def put(tx: Tx, member: Member) -> None:
+    tx.execute(
+        f"INSERT INTO members ({names(Member)}) VALUES (?, ?, ?, ?) ON CONFLICT (tenant_id, user_id) DO UPDATE SET role = excluded.role",
+        (member.tenant_id, member.user_id, member.role, member.created_at),
+    )
+
+
+def remove(tx: Tx, tenant_id: str, user_id: str) -> None:
+    tx.execute("DELETE FROM members WHERE tenant_id = ? AND user_id = ?", (tenant_id, user_id))
+
+
+def people(tx: Tx, tenant_id: str) -> list[Person]:
+    return many(
+        tx,
+        Person,
+        "SELECT m.user_id, u.email, u.name, m.role, u.disabled_at, m.created_at FROM members AS m JOIN users AS u ON u.id = m.user_id"
+        " WHERE m.tenant_id = ? AND u.deleted_at IS NULL ORDER BY u.email",
+        tenant_id,
+    )
+
+
+def count(tx: Tx, tenant_id: str) -> int:
+    return int(scalar(tx, "SELECT count(*) FROM members WHERE tenant_id = ?", tenant_id))
+
+
+def other_owners(tx: Tx, tenant_id: str, user_id: str) -> int:
+    """How many owners who can act there are besides this one."""
+    return int(
+        scalar(
+            tx,
+            "SELECT count(*) FROM members AS m JOIN users AS u ON u.id = m.user_id WHERE m.tenant_id = ? AND m.user_id != ?"
+            " AND m.role = 'owner' AND u.disabled_at IS NULL AND u.deleted_at IS NULL",
+            tenant_id,
+            user_id,
+        )
+    )
