@@ -147,14 +147,15 @@ def _bad(name: str, why: str) -> BadInput:
 
 def read_back(text: str, unseal: Callable[[str], str]) -> tuple[str, ...]:
     """The hashes of the paired tokens, sorted. Raises NotReadable and nothing else."""
-    gateway = _parse(text).get("gateway", {})
+    gateway = parse(text).get("gateway", {})
     tokens = gateway.get("paired_tokens", []) if isinstance(gateway, dict) else None
     if not isinstance(tokens, list) or len(tokens) > MOST_TOKENS:
         raise NotReadable("gateway.paired_tokens is not a list of tokens")
     return tuple(sorted({_hash(token, unseal) for token in tokens}))
 
 
-def _parse(text: str) -> dict[str, Any]:
+def parse(text: str) -> dict[str, Any]:
+    """A file of the tenant's. Raises NotReadable and nothing else, and does not take long."""
     if len(text) > LONGEST_FILE:
         raise NotReadable(f"the file is longer than {LONGEST_FILE} characters")
     if sum(_dots(line) ** 2 for line in text.split("\n")) > _MOST_DOTS:

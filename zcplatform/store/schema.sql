@@ -77,6 +77,15 @@ CREATE TABLE revisions (
     PRIMARY KEY (tenant_id, number)
 ) STRICT;
 
+CREATE TABLE drifts (
+    tenant_id TEXT PRIMARY KEY REFERENCES tenants (id),
+    revision INTEGER NOT NULL,
+    mount TEXT NOT NULL,
+    changes TEXT NOT NULL CHECK (json_valid(changes)),
+    decided TEXT CHECK (decided IN ('keep', 'discard')),
+    found_at TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE data_keys (
     tenant_id TEXT PRIMARY KEY REFERENCES tenants (id),
     wrapped BLOB NOT NULL,

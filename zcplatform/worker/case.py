@@ -1,7 +1,7 @@
 """Everything the database says about one tenant, loaded in one snapshot and distrusted: the web process can write rows."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,12 @@ def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> Case | None:
         operation = None
     image = images.get(tx, tenant.image_id) if tenant.image_id else None
     return Case(tenant, allocation, plan, image, provider, operation)
+
+
+def of_revision(tx: Tx, case: Case, number: int) -> Case | None:
+    """The same with another revision's settings; None when there is no such revision."""
+    revision = revisions.get(tx, case.tenant.id, number)
+    return None if revision is None else replace(case, provider=_provider(case.tenant, revision.settings))
 
 
 def _provider(tenant: Tenant, settings: str) -> Provider | None:

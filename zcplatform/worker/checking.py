@@ -14,7 +14,7 @@ from zcplatform.core.tenant import Tenant
 from zcplatform.errors import PlatformError, RevisionRefused, StepFailed
 from zcplatform.log import logger
 from zcplatform.worker.case import Case, spec
-from zcplatform.worker.configuration import placeholders
+from zcplatform.worker.placeholders import placeholders
 from zcplatform.worker.recording import saw
 from zcplatform.worker.throwaway import remove, run_once
 from zcplatform.worker.tools import Tools

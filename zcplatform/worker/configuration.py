@@ -10,13 +10,12 @@ from zcplatform.adapters import files
 from zcplatform.agent import render, sealed
 from zcplatform.agent.hosts import key_host
 from zcplatform.ids import TenantId
-from zcplatform.store import secrets
+from zcplatform.store import drifts
 from zcplatform.store.db import Tx
 from zcplatform.worker.case import Case
+from zcplatform.worker.readback import read_back
 from zcplatform.worker.recording import saw
 from zcplatform.worker.tools import Tools
-
-CONFIG_LIMIT = 256 * 1024
 
 
 async def configuration(tools: Tools, case: Case) -> None:
@@ -42,49 +41,7 @@ async def configuration(tools: Tools, case: Case) -> None:
         allow_swap=tools.settings.allow_swap,
     )
     await saw(tools, case, {"seen_config": f"{nonce}.{case.config_mark}", "seen_healthy": 0, "seen_healthy_at": None})
-
-
-def placeholders(tools: Tools, case: Case) -> render.AgentConfig:
-    """The same configuration with something else in the place of every secret."""
-    stored = tools.database.read(lambda tx: secrets.get(tx, case.tenant.id, "provider", "main"))
-    provider = replace(case.provider, api_key="placeholder") if case.provider is not None and stored is not None else case.provider
-    return render.AgentConfig(provider, (sealed.token_hash("placeholder"),))
-
-
-async def read_back(tools: Tools, case: Case) -> None:
-    """Keep the people the agent paired: its own file says who they are. An unreadable file changes nothing."""
-    await keep(tools, case, await saved(tools, case))
-
-
-async def saved(tools: Tools, case: Case) -> bytes | None:
-    """The agent's file as it stands; None when there is none that could be read."""
-    return await asyncio.to_thread(files.config_read, tools.settings.config_dir, case.tenant.slug, "config.toml", CONFIG_LIMIT)
-
-
-async def keep(tools: Tools, case: Case, content: bytes | None) -> None:
-    """The file is the tenant's: it is parsed on a thread and outside of any transaction."""
-    key, bearer, paired = (_found(tools, case.tenant.id, name) for name in ("config_key", "bearer", "paired"))
-    if content is None or key is None or bearer is None:
-        return
-    told = await asyncio.to_thread(_paired, content, bytes.fromhex(key), sealed.token_hash(bearer))
-    if told is None or told == paired:
-        return
-    at = clock.text(clock.now())
-    await tools.database.write(lambda tx: tools.secrets.put(tx, case.tenant.id, "agent", "paired", told, at))
-
-
-def _found(tools: Tools, tenant_id: TenantId, name: str) -> str | None:
-    found = tools.database.read(lambda tx: tools.secrets.get(tx, tenant_id, "agent", name))
-    return found[1] if found else None
-
-
-def _paired(content: bytes, key: bytes, own: str) -> str | None:
-    """The hashes of the paired devices' tokens without our own, as JSON; None when the file can not be read."""
-    try:
-        hashes = render.read_back(content.decode(errors="replace"), lambda value: sealed.unseal(key, value))
-    except ValueError:
-        return None
-    return json.dumps(sorted(value for value in hashes if value != own))
+    await tools.database.write(lambda tx: drifts.forget_decided(tx, case.tenant.id))
 
 
 async def drop_configuration(tools: Tools, case: Case) -> None:

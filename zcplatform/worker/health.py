@@ -15,8 +15,8 @@ from zcplatform.ids import TenantId
 from zcplatform.log import logger
 from zcplatform.store import tenants
 from zcplatform.worker.case import load
-from zcplatform.worker.configuration import keep, saved
 from zcplatform.worker.converge import ALIVE, record_failure
+from zcplatform.worker.readback import keep, saved
 from zcplatform.worker.tools import Tools
 
 AT_ONCE = 32

@@ -18,7 +18,7 @@ from zcplatform.core.plan import Step
 from zcplatform.core.tenant import EDGE
 from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT, TenantId
-from zcplatform.store import allocations, audit, events, operations, secrets, tenants
+from zcplatform.store import allocations, audit, drifts, events, operations, secrets, tenants
 from zcplatform.store.db import Tx
 from zcplatform.worker import checking
 from zcplatform.worker.agents import health
@@ -228,6 +228,7 @@ async def forget(tools: Tools, case: Case) -> None:
             raise Superseded
         allocations.release(tx, case.tenant.id, at)
         secrets.destroy(tx, case.tenant.id)
+        drifts.forget(tx, case.tenant.id)
         events.append(tx, at, "tenant.deleted", tenant_id=case.tenant.id, slug=case.tenant.slug)
         audit.append(tx, Entry(at, "system:converge", "tenant.deleted", case.tenant.id, case.tenant.id))
         if case.operation is not None:

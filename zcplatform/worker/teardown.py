@@ -16,7 +16,7 @@ from zcplatform.vault.keys import Keys
 from zcplatform.worker.app import locked, make_tools
 from zcplatform.worker.case import load
 from zcplatform.worker.checking import PURPOSES
-from zcplatform.worker.configuration import read_back
+from zcplatform.worker.readback import read_back
 from zcplatform.worker.steps import STOP_S
 
 

@@ -1,0 +1,108 @@
+"""What the agent saved in its own file, read back and kept: the devices it paired, the people it let in, and edits that nobody asked us for.
+
+The file is the tenant's: it is parsed on a thread and outside of any transaction, and one that can not be read changes nothing.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from zcplatform import clock
+from zcplatform.adapters import files
+from zcplatform.agent import drift, render, sealed
+from zcplatform.ids import TenantId
+from zcplatform.store import drifts, events
+from zcplatform.store.db import Tx
+from zcplatform.store.drifts import Drift
+from zcplatform.worker.case import Case, of_revision
+from zcplatform.worker.placeholders import placeholders
+from zcplatform.worker.tools import Tools
+
+CONFIG_LIMIT = 256 * 1024
+
+
+@dataclass(frozen=True)
+class _Read:
+    paired: str
+    peers: str
+    changes: str
+    """All JSON."""
+
+
+async def read_back(tools: Tools, case: Case) -> None:
+    """Before the file is written anew or dropped."""
+    await keep(tools, case, await saved(tools, case))
+
+
+async def saved(tools: Tools, case: Case) -> bytes | None:
+    """The agent's file as it stands; None when there is none that could be read."""
+    return await asyncio.to_thread(files.config_read, tools.settings.config_dir, case.tenant.slug, "config.toml", CONFIG_LIMIT)
+
+
+async def keep(tools: Tools, case: Case, content: bytes | None) -> None:
+    tenant_id = case.tenant.id
+    key, bearer, paired, peers = (_found(tools, tenant_id, name) for name in ("config_key", "bearer", "paired", "peers"))
+    mount = case.tenant.seen_config
+    if content is None or key is None or bearer is None:
+        return
+    number = _number(mount)
+    rendered = None if number is None else _rendered(tools, case, number)
+    told = await asyncio.to_thread(_read, content, bytes.fromhex(key), sealed.token_hash(bearer), rendered)
+    if told is None:
+        return
+    at = clock.text(clock.now())
+
+    def write(tx: Tx) -> None:
+        if told.paired != paired:
+            tools.secrets.put(tx, tenant_id, "agent", "paired", told.paired, at)
+        if rendered is not None and told.peers != (peers or "{}"):
+            tools.secrets.put(tx, tenant_id, "agent", "peers", told.peers, at)
+        if mount is not None and number is not None and rendered is not None:
+            _record(tx, Drift(tenant_id, number, mount, told.changes, None, at), case.tenant.slug)
+
+    await tools.database.write(write)
+
+
+def _number(mount: str | None) -> int | None:
+    """The revision that a mount was filled from."""
+    number = (mount or "").rpartition(".")[2]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 16 else None
+
+
+def _record(tx: Tx, now: Drift, slug: str) -> None:
+    """Edits stay told when the file they were in is gone, until somebody decided; only a look at the same file takes them back."""
+    before = drifts.get(tx, now.tenant_id)
+    if now.changes == "{}":
+        if before is not None and before.mount == now.mount and before.decided is None:
+            drifts.forget(tx, now.tenant_id)
+        return
+    if before is not None and (before.mount, before.changes) == (now.mount, now.changes):
+        return
+    drifts.put(tx, now)
+    events.append(tx, now.found_at, "tenant.drift", tenant_id=now.tenant_id, slug=slug, paths=sorted(json.loads(now.changes))[:20])
+
+
+def _found(tools: Tools, tenant_id: TenantId, name: str) -> str | None:
+    found = tools.database.read(lambda tx: tools.secrets.get(tx, tenant_id, "agent", name))
+    return found[1] if found else None
+
+
+def _rendered(tools: Tools, case: Case, number: int) -> dict[str, Any] | None:
+    """The document the file was made from, with a mark in the place of each secret; None when that revision is not known any more."""
+    then = tools.database.read(lambda tx: of_revision(tx, case, number))
+    return None if then is None else render.document(replace(placeholders(tools, then), paired_tokens=()), drift.marked)
+
+
+def _read(content: bytes, key: bytes, own: str, rendered: dict[str, Any] | None) -> _Read | None:
+    """None when the file can not be read."""
+    try:
+        text = content.decode(errors="replace")
+        hashes = render.read_back(text, lambda value: sealed.unseal(key, value))
+        found = render.parse(text)
+    except ValueError:
+        return None
+    paired = json.dumps(sorted(value for value in hashes if value != own))
+    if rendered is None:
+        return _Read(paired, "{}", "{}")
+    return _Read(paired, json.dumps(drift.peers(rendered, found), sort_keys=True), json.dumps(drift.drift(rendered, found), sort_keys=True))
