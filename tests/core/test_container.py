@@ -30,6 +30,7 @@ SPEC = ContainerSpec(
     config_dir="/run/zcplatform/config/acme/zeroclaw",
     workspace_dir="/var/lib/zcplatform/data/tenants/acme",
     resolvers=("1.1.1.1", "9.9.9.9"),
+    address="10.83.0.10",
 )
 
 slugs = st.from_regex(r"[a-z][a-z0-9]{2,10}", fullmatch=True).filter(is_slug)
@@ -54,6 +55,7 @@ def specs(draw: st.DrawFn) -> ContainerSpec:
         config_dir=f"{top}/{slug}/zeroclaw",
         workspace_dir=f"{top}/{slug}",
         resolvers=tuple(draw(st.lists(addresses, min_size=1, max_size=3))),
+        address=draw(addresses),
     )
 
 
@@ -72,6 +74,9 @@ def without_allowed(body: dict[str, Any]) -> dict[str, Any]:
     host["PortBindings"]["42617/tcp"][0]["HostPort"] = ""
     for mount in host["Mounts"]:
         mount["Source"] = ""
+    [endpoint] = bare["NetworkingConfig"]["EndpointsConfig"].values()
+    endpoint["IPAMConfig"]["IPv4Address"] = ""
+    bare["NetworkingConfig"]["EndpointsConfig"] = {"": endpoint}
     return bare
 
 
@@ -93,6 +98,7 @@ def test_those_fields_hold_what_the_specification_says(spec: ContainerSpec) -> N
     assert body["Labels"][LABEL_TENANT] == spec.tenant_id
     assert host["PortBindings"] == {"42617/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(spec.port)}]}
     assert host["NetworkMode"] == f"zc-{spec.slug}"
+    assert body["NetworkingConfig"] == {"EndpointsConfig": {f"zc-{spec.slug}": {"IPAMConfig": {"IPv4Address": spec.address}}}}
     sources = [mount["Source"] for mount in host["Mounts"]]
     assert sources == [spec.config_dir, *(f"{spec.workspace_dir}/{name}" for name in ("data", "agents", "shared", "state"))]
 

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ SITE = edge.Site.of(Settings(run_dir=Path("/run/zc"), domain="example.test", tls
 OFF = edge.Site.of(Settings(run_dir=Path("/run/zc"), domain="localhost", http_port=8080, ask_port=9180))
 ALPHA = edge.Route("alpha", "ten_01m830k6vx6qxgfg6fcy4f", 20001)
 BETA = edge.Route("beta", "ten_01m830k6vxpgsjk3rj2qct", None)
+LISTENER = edge.Listener("/channels/webhook/main", "10.83.0.2", 8090, "/webhook")
 DESIGN = "/admin* /metrics* /pair/code* /health* /api/version* /api/openapi.json /api/docs /ws/nodes* /hooks* /api/oidc* /oidc* /a2a* */.well-known/agent*"
 
 
@@ -170,11 +172,12 @@ def test_what_is_no_tenant_id_is_refused(tenant_id: str) -> None:
         (edge.Route("alpha", ids.new_tenant_id(), 20002), "slug"),
         (edge.Route("gamma", ALPHA.tenant_id, 20002), "tenant"),
         (edge.Route("gamma", ids.new_tenant_id(), 20001), "port"),
+        (edge.Route("gamma", ids.new_tenant_id(), 20002, (LISTENER,)), "address"),
     ],
 )
 def test_two_routes_share_nothing(other: edge.Route, what: str) -> None:
     with pytest.raises(ValueError, match=f"share a {what}"):
-        edge.document(SITE, [ALPHA, other])
+        edge.document(SITE, [replace(ALPHA, listeners=(LISTENER,)), other])
 
 
 @given(st.one_of(st.text(), st.text(alphabet="abcxn019-.{}*\"'\n ", max_size=40)))
@@ -195,3 +198,47 @@ def test_a_port_is_reached_only_from_its_tenants_name(slugs: set[str], data: st.
     tenants = [route for route in servers(document)["public"]["routes"] if route.get("group") == "tenant"]
     named = {route["match"][0]["host"][0].split(".")[0]: route["handle"][0].get("zcp_port") for route in tenants}
     assert named == {slug: None if port is None else str(port) for slug, port in ports.items()}
+
+
+def test_a_channel_that_listens_is_reached_by_post_on_its_own_path_before_its_tenant() -> None:
+    document = edge.document(SITE, [replace(ALPHA, listeners=(LISTENER,)), BETA])
+    routes = servers(document)["public"]["routes"]
+    [first, *_] = [route for route in routes if route.get("group") == "tenant"]
+    assert first["match"] == [{"host": ["alpha.example.test"], "path": ["/channels/webhook/main"], "method": ["POST"]}]
+    assert first["handle"][0] | {"zcp_dial": "10.83.0.2:8090", "zcp_inner": "/webhook"} == first["handle"][0]
+    stopped = edge.document(SITE, [replace(ALPHA, listeners=(LISTENER,), port=None)])
+    assert "10.83.0.2" not in json.dumps(stopped)
+
+
+@pytest.mark.parametrize(
+    ("path", "address", "port", "inner"),
+    [
+        ("/", "10.83.0.2", 8090, "/webhook"),
+        ("/channels/webhook/main*", "10.83.0.2", 8090, "/webhook"),
+        ("/channels/webhook/{env.HOME}", "10.83.0.2", 8090, "/webhook"),
+        ("/channels/webhook/main", "localhost", 8090, "/webhook"),
+        ("/channels/webhook/main", "10.83.0.2", 42617, "/webhook"),
+        ("/channels/webhook/main", "10.83.0.2", "8090", "/webhook"),
+        ("/channels/webhook/main", "10.83.0.2", 8090, "/admin/shutdown/now"),
+        ("/channels/webhook/main", "10.83.0.2", 8090, "/webhook?x={env.HOME}"),
+    ],
+)
+def test_what_is_no_way_to_a_channel_is_refused(path: str, address: str, port: Any, inner: str) -> None:
+    with pytest.raises(ValueError, match=r"channel|Expected"):
+        edge.Listener(path, address, port, inner)
+
+
+def test_a_channel_outside_our_networks_is_refused() -> None:
+    with pytest.raises(ValueError, match="outside"):
+        edge.document(SITE, [replace(ALPHA, listeners=(replace(LISTENER, address="169.254.169.254"),))])
+
+
+def test_what_services_call_is_closed_but_for_those_who_have_such_a_channel() -> None:
+    document = edge.document(SITE, [replace(ALPHA, hooks=("whatsapp",)), BETA])
+    named = {route["match"][0]["host"][0]: route["handle"][0] for route in servers(document)["public"]["routes"] if "group" in route}
+    assert named["alpha.example.test"]["zcp_hook_whatsapp"] == "open"
+    assert not any(name.startswith("zcp_hook") for name in named["beta.example.test"])
+    for paths in edge_closed.HOOKS.values():
+        assert paths in matched(document, "path")
+    with pytest.raises(ValueError, match="called"):
+        replace(ALPHA, hooks=("admin",))

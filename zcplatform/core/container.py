@@ -11,7 +11,7 @@ import json
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zcplatform.core.slugs import is_slug
@@ -48,6 +48,8 @@ class ContainerSpec:
     workspace_dir: str
     """…/{slug}"""
     resolvers: tuple[str, ...]
+    address: str | None = None
+    """In the tenant's network; the engine picks one if None."""
 
 
 def create_body(names: Names, spec: ContainerSpec) -> dict[str, Any]:
@@ -78,6 +80,8 @@ def create_body(names: Names, spec: ContainerSpec) -> dict[str, Any]:
         },
         "Labels": names.labels(spec.tenant_id) | {LABEL_EPOCH: str(spec.epoch), LABEL_GENERATION: str(spec.generation)},
     }
+    if spec.address is not None:
+        body["NetworkingConfig"] = {"EndpointsConfig": {names.network(spec.slug): {"IPAMConfig": {"IPv4Address": spec.address}}}}
     body["Labels"][LABEL_SPEC] = spec_hash(body)
     return body
 
@@ -100,7 +104,7 @@ def _hardening(uid: int) -> dict[str, Any]:
 
 def check_body(names: Names, spec: ContainerSpec, command: Sequence[str]) -> dict[str, Any]:
     """A container of the same hardening that runs one command on a configuration of its own: no network, no port, none of the tenant's files."""
-    body = create_body(names, spec)
+    body = create_body(names, replace(spec, address=None))
     del body["ExposedPorts"]
     body["Cmd"] = list(command)
     body["Labels"] = names.labels(spec.tenant_id) | {LABEL_CHECK: "1"}
@@ -157,6 +161,8 @@ def _check(spec: ContainerSpec) -> None:
         raise ValueError("resolvers must be one to three addresses")
     for resolver in spec.resolvers:
         ipaddress.IPv4Address(resolver)
+    if spec.address is not None:
+        ipaddress.IPv4Address(spec.address)
 
 
 def _check_number(field: str, value: object, least: int, most: int) -> None:

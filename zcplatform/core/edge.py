@@ -1,7 +1,7 @@
 """What Caddy shall serve, as one document made whole from the settings and the routes.
 
 Pure: the same site and routes give the same document, so that it can be compared with what stands in Caddy. The promise: nothing but slugs,
-tenant ids and port numbers (checked again here) enters it from rows; no tenant is reached past the closed paths; unknown hosts get 404.
+tenant ids, port numbers and the names of channels (checked again here) enters it from rows; no tenant is reached past the closed paths; unknown hosts get 404.
 Setting it is left to `worker/edge.py`.
 
 Routes only put tenant and port into variables, and one shared proxy uses them: Caddy keeps an old document in memory as long as a WebSocket that
@@ -11,6 +11,7 @@ There is no rate limit here (a stock Caddy has none): the agent limits pairing a
 is overwritten here.
 """
 
+import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,16 +31,43 @@ CLIENT_HEADERS_DROPPED = [
 ]  # fmt: skip
 """What a client might say about who or where it is, or to turn one request into another. `X_` because some servers read it as `X-`."""
 
+LISTENER_PORTS = range(8090, 8122)
+"""What a container may be reached at beside its published port."""
+
 _SLUG = re.compile(r"(?!xn--)[a-z0-9][a-z0-9-]{1,30}[a-z0-9]")
+_LISTENER_PATH = re.compile(r"/channels/[a-z_]{1,32}/[a-z0-9_]{1,63}")
+_INNER_PATH = re.compile(r"(/[a-z]{1,16}){1,2}")
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A channel that listens beside the gateway: `POST path` under the tenant's name goes to `inner` at this address in the tenant's network."""
+
+    path: str
+    address: str
+    port: int
+    inner: str
+
+    def __post_init__(self) -> None:
+        if _LISTENER_PATH.fullmatch(self.path) is None or _INNER_PATH.fullmatch(self.inner) is None:
+            raise ValueError(f"{self.path!r} to {self.inner!r} is no way to a channel")
+        ipaddress.IPv4Address(self.address)
+        if type(self.port) is not int or self.port not in LISTENER_PORTS:
+            raise ValueError(f"{self.port!r} is not a channel's port")
 
 
 @dataclass(frozen=True)
 class Route:
-    """A tenant's name at the edge. Without a port (stopped, or between two containers) the name answers 503."""
+    """A tenant's name at the edge. Without a port (stopped, or between two containers) the name answers 503.
+
+    `hooks`: the types of `edge_closed.HOOKS` that the tenant's agent may be called for.
+    """
 
     slug: str
     tenant_id: str
     port: int | None
+    listeners: tuple[Listener, ...] = ()
+    hooks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if _SLUG.fullmatch(self.slug) is None:
@@ -48,6 +76,10 @@ class Route:
             raise ValueError(f"{self.tenant_id!r} is not a tenant's id")
         if self.port is not None and (type(self.port) is not int or not 0 < self.port < 65536):
             raise ValueError(f"{self.port!r} is not a port")
+        if not set(self.hooks) <= set(edge_closed.HOOKS):
+            raise ValueError(f"{self.hooks!r} are not types of channels that are called")
+        if len({listener.path for listener in self.listeners}) != len(self.listeners):
+            raise ValueError(f"two channels of {self.slug} share a path")
 
 
 @dataclass(frozen=True)
@@ -63,6 +95,7 @@ class Site:
     https_port: int
     ask_port: int
     ports: Span
+    subnets: ipaddress.IPv4Network
     web_socket: Path
     admin_socket: Path
     certificate_stamp: str = ""
@@ -83,6 +116,7 @@ class Site:
             https_port=settings.https_port,
             ask_port=settings.ask_port,
             ports=settings.port_span,
+            subnets=settings.subnet_network,
             web_socket=settings.web_socket,
             admin_socket=settings.caddy_socket,
             certificate_stamp=certificate_stamp,
@@ -91,24 +125,34 @@ class Site:
     def host(self, slug: str) -> str:
         return f"{slug}.{self.domain}"
 
-    def route(self, slug: str, tenant_id: str, port: int | None) -> Route:
+    def route(
+        self, slug: str, tenant_id: str, port: int | None, listeners: tuple[Listener, ...] = (), hooks: tuple[str, ...] = ()
+    ) -> Route:
         """A route from a row, which is not trusted: a port outside the range would publish a service of the host. Raises ValueError."""
-        route = Route(slug, tenant_id, port)
+        route = Route(slug, tenant_id, port, listeners, hooks)
         if port is not None and port not in self.ports:
             raise ValueError(f"port {port} of {slug} is outside {self.ports.first}-{self.ports.last}")
+        if any(ipaddress.IPv4Address(listener.address) not in self.subnets for listener in listeners):
+            raise ValueError(f"a channel of {slug} is outside {self.subnets}")
         if self.host(slug) == self.panel_host:
             raise ValueError(f"{slug} is the name of the panel")
         return route
 
 
 def document(site: Site, routes: Sequence[Route]) -> Json:
-    """Raises ValueError when a route is not acceptable or two of them share a slug, a tenant or a port."""
-    wanted = sorted((site.route(route.slug, route.tenant_id, route.port) for route in routes), key=lambda route: route.slug)
+    """Raises ValueError when a route is not acceptable or two of them share a slug, a tenant, a port or an address."""
+    wanted = sorted(
+        (site.route(route.slug, route.tenant_id, route.port, route.listeners, route.hooks) for route in routes),
+        key=lambda route: route.slug,
+    )
     ports = [route.port for route in wanted if route.port is not None]
-    for what, values in (("slug", [r.slug for r in wanted]), ("tenant", [r.tenant_id for r in wanted]), ("port", ports)):
+    addresses = [address for route in wanted for address in {listener.address for listener in route.listeners}]
+    shared = (("slug", [r.slug for r in wanted]), ("tenant", [r.tenant_id for r in wanted]), ("port", ports), ("address", addresses))
+    for what, values in shared:
         if len(set(values)) != len(values):
             raise ValueError(f"two routes share a {what}")
-    public = [_panel(site), *(_tenant(site, route) for route in wanted), _stopped(), _running(site)]
+    tenants = [*(part for route in wanted for part in _listeners_of(site, route)), *(_tenant(site, route) for route in wanted)]
+    public = [_panel(site), *tenants, _stopped(), *([_listening(site)] if addresses else []), _running(site)]
     return _whole(site, public, ask=_ask(site, [site.panel_host, *(site.host(route.slug) for route in wanted)]))
 
 
@@ -215,6 +259,7 @@ def _panel(site: Site) -> Json:
 def _tenant(site: Site, route: Route) -> Json:
     """Only names the tenant: what is done with it is the same for all, in `_running` and `_stopped`."""
     facts = {"zcp_state": "stopped"} if route.port is None else {"zcp_state": "running", "zcp_port": str(route.port)}
+    facts |= {f"zcp_hook_{kind}": "open" for kind in sorted(route.hooks)}
     return {
         "group": "tenant",
         "match": [{"host": [site.host(route.slug)]}],
@@ -222,13 +267,45 @@ def _tenant(site: Site, route: Route) -> Json:
     }
 
 
+def _listeners_of(site: Site, route: Route) -> list[Json]:
+    """Before the tenant's own name, in its group: of a group only the first that matches is taken."""
+    if route.port is None:
+        return []
+    return [
+        {
+            "group": "tenant",
+            "match": [{"host": [site.host(route.slug)], "path": [listener.path], "method": ["POST"]}],
+            "handle": [
+                {
+                    "handler": "vars",
+                    "zcp_tenant": route.tenant_id,
+                    "zcp_state": "listening",
+                    "zcp_dial": f"{listener.address}:{listener.port}",
+                    "zcp_inner": listener.inner,
+                }
+            ],
+        }
+        for listener in sorted(route.listeners, key=lambda listener: listener.path)
+    ]
+
+
+def _listening(site: Site) -> Json:
+    inner = [
+        _marker(site),
+        {"handler": "request_body", "max_size": 1 << 20},
+        {"handler": "rewrite", "uri": "{http.vars.zcp_inner}"},
+        _proxy("{http.vars.zcp_dial}"),
+    ]
+    return {"match": [{"vars": {"zcp_state": ["listening"]}}], "handle": inner, "terminal": True}
+
+
 def _stopped() -> Json:
     return {"match": [{"vars": {"zcp_state": ["stopped"]}}], "handle": [edge_pages.stopped()], "terminal": True}
 
 
-def _running(site: Site) -> Json:
-    marker = {
-        # Deferred, or an agent could add a second marker with another tenant's id. Clear-Site-Data would clear the panel's cookies as well.
+def _marker(site: Site) -> Json:
+    """Deferred, or an agent could add a second marker with another tenant's id. Clear-Site-Data would clear the panel's cookies as well."""
+    return {
         "handler": "headers",
         "response": {
             "deferred": True,
@@ -236,9 +313,17 @@ def _running(site: Site) -> Json:
             "delete": [edge_pages.REASON_HEADER, "Clear-Site-Data"],
         },
     }
+
+
+def _running(site: Site) -> Json:
+    closed = {"handle": [edge_pages.plain(404, "closed")], "terminal": True}
     inner = [
-        {"match": [{"path": edge_closed.TENANT}], "handle": [edge_pages.plain(404, "closed")], "terminal": True},
-        {"handle": [marker, {"handler": "request_body", "max_size": 32 << 20}, _proxy("127.0.0.1:{http.vars.zcp_port}")]},
+        {"match": [{"path": edge_closed.TENANT}], **closed},
+        *(
+            {"match": [{"path": paths, "not": [{"vars": {f"zcp_hook_{kind}": ["open"]}}]}], **closed}
+            for kind, paths in edge_closed.HOOKS.items()
+        ),
+        {"handle": [_marker(site), {"handler": "request_body", "max_size": 32 << 20}, _proxy("127.0.0.1:{http.vars.zcp_port}")]},
     ]
     return {"match": [{"vars": {"zcp_state": ["running"]}}], "handle": [{"handler": "subroute", "routes": inner}], "terminal": True}
 

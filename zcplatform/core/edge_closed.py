@@ -20,8 +20,11 @@ TENANT = [
     "/a2a*",
     "*/.well-known/agent*",
 ]
-"""Of an agent: what runs it, describes it, or lets it be driven without a bearer. `POST /pair`, `POST /api/pair`, webhooks and what asks for a
-bearer stay open."""
+"""Of an agent: what runs it, describes it, or lets it be driven without a bearer. `POST /pair`, `POST /api/pair` and what asks for a bearer
+stay open."""
+
+HOOKS = {"whatsapp": ["/whatsapp*"], "linq": ["/linq*"], "nextcloud_talk": ["/nextcloud-talk*"], "gmail_push": ["/webhook/*"]}
+"""Of an agent too: what a service calls for a channel of this type. Closed unless the tenant has such a channel."""
 
 PANEL = ["/internal*"]
 """Of web: what only the edge asks."""

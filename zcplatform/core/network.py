@@ -26,6 +26,11 @@ def subnet(index: int, pool: ipaddress.IPv4Network) -> ipaddress.IPv4Network:
     return ipaddress.IPv4Network((int(pool.network_address) + index * _SIZE, _PREFIX_LENGTH))
 
 
+def address(index: int, pool: ipaddress.IPv4Network) -> str:
+    """Of the container in its network: always the same, so that the edge finds what listens there besides the published port."""
+    return str(subnet(index, pool).network_address + 2)
+
+
 def network_body(names: Names, tenant_id: TenantId, slug: str, subnet_index: int, subnets: ipaddress.IPv4Network) -> dict[str, Any]:
     """What `POST /networks/create` gets."""
     if not is_id(tenant_id) or not tenant_id.startswith("ten_"):

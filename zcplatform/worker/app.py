@@ -18,18 +18,17 @@ import apsw
 
 from zcplatform import clock, log, memory
 from zcplatform.adapters import host, rundirs
-from zcplatform.adapters.caddy import Caddy, certificate_stamp, save_document
+from zcplatform.adapters.caddy import Caddy, save_document
 from zcplatform.adapters.docker import Docker
 from zcplatform.adapters.gateway import Gateway
 from zcplatform.adapters.users import ensure_user
 from zcplatform.core import firewall as firewall_rules
 from zcplatform.core.audit import Entry
-from zcplatform.core.edge import Route, Site, document
 from zcplatform.errors import PlatformError, Refused
 from zcplatform.ids import Names, TenantId, is_id
 from zcplatform.log import logger
 from zcplatform.settings import Settings
-from zcplatform.store import allocations, audit, events, idempotency, instance, outbox, tenants
+from zcplatform.store import audit, events, idempotency, instance, outbox
 from zcplatform.store.db import Database, Tx, connect, scalar
 from zcplatform.store.migrate import migrate
 from zcplatform.vault import keys as key_files
@@ -42,6 +41,7 @@ from zcplatform.worker.images import ImagesLoop
 from zcplatform.worker.live import LiveServer
 from zcplatform.worker.mail import MailLoop, Sender
 from zcplatform.worker.metrics import Metrics
+from zcplatform.worker.routes import Routes
 from zcplatform.worker.secrets import Secrets
 from zcplatform.worker.tools import Tools
 from zcplatform.worker.web_child import WebChild, listen
@@ -232,7 +232,7 @@ def make_tools(settings: Settings, keys: Keys, database: Database) -> Tools:
         docker=Docker(settings.docker_socket),
         gateway=Gateway(),
         caddy=caddy,
-        edge=EdgeLoop(caddy, lambda: _document(settings, database), lambda wanted: save_document(settings.edge_document, wanted, edge_gid)),
+        edge=EdgeLoop(caddy, Routes(settings, database).document, lambda wanted: save_document(settings.edge_document, wanted, edge_gid)),
         firewall=FirewallLoop(rules, settings.converge_period_s),
         metrics=Metrics(),
         places=asyncio.Semaphore(settings.parallel),
@@ -256,27 +256,6 @@ async def _forever(run: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             logger.exception("a loop ended with an error and begins again")
         await asyncio.sleep(AGAIN_S)
-
-
-def _document(settings: Settings, database: Database) -> dict[str, object]:
-    """Routes as the database has them, each checked again: a row can not lead anywhere but to its own tenant's port."""
-    stamp = certificate_stamp(settings.tls_certificate, settings.tls_key)
-
-    def load(tx: Tx) -> list[Route]:
-        found = []
-        for row in tenants.everything(tx):
-            if row.wanted not in ("running", "stopped"):
-                continue
-            allocation = allocations.get(tx, row.id)
-            own = allocation.port if allocation else None
-            try:
-                found.append(site.route(row.slug, row.id, own if row.seen_route_port == own else None))
-            except ValueError as error:
-                logger.error("a row asks for a route that can not be; it gets none", tenant=row.id, error=str(error))
-        return found
-
-    site = Site.of(settings, stamp)
-    return document(site, database.read(load))
 
 
 async def _follow_engine(docker: Docker, settings: Settings, driver: Driver) -> None:

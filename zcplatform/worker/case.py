@@ -7,7 +7,7 @@ from typing import Any
 
 from zcplatform.agent.render import Provider
 from zcplatform.core.container import CONFIG_NAME, ContainerSpec, create_body
-from zcplatform.core.network import capacity
+from zcplatform.core.network import address, capacity
 from zcplatform.core.slugs import check as slug_problem
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import StepFailed
@@ -121,6 +121,7 @@ def spec(settings: Settings, case: Case, config_root: Path | None = None) -> Con
         config_dir=str((config_root or settings.config_dir) / case.tenant.slug / CONFIG_NAME),
         workspace_dir=str(settings.tenants_dir / case.tenant.slug),
         resolvers=tuple(settings.resolvers),
+        address=address(allocation.subnet, settings.subnet_network),
     )
 
 

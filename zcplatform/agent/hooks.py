@@ -1,0 +1,70 @@
+"""Where the other side of a channel may post to the agent from outside, for channels that are called instead of calling.
+
+Two kinds. Some types are served by the gateway under paths of its own. Others listen on a port of their own, on all addresses of the container:
+for these the platform chooses port and path, and gives them a public path under the tenant's name. A port chosen by a person could be the
+gateway's, and a path one of those nobody may reach.
+
+Read from settings that may come from a hostile row: what is not as it should be opens nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from zcplatform.agent.render import is_alias
+
+GATEWAY_TYPES = frozenset({"whatsapp", "linq", "nextcloud_talk", "gmail_push"})
+"""The gateway serves their paths whether or not such a channel is configured; the edge opens them (`core/edge_closed.py`)."""
+
+INNER_PATHS: Mapping[str, str] = MappingProxyType({"webhook": "/webhook", "line": "/line/webhook", "lark": "/lark"})
+"""What a listener of a type serves on its own port."""
+
+FIRST_PORT, LAST_PORT = 8090, 8121
+
+
+@dataclass(frozen=True)
+class Listener:
+    channel: str
+    """`type.alias`"""
+    path: str
+    """Under the tenant's name, for `POST` alone."""
+    port: int
+    """Inside the container."""
+    inner: str
+
+
+@dataclass(frozen=True)
+class Hooks:
+    listeners: tuple[Listener, ...] = ()
+    gateway: tuple[str, ...] = ()
+    """Those of `GATEWAY_TYPES` that are configured."""
+
+
+NONE = Hooks()
+
+
+def of(channels: object) -> Hooks:
+    """`channels`: `type.alias` to `{"enabled": …, "options": {…}}`. Ports go by the order of the names among those that are enabled."""
+    if not isinstance(channels, Mapping):
+        return NONE
+    enabled = sorted(name for name, channel in channels.items() if isinstance(name, str) and _is_enabled(channel))
+    kinds = {name: name.partition(".")[0] for name in enabled if is_alias(name.partition(".")[2])}
+    listening = [name for name, kind in kinds.items() if kind in INNER_PATHS and _listens(kind, channels[name])]
+    ports = range(FIRST_PORT, LAST_PORT + 1)
+    return Hooks(
+        tuple(
+            Listener(name, f"/channels/{name.replace('.', '/')}", port, INNER_PATHS[kinds[name]])
+            for name, port in zip(listening, ports, strict=False)
+        ),
+        tuple(sorted({kind for kind in kinds.values() if kind in GATEWAY_TYPES})),
+    )
+
+
+def _is_enabled(channel: object) -> bool:
+    return isinstance(channel, Mapping) and channel.get("enabled") is True
+
+
+def _listens(kind: str, channel: Mapping[str, object]) -> bool:
+    """Lark is called only when it is set so; else it holds a connection of its own."""
+    options = channel.get("options")
+    return kind != "lark" or (isinstance(options, Mapping) and options.get("receive_mode") == "webhook")

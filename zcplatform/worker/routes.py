@@ -1,0 +1,68 @@
+"""Routes as the database has them, each checked again: a row can not lead anywhere but to its own tenant's container."""
+
+import json
+
+from zcplatform.adapters.caddy import certificate_stamp
+from zcplatform.agent import hooks
+from zcplatform.core.edge import Json, Listener, Route, Site, document
+from zcplatform.core.network import address
+from zcplatform.core.tenant import Tenant
+from zcplatform.ids import TenantId
+from zcplatform.log import logger
+from zcplatform.settings import Settings
+from zcplatform.store import allocations, revisions, tenants
+from zcplatform.store.allocations import Allocation
+from zcplatform.store.db import Database, Tx
+
+
+class Routes:
+    """Keeps what it read of a revision as long as the tenant runs with it: revisions never change."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._read: dict[TenantId, tuple[int, hooks.Hooks]] = {}
+
+    def document(self) -> Json:
+        settings = self._settings
+        site = Site.of(settings, certificate_stamp(settings.tls_certificate, settings.tls_key))
+        return document(site, self._database.read(lambda tx: self._load(tx, site)))
+
+    def _load(self, tx: Tx, site: Site) -> list[Route]:
+        found = []
+        rows = [row for row in tenants.everything(tx) if row.wanted in ("running", "stopped")]
+        for row in rows:
+            allocation = allocations.get(tx, row.id)
+            try:
+                found.append(self._route(tx, site, row, allocation))
+            except ValueError as error:
+                logger.error("a row asks for a route that can not be; it gets none", tenant=row.id, error=str(error))
+        ids = {row.id for row in rows}
+        self._read = {tenant_id: kept for tenant_id, kept in self._read.items() if tenant_id in ids}
+        return found
+
+    def _route(self, tx: Tx, site: Site, row: Tenant, allocation: Allocation | None) -> Route:
+        if allocation is None or row.seen_route_port != allocation.port:
+            return site.route(row.slug, row.id, None)
+        open_ways = self._hooks(tx, row)
+        listeners: tuple[Listener, ...] = ()
+        if open_ways.listeners:
+            host = address(allocation.subnet, self._settings.subnet_network)
+            listeners = tuple(Listener(each.path, host, each.port, each.inner) for each in open_ways.listeners)
+        return site.route(row.slug, row.id, allocation.port, listeners, open_ways.gateway)
+
+    def _hooks(self, tx: Tx, row: Tenant) -> hooks.Hooks:
+        number, found = self._read.get(row.id, (None, hooks.NONE))
+        if number != row.revision:
+            revision = revisions.get(tx, row.id, row.revision)
+            found = _of(revision.settings) if revision else hooks.NONE
+            self._read[row.id] = (row.revision, found)
+        return found
+
+
+def _of(text: str) -> hooks.Hooks:
+    try:
+        settings = json.loads(text)
+    except (ValueError, RecursionError):
+        return hooks.NONE
+    return hooks.of(settings.get("channels")) if isinstance(settings, dict) else hooks.NONE
