@@ -49,6 +49,12 @@ class Conflict(PlatformError):
     status = 409
 
 
+class TooMany(PlatformError):
+    """Asked for too often; `retry_after_s` says when it may be asked again."""
+
+    status = 429
+
+
 class Unavailable(PlatformError):
     """A part of the platform cannot be reached now; the same request may work later."""
 

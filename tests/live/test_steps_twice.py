@@ -40,7 +40,7 @@ async def test_every_step_may_be_taken_twice(platform: Platform) -> None:
     database = Database(platform.settings.database)
     root = keys.Keys.of(keys.load(platform.settings.key_file))
     tools = make_tools(platform.settings, root, database)
-    desk = Desk(database, platform.settings, root.seal_public, lambda _: None)
+    desk = Desk(database, platform.settings, root.seal_public, root.code_mac, lambda _: None)
     try:
         for ask, steps in ((asking.deploy, FIRST_DEPLOY), (asking.stop, STOP), (asking.start, FIRST_DEPLOY), (asking.delete, DELETE)):
             await database.write(lambda tx, ask=ask: ask(tx, desk, ACTOR, clock.text(clock.now()), "twice"))  # type: ignore[misc]

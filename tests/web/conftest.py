@@ -56,7 +56,7 @@ async def web(tmp_path: Path) -> AsyncIterator[Web]:
     migrate(connection, settings.database)
     connection.close()
     keys = Keys.of(secrets.token_bytes(32))
-    app = create_app(Handed(settings, keys.seal_public, keys.token_pepper))
+    app = create_app(Handed(settings, keys.seal_public, keys.token_pepper, keys.code_mac, {1: keys.signing_key(1)}))
     database = app.state.desk.database
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://panel.localhost") as client:

@@ -29,7 +29,7 @@ KEYS = Keys.of(random.token_bytes(32))
 
 
 def _tenant(database: Database, slug: str = "shop") -> Tenant:
-    desk = Desk(database, Settings(), KEYS.seal_public, lambda _: None)
+    desk = Desk(database, Settings(), KEYS.seal_public, KEYS.code_mac, lambda _: None)
     return database.write_now(lambda tx: asking.create(tx, desk, ACTOR, AT, slug, Changes()))
 
 
@@ -111,7 +111,7 @@ def test_a_ciphertext_moved_to_another_row_does_not_open(database: Database) -> 
 def test_a_change_beside_a_stop_under_way_keeps_its_operation(database: Database, tmp_path: Path) -> None:
     """A new generation of a tenant that is not wanted running must not leave the open operation behind for ever."""
     tenant = _tenant(database)
-    desk = Desk(database, Settings(data_dir=tmp_path), KEYS.seal_public, lambda _: None)
+    desk = Desk(database, Settings(data_dir=tmp_path), KEYS.seal_public, KEYS.code_mac, lambda _: None)
     database.write_now(lambda tx: tx.execute("UPDATE tenants SET wanted = 'running'"))
     database.write_now(lambda tx: asking.stop(tx, desk, ACTOR, clock.text(clock.now()), "shop"))
     database.write_now(lambda tx: asking.change(tx, desk, ACTOR, clock.text(clock.now()), "shop", Changes(plan="pro")))

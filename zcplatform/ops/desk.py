@@ -25,6 +25,7 @@ class Desk:
     database: Database
     settings: Settings
     seal_public: bytes
+    code_mac: bytes
     wake: Callable[[str], None]
 
 

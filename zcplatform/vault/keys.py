@@ -27,16 +27,22 @@ def purpose_key(root: bytes, purpose: str) -> bytes:
 
 @dataclass(frozen=True)
 class Keys:
-    """All that is made from the root key; only `token_pepper` and `seal_public` ever leave the worker."""
+    """All that is made from the root key; only `token_pepper`, `code_mac`, `seal_public` and live signing keys ever leave the worker."""
 
     wrap: bytes
     seal_private: PrivateKey
     token_pepper: bytes
+    code_mac: bytes
+    signing: bytes
     check: str
 
     @property
     def seal_public(self) -> bytes:
         return bytes(self.seal_private.public_key)
+
+    def signing_key(self, number: int) -> bytes:
+        """One of those that sign sessions; who has it can not make the next one."""
+        return hkdf(self.signing, f"signing key {number}".encode())
 
     @classmethod
     def of(cls, root: bytes) -> "Keys":
@@ -44,6 +50,8 @@ class Keys:
             wrap=purpose_key(root, "wrap data keys"),
             seal_private=PrivateKey(purpose_key(root, "open sealed boxes")),
             token_pepper=purpose_key(root, "token pepper"),
+            code_mac=purpose_key(root, "code mac"),
+            signing=purpose_key(root, "sign sessions"),
             check=purpose_key(root, "key check").hex(),
         )
 

@@ -60,7 +60,7 @@ def needs(permission: Permission, *, step_up: bool = False) -> Any:
 
 
 async def _bearer(request: Request, desk: Desk, authorization: str | None, reason: str) -> Bearer:
-    told = Bearer(address=_address(request), request_id=secrets.token_hex(8), reason=_line(reason))
+    told = Bearer(address=address_of(request), request_id=secrets.token_hex(8), reason=_line(reason))
     if authorization is None:
         session = await sessions.signed_in(request, desk)
         if session is not None:
@@ -82,7 +82,7 @@ async def _token(request: Request, desk: Desk, authorization: str) -> TokenId:
     return token.id
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
     """The peer as the edge wrote it; the socket is open to root and the edge only, and the edge overwrites the header."""
     return request.headers.get("x-forwarded-for", "local")[:64]
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from base64 import b64decode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -22,11 +23,12 @@ from zcplatform import log, memory
 from zcplatform.ops.desk import Desk
 from zcplatform.settings import Settings
 from zcplatform.store.db import Database
-from zcplatform.web import agents, description, events, health, images, operations, problems, revisions, shapes, tenants
+from zcplatform.web import agents, auth, description, events, health, images, operations, problems, revisions, shapes, tenants
 from zcplatform.web.events import Watcher
 from zcplatform.web.guard import Guard
 from zcplatform.web.live import Worker
 from zcplatform.web.metrics import Metrics
+from zcplatform.web.references import References
 
 GRACE_S = 3
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -37,11 +39,13 @@ _PR_SET_DUMPABLE = 4
 
 @dataclass(frozen=True)
 class Handed:
-    """What the worker hands over: settings without secrets, the public key to seal with, the key of token hashes."""
+    """What the worker hands over: settings without secrets, the public key to seal with, the keys of hashes, those that sign sessions."""
 
     settings: Settings
     seal_public: bytes
     token_pepper: bytes
+    code_mac: bytes
+    signing_keys: dict[int, bytes]
 
     @classmethod
     def read(cls, descriptor: int) -> "Handed":
@@ -53,7 +57,13 @@ class Handed:
             line += part
         told = json.loads(line)
         settings = Settings.model_validate(told["settings"])
-        return cls(settings, b64decode(told["seal_public"]), b64decode(told["token_pepper"]))
+        return cls(
+            settings, b64decode(told["seal_public"]), b64decode(told["token_pepper"]), b64decode(told["code_mac"]), signing_keys(told)
+        )
+
+
+def signing_keys(told: Mapping[str, Any]) -> dict[int, bytes]:
+    return {int(number): b64decode(key) for number, key in told["signing_keys"].items()}
 
 
 def create_app(handed: Handed | None) -> FastAPI:
@@ -68,7 +78,7 @@ def create_app(handed: Handed | None) -> FastAPI:
         separate_input_output_schemas=False,
     )
     problems.install(app)
-    for subject in (tenants, agents, revisions, operations, events, images, health, description):
+    for subject in (tenants, agents, revisions, operations, events, images, health, description, auth):
         app.include_router(subject.router, responses=PROBLEMS)
     app.state.metrics = Metrics()
     app.add_middleware(Guard, metrics=app.state.metrics)
@@ -78,7 +88,8 @@ def create_app(handed: Handed | None) -> FastAPI:
         app.state.worker = Worker(handed.settings.worker_socket)
         app.state.watcher = Watcher(database)
         app.state.pepper = handed.token_pepper
-        app.state.desk = Desk(database, handed.settings, handed.seal_public, app.state.worker.wake)
+        app.state.references = References(handed.settings.instance, handed.signing_keys)
+        app.state.desk = Desk(database, handed.settings, handed.seal_public, handed.code_mac, app.state.worker.wake)
     return app
 
 
@@ -95,13 +106,13 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-async def _end_with(descriptor: int) -> None:
-    """Return when the pipe ends: the worker is gone."""
+async def _follow(descriptor: int, references: References) -> None:
+    """Take the signing keys that the worker hands over later; return when the pipe ends: the worker is gone."""
     reader = asyncio.StreamReader()
     pipe = os.fdopen(descriptor, "rb", 0)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    while await reader.read(1024):
-        pass
+    while line := await reader.readline():
+        references.keys = signing_keys(json.loads(line))
 
 
 async def _serve(app: FastAPI, listener: socket.socket, pipe: int) -> None:
@@ -116,7 +127,7 @@ async def _serve(app: FastAPI, listener: socket.socket, pipe: int) -> None:
         h11_max_incomplete_event_size=32 * 1024,
     )
     server = _Server(config, app.state.watcher)
-    orphaned = asyncio.create_task(_end_with(pipe))
+    orphaned = asyncio.create_task(_follow(pipe, app.state.references))
     orphaned.add_done_callback(lambda _: os.kill(os.getpid(), signal.SIGTERM))
     memory.settle()
     await server.serve(sockets=[listener])

@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import apsw
@@ -28,7 +27,7 @@ from zcplatform.errors import PlatformError, Refused
 from zcplatform.ids import Names, TenantId, is_id
 from zcplatform.log import logger
 from zcplatform.settings import Settings
-from zcplatform.store import audit, events, idempotency, instance, outbox
+from zcplatform.store import audit, instance, signing_keys
 from zcplatform.store.db import Database, Tx, connect, scalar
 from zcplatform.store.migrate import migrate
 from zcplatform.vault import keys as key_files
@@ -36,6 +35,7 @@ from zcplatform.vault.keys import Keys
 from zcplatform.worker.driver import Driver
 from zcplatform.worker.edge import EdgeLoop
 from zcplatform.worker.firewall import FirewallLoop
+from zcplatform.worker.forgetting import forget
 from zcplatform.worker.health import HealthLoop
 from zcplatform.worker.images import ImagesLoop
 from zcplatform.worker.live import LiveServer
@@ -47,8 +47,6 @@ from zcplatform.worker.tools import Tools
 from zcplatform.worker.web_child import WebChild, listen
 
 SIGN_OF_LIFE_S = 10.0
-KEEP_KEYS = timedelta(days=2)
-KEEP_LETTERS = timedelta(days=7)
 STOP_S = 8.0
 AGAIN_S = 2.0
 
@@ -166,6 +164,7 @@ def _first_write(tx: Tx, keys: Keys, version: int) -> None:
     at = clock.text(clock.now())
     instance.put(tx, "key_check", keys.check)
     instance.put(tx, "worker_seen_at", at)
+    signing_keys.first(tx, at)
     audit.append(tx, Entry(at, "system:worker", "worker.start", f"schema {version}"))
 
 
@@ -185,6 +184,7 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
         else:
             images.wake()
             mail.wake()
+            child.hand_again()
 
     try:
         await tools.firewall.ensure()
@@ -192,7 +192,9 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
         logger.error("no agent is started until the firewall stands", error=error.detail, hint=error.hint)
     live = LiveServer(tools, wake, frozenset({0, web.pw_uid}))
     live_socket = await live.listen(settings.worker_socket, web.pw_gid)
-    child = WebChild(settings, keys, web, listen(settings.web_socket, ensure_user(settings.edge_user).pw_gid))
+    child = WebChild(
+        settings, keys, lambda: _signing_keys(database, keys), web, listen(settings.web_socket, ensure_user(settings.edge_user).pw_gid)
+    )
     loops: list[Callable[[], Awaitable[None]]] = [
         child.run,
         tools.firewall.run,
@@ -202,7 +204,7 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
         mail.run,
         HealthLoop(tools, settings.health_period_s, driver.wake).run,
         lambda: _follow_engine(tools.docker, settings, driver),
-        lambda: _housekeeping(tools),
+        lambda: _housekeeping(tools, child),
     ]
     running = [asyncio.create_task(_forever(run)) for run in loops]
     memory.settle()
@@ -239,6 +241,11 @@ def make_tools(settings: Settings, keys: Keys, database: Database) -> Tools:
     )
 
 
+def _signing_keys(database: Database, keys: Keys) -> dict[int, bytes]:
+    at = clock.text(clock.now())
+    return {number: keys.signing_key(number) for number in database.read(lambda tx: signing_keys.live(tx, at))}
+
+
 def _mail_server(settings: Settings) -> Sender | None:
     """The library is loaded where mail is configured."""
     if settings.mail_host is None:
@@ -270,7 +277,7 @@ async def _follow_engine(docker: Docker, settings: Settings, driver: Driver) -> 
         await asyncio.sleep(2)
 
 
-async def _housekeeping(tools: Tools) -> None:
+async def _housekeeping(tools: Tools, child: WebChild) -> None:
     """A sign of life every ten seconds; once an hour what is too old is forgotten."""
     forget_at = 0.0
     while True:
@@ -283,18 +290,8 @@ async def _housekeeping(tools: Tools) -> None:
                 tools.secrets.open_boxes(tx, at)
 
         await tools.database.write(write)
+        child.hand_again()
         if time.monotonic() >= forget_at:
             forget_at = time.monotonic() + 3600
-            events_before = clock.text(now - timedelta(days=tools.settings.event_days))
-            keys_before = clock.text(now - KEEP_KEYS)
-            letters_before = clock.text(now - KEEP_LETTERS)
-
-            def forget(
-                tx: Tx, events_before: str = events_before, keys_before: str = keys_before, letters_before: str = letters_before
-            ) -> None:
-                events.forget_before(tx, events_before)
-                idempotency.forget_before(tx, keys_before)
-                outbox.forget_before(tx, letters_before)
-
-            await tools.database.write(forget)
+            await tools.database.write(lambda tx, now=now: forget(tx, tools.settings, now))  # type: ignore[misc]
         await asyncio.sleep(SIGN_OF_LIFE_S)

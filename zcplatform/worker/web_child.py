@@ -1,4 +1,4 @@
-"""The web process as the worker's child: started as its own user, given its listening socket and two keys, started again when it ends.
+"""The web process as the worker's child: started as its own user, given its listening socket and a few keys, started again when it ends.
 
 It is executed, never forked with our memory, and holds no group, capability or way to gain one. The listening socket stays with the worker,
 so that a request sent while it is being started again waits instead of being refused.
@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from base64 import b64encode
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,15 +42,27 @@ def listen(path: Path, gid: int) -> socket.socket:
 
 
 class WebChild:
-    def __init__(self, settings: Settings, keys: Keys, user: pwd.struct_passwd, listener: socket.socket) -> None:
+    """`signing_keys` gives the live ones now, by number; they are handed over again whenever they have changed."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        keys: Keys,
+        signing_keys: Callable[[], Mapping[int, bytes]],
+        user: pwd.struct_passwd,
+        listener: socket.socket,
+    ) -> None:
         self._user = user
         self._listener = listener
-        handed = {
+        self._handed = {
             "settings": settings.model_dump(mode="json"),
             "seal_public": b64encode(keys.seal_public).decode(),
             "token_pepper": b64encode(keys.token_pepper).decode(),
+            "code_mac": b64encode(keys.code_mac).decode(),
         }
-        self._handed = json.dumps(handed).encode() + b"\n"
+        self._signing_keys = signing_keys
+        self._told: Mapping[int, bytes] = {}
+        self._pipe: int | None = None
         self._process: asyncio.subprocess.Process | None = None
 
     async def run(self) -> None:
@@ -81,12 +94,23 @@ class WebChild:
                 await asyncio.to_thread(Path(f"/proc/{self._process.pid}/autogroup").write_text, str(NICENESS))
             os.close(reads)
             reads = -1
-            await asyncio.to_thread(os.write, writes, self._handed)
+            self._told = self._signing_keys()
+            await asyncio.to_thread(os.write, writes, _line({**self._handed, **_as_text(self._told)}))
+            self._pipe = writes
             return await self._process.wait()
         finally:
+            self._pipe = None
             if reads >= 0:
                 os.close(reads)
             os.close(writes)
+
+    def hand_again(self) -> None:
+        """Tell the running process which keys sign now, if they have changed. Too short a line to wait for."""
+        live = self._signing_keys()
+        if self._pipe is not None and live != self._told:
+            with suppress(OSError):
+                os.write(self._pipe, _line(_as_text(live)))
+                self._told = live
 
     def _command(self, pipe: int) -> list[str]:
         return [
@@ -119,3 +143,11 @@ class WebChild:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+
+def _as_text(signing_keys: Mapping[int, bytes]) -> dict[str, object]:
+    return {"signing_keys": {str(number): b64encode(key).decode() for number, key in signing_keys.items()}}
+
+
+def _line(told: Mapping[str, object]) -> bytes:
+    return json.dumps(told).encode() + b"\n"

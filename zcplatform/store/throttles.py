@@ -1,0 +1,27 @@
+"""How often something was asked for: windows of fixed length that begin with their first count."""
+
+from zcplatform.store.db import Tx, scalar
+
+
+def hit(tx: Tx, key: str, at: str, window_began: str) -> tuple[int, int]:
+    """Count one more: (how many in this window, how many there were in the one that is over by now, else 0).
+
+    A window that began at `window_began` or before is over.
+    """
+    row = tx.execute("SELECT started_at, count FROM throttles WHERE key = ?", (key,)).fetchone()
+    if row is not None and row[0] > window_began:
+        tx.execute("UPDATE throttles SET count = count + 1 WHERE key = ?", (key,))
+        return int(row[1]) + 1, 0
+    tx.execute(
+        "INSERT INTO throttles (key, started_at, count) VALUES (?, ?, 1) ON CONFLICT (key) DO UPDATE SET started_at = excluded.started_at, count = 1",
+        (key, at),
+    )
+    return 1, 0 if row is None else int(row[1])
+
+
+def count(tx: Tx, key: str) -> int:
+    return int(scalar(tx, "SELECT count FROM throttles WHERE key = ?", key) or 0)
+
+
+def forget_before(tx: Tx, at: str) -> None:
+    tx.execute("DELETE FROM throttles WHERE started_at < ?", (at,))

@@ -1,0 +1,74 @@
+"""The JSON of signing in."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class CodeRequest(_Input):
+    email: Annotated[str, Field(min_length=1, max_length=400, examples=["ann@example.com"])]
+
+
+class CodeAnswer(_Input):
+    """`challenge` is for programs that keep no cookies: the value of the cookie that the request for the code set."""
+
+    code: Annotated[SecretStr, Field(min_length=1, max_length=40, description="8 digits; spaces and hyphens do not matter")]
+    challenge: Annotated[SecretStr, Field(min_length=1, max_length=100)] | None = None
+
+
+class LinkToken(_Input):
+    token: Annotated[SecretStr, Field(min_length=1, max_length=100, description="what stands behind `#link=` in the link")]
+
+
+class Methods(BaseModel):
+    """How people can sign in here; `hint` says what to do where there is no mail."""
+
+    mail: bool
+    hint: str
+
+
+class CodeAsked(BaseModel):
+    """The same for every address. The browser holds the challenge as a cookie."""
+
+    detail: str
+    expires_in_s: int
+
+
+class SignedIn(BaseModel):
+    user_id: str
+    email: str
+    session_id: str
+    expires_at: str
+    idle_s: int
+
+
+class SteppedUp(BaseModel):
+    """Good for ten minutes from then."""
+
+    stepped_up_at: str
+
+
+class Session(BaseModel):
+    id: str
+    method: str
+    address: str
+    agent: str
+    created_at: str
+    last_used_at: str
+    expires_at: str
+    stepped_up_at: str | None
+    is_this: bool
+
+
+class Sessions(BaseModel):
+    items: list[Session]
+
+
+class Ended(BaseModel):
+    """How many sessions ended."""
+
+    ended: int
