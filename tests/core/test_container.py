@@ -1,6 +1,7 @@
 """S-49, S-73: the create body depends on the allow-listed fields and nothing else."""
 
 import copy
+import dataclasses
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zcplatform.core.container import ContainerSpec, create_body, spec_hash
+from zcplatform.agent.model import parse
+from zcplatform.agent.policy import Policy, environment
+from zcplatform.core.container import ENVIRONMENT, ContainerSpec, create_body, spec_hash
 from zcplatform.core.slugs import is_slug
 from zcplatform.ids import LABEL_GENERATION, LABEL_SPEC, LABEL_TENANT, Names, TenantId, new_tenant_id
 
@@ -82,6 +85,35 @@ def without_allowed(body: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_body_is_the_golden_one() -> None:
     assert create_body(NAMES, SPEC) == GOLDEN
+
+
+PINNED = environment(
+    parse({"providers": {"main": {"family": "bedrock", "model": "m", "options": {"region": "eu-central-1"}}}}),
+    Policy(excluded_tools=("shell", "mcp:docs.x"), daily_usd=0.5),
+)
+
+
+def test_what_pins_a_policy_is_exactly_what_a_container_may_be_given() -> None:
+    body = create_body(NAMES, dataclasses.replace(SPEC, environment=PINNED))
+    golden = copy.deepcopy(GOLDEN)
+    golden["Env"] += sorted(f"{name}={value}" for name, value in PINNED.items())
+    golden["Labels"][LABEL_SPEC] = body["Labels"][LABEL_SPEC]
+    assert body == golden
+    assert body["Labels"][LABEL_SPEC] != GOLDEN["Labels"][LABEL_SPEC]
+    assert set(PINNED) == set(ENVIRONMENT)
+
+
+@pytest.mark.parametrize("name", ENVIRONMENT)
+def test_a_variable_of_an_agent_has_its_own_form_only(name: str) -> None:
+    for value in ("", PINNED[name] + "\n", PINNED[name] + "x y", "1;id", "enc2:00"):
+        with pytest.raises(ValueError, match="is not a variable"):
+            create_body(NAMES, dataclasses.replace(SPEC, environment={name: value}))
+
+
+@pytest.mark.parametrize("name", ["PATH", "LD_PRELOAD", "ZEROCLAW_channels__telegram__main__bot_token", "ZEROCLAW_CONFIG_DIR", "A=B"])
+def test_no_other_variable_is_given_to_an_agent(name: str) -> None:
+    with pytest.raises(ValueError, match="is not a variable"):
+        create_body(NAMES, dataclasses.replace(SPEC, environment={name: "true"}))
 
 
 @given(specs())

@@ -1,12 +1,16 @@
-"""The families of model providers an agent can be given. The data stands in `catalog/providers.toml`; forms, checks and rendering use the same."""
+"""The families of model providers an agent can be given. The data stands in `catalog/`; forms, checks and rendering use the same."""
 
+import functools
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
 from types import MappingProxyType
+from typing import Any
 
+from zcplatform.agent import fields
+from zcplatform.agent.fields import Field
 from zcplatform.errors import BadInput
 
 
@@ -24,6 +28,37 @@ class Key(StrEnum):
     NONE = "none"
 
 
+class Auth(StrEnum):
+    """How the agent proves who pays. `login` is a program's own, in the agent's image."""
+
+    KEY = "key"
+    NONE = "none"
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105
+    LOGIN = "login"
+
+
+class Test(StrEnum):
+    """The request that proves a key."""
+
+    MODELS = "models"
+    COMPLETION = "completion"
+    ANTHROPIC = "anthropic"
+    OPENROUTER = "openrouter"
+    GEMINI = "gemini"
+    OLLAMA = "ollama"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Price:
+    """USD for a million tokens; None is not known."""
+
+    input: float
+    output: float
+    cached_input: float | None = None
+    cache_write: float | None = None
+
+
 @dataclass(frozen=True)
 class Family:
     name: str
@@ -31,19 +66,60 @@ class Family:
     default_uri: str | None
     uri: Uri
     key: Key
+    auth: tuple[Auth, ...]
+    """The first is usual."""
+    header: str
+    """How a key is sent: bearer, x-api-key, x-goog-api-key, api-key, github (exchanged for another), zhipu (a short token made of it)."""
+    test: Test
+    test_reason: str | None
+    """Why it can not be tested; only with `Test.NONE`."""
+    models: tuple[str, ...]
+    """Suggestions."""
+    endpoints: Mapping[str, str]
+    """Addresses by the option `endpoint`."""
+    prices: Mapping[str, Price]
+    note: str | None
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """Of its entry: those every family has, and its own."""
+        return _fields(self.name)
 
 
-def _read() -> Mapping[str, Family]:
-    text = files("zcplatform.agent").joinpath("catalog/providers.toml").read_text("utf-8")
-    return MappingProxyType(
-        {
-            name: Family(name, row["label"], row.get("default_uri"), Uri(row["uri"]), Key(row["key"]))
-            for name, row in tomllib.loads(text).items()
-        }
+def _family(name: str, row: Mapping[str, Any]) -> Family:
+    return Family(
+        name=name,
+        label=row["label"],
+        default_uri=row.get("default_uri"),
+        uri=Uri(row["uri"]),
+        key=Key(row["key"]),
+        auth=tuple(Auth(form) for form in row["auth"]),
+        header=row.get("header", "bearer"),
+        test=Test(row.get("test", "models")),
+        test_reason=row.get("test_reason"),
+        models=tuple(row.get("models", ())),
+        endpoints=MappingProxyType(row.get("endpoints", {})),
+        prices=MappingProxyType({model: Price(**price) for model, price in row.get("prices", {}).items()}),
+        note=row.get("note"),
     )
 
 
-FAMILIES: Mapping[str, Family] = _read()
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("zcplatform.agent").joinpath(f"catalog/{name}.toml").read_text("utf-8"))
+
+
+FAMILIES: Mapping[str, Family] = MappingProxyType({name: _family(name, row) for name, row in _read("providers").items()})
+
+
+@functools.cache
+def _all_fields() -> Mapping[str, Mapping[str, Field]]:
+    return {owner: {name: fields.read(name, facts) for name, facts in rows.items()} for owner, rows in _read("provider_fields").items()}
+
+
+@functools.cache
+def _fields(name: str) -> Mapping[str, Field]:
+    known = _all_fields()
+    return MappingProxyType({**known["common"], **known.get(name, {})})
 
 
 def family(name: str) -> Family:

@@ -11,7 +11,8 @@ import json
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from zcplatform.core.slugs import is_slug
@@ -26,6 +27,46 @@ CONFIG_TARGET = "/zeroclaw-data/.zeroclaw"
 CONFIG_NAME = "zeroclaw"
 """The tenant's own directory inside its tmpfs."""
 WORKSPACE_NAMES = ("data", "agents", "shared", "state")
+
+ENVIRONMENT: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                f"ZEROCLAW_{name}"
+                for name in (
+                    "gateway__require_pairing",
+                    "gateway__allow_remote_admin",
+                    "gateway__trust_forwarded_headers",
+                    "gateway__check_updates",
+                    "gateway__allow_self_upgrade",
+                    "wss__enabled",
+                    "enroll__enabled",
+                    "relay__enabled",
+                    "nodes__enabled",
+                    "a2a__server__enabled",
+                    "plugins__enabled",
+                    "secrets__encrypt",
+                    "cost__enabled",
+                    "risk_profiles__tenant__workspace_only",
+                    "risk_profiles__tenant__block_high_risk_commands",
+                )
+            ),
+            re.compile("true|false"),
+        ),
+        "ZEROCLAW_gateway__host": re.compile(r"0\.0\.0\.0"),
+        "ZEROCLAW_gateway__port": re.compile(str(GATEWAY_PORT)),
+        "ZEROCLAW_tunnel__tunnel_provider": re.compile("none"),
+        "ZEROCLAW_cost__daily_limit_usd": re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?"),
+        "ZEROCLAW_cost__monthly_limit_usd": re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?"),
+        "ZEROCLAW_risk_profiles__tenant__level": re.compile("readonly|supervised|full"),
+        "ZEROCLAW_risk_profiles__tenant__excluded_tools": re.compile(r'\[("[A-Za-z0-9_.:-]{1,80}"(,"[A-Za-z0-9_.:-]{1,80}"){0,399})?\]'),
+        "ZEROCLAW_runtime_profiles__tenant__max_actions_per_hour": re.compile("[0-9]{1,9}"),
+        "ZEROCLAW_agents__main__risk_profile": re.compile("tenant"),
+        "ZEROCLAW_agents__main__runtime_profile": re.compile("tenant"),
+        "AWS_REGION": re.compile("[a-z0-9-]{1,40}"),
+    }
+)
+"""The variables an agent may be given, and what their values look like. The agent puts them above its file at every load."""
 
 _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _MIB = 1024 * 1024
@@ -50,6 +91,8 @@ class ContainerSpec:
     resolvers: tuple[str, ...]
     address: str | None = None
     """In the tenant's network; the engine picks one if None."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What pins the plan's ceilings: names of `ENVIRONMENT` only, never a secret."""
 
 
 def create_body(names: Names, spec: ContainerSpec) -> dict[str, Any]:
@@ -59,7 +102,7 @@ def create_body(names: Names, spec: ContainerSpec) -> dict[str, Any]:
         "Image": spec.image_id,
         "User": f"{spec.uid}:{spec.uid}",
         "Cmd": ["--verbose", "daemon"],
-        "Env": ["HOME=/tmp", f"ZEROCLAW_CONFIG_DIR={CONFIG_TARGET}", "MALLOC_ARENA_MAX=1"],
+        "Env": ["HOME=/tmp", f"ZEROCLAW_CONFIG_DIR={CONFIG_TARGET}", "MALLOC_ARENA_MAX=1", *_environment(spec)],
         "ExposedPorts": {f"{GATEWAY_PORT}/tcp": {}},
         # The engine would run an image's own health check beside ours.
         "Healthcheck": {"Test": ["NONE"]},
@@ -137,6 +180,10 @@ def spec_hash(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def _environment(spec: ContainerSpec) -> list[str]:
+    return [f"{name}={spec.environment[name]}" for name in sorted(spec.environment)]
+
+
 def _bind(source: str, target: str) -> dict[str, Any]:
     return {"Type": "bind", "Source": source, "Target": target, "BindOptions": {"Propagation": "rprivate"}}
 
@@ -157,6 +204,9 @@ def _check(spec: ContainerSpec) -> None:
     _check_number("pids", spec.pids, 8, 32_768)
     _check_path("config_dir", spec.config_dir, f"/{spec.slug}/{CONFIG_NAME}")
     _check_path("workspace_dir", spec.workspace_dir, f"/{spec.slug}")
+    for name, value in spec.environment.items():
+        if name not in ENVIRONMENT or ENVIRONMENT[name].fullmatch(value) is None:
+            raise ValueError(f"{name[:80]} is not a variable that an agent is given, or has no such value")
     if not 1 <= len(spec.resolvers) <= 3:
         raise ValueError("resolvers must be one to three addresses")
     for resolver in spec.resolvers:

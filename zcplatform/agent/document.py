@@ -1,0 +1,327 @@
+"""The agent's `config.toml` and the files beside it, written from settings, secrets and what the agent itself put there before.
+
+Every key is chosen here or by the catalog, values are escaped by the TOML writer, every secret goes through `seal`: a value can not become a
+key. What the platform decides (gateway, logs, ceilings) is not in the settings at all.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import tomli_w
+
+from zcplatform.agent import hooks
+from zcplatform.agent import policy as ceilings
+from zcplatform.agent.channels import ChannelType, Use, holds, types
+from zcplatform.agent.model import CHEAP, EMBEDDING, MAIN, Channel, Delivery, Job, Provider, Settings, to_json
+from zcplatform.agent.places import auth_of, places
+from zcplatform.agent.policy import AGENT, GATEWAY_PORT, PROFILE, Policy
+from zcplatform.agent.providers import FAMILIES, Auth, Price
+from zcplatform.errors import BadInput
+
+LONGEST_FILE = 262_144
+MOST_PEERS = 1_000
+PLACEHOLDER = "placeholder"
+_HASH = re.compile(r"[0-9a-f]{64}")
+_WORKSPACE = f"agents/{AGENT}/workspace"
+
+Seal = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the agent itself wrote into its file and a new one has to hold again."""
+
+    paired_tokens: tuple[str, ...] = ()
+    """SHA-256 of each token, hex."""
+    peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By channel (`type.alias`): who was let in by the agent, with /bind or in its dashboard."""
+
+
+def document(settings: Settings, secrets: Mapping[str, str], policy: Policy, kept: Kept, seal: Seal) -> dict[str, Any]:
+    """The whole configuration. `secrets` are values by the names of `places`; those without a value are left out."""
+    if not all(_HASH.fullmatch(token) for token in kept.paired_tokens):
+        raise BadInput("settings.bad_token", "Paired tokens must be SHA-256 hashes in lower-case hexadecimal")
+    works = MAIN in settings.providers
+    found: dict[str, Any] = {
+        "schema_version": 3,
+        "tools": {"optional": ["*"]},
+        **(_agent(settings, kept) if works else {}),
+        "risk_profiles": {PROFILE: _risk(settings, policy)},
+        "runtime_profiles": {PROFILE: {"max_actions_per_hour": ceilings.actions_per_hour(settings, policy)}},
+        "memory": _memory(settings),
+        "cost": _cost(settings, policy),
+        "gateway": {
+            # Inside the container; it is published on the loopback address of the host only.
+            "host": "0.0.0.0",  # noqa: S104
+            "port": GATEWAY_PORT,
+            "allow_public_bind": True,
+            "require_pairing": True,
+            "paired_tokens": [seal(token) for token in kept.paired_tokens],
+            "trust_forwarded_headers": True,
+            "request_timeout_secs": 300,
+            "check_updates": False,
+            "allow_self_upgrade": False,
+        },
+        "observability": {"backend": "prometheus"},
+    }
+    for place in places(settings) if works else ():
+        value = secrets.get(place.name)
+        if value:
+            _put(found, place.key, value if place.is_plain else seal(value))
+    return found
+
+
+def render(settings: Settings, secrets: Mapping[str, str], policy: Policy, kept: Kept, seal: Seal) -> str:
+    text = tomli_w.dumps(document(settings, secrets, policy, kept, seal))
+    if len(text) > LONGEST_FILE:
+        raise BadInput("settings.too_long", f"The agent's file would be longer than {LONGEST_FILE} characters")
+    return text
+
+
+def path_of(settings: Settings, name: str) -> str | None:
+    """Where the other side has to post for this channel, below the tenant's address; None when it calls nobody."""
+    channel = settings.channels[name]
+    known = types()[name.partition(".")[0]]
+    if known.public is None or not holds(known.public.when, {one.name: one.default for one in known.fields.values()} | channel.options):
+        return None
+    return known.public.path.format(alias=name.partition(".")[2])
+
+
+def placeholders(settings: Settings, stored: Mapping[str, object] | frozenset[str]) -> dict[str, str]:
+    """Something else in the place of every secret that is there, for a check by the agent."""
+    return {place.name: PLACEHOLDER for place in places(settings) if place.name in stored}
+
+
+def workspace_files(settings: Settings) -> dict[str, str]:
+    """What lies in the tenant's own folder, by its path there: instructions, tasks, procedures. The empty text is a file to be taken away."""
+    tasks = "".join(f"- {task}\n" for task in settings.heartbeat.tasks)
+    files = {
+        f"{_WORKSPACE}/AGENTS.md": settings.instructions,
+        f"{_WORKSPACE}/HEARTBEAT.md": f"# Tasks\n\n{tasks}" if tasks else "",
+    }
+    for name, channel in settings.channels.items():
+        kind, _, alias = name.partition(".")
+        if kind == "mqtt":
+            files[f"shared/sops/mqtt_{alias}/SOP.toml"] = tomli_w.dumps(_procedure(name, channel)) if channel.enabled else ""
+    return files
+
+
+def _agent(settings: Settings, kept: Kept) -> dict[str, Any]:
+    """All that needs an agent: without a main provider there is none, and nothing that could refer to it."""
+    models: dict[str, Any] = {}
+    for alias, provider in settings.providers.items():
+        models.setdefault(provider.family, {})[alias] = _provider(settings, provider)
+    channels: dict[str, Any] = {}
+    listeners = {one.channel: one for one in hooks.of(to_json(settings).get("channels")).listeners}
+    for name, channel in settings.channels.items():
+        kind, _, alias = name.partition(".")
+        channels.setdefault(kind, {})[alias] = _channel(types()[kind], alias, channel, listeners.get(name))
+    agent: dict[str, Any] = {
+        "model_provider": _name(settings, MAIN),
+        "risk_profile": PROFILE,
+        "runtime_profile": PROFILE,
+        "memory": {"backend": settings.memory.backend},
+    }
+    if settings.channels:
+        agent["channels"] = list(settings.channels)
+    if CHEAP in settings.providers:
+        agent["summary_provider"] = agent["classifier_provider"] = _name(settings, CHEAP)
+    if settings.mcp:
+        agent["mcp_bundles"] = [PROFILE]
+    if settings.cron:
+        agent["cron_jobs"] = list(settings.cron)
+    groups = _groups(settings, kept)
+    return {
+        "providers": {"models": models},
+        "agents": {AGENT: agent},
+        **({"channels": channels} if channels else {}),
+        **({"peer_groups": groups} if groups else {}),
+        **(_servers(settings) if settings.mcp else {}),
+        **({"cron": {name: _job(job) for name, job in settings.cron.items()}} if settings.cron else {}),
+        **({"heartbeat": _heartbeat(settings)} if settings.heartbeat.enabled else {}),
+        **({"sop": {"sops_dir": "shared/sops"}} if any(name.startswith("mqtt.") for name in settings.channels) else {}),
+    }
+
+
+def _name(settings: Settings, alias: str) -> str:
+    return f"{settings.providers[alias].family}.{alias}"
+
+
+def _provider(settings: Settings, provider: Provider) -> dict[str, Any]:
+    entry: dict[str, Any] = {"model": provider.model}
+    if provider.base_url:
+        entry["uri"] = provider.base_url
+    if provider.temperature is not None:
+        entry["temperature"] = provider.temperature
+    if provider.fallbacks:
+        entry["fallback"] = [_name(settings, alias) for alias in provider.fallbacks]
+    if provider.fallback_models:
+        entry["fallback_models"] = list(provider.fallback_models)
+    if auth_of(provider) is Auth.REFRESH_TOKEN:
+        entry["auth_mode"] = "o_auth"
+    for name, known in FAMILIES[provider.family].fields.items():
+        if known.fixed is not None:
+            entry[name] = known.fixed
+        elif name in provider.options:
+            entry[name] = _value(provider.options[name])
+    return entry
+
+
+def _channel(known: ChannelType, alias: str, channel: Channel, listener: hooks.Listener | None) -> dict[str, Any]:
+    entry: dict[str, Any] = {"enabled": channel.enabled}
+    if known.public and known.public.port_field and listener:
+        entry[known.public.port_field] = listener.port
+        if known.public.path_field:
+            entry[known.public.path_field] = listener.inner
+    for name, one in known.fields.items():
+        if one.fixed is not None:
+            if one.unless is None or not holds(one.unless, channel.options):
+                entry[name] = one.fixed.format(alias=alias) if isinstance(one.fixed, str) else one.fixed
+        elif name in channel.options:
+            entry[name] = _value(channel.options[name])
+        elif one.preset is not None:
+            entry[name] = one.preset
+        elif one.required and not one.secret:
+            entry[name] = ""
+        if one.required and one.secret:
+            # The key has to be there, or the agent drops the channel; the value comes with the secrets.
+            entry[name] = ""
+    return entry
+
+
+def _value(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _groups(settings: Settings, kept: Kept) -> dict[str, Any]:
+    """Who may talk, a group for each channel, under the name that the agent itself uses when it lets somebody in."""
+    groups = {}
+    for name, channel in settings.channels.items():
+        known = types()[name.partition(".")[0]]
+        if known.gate and known.use is Use.TALK:
+            peers = dict.fromkeys((*channel.peers, *kept.peers.get(name, ())))
+            group: dict[str, Any] = {"channel": name, "agents": [AGENT], "external_peers": list(peers)[: 2 * MOST_PEERS]}
+            if channel.ignored:
+                group["ignore"] = list(channel.ignored)
+            groups[group_of(name)] = group
+    return groups
+
+
+def group_of(channel: str) -> str:
+    return channel.replace(".", "_")
+
+
+def _servers(settings: Settings) -> dict[str, Any]:
+    servers = []
+    for name, server in settings.mcp.items():
+        entry: dict[str, Any] = {"name": name, "transport": server.transport, "url": server.url}
+        if server.tool_timeout_s is not None:
+            entry["tool_timeout_secs"] = server.tool_timeout_s
+        servers.append(entry)
+    return {"mcp": {"enabled": True, "servers": servers}, "mcp_bundles": {PROFILE: {"servers": list(settings.mcp)}}}
+
+
+def _job(job: Job) -> dict[str, Any]:
+    if job.cron is not None:
+        schedule: dict[str, Any] = {"kind": "cron", "expr": job.cron} | ({"tz": job.timezone} if job.timezone else {})
+    elif job.every_s is not None:
+        schedule = {"kind": "every", "every_ms": job.every_s * 1000}
+    else:
+        schedule = {"kind": "at", "at": job.at}
+    entry: dict[str, Any] = {"job_type": "agent", "enabled": job.enabled, "prompt": job.prompt, "uses_memory": job.uses_memory}
+    if job.model:
+        entry["model"] = job.model
+    if job.deliver:
+        entry["delivery"] = _delivery(job.deliver)
+    return {**entry, "schedule": schedule}
+
+
+def _delivery(deliver: Delivery) -> dict[str, Any]:
+    return {"mode": "announce", "channel": deliver.channel, "to": deliver.to}
+
+
+def _heartbeat(settings: Settings) -> dict[str, Any]:
+    beat = settings.heartbeat
+    target = {"target": beat.deliver.channel, "to": beat.deliver.to} if beat.deliver else {}
+    return {"enabled": True, "agent": AGENT, "interval_minutes": beat.interval_minutes, **target}
+
+
+def _risk(settings: Settings, policy: Policy) -> dict[str, Any]:
+    risk = settings.risk
+    entry: dict[str, Any] = {"level": ceilings.level(settings, policy), "workspace_only": True, "block_high_risk_commands": True}
+    for name, tools in (
+        ("allowed_tools", risk.tools),
+        ("excluded_tools", ceilings.excluded_tools(settings, policy) or None),
+        ("auto_approve", risk.auto_approve),
+        ("always_ask", risk.always_ask or None),
+        ("allowed_commands", risk.allowed_commands),
+    ):
+        if tools is not None:
+            entry[name] = list(tools)
+    return entry
+
+
+def _memory(settings: Settings) -> dict[str, Any]:
+    memory = settings.memory
+    entry: dict[str, Any] = {
+        "backend": memory.backend,
+        "auto_save": memory.auto_save,
+        "conversation_retention_days": memory.conversation_days,
+    }
+    if EMBEDDING in settings.providers and MAIN in settings.providers and memory.backend == "sqlite":
+        entry["embedding_provider"] = _name(settings, EMBEDDING)
+        entry["embedding_model"] = settings.providers[EMBEDDING].model
+        entry["embedding_dimensions"] = memory.embedding_dimensions
+    return entry
+
+
+def _cost(settings: Settings, policy: Policy) -> dict[str, Any]:
+    """Limits bind only models with a price, so all known ones are written."""
+    rates: dict[str, Any] = {}
+    for provider in settings.providers.values():
+        for model in (provider.model, *provider.fallback_models):
+            price = ceilings.price(provider.family, model, policy)
+            if price is not None:
+                rates.setdefault(provider.family, {})[model] = _rates(price)
+    return {
+        "enabled": True,
+        "daily_limit_usd": ceilings.daily_usd(settings, policy),
+        "monthly_limit_usd": ceilings.monthly_usd(settings, policy),
+        **({"rates": {"providers": {"models": rates}}} if rates else {}),
+    }
+
+
+def _rates(price: Price) -> dict[str, float]:
+    known = {
+        "input_per_mtok": price.input,
+        "output_per_mtok": price.output,
+        "cached_input_per_mtok": price.cached_input,
+        "cache_write_per_mtok": price.cache_write,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _procedure(name: str, channel: Channel) -> dict[str, Any]:
+    """MQTT starts procedures, not talks: this one hands each message to the agent. The usual mode would wait for an approval for ever."""
+    topics = channel.options.get("topics") or ("#",)
+    return {
+        "sop": {
+            "name": group_of(name),
+            "description": f"Answer what arrives on {name}",
+            "version": "1.0.0",
+            "execution_mode": "auto",
+            "agent": AGENT,
+            "max_concurrent": 4,
+        },
+        "triggers": [{"type": "mqtt", "topic": topic} for topic in (topics if isinstance(topics, tuple) else ())],
+        "steps": [{"number": 1, "title": "Answer", "body": "Do what the message asks for.", "kind": "execute"}],
+    }
+
+
+def _put(document: dict[str, Any], key: tuple[str, ...], value: str) -> None:
+    place: Any = document
+    for part in key[:-1]:
+        place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
+    place[key[-1]] = value

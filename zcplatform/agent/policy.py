@@ -1,0 +1,114 @@
+"""What a plan allows an agent at most, and how it is pinned: as environment, which the agent puts above its file at every load.
+
+Whoever is paired with an agent may edit its file through its dashboard; the environment of its container he may not. Only names that every
+0.8 knows are used, and no secret is among the values. What can not be pinned this way (further agents, prices of models) shows as drift.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from zcplatform.agent.model import Settings
+from zcplatform.agent.providers import FAMILIES, Price
+
+LEVELS = ("readonly", "supervised", "full")
+UNLIMITED_USD = 1_000_000_000.0
+
+PROFILE = "tenant"
+AGENT = "main"
+GATEWAY_PORT = 42617
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Ceilings of a plan; None is none."""
+
+    most_level: str = "full"
+    excluded_tools: tuple[str, ...] = ()
+    most_actions_per_hour: int = 200
+    daily_usd: float | None = None
+    monthly_usd: float | None = None
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    """The operator's, by `family/model`; they go before those of the catalog."""
+
+
+def level(settings: Settings, policy: Policy) -> str:
+    return min(settings.risk.level, policy.most_level, key=LEVELS.index)
+
+
+def actions_per_hour(settings: Settings, policy: Policy) -> int:
+    return min(settings.risk.actions_per_hour or policy.most_actions_per_hour, policy.most_actions_per_hour)
+
+
+def daily_usd(settings: Settings, policy: Policy) -> float:
+    return _least(settings.cost.daily_usd, policy.daily_usd)
+
+
+def monthly_usd(settings: Settings, policy: Policy) -> float:
+    return _least(settings.cost.monthly_usd, policy.monthly_usd)
+
+
+def excluded_tools(settings: Settings, policy: Policy) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*policy.excluded_tools, *settings.risk.excluded_tools)))
+
+
+def price(family: str, model: str, policy: Policy) -> Price | None:
+    """None is unpriced: the agent counts its tokens, and no cost limit binds."""
+    found = policy.prices.get(f"{family}/{model}")
+    return found or (FAMILIES[family].prices.get(model) if family in FAMILIES else None)
+
+
+def unpriced(settings: Settings, policy: Policy) -> tuple[str, ...]:
+    """`family/model` of every model that may be used and has no price."""
+    names = {
+        f"{provider.family}/{model}"
+        for provider in settings.providers.values()
+        for model in (provider.model, *provider.fallback_models)
+        if price(provider.family, model, policy) is None
+    }
+    return tuple(sorted(names))
+
+
+def environment(settings: Settings, policy: Policy) -> dict[str, str]:
+    """The variables that pin it; their names are those of `core.container.ENVIRONMENT`, and a test holds them to it."""
+    pinned: dict[str, object] = {
+        "gateway.host": "0.0.0.0",  # noqa: S104
+        "gateway.port": GATEWAY_PORT,
+        "gateway.require_pairing": True,
+        "gateway.allow_remote_admin": False,
+        "gateway.trust_forwarded_headers": True,
+        "gateway.check_updates": False,
+        "gateway.allow_self_upgrade": False,
+        "tunnel.tunnel_provider": "none",
+        "wss.enabled": False,
+        "enroll.enabled": False,
+        "relay.enabled": False,
+        "nodes.enabled": False,
+        "a2a.server.enabled": False,
+        "plugins.enabled": False,
+        "secrets.encrypt": True,
+        "cost.enabled": True,
+        "cost.daily_limit_usd": daily_usd(settings, policy),
+        "cost.monthly_limit_usd": monthly_usd(settings, policy),
+        f"risk_profiles.{PROFILE}.level": level(settings, policy),
+        f"risk_profiles.{PROFILE}.workspace_only": True,
+        f"risk_profiles.{PROFILE}.block_high_risk_commands": True,
+        f"risk_profiles.{PROFILE}.excluded_tools": excluded_tools(settings, policy),
+        f"runtime_profiles.{PROFILE}.max_actions_per_hour": actions_per_hour(settings, policy),
+    }
+    if "main" in settings.providers:
+        pinned[f"agents.{AGENT}.risk_profile"] = PROFILE
+        pinned[f"agents.{AGENT}.runtime_profile"] = PROFILE
+    variables = {"ZEROCLAW_" + path.replace(".", "__"): _text(value) for path, value in pinned.items()}
+    regions = {str(p.options["region"]) for p in settings.providers.values() if p.family == "bedrock" and p.options.get("region")}
+    if len(regions) == 1:
+        variables["AWS_REGION"] = regions.pop()
+    return variables
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def _least(*values: float | None) -> float:
+    return min((float(value) for value in values if value is not None), default=UNLIMITED_USD)
