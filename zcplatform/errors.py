@@ -55,6 +55,10 @@ class TooMany(PlatformError):
     status = 429
 
 
+class OverQuota(Conflict):
+    """A plan's limit is reached."""
+
+
 class Unavailable(PlatformError):
     """A part of the platform cannot be reached now; the same request may work later."""
 

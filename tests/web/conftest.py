@@ -9,9 +9,10 @@ import httpx2
 import pytest
 
 from zcplatform.ids import new_image_id, new_token_id
+from zcplatform.ops import users as people
 from zcplatform.settings import Settings
-from zcplatform.store import tokens
-from zcplatform.store.db import Database, connect
+from zcplatform.store import members, tenants, tokens, users
+from zcplatform.store.db import Database, Tx, connect, existing
 from zcplatform.store.images import Image, insert, ready
 from zcplatform.store.migrate import migrate
 from zcplatform.vault.keys import Keys
@@ -38,6 +39,30 @@ class Web:
         )
         self.database.write_now(lambda tx: tokens.insert(tx, row))
         return value
+
+    def user(self, email: str, *, is_super_admin: bool = False) -> str:
+        return self.database.write_now(lambda tx: people.add(tx, email, "", AT, is_super_admin=is_super_admin)).id
+
+    def user_of(self, email: str) -> str:
+        return existing(self.database.read(lambda tx: users.by_email(tx, email))).id
+
+    def token_of(self, user_id: str) -> str:
+        """A token of this person, without limits of its own."""
+        value = "zcp_" + secrets.token_urlsafe(32)
+        hashed = token_hash(self.keys.token_pepper, value)
+        row = tokens.Token(new_token_id(), "own", hashed, value[:8], AT, LATER, user_id=user_id, maker_user_id=user_id)
+        self.database.write_now(lambda tx: tokens.insert(tx, row))
+        return value
+
+    def member(self, slug: str, email: str, role: str) -> dict[str, str]:
+        """A member with this role, who may be there already; the headers that ask as him."""
+
+        def write(tx: Tx) -> str:
+            user = users.by_email(tx, email) or people.add(tx, email, "", AT)
+            members.put(tx, members.Member(existing(tenants.find(tx, slug)).id, user.id, role, AT))
+            return user.id
+
+        return {"Authorization": f"Bearer {self.token_of(self.database.write_now(write))}"}
 
     def image(self) -> str:
         row = Image(new_image_id(), "demo", "zc-demo-agent:latest", "present", "preparing", None, None, None, None, 0, 0, None, AT, AT)

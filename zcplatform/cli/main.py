@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zcplatform.cli import images, operations, output, revisions, tenants
-from zcplatform.cli.admin import audit, mail, teardown, tokens
+from zcplatform.cli.admin import audit, bootstrap, mail, teardown, tokens
 from zcplatform.cli.context import AsJson, Options, route
 from zcplatform.cli.doctor import doctor
 from zcplatform.cli.login import VARIABLE, Login, checked, save_login
@@ -20,6 +20,7 @@ admin = typer.Typer(no_args_is_help=True, help="On the host only, as root: opens
 admin.add_typer(tokens.app, name="token")
 admin.add_typer(audit.app, name="audit")
 admin.add_typer(mail.app, name="mail")
+admin.command()(bootstrap.bootstrap)
 admin.command()(teardown.teardown)
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(revisions.app, name="revisions")

@@ -30,6 +30,7 @@ class Anybody(StrEnum):
 
 
 class Permission(StrEnum):
+    SELF_READ = "self.read"
     SELF_MANAGE = "self.manage"
     IMAGE_READ = "image.read"
     PLAN_READ = "plan.read"
@@ -76,7 +77,7 @@ class Permission(StrEnum):
 
 _P = Permission
 LEAST: Mapping[Permission, Role | Anybody] = {
-    **dict.fromkeys((_P.SELF_MANAGE, _P.IMAGE_READ, _P.PLAN_READ, _P.CATALOG_READ), Anybody.SIGNED_IN),
+    **dict.fromkeys((_P.SELF_READ, _P.SELF_MANAGE, _P.IMAGE_READ, _P.PLAN_READ, _P.CATALOG_READ), Anybody.SIGNED_IN),
     **dict.fromkeys(
         (_P.TENANT_READ, _P.EVENTS_READ, _P.OPERATION_READ, _P.MEMBER_READ, _P.CHANNEL_READ, _P.USAGE_READ),
         Role.VIEWER,
@@ -130,6 +131,8 @@ class Rights:
     scopes: frozenset[Permission] | None = None
 
     def allow(self, permission: Permission) -> bool:
+        if permission is Permission.SELF_READ:
+            return True
         if self.scopes is not None and permission not in self.scopes:
             return False
         least = LEAST[permission]

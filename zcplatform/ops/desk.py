@@ -44,11 +44,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is answered, kept for a repeat. `wake` names the tenant whose rows changed."""
+    """What is answered, kept for a repeat unless it carries a credential. `wake` names the tenant whose rows changed."""
 
     status: int
     body: str
     wake: str | None = None
+    is_credential: bool = False
 
 
 async def change(desk: Desk, actor: Actor, asked: Asked, act: Callable[[Tx, str], Answer]) -> Answer:
@@ -65,7 +66,12 @@ async def change(desk: Desk, actor: Actor, asked: Asked, act: Callable[[Tx, str]
             return repeated
         answer = act(tx, at)
         if asked.key is not None:
-            idempotency.keep(tx, idempotency.Kept(actor.id, asked.route, asked.key, asked.fingerprint, answer.status, answer.body, at))
+            idempotency.keep(
+                tx,
+                idempotency.Kept(
+                    actor.id, asked.route, asked.key, asked.fingerprint, answer.status, None if answer.is_credential else answer.body, at
+                ),
+            )
         return answer
 
     answer = await desk.database.write(write)
@@ -82,11 +88,7 @@ async def issue(desk: Desk, actor: Actor, asked: Asked, action: str, subject: st
         access.again(tx, actor, at)
         if asked.key is not None:
             if idempotency.get(tx, actor.id, asked.route, asked.key) is not None:
-                raise Conflict(
-                    "idempotency.already_issued",
-                    "This Idempotency-Key was used before; what it gave is not kept and can not be given again",
-                    "ask again with a new key",
-                )
+                raise _issued()
             idempotency.keep(tx, idempotency.Kept(actor.id, asked.route, asked.key, asked.fingerprint, 200, None, at))
         audit.append(tx, actor.entry(at, action, subject, tenant_id))
 
@@ -99,11 +101,21 @@ def _kept(tx: Tx, actor: Actor, asked: Asked) -> Answer | None:
     kept = idempotency.get(tx, actor.id, asked.route, asked.key)
     if kept is None:
         return None
-    if kept.request_hash != asked.fingerprint or kept.answer is None:
+    if kept.answer is None:
+        raise _issued()
+    if kept.request_hash != asked.fingerprint:
         raise Conflict(
             "idempotency.mismatch", "This Idempotency-Key was used before with another request", "use a new key for a new request"
         )
     return Answer(kept.status, kept.answer)
+
+
+def _issued() -> Conflict:
+    return Conflict(
+        "idempotency.already_issued",
+        "This Idempotency-Key was used before; what it gave is not kept and can not be given again",
+        "ask again with a new key",
+    )
 
 
 def rested_since(kind: str, at: str) -> str:

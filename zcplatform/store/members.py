@@ -72,3 +72,28 @@ def other_owners(tx: Tx, tenant_id: str, user_id: str) -> int:
             user_id,
         )
     )
+
+
+@dataclass(frozen=True)
+class Place:
+    """A tenant somebody is a member of."""
+
+    id: TenantId
+    slug: str
+    name: str
+    state: str
+    role: str
+
+
+def tenants_of(tx: Tx, user_id: str | None, service_of: str | None, service_role: str) -> list[Place]:
+    """Of a user; or the one of a service account, with its own role."""
+    return many(
+        tx,
+        Place,
+        "SELECT t.id, t.slug, t.name, t.state, m.role FROM tenants AS t JOIN members AS m ON m.tenant_id = t.id"
+        " WHERE m.user_id = ? AND t.deleted_at IS NULL"
+        " UNION ALL SELECT id, slug, name, state, ? FROM tenants WHERE id = ? AND deleted_at IS NULL ORDER BY 2",
+        user_id,
+        service_role,
+        service_of,
+    )

@@ -1,8 +1,9 @@
 """Plans: what a tenant of that plan gets. Rows, so that an operator may edit them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from zcplatform.store.db import Tx, many, names, one
+from zcplatform.store.db import Tx, columns, many, names, one
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,12 @@ class Plan:
     cpu_millis: int
     pids: int
     disk_bytes: int
+    channels: int
+    members: int
+    agents: int
+    messages_day: int
+    tokens_month: int
+    dollars_month_micros: int
 
 
 def get(tx: Tx, name: str) -> Plan | None:
@@ -21,3 +28,11 @@ def get(tx: Tx, name: str) -> Plan | None:
 
 def everything(tx: Tx) -> list[Plan]:
     return many(tx, Plan, f"SELECT {names(Plan)} FROM plans ORDER BY position")
+
+
+def update(tx: Tx, name: str, changes: Mapping[str, int]) -> None:
+    """Column names are those of the row type, never from outside."""
+    if not changes.keys() <= set(columns(Plan)) - {"name"}:
+        raise ValueError(f"not columns of a plan: {sorted(changes)}")
+    assignments = ", ".join(f"{column} = ?" for column in changes)
+    tx.execute(f"UPDATE plans SET {assignments} WHERE name = ?", (*changes.values(), name))

@@ -12,7 +12,7 @@ CREATE TABLE plans (
     cpu_millis INTEGER NOT NULL CHECK (cpu_millis > 0),
     pids INTEGER NOT NULL CHECK (pids >= 16),
     disk_bytes INTEGER NOT NULL CHECK (disk_bytes > 0)
-) STRICT;
+, channels INTEGER NOT NULL DEFAULT 0 CHECK (channels >= 0), members INTEGER NOT NULL DEFAULT 1 CHECK (members >= 1), agents INTEGER NOT NULL DEFAULT 1 CHECK (agents >= 1), messages_day INTEGER NOT NULL DEFAULT 0 CHECK (messages_day >= 0), tokens_month INTEGER NOT NULL DEFAULT 0 CHECK (tokens_month >= 0), dollars_month_micros INTEGER NOT NULL DEFAULT 0 CHECK (dollars_month_micros >= 0)) STRICT;
 
 CREATE TABLE images (
     id TEXT PRIMARY KEY,
@@ -196,6 +196,21 @@ CREATE TABLE members (
     PRIMARY KEY (tenant_id, user_id)
 ) STRICT;
 CREATE INDEX members_user ON members (user_id, tenant_id);
+
+CREATE TABLE invitations (
+    id TEXT PRIMARY KEY,
+    tenant_id TEXT NOT NULL REFERENCES tenants (id),
+    email TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('viewer', 'contributor', 'manager', 'owner')),
+    hash BLOB NOT NULL UNIQUE,
+    inviter TEXT NOT NULL,
+    inviter_user_id TEXT REFERENCES users (id),
+    created_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    accepted_at TEXT,
+    revoked_at TEXT
+) STRICT;
+CREATE UNIQUE INDEX invitations_open ON invitations (tenant_id, email) WHERE accepted_at IS NULL AND revoked_at IS NULL;
 
 CREATE TABLE tokens (
     id TEXT PRIMARY KEY,

@@ -23,7 +23,24 @@ from zcplatform import log, memory
 from zcplatform.ops.desk import Desk
 from zcplatform.settings import Settings
 from zcplatform.store.db import Database
-from zcplatform.web import agents, auth, description, events, health, images, operations, problems, revisions, shapes, tenants
+from zcplatform.web import (
+    agents,
+    auth,
+    description,
+    events,
+    health,
+    images,
+    me,
+    members,
+    operations,
+    plans,
+    problems,
+    revisions,
+    shapes,
+    tenants,
+    tokens,
+    users,
+)
 from zcplatform.web.events import Watcher
 from zcplatform.web.guard import Guard
 from zcplatform.web.live import Worker
@@ -78,7 +95,7 @@ def create_app(handed: Handed | None) -> FastAPI:
         separate_input_output_schemas=False,
     )
     problems.install(app)
-    for subject in (tenants, agents, revisions, operations, events, images, health, description, auth):
+    for subject in (tenants, agents, revisions, members, tokens, me, users, plans, operations, events, images, health, description, auth):
         app.include_router(subject.router, responses=PROBLEMS)
     app.state.metrics = Metrics()
     app.add_middleware(Guard, metrics=app.state.metrics)

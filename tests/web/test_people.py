@@ -1,0 +1,359 @@
+"""Users, members, invitations, tokens and plans, asked over the API by people with different standing."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import httpx2
+import pytest
+
+from zcplatform import clock
+from zcplatform.core.roles import Permission, Role
+from zcplatform.errors import Conflict, NotAllowed, PlatformError
+from zcplatform.ops import access, members, tokens, users
+from zcplatform.ops import tenants as asking
+from zcplatform.ops.actor import Actor, Bearer, Kind, Needed
+from zcplatform.ops.desk import Desk
+from zcplatform.settings import Settings
+from zcplatform.store import audit
+from zcplatform.store import members as member_rows
+from zcplatform.store import tenants as tenant_rows
+from zcplatform.store import tokens as token_rows
+from zcplatform.store import users as user_rows
+from zcplatform.store.db import Database, scalar
+
+from .conftest import AT, Web
+
+PEPPER = b"p" * 32
+
+
+async def test_a_super_admin_makes_shows_and_disables_users(web: Web) -> None:
+    made = await web.client.post("/api/users", json={"email": "Ada@Example.com", "name": "Ada"})
+    assert (made.status_code, made.json()["email"]) == (201, "ada@example.com")
+    again = await web.client.post("/api/users", json={"email": "ada@example.COM"})
+    assert (again.status_code, again.json()["code"]) == (409, "user.exists")
+    ada = made.json()["id"]
+    as_ada = {"Authorization": f"Bearer {web.token_of(ada)}"}
+    assert (await web.client.get("/api/me", headers=as_ada)).json()["user"]["name"] == "Ada"
+    assert (await web.client.get("/api/users", headers=as_ada)).json()["code"] == "access.denied"
+    off = await web.client.patch(f"/api/users/{ada}", json={"disabled": True})
+    assert off.json()["disabled_at"]
+    refused = await web.client.get("/api/me", headers=as_ada)
+    assert (refused.status_code, refused.json()["code"]) == (401, "user.disabled")
+    await web.client.patch(f"/api/users/{ada}", json={"disabled": False})
+    assert (await web.client.get("/api/me", headers=as_ada)).status_code == 200
+
+
+@pytest.mark.parametrize("email", ["", "ada", "a@b@c.de", "ada@example.com\r\nBcc: x@y.z", "ad\u0430@example.com", "a" * 400 + "@b.de"])
+async def test_what_is_no_address_is_refused(web: Web, email: str) -> None:
+    assert (await web.client.post("/api/users", json={"email": email})).status_code == 422
+
+
+async def test_the_last_super_admin_stays(web: Web) -> None:
+    root = (await web.client.post("/api/users", json={"email": "root@example.com", "is_super_admin": True})).json()["id"]
+    for wish in ({"disabled": True}, {"is_super_admin": False}):
+        answer = await web.client.patch(f"/api/users/{root}", json=wish)
+        assert (answer.status_code, answer.json()["code"]) == (409, "user.last_super_admin")
+    await web.client.post("/api/users", json={"email": "other@example.com", "is_super_admin": True})
+    assert (await web.client.patch(f"/api/users/{root}", json={"is_super_admin": False})).status_code == 200
+
+
+async def test_who_makes_a_tenant_owns_it(web: Web) -> None:
+    root = web.user("root@example.com", is_super_admin=True)
+    headers = {"Authorization": f"Bearer {web.token_of(root)}"}
+    await web.client.post("/api/tenants", json={"slug": "shop"}, headers=headers)
+    told = (await web.client.get("/api/me/tenants", headers=headers)).json()["items"]
+    assert [(item["slug"], item["role"]) for item in told] == [("shop", "owner")]
+
+
+async def test_a_user_sees_only_his_tenants_and_their_operations(web: Web) -> None:
+    web.image()
+    for slug in ("shop", "other"):
+        await web.client.post("/api/tenants", json={"slug": slug})
+    operations = {slug: (await web.client.post(f"/api/tenants/{slug}/deploy")).json()["id"] for slug in ("shop", "other")}
+    headers = web.member("shop", "ada@example.com", "viewer")
+    assert [item["slug"] for item in (await web.client.get("/api/tenants", headers=headers)).json()["items"]] == ["shop"]
+    assert (await web.client.get(f"/api/operations/{operations['shop']}", headers=headers)).status_code == 200
+    hidden = await web.client.get(f"/api/operations/{operations['other']}", headers=headers)
+    nothing = await web.client.get("/api/operations/op_" + "0" * 22, headers=headers)
+    assert hidden.status_code == nothing.status_code == 404
+    assert hidden.json()["code"] == nothing.json()["code"]
+    hidden, nothing = [await web.client.get(f"/api/tenants/{slug}", headers=headers) for slug in ("other", "nope-")]
+    assert hidden.text.replace("other", "nope-") == nothing.text
+
+
+async def _invite(web: Web, email: str, role: str, headers: dict[str, str] | None = None) -> httpx2.Response:
+    return await web.client.post("/api/tenants/shop/members", json={"email": email, "role": role}, headers=headers or {})
+
+
+def _token(answer: httpx2.Response) -> str:
+    return str(answer.json()["link"]).partition("#token=")[2]
+
+
+async def _accept(web: Web, user: str, token: str) -> httpx2.Response:
+    return await web.client.post(
+        "/api/invitations/accept", json={"token": token}, headers={"Authorization": f"Bearer {web.token_of(user)}"}
+    )
+
+
+async def test_an_invitation_is_for_one_address_once(web: Web) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    made = await _invite(web, "Ada@example.com", "manager")
+    token = _token(made)
+    assert len(token) >= 22
+    held = b"".join(path.read_bytes() for path in web.settings.database.parent.iterdir())
+    assert token.encode() not in held
+    ada = web.user_of("ada@example.com")
+    mallory = web.user("mallory@example.com")
+    assert (await _accept(web, mallory, token)).json()["code"] == "invitation.unknown"
+    assert (await _accept(web, ada, token + "x")).json()["code"] == "invitation.unknown"
+    assert (await _accept(web, ada, token)).json()["role"] == "manager"
+    assert (await _accept(web, ada, token)).json()["code"] == "invitation.unknown"
+    assert (await _invite(web, "ada@example.com", "viewer")).json()["code"] == "member.exists"
+
+
+async def test_an_invitation_ends_when_it_is_revoked_replaced_or_old(web: Web) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    first = await _invite(web, "ada@example.com", "viewer")
+    second = await _invite(web, "ada@example.com", "viewer")
+    ada = web.user_of("ada@example.com")
+    assert (await _accept(web, ada, _token(first))).status_code == 404
+    gone = await web.client.delete(f"/api/tenants/shop/invitations/{second.json()['id']}")
+    assert gone.status_code == 204
+    assert (await _accept(web, ada, _token(second))).status_code == 404
+    third = await _invite(web, "ada@example.com", "viewer")
+    web.database.write_now(lambda tx: tx.execute("UPDATE invitations SET expires_at = ?", (AT,)))
+    assert (await _accept(web, ada, _token(third))).status_code == 404
+
+
+async def test_nobody_invites_above_himself_and_a_fallen_inviter_gives_nothing(web: Web) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    manager = web.member("shop", "max@example.com", "manager")
+    assert (await _invite(web, "ada@example.com", "owner", manager)).status_code == 403
+    token = _token(await _invite(web, "ada@example.com", "manager", manager))
+    web.member("shop", "max@example.com", "viewer")
+    ada = web.user_of("ada@example.com")
+    assert (await _accept(web, ada, token)).json()["code"] == "invitation.void"
+
+
+async def test_an_invitation_link_is_never_replayed(web: Web) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    key = {"Idempotency-Key": "k"}
+    assert (await _invite(web, "ada@example.com", "viewer", key)).status_code == 201
+    assert (await _invite(web, "ada@example.com", "viewer", key)).json()["code"] == "idempotency.already_issued"
+
+
+async def test_roles_are_given_up_to_ones_own(web: Web) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    owner_headers = web.member("shop", "olga@example.com", "owner")
+    manager = web.member("shop", "max@example.com", "manager")
+    web.member("shop", "vera@example.com", "viewer")
+    olga, vera = web.user_of("olga@example.com"), web.user_of("vera@example.com")
+
+    async def give(user: str, role: str, headers: dict[str, str]) -> int:
+        return (await web.client.patch(f"/api/tenants/shop/members/{user}", json={"role": role}, headers=headers)).status_code
+
+    assert await give(vera, "manager", manager) == 200
+    assert await give(vera, "owner", manager) == 403
+    assert await give(olga, "viewer", manager) == 403
+    assert (await web.client.delete(f"/api/tenants/shop/members/{olga}", headers=manager)).status_code == 403
+    assert await give(vera, "owner", owner_headers) == 403  # a token never steps up
+    assert (await web.client.post("/api/tenants/shop/leave", headers=owner_headers)).json()["code"] == "member.last_owner"
+    assert (await web.client.post("/api/tenants/shop/leave", headers=manager)).status_code == 204
+    assert (await web.client.get("/api/tenants/shop", headers=manager)).status_code == 404
+
+
+async def test_a_member_of_another_tenant_is_unknown_here(web: Web) -> None:
+    for slug in ("shop", "other"):
+        await web.client.post("/api/tenants", json={"slug": slug})
+    owner = web.member("shop", "olga@example.com", "owner")
+    web.member("other", "eve@example.com", "viewer")
+    eve = web.user_of("eve@example.com")
+    answer = await web.client.patch(f"/api/tenants/shop/members/{eve}", json={"role": "viewer"}, headers=owner)
+    assert (answer.status_code, answer.json()["code"]) == (404, "member.unknown")
+    assert (await web.client.delete(f"/api/tenants/shop/members/{eve}", headers=owner)).status_code == 404
+    assert (await web.client.get("/api/tenants/other/members", headers=owner)).status_code == 404
+
+
+async def test_a_service_account_is_bound_to_its_tenant_role_scopes_and_maker(web: Web) -> None:
+    for slug in ("shop", "other"):
+        await web.client.post("/api/tenants", json={"slug": slug})
+    made = await web.client.post("/api/tenants/shop/tokens", json={"name": "ci", "role": "contributor", "scopes": ["tenant.read"]})
+    headers = {"Authorization": f"Bearer {made.json()['token']}"}
+    assert made.json()["token"].startswith("zcp_")
+    assert (await web.client.get("/api/tenants/shop", headers=headers)).status_code == 200
+    assert (await web.client.get("/api/tenants/other", headers=headers)).status_code == 404
+    assert (await web.client.get("/api/events", headers=headers)).status_code == 403
+    assert (await web.client.post("/api/tenants/shop/deploy", headers=headers)).status_code == 403
+    assert [item["role"] for item in (await web.client.get("/api/me/tenants", headers=headers)).json()["items"]] == ["contributor"]
+    listed = (await web.client.get("/api/tenants/shop/tokens")).text
+    assert made.json()["token"] not in listed
+    assert (await web.client.delete(f"/api/tenants/other/tokens/{made.json()['id']}")).status_code == 404
+    assert (await web.client.delete(f"/api/tenants/shop/tokens/{made.json()['id']}")).status_code == 204
+    assert (await web.client.get("/api/tenants/shop", headers=headers)).status_code == 401
+
+
+async def test_a_token_is_not_replayed_and_ends_with_the_one_that_made_it(web: Web) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    key = {"Idempotency-Key": "k", "Authorization": f"Bearer {web.token()}"}
+    made = await web.client.post("/api/tenants/shop/tokens", json={"name": "ci"}, headers=key)
+    again = await web.client.post("/api/tenants/shop/tokens", json={"name": "ci"}, headers=key)
+    assert (again.status_code, again.json()["code"]) == (409, "idempotency.already_issued")
+    maker = web.database.read(lambda tx: scalar(tx, "SELECT maker_token_id FROM tokens WHERE id = ?", made.json()["id"]))
+    web.database.write_now(lambda tx: token_rows.revoke(tx, maker, AT))
+    headers = {"Authorization": f"Bearer {made.json()['token']}"}
+    assert (await web.client.get("/api/tenants/shop", headers=headers)).status_code == 401
+
+
+async def test_no_token_makes_another_persons_token(web: Web) -> None:
+    ada = web.user("ada@example.com")
+    answer = await web.client.post("/api/me/tokens", json={"name": "more"}, headers={"Authorization": f"Bearer {web.token_of(ada)}"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "session.step_up_needed")
+    assert (await web.client.post("/api/me/tokens", json={"name": "more"})).json()["code"] == "user.nobody"
+
+
+async def test_an_operator_edits_a_plan(web: Web) -> None:
+    assert [item["name"] for item in (await web.client.get("/api/plans")).json()["items"]] == ["free", "starter", "pro", "enterprise"]
+    answer = await web.client.patch("/api/plans/free", json={"members": 7, "channels": 0})
+    assert (answer.status_code, answer.json()["members"], answer.json()["channels"]) == (200, 7, 0)
+    small = await web.client.patch("/api/plans/free", json={"memory_bytes": 1})
+    assert (small.status_code, list(small.json()["fields"])) == (422, ["memory_bytes"])
+    assert (await web.client.patch("/api/plans/nope", json={"members": 7})).status_code == 404
+
+
+async def test_a_hundred_invitations_at_once_keep_to_the_plan(web: Web) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    web.member("shop", "olga@example.com", "owner")
+    answers = await asyncio.gather(*(_invite(web, f"p{number}@example.com", "viewer") for number in range(100)))
+    assert sorted(answer.status_code for answer in answers) == [201] * 2 + [409] * 98
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"plan.members"}
+
+
+async def test_a_super_admin_in_anothers_tenant_leaves_a_reason_there(web: Web) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    web.member("shop", "olga@example.com", "owner")
+    root = web.user("root@example.com", is_super_admin=True)
+    headers = {"Authorization": f"Bearer {web.token_of(root)}", "X-Reason": "ticket 7\tplease"}
+    await web.client.patch("/api/tenants/shop", json={"name": "New"}, headers=headers)
+    await web.client.get("/api/tenants/shop/members", headers=headers)
+    rows = web.database.read(
+        lambda tx: tx.execute("SELECT action, role, changes, tenant_id FROM audit_log ORDER BY sequence DESC LIMIT 2").fetchall()
+    )
+    assert [row[0] for row in rows] == ["member.read", "tenant.change"]
+    for _, role, changes, tenant_id in rows:
+        assert (role, json.loads(changes)["reason"], tenant_id[:4]) == ("super-admin", "ticket 7please", "ten_")
+
+
+@pytest.mark.parametrize("extra", ["tenant_id", "role_id", "is_admin", "created_at", "user_id", "status"])
+async def test_nothing_is_set_that_is_not_meant_to_be(web: Web, extra: str) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    bodies: list[tuple[str, str, dict[str, object]]] = [
+        ("POST", "/api/users", {"email": "x@example.com"}),
+        ("POST", "/api/tenants/shop/members", {"email": "x@example.com"}),
+        ("POST", "/api/tenants/shop/tokens", {"name": "x"}),
+        ("PATCH", "/api/plans/free", {"members": 3}),
+    ]
+    for method, path, body in bodies:
+        assert (await web.client.request(method, path, json={**body, extra: "x"})).status_code == 422
+
+
+def _host() -> Actor:
+    return Actor(id="tok_host", kind=Kind.TOKEN, name="host", bearer=Bearer(), is_super_admin=True)
+
+
+def _as(user: user_rows.User, role: Role, tenant_id: str, stepped_up_at: str | None) -> Actor:
+    return replace(_host(), id=user.id, kind=Kind.USER, user_id=user.id, is_super_admin=False, role=role, stepped_up_at=stepped_up_at)
+
+
+def test_twenty_demotions_at_once_leave_an_owner(web_less_tenant: Callable[[int], tuple[Database, str, list[user_rows.User]]]) -> None:
+    database, tenant_id, owners = web_less_tenant(20)
+    others = [Database(database.path) for _ in range(4)]
+    now = clock.text(clock.now())
+
+    def demote(number: int) -> str:
+        actor = _as(owners[(number + 1) % 20], Role.OWNER, tenant_id, now)
+        try:
+            others[number % 4].write_now(lambda tx: members.change_role(tx, actor, now, "shop", owners[number].id, Role.VIEWER))
+        except Conflict as error:
+            return error.code
+        return "done"
+
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(demote, range(20)))
+    for opened in others:
+        opened.close()
+    roles = [person.role for person in database.read(lambda tx: member_rows.people(tx, tenant_id))]
+    assert (roles.count("owner"), told.count("done"), told.count("member.last_owner")) == (1, 19, 1)
+
+
+@pytest.fixture
+def web_less_tenant(database: Database) -> Callable[[int], tuple[Database, str, list[user_rows.User]]]:
+    def make(count: int) -> tuple[Database, str, list[user_rows.User]]:
+        desk = Desk(database, Settings(), b"", b"", lambda _: None)
+        row = database.write_now(lambda tx: asking.create(tx, desk, _host(), AT, "shop", asking.Changes()))
+        found = []
+        for number in range(count):
+            user = database.write_now(lambda tx, number=number: users.add(tx, f"o{number}@example.com", "", AT))  # type: ignore[misc]
+            database.write_now(lambda tx, user=user: member_rows.put(tx, member_rows.Member(row.id, user.id, "owner", AT)))  # type: ignore[misc]
+            found.append(user)
+        return database, row.id, found
+
+    return make
+
+
+def test_handing_over_needs_a_fresh_code(web_less_tenant: Callable[[int], tuple[Database, str, list[user_rows.User]]]) -> None:
+    database, tenant_id, (first, second) = web_less_tenant(2)
+    now = clock.now()
+    at = clock.text(now)
+    stale = _as(first, Role.OWNER, tenant_id, AT)
+    with pytest.raises(NotAllowed) as refused:
+        stale.need_step_up(at)
+    assert refused.value.code == "session.step_up_needed"
+    fresh = _as(first, Role.OWNER, tenant_id, at)
+    fresh.need_step_up(at)
+    database.write_now(lambda tx: members.hand_over(tx, fresh, at, "shop", second.id))
+    roles = {person.user_id: person.role for person in database.read(lambda tx: member_rows.people(tx, tenant_id))}
+    assert roles == {first.id: "manager", second.id: "owner"}
+
+
+def test_a_persons_token_falls_with_his_role_and_never_rises_above_its_own(
+    web_less_tenant: Callable[[int], tuple[Database, str, list[user_rows.User]]],
+) -> None:
+    database, tenant_id, (owner, _) = web_less_tenant(2)
+    at = clock.text(clock.now())
+    maker = _as(owner, Role.OWNER, tenant_id, at)
+    own, _ = database.write_now(lambda tx: tokens.create_own(tx, PEPPER, maker, at, tokens.Wish("a", 1, None, None)))
+    viewer, _ = database.write_now(lambda tx: tokens.create_own(tx, PEPPER, maker, at, tokens.Wish("b", 1, Role.VIEWER, None)))
+    service, _ = database.write_now(
+        lambda tx: tokens.create_of_tenant(tx, PEPPER, maker, at, "shop", tokens.Wish("c", 1, Role.OWNER, None))
+    )
+
+    def role(token_id: object) -> object:
+        def look(tx: object) -> object:
+            actor = access.identify(tx, Bearer(token_id=token_id), at)  # type: ignore[arg-type]
+            return access.permit(tx, actor, Needed(Permission.TENANT_READ), "shop", at).role  # type: ignore[arg-type]
+
+        try:
+            return database.read(look)  # type: ignore[arg-type]
+        except PlatformError as error:
+            return error.code
+
+    assert [role(own.id), role(viewer.id), role(service.id)] == ["owner", "viewer", "owner"]
+    database.write_now(lambda tx: member_rows.put(tx, member_rows.Member(tenant_rows.find(tx, "shop").id, owner.id, "contributor", AT)))  # type: ignore[union-attr]
+    assert [role(own.id), role(viewer.id), role(service.id)] == ["contributor", "viewer", "contributor"]
+    database.write_now(lambda tx: member_rows.remove(tx, tenant_id, owner.id))
+    assert [role(own.id), role(viewer.id), role(service.id)] == ["tenant.unknown", "tenant.unknown", "token.invalid"]
+    database.write_now(lambda tx: user_rows.disable(tx, owner.id, at))
+    assert [role(own.id), role(viewer.id), role(service.id)] == ["user.disabled", "user.disabled", "token.invalid"]
+
+
+def test_bootstrap_makes_one_and_lets_a_disabled_one_back(database: Database) -> None:
+    user = database.write_now(lambda tx: users.bootstrap(tx, AT, "Root@example.com"))
+    assert (user.email, user.is_super_admin) == ("root@example.com", 1)
+    with pytest.raises(Conflict):
+        database.write_now(lambda tx: users.bootstrap(tx, AT, "root@example.com"))
+    database.write_now(lambda tx: user_rows.disable(tx, user.id, AT))
+    assert database.write_now(lambda tx: users.bootstrap(tx, AT, "root@example.com")).is_active
+    assert isinstance(database.read(audit.verify), int)

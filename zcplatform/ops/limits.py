@@ -1,0 +1,19 @@
+"""What a plan lets a tenant have many of, counted in the transaction that adds one."""
+
+from zcplatform.core.tenant import Tenant
+from zcplatform.errors import OverQuota
+from zcplatform.store import plans
+from zcplatform.store.db import Tx, existing
+
+COUNTED = ("channels", "members", "agents")
+
+
+def check(tx: Tx, tenant: Tenant, what: str, wanted: int) -> None:
+    """Raises OverQuota when the tenant would have more of `what` (one of COUNTED) than its plan gives. `wanted` is the new total."""
+    most = {kind: getattr(existing(plans.get(tx, tenant.plan)), kind) for kind in COUNTED}[what]
+    if wanted > most:
+        raise OverQuota(
+            f"plan.{what}",
+            f"Plan `{tenant.plan}` of tenant `{tenant.slug}` gives {most} {what}; this would be {wanted}",
+            "remove some, or ask the operator for a larger plan",
+        )

@@ -1,0 +1,78 @@
+"""Invitations: a place in a tenant that waits for one address. At most one is open for each; the token is kept as a keyed hash."""
+
+from dataclasses import dataclass
+
+from zcplatform.ids import InvitationId, TenantId
+from zcplatform.store.db import Tx, columns, many, names, one, scalar
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """`inviter` is a name for people to read; `inviter_user_id` None means a token made on the host or a tenant's own."""
+
+    id: InvitationId
+    tenant_id: TenantId
+    email: str
+    role: str
+    hash: bytes
+    inviter: str
+    inviter_user_id: str | None
+    created_at: str
+    expires_at: str
+    accepted_at: str | None = None
+    revoked_at: str | None = None
+
+
+def insert(tx: Tx, row: Invitation) -> None:
+    """In the place of one that is open for the same address."""
+    tx.execute(
+        "UPDATE invitations SET revoked_at = ? WHERE tenant_id = ? AND email = ? AND accepted_at IS NULL AND revoked_at IS NULL",
+        (row.created_at, row.tenant_id, row.email),
+    )
+    marks = ", ".join("?" for _ in columns(Invitation))
+    tx.execute(f"INSERT INTO invitations ({names(Invitation)}) VALUES ({marks})", [getattr(row, column) for column in columns(Invitation)])
+
+
+def open_by_hash(tx: Tx, token_hash: bytes, at: str) -> Invitation | None:
+    statement = (
+        f"SELECT {names(Invitation)} FROM invitations WHERE hash = ? AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ?"
+    )
+    return one(tx, Invitation, statement, token_hash, at)
+
+
+def open_of_tenant(tx: Tx, tenant_id: str, at: str) -> list[Invitation]:
+    return many(
+        tx,
+        Invitation,
+        f"SELECT {names(Invitation)} FROM invitations WHERE tenant_id = ? AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ?"
+        " ORDER BY email",
+        tenant_id,
+        at,
+    )
+
+
+def count_of_others(tx: Tx, tenant_id: str, email: str, at: str) -> int:
+    """How many are open for other addresses than this one."""
+    return int(
+        scalar(
+            tx,
+            "SELECT count(*) FROM invitations WHERE tenant_id = ? AND email != ? AND accepted_at IS NULL AND revoked_at IS NULL"
+            " AND expires_at > ?",
+            tenant_id,
+            email,
+            at,
+        )
+    )
+
+
+def accept(tx: Tx, invitation_id: InvitationId, at: str) -> None:
+    tx.execute("UPDATE invitations SET accepted_at = ? WHERE id = ?", (at, invitation_id))
+
+
+def revoke(tx: Tx, tenant_id: str, invitation_id: str, at: str) -> bool:
+    """False when this tenant has no such open invitation."""
+    tx.execute(
+        "UPDATE invitations SET revoked_at = ? WHERE id = ? AND tenant_id = ? AND accepted_at IS NULL AND revoked_at IS NULL",
+        (at, invitation_id, tenant_id),
+    )
+    return tx.changes() == 1

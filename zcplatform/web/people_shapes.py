@@ -1,0 +1,195 @@
+"""The JSON of people: users, members, invitations, tokens, plans."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from zcplatform.core.roles import Permission, Role
+from zcplatform.web.shapes import Name, _Input
+
+Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
+PersonName = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class UserInput(_Input):
+    email: Email
+    name: PersonName = ""
+    is_super_admin: bool = False
+
+
+class UserChange(_Input):
+    """Only what is sent changes."""
+
+    name: PersonName | None = None
+    disabled: bool | None = None
+    is_super_admin: bool | None = None
+
+
+class User(BaseModel):
+    id: str
+    email: str
+    name: str
+    is_super_admin: bool
+    disabled_at: str | None
+    created_at: str
+
+
+class Users(BaseModel):
+    items: list[User]
+    next_cursor: str | None
+
+
+class MeChange(_Input):
+    name: PersonName
+
+
+class Me(BaseModel):
+    """Who asks. `user` is null for tokens that belong to no person; `scopes` is null where a token has no limit of its own."""
+
+    id: str
+    kind: Literal["user", "token", "service"]
+    name: str
+    is_super_admin: bool
+    scopes: list[Permission] | None
+    user: User | None
+
+
+class MyTenant(BaseModel):
+    id: str
+    slug: str
+    name: str
+    state: str
+    role: Role
+
+
+class MyTenants(BaseModel):
+    items: list[MyTenant]
+
+
+class MemberInput(_Input):
+    """The address is invited; it becomes a member when its owner accepts."""
+
+    email: Email
+    role: Role = Role.VIEWER
+
+
+class RoleChange(_Input):
+    role: Role
+
+
+class OwnerChange(_Input):
+    user_id: Annotated[str, Field(max_length=40)]
+
+
+class Member(BaseModel):
+    user_id: str
+    email: str
+    name: str
+    role: Role
+    disabled_at: str | None
+    created_at: str
+
+
+class Members(BaseModel):
+    items: list[Member]
+
+
+class Invitation(BaseModel):
+    id: str
+    email: str
+    role: Role
+    inviter: str
+    created_at: str
+    expires_at: str
+
+
+class InvitationMade(Invitation):
+    """`link` only where no mail is configured: bring it to the person yourself. It works for the invited address only."""
+
+    link: str | None
+
+
+class Invitations(BaseModel):
+    items: list[Invitation]
+
+
+class InvitationToken(_Input):
+    token: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Accepted(BaseModel):
+    tenant_id: str
+    role: Role
+
+
+class TokenInput(_Input):
+    """`role` and `scopes` bound what it may do; it is never stronger than who makes it, now or later."""
+
+    name: Name
+    days: Annotated[int, Field(ge=1, le=365)] = 90
+    role: Role | None = None
+    scopes: Annotated[list[Permission], Field(min_length=1, max_length=100)] | None = None
+
+
+class ServiceTokenInput(TokenInput):
+    role: Role = Role.VIEWER
+
+
+class Token(BaseModel):
+    """`hint` is how it begins."""
+
+    id: str
+    name: str
+    hint: str
+    role: Role | None
+    scopes: list[Permission] | None
+    created_at: str
+    expires_at: str
+    last_used_at: str | None
+    revoked_at: str | None
+
+
+class TokenMade(Token):
+    """`token` is shown this once."""
+
+    token: str
+
+
+class Tokens(BaseModel):
+    items: list[Token]
+
+
+class Plan(BaseModel):
+    """Bytes, thousandths of a processor, counts; money in millionths of a dollar. 0 a month or day means none."""
+
+    name: str
+    memory_bytes: int
+    cpu_millis: int
+    pids: int
+    disk_bytes: int
+    channels: int
+    members: int
+    agents: int
+    messages_day: int
+    tokens_month: int
+    dollars_month_micros: int
+
+
+class PlanChange(_Input):
+    """Only what is sent changes."""
+
+    memory_bytes: Count | None = None
+    cpu_millis: Count | None = None
+    pids: Count | None = None
+    disk_bytes: Count | None = None
+    channels: Count | None = None
+    members: Count | None = None
+    agents: Count | None = None
+    messages_day: Count | None = None
+    tokens_month: Count | None = None
+    dollars_month_micros: Count | None = None
+
+
+class Plans(BaseModel):
+    items: list[Plan]

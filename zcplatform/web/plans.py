@@ -1,0 +1,39 @@
+"""/api/plans"""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from zcplatform.core.roles import Permission
+from zcplatform.ops import desk as ops
+from zcplatform.ops import plans as asking
+from zcplatform.ops.desk import Actor, Answer
+from zcplatform.store import plans as rows
+from zcplatform.store.db import Tx
+from zcplatform.web import people_shapes as shapes
+from zcplatform.web.actor import AskedOf, DeskOf, needs
+from zcplatform.web.tenants import as_json
+
+router = APIRouter(prefix="/api/plans", tags=["plans"])
+
+
+def _shape(row: rows.Plan) -> shapes.Plan:
+    return shapes.Plan(**{name: value for name, value in row.__dict__.items() if name != "position"})
+
+
+@router.get("", response_model=shapes.Plans)
+async def listing(desk: DeskOf, _: Annotated[Actor, needs(Permission.PLAN_READ)]) -> shapes.Plans:
+    return shapes.Plans(items=[_shape(row) for row in desk.database.read(rows.everything)])
+
+
+@router.patch("/{plan}", response_model=shapes.Plan)
+async def change(
+    plan: str, sent: shapes.PlanChange, desk: DeskOf, actor: Annotated[Actor, needs(Permission.PLAN_MANAGE)], asked: AskedOf
+) -> Response:
+    """Edit its numbers. Running agents of this plan are started again where a limit of their container changed."""
+
+    def act(tx: Tx, at: str) -> Answer:
+        return Answer(200, _shape(asking.change(tx, actor, at, plan, sent.model_dump(exclude_none=True))).model_dump_json(), "")
+
+    return as_json(await ops.change(desk, actor, asked, act))

@@ -1,0 +1,68 @@
+"""/api/users: for super-admins."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from zcplatform.core.roles import Permission
+from zcplatform.ops import desk as ops
+from zcplatform.ops import users as asking
+from zcplatform.ops.desk import Actor, Answer
+from zcplatform.store import users as rows
+from zcplatform.store.db import Tx
+from zcplatform.web import people_shapes as shapes
+from zcplatform.web.actor import AskedOf, DeskOf, needs
+from zcplatform.web.tenants import Limit, as_json
+
+router = APIRouter(prefix="/api/users", tags=["users"])
+
+
+def shape(row: rows.User) -> shapes.User:
+    return shapes.User(
+        id=row.id,
+        email=row.email,
+        name=row.name,
+        is_super_admin=bool(row.is_super_admin),
+        disabled_at=row.disabled_at,
+        created_at=row.created_at,
+    )
+
+
+@router.get("", response_model=shapes.Users)
+async def listing(
+    desk: DeskOf,
+    _: Annotated[Actor, needs(Permission.USER_MANAGE)],
+    cursor: Annotated[str, Query(max_length=254)] = "",
+    limit: Limit = 100,
+) -> shapes.Users:
+    found = desk.database.read(lambda tx: rows.page(tx, cursor, limit))
+    return shapes.Users(items=[shape(row) for row in found], next_cursor=found[-1].email if len(found) == limit else None)
+
+
+@router.post("", response_model=shapes.User, status_code=201)
+async def create(sent: shapes.UserInput, desk: DeskOf, actor: Annotated[Actor, needs(Permission.USER_MANAGE)], asked: AskedOf) -> Response:
+    """A person who may sign in from now on. To be let into a tenant he is invited there."""
+
+    def act(tx: Tx, at: str) -> Answer:
+        return Answer(201, shape(asking.create(tx, actor, at, sent.email, sent.name, is_super_admin=sent.is_super_admin)).model_dump_json())
+
+    return as_json(await ops.change(desk, actor, asked, act))
+
+
+@router.get("/{user}", response_model=shapes.User)
+async def show(user: str, desk: DeskOf, _: Annotated[Actor, needs(Permission.USER_MANAGE)]) -> shapes.User:
+    return shape(desk.database.read(lambda tx: asking.get(tx, user)))
+
+
+@router.patch("/{user}", response_model=shapes.User)
+async def change(
+    user: str, sent: shapes.UserChange, desk: DeskOf, actor: Annotated[Actor, needs(Permission.USER_MANAGE)], asked: AskedOf
+) -> Response:
+    """Disable, enable, make a super-admin or no more. The last super-admin stays; a disabled user's requests and streams end at once."""
+    wish = asking.Changes(sent.name, sent.disabled, sent.is_super_admin)
+
+    def act(tx: Tx, at: str) -> Answer:
+        return Answer(200, shape(asking.change(tx, actor, at, user, wish)).model_dump_json())
+
+    return as_json(await ops.change(desk, actor, asked, act))
