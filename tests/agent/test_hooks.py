@@ -27,6 +27,10 @@ def test_types_that_listen_get_a_path_and_a_port_each_in_the_order_of_their_name
     assert found.gateway == ()
 
 
+def test_a_channel_is_enabled_unless_it_says_otherwise() -> None:
+    assert [each.channel for each in hooks.of({"webhook.main": {}, "webhook.off": {"enabled": False}}).listeners] == ["webhook.main"]
+
+
 def test_a_port_or_a_path_of_a_persons_choice_counts_for_nothing() -> None:
     [listener] = hooks.of({"webhook.main": on(port=42617, listen_path="/admin/shutdown")}).listeners
     assert (listener.port, listener.inner) == (8090, "/webhook")

@@ -44,7 +44,7 @@ NONE = Hooks()
 
 
 def of(channels: object) -> Hooks:
-    """`channels`: `type.alias` to `{"enabled": …, "options": {…}}`. Ports go by the order of the names among those that are enabled."""
+    """`channels`: `type.alias` to `{"enabled": …, "options": {…}}` as settings are stored. Ports go by the order of the names among those that are enabled."""
     if not isinstance(channels, Mapping):
         return NONE
     enabled = sorted(name for name, channel in channels.items() if isinstance(name, str) and _is_enabled(channel))
@@ -61,7 +61,8 @@ def of(channels: object) -> Hooks:
 
 
 def _is_enabled(channel: object) -> bool:
-    return isinstance(channel, Mapping) and channel.get("enabled") is True
+    """Settings are kept without what is as by default."""
+    return isinstance(channel, Mapping) and channel.get("enabled", True) is True
 
 
 def _listens(kind: str, channel: Mapping[str, object]) -> bool:
