@@ -19,14 +19,14 @@ _PATH = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
 @contextmanager
-def _running(folder: Path, ports: list[int], *command: str, environment: dict[str, str] | None = None) -> Iterator[None]:
+def _running(folder: Path, ports: list[int], *command: str, host: str = HOST, environment: dict[str, str] | None = None) -> Iterator[None]:
     log = folder / "log"
     with log.open("wb") as written:
         process = subprocess.Popen(
             command, cwd=folder, env={**_PATH, **(environment or {})}, stdin=subprocess.DEVNULL, stdout=written, stderr=subprocess.STDOUT
         )
         try:
-            wait_until(lambda: process.poll() is not None or all(map(listens, ports)), _START_S, f"{command[0]} listens")
+            wait_until(lambda: process.poll() is not None or all(listens(port, host) for port in ports), _START_S, f"{command[0]} listens")
             assert process.poll() is None, log.read_text(errors="replace")
             yield
         finally:
@@ -38,9 +38,9 @@ def _running(folder: Path, ports: list[int], *command: str, environment: dict[st
                 process.wait()
 
 
-def listens(port: int) -> bool:
+def listens(port: int, host: str = HOST) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
+        return probe.connect_ex((host, port)) == 0
 
 
 @contextmanager
@@ -54,21 +54,24 @@ def _folder() -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Irc:
+    host: str
     port: int
     tls_port: int
+    password: str
 
 
 @contextmanager
-def ngircd(certificate: Certificate) -> Iterator[Irc]:
+def ngircd(certificate: Certificate, host: str = HOST, tls_port: int | None = None, password: str = "") -> Iterator[Irc]:
     with _folder() as folder:
-        server = Irc(free_port(), free_port())
+        server = Irc(host, free_port(), tls_port or free_port(), password)
         config = folder / "ngircd.conf"
         config.write_text(
-            f"[Global]\nName = irc.test\nInfo = test\nListen = {HOST}\nPorts = {server.port}\nMotdPhrase = hello\n"
+            f"[Global]\nName = irc.test\nInfo = test\nListen = {host}\nPorts = {server.port}\nMotdPhrase = hello\n"
+            f"{f'Password = {password}' if password else ''}\n"
             "[Limits]\nMaxConnectionsIP = 0\n[Options]\nPAM = no\nIdent = no\nDNS = no\n"
             f"[SSL]\nCertFile = {certificate.chain}\nKeyFile = {certificate.key}\nPorts = {server.tls_port}\n"
         )
-        with _running(folder, [server.port, server.tls_port], "ngircd", "-n", "-f", str(config)):
+        with _running(folder, [server.port, server.tls_port], "ngircd", "-n", "-f", str(config), host=host):
             yield server
 
 

@@ -17,9 +17,9 @@ class Person:
     def __init__(self, server: Irc, nick: str) -> None:
         self.nick = nick
         self.read: list[str] = []
-        self._socket = socket.create_connection((HOST, server.port), timeout=ANSWER_S)
+        self._socket = socket.create_connection((server.host, server.port), timeout=ANSWER_S)
         self._lines = self._socket.makefile("r", encoding="utf-8", newline="\r\n")
-        self.write(f"NICK {nick}", f"USER {nick} 0 * :{nick}", "JOIN #room")
+        self.write(*([f"PASS {server.password}"] if server.password else []), f"NICK {nick}", f"USER {nick} 0 * :{nick}", "JOIN #room")
         self.until("366")
 
     def write(self, *lines: str) -> None:
@@ -79,3 +79,26 @@ def test_a_certificate_of_no_known_authority_is_refused_unless_the_setting_says_
         wait_until(lambda: "certificate" in component(agent, "channel:irc.main").get("last_error", ""), ANSWER_S, "the agent says why")
     with talking(place, tmp_path / "lax", channel(server, verify_tls=False)) as agent:
         wait_for_line(agent, "registered as agent")
+
+
+def test_twitch_is_irc_at_a_fixed_name_with_the_token_as_password(place: Place, believing: Path, trust: Trust, tmp_path: Path) -> None:
+    """The name leads to this machine here; that Twitch itself speaks like this server is its documentation's word."""
+    with ngircd(trust.certificate("irc.chat.twitch.tv"), "127.0.0.2", 6697, "oauth:twitch-canary") as server:
+        alice, mallory = Person(server, "alice"), Person(server, "mallory")
+        channel = Channel(
+            "twitch.main",
+            {"bot_username": "Agent", "channels": ["room"], "mention_only": True},
+            {"oauth_token": "twitch-canary"},
+            ("alice",),
+        )
+        try:
+            with talking(replace(place, program=believing), tmp_path, channel):
+                alice.until(":agent!~agent@")
+                mallory.write("PRIVMSG #room :agent: strange words")
+                alice.write("PRIVMSG #room :agent: friendly words")
+                alice.until("PRIVMSG #room :echo: ")
+                assert place.model.heard("friendly words")
+                assert not place.model.heard("strange words")
+        finally:
+            alice.end()
+            mallory.end()
