@@ -22,6 +22,8 @@ Tx = apsw.Connection
 
 T = TypeVar("T")
 BUSY_MS = 5_000
+CACHE_KIB = 256
+"""Pages kept by each of the four connections of the two processes; the kernel keeps the whole file for all of them."""
 
 
 def connect(path: Path, *, query_only: bool) -> apsw.Connection:
@@ -30,6 +32,7 @@ def connect(path: Path, *, query_only: bool) -> apsw.Connection:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("PRAGMA journal_size_limit = 33554432")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     if query_only:
         connection.execute("PRAGMA query_only = ON")
     return connection
