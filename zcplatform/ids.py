@@ -91,9 +91,9 @@ class Names:
         """Two installations on one host never share a firewall rule: `zcp` + three characters of the instance's hash."""
         return "zcp" + hashlib.sha256(self.instance.encode()).hexdigest()[:3]
 
-    def bridge(self, tenant_id: TenantId) -> str:
-        """At most 15 characters, the kernel's limit for an interface name."""
-        return self.bridge_prefix + tenant_id[-9:]
+    def bridge(self, subnet: int) -> str:
+        """Of the number of its subnet, so that one range never has two bridges. At most 15 characters, the kernel's limit for a name."""
+        return f"{self.bridge_prefix}-{subnet:05d}"
 
     def container(self, slug: str) -> str:
         return f"{self.instance}-{slug}"

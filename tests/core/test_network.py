@@ -27,7 +27,7 @@ def test_the_body() -> None:
         "EnableIPv6": False,
         "IPAM": {"Driver": "default", "Config": [{"Subnet": "10.83.0.8/29", "Gateway": "10.83.0.9"}]},
         "Options": {
-            "com.docker.network.bridge.name": NAMES.bridge_prefix + "defghjkmn",
+            "com.docker.network.bridge.name": NAMES.bridge(1),
             "com.docker.network.bridge.enable_icc": "false",
             "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1",
         },

@@ -10,7 +10,7 @@ from tests.live.platform import Platform
 from zcplatform.adapters import firewall, host
 from zcplatform.core.container import spec_hash
 from zcplatform.core.firewall import rules
-from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT, TenantId
+from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT
 from zcplatform.store import allocations, audit, tenants
 from zcplatform.store.db import Tx, scalar
 from zcplatform.worker.case import body, load
@@ -59,7 +59,9 @@ def _nothing_without_a_row(platform: Platform, containers: list[dict[str, object
     for found in json.loads(platform.docker("network", "inspect", *ids)) if ids else []:
         assert found["Labels"][LABEL_TENANT] in known, "I2: a network without a row"
     bridges = host.bridges(platform.names.bridge_prefix)
-    assert bridges <= {platform.names.bridge(TenantId(one)) for one in known}, f"I2: bridges without a row: {bridges}"
+    with platform.database() as database:
+        held = database.read(lambda tx: allocations.held(tx, "subnet"))
+    assert bridges <= {platform.names.bridge(subnet) for subnet in held}, f"I2: bridges without a row: {bridges}"
     workspaces = {path.name for path in platform.settings.tenants_dir.iterdir() if path.name != ".owners"}
     with platform.database() as database:
         stray = workspaces - {row.slug for row in database.read(tenants.everything)}

@@ -41,7 +41,7 @@ _ROWS = (
     _Row("start", 404, "network", "network.missing", "the next round makes it again"),
     _Row("start", 404, "no such container", "container.missing", "the next round makes it again"),
     _Row("start", None, "", "container.start_failed", "see the words of the engine"),
-    _Row("create_network", None, "overlap", "network.subnet_taken", "another network uses this range; set `subnets` to a free one"),
+    _Row("create_network", None, "overlap|same bridge name", "network.subnet_taken", "the next try takes another range of `subnets`"),
     _Row("create_network", 409, "", "network.name_taken", "a network that is not ours has this name; remove it"),
     _Row("remove_network", None, "active endpoints", "network.in_use", "a container is still attached to it"),
     _Row("remove_image", 409, "", "image.in_use", "a container still uses it"),

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import zcplatform
+from zcplatform.errors import StepFailed
 from zcplatform.settings import Span
 
 _TIME_ERROR = 5
@@ -45,8 +46,13 @@ def remove_bridge(name: str) -> None:
     An engine that was killed while it made a network leaves the bridge; adopted later as if somebody else had made it, it is left behind for
     good, and the next network with its addresses would not be reached.
     """
-    if name in bridges(name):
-        subprocess.run(["ip", "link", "delete", "dev", name], check=False, capture_output=True)
+    if name not in bridges(name):
+        return
+    done = subprocess.run(["ip", "link", "delete", "dev", name], check=False, capture_output=True, text=True)
+    if done.returncode != 0 and name in bridges(name):
+        raise StepFailed(
+            "network.bridge_stays", f"The bridge `{name}` can not be taken away: {done.stderr.strip()[:200]}", "ip link delete it"
+        )
 
 
 def overlapping_uids(span: Span, etc: Path = Path("/etc")) -> str | None:

@@ -48,7 +48,7 @@ def network_body(names: Names, tenant_id: TenantId, slug: str, subnet_index: int
         "EnableIPv6": False,
         "IPAM": {"Driver": "default", "Config": [{"Subnet": str(own), "Gateway": str(own.network_address + 1)}]},
         "Options": {
-            "com.docker.network.bridge.name": names.bridge(tenant_id),
+            "com.docker.network.bridge.name": names.bridge(subnet_index),
             "com.docker.network.bridge.enable_icc": "false",
             "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1",
         },

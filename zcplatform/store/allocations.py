@@ -23,6 +23,11 @@ def get(tx: Tx, tenant_id: TenantId) -> Allocation | None:
     return Allocation(held["port"], held["uid"], held["subnet"]) if len(held) == 3 else None
 
 
+def held(tx: Tx, kind: str) -> set[int]:
+    """All numbers that some tenant has now."""
+    return {int(number) for (number,) in tx.execute("SELECT number FROM allocations WHERE kind = ? AND released_at IS NULL", (kind,))}
+
+
 def take(tx: Tx, tenant_id: TenantId, kind: str, first: int, last: int, rested_since: str) -> int | None:
     """The number the tenant has in the span, else the lowest free one; None when all are in use or resting."""
     held = scalar(tx, "SELECT number FROM allocations WHERE tenant_id = ? AND kind = ? AND released_at IS NULL", tenant_id, kind)

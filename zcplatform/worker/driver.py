@@ -17,7 +17,7 @@ from zcplatform.core.tenant import ENGINE_UNREACHABLE, Tenant, Wanted
 from zcplatform.errors import PlatformError
 from zcplatform.ids import TenantId
 from zcplatform.log import logger
-from zcplatform.store import operations, tenants
+from zcplatform.store import allocations, operations, tenants
 from zcplatform.store.db import Tx
 from zcplatform.worker import checking
 from zcplatform.worker.case import load
@@ -95,7 +95,8 @@ class Driver:
             rows, [Labelled(c.id, c.name, c.labels) for c in containers], [Labelled(n.id, n.name, n.labels) for n in networks]
         )
         await checking.sweep(tools)
-        for bridge in standing - {tools.names.bridge(row.id) for row in rows}:
+        held = tools.database.read(lambda tx: allocations.held(tx, "subnet"))
+        for bridge in standing - {tools.names.bridge(subnet) for subnet in held}:
             logger.warning("removing a bridge that belongs to no tenant", bridge=bridge)
             await asyncio.to_thread(host.remove_bridge, bridge)
 

@@ -66,7 +66,7 @@ async def network(tools: Tools, case: Case) -> None:
     if found is not None:
         _check_ours(tools, case.tenant.id, found.labels, f"network `{found.name}`", "network.foreign")
         return
-    await asyncio.to_thread(host.remove_bridge, tools.names.bridge(case.tenant.id))
+    await asyncio.to_thread(host.remove_bridge, tools.names.bridge(case.needs_allocation().subnet))
     try:
         await tools.docker.create_network(wanted)
     except StepFailed as error:
@@ -192,7 +192,8 @@ async def remove_network(tools: Tools, case: Case) -> None:
     if found is not None:
         _check_ours(tools, case.tenant.id, found.labels, f"network `{found.name}`", "network.foreign")
         await tools.docker.remove_network(found.id)
-    await asyncio.to_thread(host.remove_bridge, tools.names.bridge(case.tenant.id))
+    if case.allocation is not None:
+        await asyncio.to_thread(host.remove_bridge, tools.names.bridge(case.allocation.subnet))
 
 
 async def remove_workspace(tools: Tools, case: Case) -> None:
