@@ -11,18 +11,25 @@ from tests.live import invariants
 from tests.live.platform import Platform
 from tests.live.waiting import wait_until
 from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT
+from zcplatform.store import allocations
 
 pytestmark = pytest.mark.live
 
 DEPLOY = ("allocate", "network", "workspace", "configuration", "image", "container", "start", "health", "route", "verify")
 STOP = ("unroute", "stop", "drop_configuration")
 DELETE = ("unroute", "stop", "remove", "drop_configuration", "remove_network", "remove_workspace", "prove", "forget")
+START = ("configuration", "start", "health", "route", "verify")
+RESTART = ("image", "unroute", "stop", "remove", "configuration", "container", "start", "health", "route", "verify")
 ROUNDS = int(os.environ.get("ZCP_ROUNDS", "1"))
 POINTS = [
     *(("deploy", step) for step in DEPLOY),
     *(("stop", step) for step in STOP),
     *(("delete", step) for step in DELETE),
+    # The same steps as above for another reason: a few of them each time, all of them in scripts/soak.
+    *(("start", step) for step in (START if ROUNDS > 1 else ("configuration", "start"))),
+    *(("restart", step) for step in (RESTART if ROUNDS > 1 else ("remove", "container"))),
 ]
+BEFORE = {"stop": ("deploy",), "delete": ("deploy",), "restart": ("deploy",), "start": ("deploy", "stop"), "deploy": ()}
 
 
 @pytest.mark.parametrize("turn", range(ROUNDS))
@@ -31,8 +38,8 @@ POINTS = [
 def test_a_worker_killed_at_a_step_is_taken_up_by_the_next(platform: Platform, verb: str, step: str, when: str, turn: int) -> None:
     slug = f"k{turn}-{verb}-{step}-{when[0]}".replace("_", "-")
     platform.create(slug)
-    if verb != "deploy":
-        platform.do(slug, "deploy")
+    for earlier in BEFORE[verb]:
+        platform.do(slug, earlier)
     platform.failpoint.write_text(f"{verb}.{step}.{when}")
     operation = platform.ask(slug, verb)
     assert platform.serve is not None
@@ -41,7 +48,7 @@ def test_a_worker_killed_at_a_step_is_taken_up_by_the_next(platform: Platform, v
     assert not platform.failpoint.exists(), "the failpoint was not reached"
     platform.start_serve()
     platform.finish(operation)
-    expected = {"deploy": "running", "stop": "stopped", "delete": None}[verb]
+    expected = {"stop": "stopped", "delete": None}.get(verb, "running")
     assert platform.tenant(slug).get("state") == expected
     invariants.check(platform)
     if verb != "delete":
@@ -127,6 +134,30 @@ def test_a_port_that_a_stranger_uses_is_passed_over(platform: Platform) -> None:
     assert platform.visit("porty", "/").status_code == 200
     invariants.check(platform)
     platform.do("porty", "delete")
+
+
+def test_a_bridge_that_another_network_has_is_gone_round(platform: Platform) -> None:
+    """As an engine does that was killed while it made a network: it hides that one, and refuses its bridge and its range ever after."""
+    platform.create("ghostly")
+    platform.do("ghostly", "deploy")
+    with platform.database() as database:
+        held = database.read(lambda tx: allocations.get(tx, platform.tenant("ghostly")["id"]))
+    platform.do("ghostly", "delete")
+    assert held is not None
+    bridge = platform.names.bridge(held.subnet)
+    platform.docker("network", "create", "--subnet", "203.0.113.0/29", "--opt", f"com.docker.network.bridge.name={bridge}", "a-ghost")
+    platform.create("haunted")
+    try:
+        platform.do("haunted", "deploy", 60)
+        with platform.database() as database:
+            got = database.read(lambda tx: allocations.get(tx, platform.tenant("haunted")["id"]))
+        assert got is not None
+        assert got.subnet != held.subnet
+        assert platform.visit("haunted", "/").status_code == 200
+    finally:
+        platform.docker("network", "rm", "a-ghost")
+    platform.do("haunted", "delete")
+    invariants.check(platform)
 
 
 def test_an_agent_that_is_killed_comes_back(platform: Platform) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.live import invariants
 from tests.live.engine import Engine
 from tests.live.platform import Platform
+from tests.live.test_faults import ROUNDS
 from tests.live.waiting import wait_until
 
 pytestmark = pytest.mark.live
@@ -59,8 +60,10 @@ def test_an_engine_that_is_down_is_waited_for(killed: Platform) -> None:
         killed.do(slug, "delete")
 
 
-def test_an_engine_restarted_in_the_middle(killed: Platform) -> None:
-    slugs = [f"mid-{number}" for number in range(4)]
+@pytest.mark.parametrize("turn", range(ROUNDS))
+def test_an_engine_restarted_in_the_middle(killed: Platform, turn: int) -> None:
+    """What deploys goes on, and what is deployed later is not in the way of what the engine forgot half made."""
+    slugs = [f"mid-{turn}-{number}" for number in range(4)]
     for slug in slugs:
         killed.create(slug)
     operations = [killed.ask(slug, "deploy") for slug in slugs]
@@ -74,4 +77,13 @@ def test_an_engine_restarted_in_the_middle(killed: Platform) -> None:
         killed.wait_state(slug, "running", 90)
     invariants.check(killed)
     for slug in slugs:
+        killed.do(slug, "delete")
+
+    later = [f"later-{turn}-{number}" for number in range(8)]
+    for slug in later:
+        killed.create(slug)
+    for operation in [killed.ask(slug, "deploy") for slug in later]:
+        killed.finish(operation, 60)
+    invariants.check(killed)
+    for slug in later:
         killed.do(slug, "delete")
