@@ -32,7 +32,7 @@ def connect(path: Path, *, query_only: bool) -> apsw.Connection:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("PRAGMA journal_size_limit = 33554432")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    connection.pragma("cache_size", -CACHE_KIB)
     if query_only:
         connection.execute("PRAGMA query_only = ON")
     return connection
