@@ -1,0 +1,254 @@
+"""Every route of the application, asked by everybody: a stranger, an outsider, each role, a super-admin, a token without the permission.
+
+The expected answer comes from the route's own declaration and the one table of permissions. A route that declares none fails here, and so
+does one that finds an object of another tenant below its own.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from zcplatform.core.roles import LEAST, Anybody, Permission, Role, is_of_tenant
+from zcplatform.ids import new_invitation_id, new_token_id
+from zcplatform.ops import tenants as asking
+from zcplatform.ops import users as people
+from zcplatform.ops.actor import Actor, Bearer, Kind
+from zcplatform.ops.desk import Desk
+from zcplatform.store import invitations, members, tokens, users
+from zcplatform.store.db import Tx, existing
+from zcplatform.store.invitations import Invitation
+from zcplatform.vault.sealing import token_hash
+from zcplatform.web.app import create_app
+from zcplatform.web.described import Described, page, routes
+
+from .conftest import AT, LATER, Web
+
+ROOT = Path(__file__).parents[2]
+OPEN = {
+    "GET /healthz",
+    "GET /readyz",
+    "GET /internal/ask",
+    "GET /api/auth/methods",
+    "POST /api/auth/otp/request",
+    "POST /api/auth/otp/verify",
+    "POST /api/auth/link",
+}
+FOREIGN = ("user", "invitation", "token")
+"""Path parameters that name rows of their own, made in another tenant by `_other`."""
+LOCAL = ("alias", "channel", "device", "name", "number", "revision", "secret", "kind", "file", "path", "session")
+"""Path parameters that mean nothing outside the tenant in the path."""
+ELSEWHERE = {"operation": "op_" + "0" * 22, "image": "img_" + "0" * 22, "plan": "nope", "session": "ses_" + "0" * 22}
+STANDINGS = ("outsider", *Role, "super-admin")
+ROUTES = routes(create_app(None))
+
+
+def _name(route: Described) -> str:
+    return f"{route.method} {route.path}"
+
+
+class World:
+    """One person for each standing, and two tenants for each question: asking may change one."""
+
+    def __init__(self, web: Web) -> None:
+        self.web = web
+        self.people = {standing: web.user(f"{standing}@example.com", is_super_admin=standing == "super-admin") for standing in STANDINGS}
+        self.tokens = {standing: web.token_of(user) for standing, user in self.people.items()}
+        self.count = 0
+
+    def tenant(self, member: str | None) -> str:
+        """A new tenant with an owner of its own and, named by standing, one member. Returns its slug."""
+        self.count += 1
+        slug = f"t-{self.count:04d}"
+        host = Actor(id="tok_host", kind=Kind.TOKEN, name="host", bearer=Bearer(), is_super_admin=True)
+        desk: Desk = self.web.client._transport.app.state.desk  # type: ignore[attr-defined]
+
+        def write(tx: Tx) -> None:
+            row = asking.create(tx, desk, host, AT, slug, asking.Changes())
+            keeper = users.by_email(tx, "keeper@example.com") or people.add(tx, "keeper@example.com", "", AT)
+            members.put(tx, members.Member(row.id, keeper.id, Role.OWNER, AT))
+            if member in set(Role):
+                members.put(tx, members.Member(row.id, existing(users.get(tx, self.people[str(member)])).id, str(member), AT))
+
+        self.web.database.write_now(write)
+        return slug
+
+    async def ask(self, route: Described, slug: str, names: Mapping[str, str], token: str | None) -> httpx2.Response:
+        path = re.sub(r"\{(\w+)(:path)?\}", lambda match: slug if match[1] == "tenant" else names.get(match[1], "1"), route.path)
+        headers = {"Authorization": f"Bearer {token}" if token else ""}
+        return await self.web.client.request(route.method, path, headers=headers, **({"json": {}} if route.method in BODIES else {}))
+
+
+BODIES = ("POST", "PUT", "PATCH")
+
+
+@pytest.fixture
+def world(web: Web) -> World:
+    web.client._transport.app.state.watcher.stopped.set()  # type: ignore[attr-defined]  # streams end at once
+    return World(web)
+
+
+def _verdict(answer: httpx2.Response) -> str:
+    """What was decided of who asks: `let in` whatever became of the question then."""
+    try:
+        code = str(answer.json()["code"]) if answer.status_code >= 400 else ""
+    except (ValueError, KeyError):
+        code = ""
+    refusals = {401: "401", 403: "403"}
+    return "404" if code == "tenant.unknown" else refusals.get(answer.status_code, "let in")
+
+
+def _expected(route: Described, standing: str) -> str:
+    assert route.needed is not None
+    permission, least = route.needed.permission, LEAST[route.needed.permission]
+    inside = "{tenant}" in route.path
+    if standing == "super-admin" or least is Anybody.SIGNED_IN:
+        allowed = True
+    elif least is Anybody.SUPER_ADMIN:
+        allowed = False
+    elif not inside:
+        return "let in"  # with what he sees: nothing, for an outsider
+    else:
+        allowed = standing in set(Role) and Role(standing).rank >= Role(str(least)).rank
+    if inside and standing == "outsider":
+        return "404"
+    if not inside and is_of_tenant(permission):
+        return "let in"
+    return "let in" if allowed and not route.needed.step_up else "403"  # a token never has a fresh code
+
+
+def test_every_route_declares_what_it_needs() -> None:
+    silent = {_name(route) for route in ROUTES if route.needed is None}
+    assert silent == OPEN
+    assert len(ROUTES) >= 40
+
+
+def test_every_name_in_a_path_is_known_here() -> None:
+    found = {name for route in ROUTES for name in re.findall(r"\{(\w+)", route.path)}
+    assert found <= {"tenant", *FOREIGN, *LOCAL, *ELSEWHERE}, "say in FOREIGN or LOCAL what it names"
+
+
+async def test_a_stranger_gets_nothing(world: World) -> None:
+    slug = world.tenant(None)
+    for route in ROUTES:
+        if route.needed is not None:
+            assert (await world.ask(route, slug, ELSEWHERE, None)).status_code == 401, _name(route)
+            assert (await world.ask(route, slug, ELSEWHERE, "zcp_wrong")).status_code == 401, _name(route)
+
+
+@pytest.mark.parametrize("standing", STANDINGS)
+async def test_each_route_by_each_role_in_his_own_tenant(world: World, standing: str) -> None:
+    wrong = []
+    for route in ROUTES:
+        if route.needed is None:
+            continue
+        answer = await world.ask(route, world.tenant(standing), ELSEWHERE, world.tokens[standing])
+        if _verdict(answer) != _expected(route, standing):
+            wrong.append((_name(route), answer.status_code, answer.text[:200]))
+        if _expected(route, standing) == "let in":
+            assert "access.denied" not in answer.text, _name(route)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("standing", [*Role])
+async def test_another_tenant_is_as_unknown_as_none(world: World, standing: str) -> None:
+    world.tenant(standing)
+    theirs = world.tenant(None)
+    for route in ROUTES:
+        if "{tenant}" in route.path:
+            answer = await world.ask(route, theirs, ELSEWHERE, world.tokens[standing])
+            nothing = await world.ask(route, "t-none", ELSEWHERE, world.tokens[standing])
+            assert answer.status_code == nothing.status_code == 404, _name(route)
+            assert answer.text.replace(theirs, "t-none") == nothing.text, _name(route)
+
+
+async def test_an_owner_reaches_no_object_of_another_tenant_through_his_own(world: World) -> None:
+    """With a session that just stepped up his rights could not be greater; a host's token stands for that, and for a super-admin."""
+    for route in ROUTES:
+        nested = [name for name in re.findall(r"\{(\w+)", route.path) if name in FOREIGN]
+        if "{tenant}" not in route.path or not nested:
+            continue
+        mine, theirs = world.tenant("owner"), world.tenant(None)
+        names = world.web.database.write_now(lambda tx, slug=theirs: _other(tx, slug))  # type: ignore[misc]
+        before = _all_rows(world.web)
+        for token in (world.tokens["owner"], world.web.token()):
+            answer = await world.ask(route, mine, names, token)
+            body = {"role": "viewer", "user_id": names["user"]}
+            if answer.status_code == 422:
+                path = route.path.format(tenant=mine, **names)
+                fitting = {field: body[field] for field in answer.json()["fields"] if field in body}
+                answer = await world.web.client.request(route.method, path, json=fitting, headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == 404, (_name(route), answer.text)
+        assert _all_rows(world.web) == before, _name(route)
+
+
+async def test_a_token_without_the_permission_is_refused(world: World) -> None:
+    """Each route really asks for the permission it declares: a token that has every other one is not let in."""
+    keeper = world.people["super-admin"]
+    for permission in Permission:
+        if permission is Permission.SELF_READ:
+            continue
+        others = sorted(set(Permission) - {permission})
+        value = "zcp_" + permission.value.replace(".", "-")
+        row = tokens.Token(
+            id=new_token_id(),
+            name="most",
+            hash=token_hash(world.web.keys.token_pepper, value),
+            hint="zcp_",
+            created_at=AT,
+            expires_at=LATER,
+            user_id=keeper,
+            maker_user_id=keeper,
+            scopes=json.dumps(others),
+        )
+        world.web.database.write_now(lambda tx, row=row: tokens.insert(tx, row))  # type: ignore[misc]
+        for route in ROUTES:
+            if route.needed is not None and route.needed.permission is permission:
+                answer = await world.ask(route, world.tenant("owner"), ELSEWHERE, value)
+                assert (answer.status_code, answer.json()["code"]) == (403, "access.denied"), _name(route)
+
+
+@pytest.mark.parametrize("variant", ["{}/", "/{}", "{}%2f", "{};x", "{}/."])
+async def test_variants_of_a_path_decide_the_same_or_are_no_route(world: World, variant: str) -> None:
+    theirs = world.tenant(None)
+    world.tenant("viewer")
+    for path in (f"/api/tenants/{theirs}", f"/api/tenants/{theirs}/members", "/api/users", "/API/users"):
+        answer = await world.web.client.get(variant.format(path), headers={"Authorization": f"Bearer {world.tokens['viewer']}"})
+        assert answer.status_code in (307, 403, 404, 405), (path, answer.status_code)
+        if answer.status_code == 307:
+            assert answer.headers["location"].startswith("http://panel.localhost/api/")
+
+
+async def test_a_method_is_what_it_is(world: World) -> None:
+    mine = world.tenant("viewer")
+    headers = {"Authorization": f"Bearer {world.tokens['viewer']}", "X-HTTP-Method-Override": "GET", "X-HTTP-Method": "GET"}
+    answer = await world.web.client.post(f"/api/tenants/{mine}/members", json={"email": "a@b.de"}, headers=headers)
+    assert answer.status_code == 403
+
+
+def test_the_page_of_permissions_is_current() -> None:
+    assert (ROOT / "docs" / "permissions.md").read_text() == page(create_app(None)), "run scripts/permissions"
+
+
+def _other(tx: Tx, slug: str) -> dict[str, str]:
+    """A member, an invitation and a service account of this tenant."""
+    tenant_id = asking.get(tx, slug).id
+    user = users.by_email(tx, "theirs@example.com") or people.add(tx, "theirs@example.com", "", AT)
+    members.put(tx, members.Member(tenant_id, user.id, Role.VIEWER, AT))
+    invitation = Invitation(new_invitation_id(), tenant_id, "new@example.com", "viewer", slug.encode(), "x", None, AT, LATER)
+    invitations.insert(tx, invitation)
+    token = tokens.Token(new_token_id(), "theirs", slug.encode(), "zcp_", AT, LATER, tenant_id=tenant_id, role="viewer")
+    tokens.insert(tx, token)
+    return {"user": user.id, "invitation": invitation.id, "token": token.id}
+
+
+def _all_rows(web: Web) -> list[object]:
+    statements = (
+        "SELECT tenant_id, user_id, role FROM members ORDER BY 1, 2",
+        "SELECT id, revoked_at, accepted_at FROM invitations ORDER BY 1",
+        "SELECT id, revoked_at FROM tokens WHERE name = 'theirs' ORDER BY 1",
+    )
+    return [web.database.read(lambda tx, statement=statement: tx.execute(statement).fetchall()) for statement in statements]  # type: ignore[misc]
