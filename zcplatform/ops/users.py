@@ -7,7 +7,8 @@ from zcplatform.core.mailboxes import canonical
 from zcplatform.errors import BadInput, Conflict, NotFound
 from zcplatform.ids import new_user_id
 from zcplatform.ops.actor import Actor
-from zcplatform.store import audit, sessions, users
+from zcplatform.ops.sessions import end_everything
+from zcplatform.store import audit, users
 from zcplatform.store.db import Tx, existing
 from zcplatform.store.users import User
 
@@ -68,7 +69,7 @@ def change(tx: Tx, actor: Actor, at: str, user_id: str, wish: Changes) -> User:
     if wish.disabled is not None and wish.disabled != (user.disabled_at is not None):
         if wish.disabled:
             _keep_one(tx, user)
-            sessions.end_all(tx, user.id, at, "disabled")
+            end_everything(tx, user.id, at, "disabled")
         users.disable(tx, user.id, at if wish.disabled else None)
         told["disabled"] = [not wish.disabled, wish.disabled]
     if told:
