@@ -21,11 +21,12 @@ from tests.fakes.agents import (
     HugeHeaderAgent,
     OddAgent,
     RedirectingAgent,
+    RoutedAgent,
     SilentAgent,
     answer,
 )
-from zcplatform.adapters.gateway import LONGEST_BODY, Component, Gateway, Health
-from zcplatform.errors import Unavailable
+from zcplatform.adapters.gateway import LONGEST_BODY, Channel, Component, Device, Gateway, Health, Said
+from zcplatform.errors import Conflict, NotFound, PlatformError, Unavailable
 
 DEADLINE_S = 0.3
 BEARER = "zc_" + "ab" * 32
@@ -192,3 +193,112 @@ async def test_a_body_at_the_limit_is_taken_and_one_byte_more_is_not(gateway: Ga
         assert (await gateway.health(port)).is_ok
     async with Agent(answer(padded + b" ")).running() as port:
         assert not (await gateway.health(port)).is_ok
+
+
+# Channels, devices and messages
+
+
+IRC = {"name": "irc.main", "type": "irc", "compiled": True, "enabled": True, "status": "unknown", "health": "degraded"}
+UNREADY = {"listening": "unknown", "requirements": []}
+
+
+def listing(name: str, *rows: object) -> bytes:
+    return answer(json.dumps({name: list(rows)}).encode())
+
+
+def components(**rows: object) -> bytes:
+    return answer(json.dumps({"health": {"components": rows}}).encode())
+
+
+async def test_a_channel_is_shown_with_the_state_of_its_component(gateway: Gateway) -> None:
+    routes = {
+        "GET /api/channels": listing("channels", {**IRC, "readiness": UNREADY}),
+        "GET /api/health": answer(
+            json.dumps(
+                {"health": {"components": {"channel:irc.main": {"status": "error", "restart_count": 3, "last_error": "refused\x1b"}}}}
+            ).encode()
+        ),
+    }
+    async with RoutedAgent(routes).running() as port:
+        found = await gateway.channels(port, BEARER)
+    expected = Channel(
+        name="irc.main", kind="irc", is_compiled=True, is_enabled=True, is_ready=False, status="error", restarts=3,
+        error="refused?", requirements=(),
+    )  # fmt: skip
+    assert found == (expected,)
+
+
+async def test_a_channel_without_a_component_is_as_the_listing_says(gateway: Gateway) -> None:
+    missing = {**IRC, "compiled": False, "status": "not_compiled", "readiness": {"listening": "missing", "requirements": ["Enable it.", 5]}}
+    routes = {"GET /api/channels": listing("channels", missing, {}), "GET /api/health": components()}
+    async with RoutedAgent(routes).running() as port:
+        first, odd = await gateway.channels(port, BEARER)
+    assert (first.is_compiled, first.is_ready, first.status, first.requirements) == (False, False, "not_compiled", ("Enable it.", "5"))
+    assert (odd.name, odd.is_compiled, odd.is_enabled, odd.is_ready, odd.error) == ("", False, False, None, None)
+
+
+async def test_devices_and_which_of_them_nobody_paired(gateway: Gateway) -> None:
+    rows = [
+        {"id": "a-1", "name": None, "device_type": "legacy", "ip_address": None, "paired_at": "t", "last_seen": "u"},
+        {"id": "b-2", "name": "Pho\nne", "device_type": "legacy", "ip_address": "192.0.2.1", "paired_at": "t", "last_seen": 5},
+    ]
+    async with RoutedAgent({"GET /api/devices": listing("devices", *rows)}).running() as port:
+        found = await gateway.devices(port, BEARER)
+    assert found == (
+        Device("a-1", None, "legacy", None, "t", "u", is_legacy=True),
+        Device("b-2", "Pho?ne", "legacy", "192.0.2.1", "t", None, is_legacy=False),
+    )
+
+
+async def test_a_device_is_revoked_by_its_id_and_nothing_else_is_asked(gateway: Gateway) -> None:
+    agent = RoutedAgent({"DELETE /api/devices/a-1": answer(b"{}")})
+    async with agent.running() as port:
+        await gateway.revoke(port, BEARER, "a-1")
+        for wrong in ("b-2", "../pairing/initiate", "a-1/token/rotate", "a-1?x=1", "", "x" * 65, "ä"):
+            with pytest.raises(NotFound):
+                await gateway.revoke(port, BEARER, wrong)
+    assert [asked.split(b"\r\n")[0] for asked in agent.asked] == [b"DELETE /api/devices/a-1 HTTP/1.1", b"DELETE /api/devices/b-2 HTTP/1.1"]
+
+
+async def test_a_message_and_its_answer(gateway: Gateway) -> None:
+    agent = RoutedAgent({"POST /webhook": answer(json.dumps({"response": "hëllo \x1b[31m", "model": "echo\n"}).encode())})
+    async with agent.running() as port:
+        assert await gateway.say(port, BEARER, "hé \ud800") == Said("hëllo \x1b[31m", "echo?")
+    assert json.loads(agent.bodies[0]) == {"message": "hé ?"}
+    assert b"content-type: application/json" in agent.asked[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "code"),
+    [
+        (answer(b'{"error":"needs_quickstart","url":"/quickstart"}', "503 X"), Conflict, "agent.no_provider"),
+        (answer(b'{"error":"LLM request failed"}', "500 X"), Unavailable, "agent.model_failed"),
+        (answer(b'{"error":"slow down","retry_after":60}', "429 X"), Unavailable, "agent.busy"),
+        (answer(b"", "408 X"), Unavailable, "agent.busy"),
+        (answer(b'{"error":"Unauthorized"}', "401 X"), Unavailable, "agent.refused_token"),
+        (answer(b'{"status":"duplicate"}'), Unavailable, "agent.bad_answer"),
+        (answer(b'{"response":5}'), Unavailable, "agent.bad_answer"),
+        (answer(b'{"response":"' + b"x" * LONGEST_BODY + b'"}'), Unavailable, "agent.bad_answer"),
+    ],
+)
+async def test_what_a_message_may_end_in(gateway: Gateway, said: bytes, kind: type[PlatformError], code: str) -> None:
+    async with RoutedAgent({"POST /webhook": said}).running() as port:
+        with pytest.raises(kind) as caught:
+            await gateway.say(port, BEARER, "hello")
+    assert caught.value.code == code
+    assert BEARER not in str(vars(caught.value))
+
+
+@pytest.mark.parametrize("agent", BAD, ids=lambda agent: f"{type(agent).__name__}-{len(agent.said)}")
+async def test_a_bad_answer_to_any_question_is_a_named_error(gateway: Gateway, agent: Agent) -> None:
+    async with agent.running() as port:
+        for ask in (gateway.channels(port, BEARER), gateway.devices(port, BEARER), gateway.say(port, BEARER, "x")):
+            with pytest.raises(Unavailable) as caught:
+                await ask
+            assert caught.value.code in ("agent.bad_answer", "agent.unreachable", "agent.model_failed")
+
+
+async def test_more_rows_than_an_agent_can_have_are_no_answer(gateway: Gateway) -> None:
+    async with RoutedAgent({"GET /api/devices": listing("devices", *[{}] * 600)}).running() as port:
+        with pytest.raises(Unavailable):
+            await gateway.devices(port, BEARER)

@@ -161,3 +161,25 @@ class OddAgent(Agent):
 
     def __init__(self, body: object) -> None:
         super().__init__(answer(json.dumps(body).encode()))
+
+
+class RoutedAgent(Agent):
+    """Answers by method and path; what is not named is 404. `bodies` are what it was sent."""
+
+    def __init__(self, routes: dict[str, bytes]) -> None:
+        super().__init__(b"")
+        self._routes = routes
+        self.bodies: list[bytes] = []
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.asked.append(head)
+            length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+            self.bodies.append(await reader.readexactly(int(length[0].split(b":")[1])) if length else b"")
+            method, path, _ = head.split(b"\r\n")[0].decode().split(" ")
+            writer.write(self._routes.get(f"{method} {path}", answer(b'{"error":"not found"}', "404 Not Found")))
+            await writer.drain()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()

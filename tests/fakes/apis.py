@@ -13,6 +13,19 @@ TENANT = {
     "created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-01-01T00:00:00.000Z",
 }  # fmt: skip
 
+TEST = {
+    "detail": "it took the key and answered", "family": "custom", "host": "llm.example:443", "status": 200, "model_listed": True,
+    "tested_at": "2026-01-01T00:00:00.000Z",
+}  # fmt: skip
+CHANNEL = {
+    "name": "irc.main", "kind": "irc", "is_compiled": True, "is_enabled": True, "is_ready": False, "status": "error", "restarts": 3,
+    "error": "Connection refused\x1b[31m", "requirements": [],
+}  # fmt: skip
+DEVICE = {
+    "id": "a-1", "name": "Phone", "kind": "mobile", "address": "192.0.2.1", "paired_at": "2026-01-01T00:00:00.000Z",
+    "last_seen_at": "2026-01-01T00:00:00.000Z", "is_platform": False,
+}  # fmt: skip
+
 
 def operation(status: str, **changed: Any) -> dict[str, Any]:
     ended = None if status in ("waiting", "running") else "2026-01-01T00:00:01.000Z"
@@ -47,12 +60,14 @@ class Honest(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         type(self).seen.append((self.command, self.path, dict(self.headers), body))
         path = self.path.split("?")[0]
+        if self.live(path, body):
+            return
         if path == "/api/events":
             self.events()
         elif path.startswith("/api/operations/"):
             type(self).looks += 1
             self.answer(200, self.ended() if type(self).looks >= 3 else operation("running"))
-        elif path.endswith(("/deploy", "/stop")) or self.command == "DELETE":
+        elif path.endswith(("/deploy", "/stop")) or (self.command == "DELETE" and "/devices" not in path):
             self.answer(202, operation("waiting"))
         elif path == "/api/tenants":
             self.answer(
@@ -66,6 +81,21 @@ class Honest(BaseHTTPRequestHandler):
             self.answer(200, {"items": []})
         else:
             self.answer(200, TENANT)
+
+    def live(self, path: str, body: bytes) -> bool:
+        """What is asked of a running agent."""
+        if path.endswith("/messages"):
+            self.answer(200, {"text": "echo: hello\n\x1b[31mred\tline", "model": "echo"})
+        elif path.endswith("/test"):
+            self.answer(200, {**TEST, "result": "refused" if body else "works"})
+        elif path.endswith("/channels/health"):
+            self.answer(200, {"items": [CHANNEL, {**CHANNEL, "name": "nostr.main", "is_compiled": False, "is_ready": None, "error": None}]})
+        elif path.endswith("/devices"):
+            listed = {"items": [DEVICE, {**DEVICE, "id": "b-2", "is_platform": True}]}
+            self.answer(200, listed if self.command == "GET" else {"restarts": True})
+        elif "/devices/" in path:
+            self.answer(204, b"")
+        return path.endswith(("/messages", "/test", "/channels/health", "/devices")) or "/devices/" in path
 
     def ended(self) -> dict[str, Any]:
         return operation("succeeded")

@@ -1,6 +1,7 @@
 """Speaks HTTP to a tenant's agent on 127.0.0.1. The agent is hostile: whatever it answers, the caller gets a value or Unavailable, in time.
 
-Bounded: five seconds for the whole exchange, 64 KiB of body, 64 headers of 4 KiB; no redirects, proxies, cookies or compression.
+Bounded: five seconds for the whole exchange (two minutes for a message), 64 KiB of body, 64 headers of 4 KiB; no redirects, proxies, cookies
+or compression.
 """
 
 import asyncio
@@ -11,15 +12,20 @@ from typing import Any, Self
 
 import aiohttp
 
-from zcplatform.errors import Unavailable
+from zcplatform.errors import Conflict, NotFound, Unavailable
 
 TIMEOUT_S = 5.0
+MESSAGE_S = 120.0
 LONGEST_BODY = 65_536
 LONGEST_CODE = 256
 MOST_COMPONENTS = 256
+MOST_ROWS = 512
+"""Channels or devices of one agent."""
+UNPAIRED = "agent.refused_token"
 _LONGEST_HEADER = 4_096
 _MOST_HEADERS = 64
 _MOST_RESTARTS = 2**31
+_LONGEST_ERROR = 300
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,40 @@ class Health:
     requires_pairing: bool = False
     components: tuple[Component, ...] = ()
     error: str = ""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What the agent says of one channel. `is_ready` None: it does not say whether it listens. `error` is the agent's own words."""
+
+    name: str
+    kind: str
+    is_compiled: bool
+    is_enabled: bool
+    is_ready: bool | None
+    status: str
+    restarts: int
+    error: str | None
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Device:
+    """Who holds a token, as the agent tells it. `is_legacy`: the agent found the token in its file and knows no more of it."""
+
+    id: str
+    name: str | None
+    kind: str | None
+    address: str | None
+    paired_at: str | None
+    last_seen_at: str | None
+    is_legacy: bool
+
+
+@dataclass(frozen=True)
+class Said:
+    text: str
+    model: str
 
 
 class Gateway:
@@ -68,28 +108,87 @@ class Gateway:
 
     async def initiate_pairing(self, port: int, bearer: str) -> str:
         """A new pairing code; the pending one ends. Raises Unavailable."""
-        status, body = await self._exchange("POST", port, "/api/pairing/initiate", bearer)
-        if status == 401:
-            raise Unavailable(
-                "agent.refused_token", "the agent refuses the platform's token", "restart the tenant: the token is rendered again"
-            )
+        status, body = await self._ask("POST", port, "/api/pairing/initiate", bearer)
         code = body.get("pairing_code") if status == 200 and isinstance(body, dict) else None
         if not isinstance(code, str) or not 0 < len(code) <= LONGEST_CODE or not (code.isascii() and code.isalnum()):
             raise _nonsense(f"the agent gave no pairing code (status {status})")
         return code
 
-    async def _exchange(
-        self, method: str, port: int, path: str, bearer: str | None = None, *, address: str = "127.0.0.1"
+    async def channels(self, port: int, bearer: str) -> tuple[Channel, ...]:
+        """Every configured channel with the state of its component. Raises Unavailable."""
+        status, body = await self._ask("GET", port, "/api/channels", bearer)
+        rows = _rows(status, body, "channels")
+        status, told = await self._ask("GET", port, "/api/health", bearer)
+        health = told.get("health") if status == 200 and isinstance(told, dict) else None
+        components = health.get("components") if isinstance(health, dict) else None
+        return tuple(_channel(row, components if isinstance(components, dict) else {}) for row in rows)
+
+    async def devices(self, port: int, bearer: str) -> tuple[Device, ...]:
+        """Raises Unavailable."""
+        return tuple(_device(row) for row in _rows(*await self._ask("GET", port, "/api/devices", bearer), "devices"))
+
+    async def revoke(self, port: int, bearer: str, device_id: str) -> None:
+        """The device's token is worth nothing from now on. Raises NotFound, Unavailable."""
+        if not is_device_id(device_id):
+            raise _no_device(device_id)
+        status, _ = await self._ask("DELETE", port, f"/api/devices/{device_id}", bearer)
+        if status == 404:
+            raise _no_device(device_id)
+        if status != 200:
+            raise _nonsense(f"the agent did not revoke the device (status {status})")
+
+    async def say(self, port: int, bearer: str, text: str) -> Said:
+        """One message, one answer. Raises Conflict when the agent has no provider, Unavailable when no answer comes."""
+        status, body = await self._ask("POST", port, "/webhook", bearer, sent={"message": text}, timeout_s=MESSAGE_S)
+        if status == 200 and isinstance(body, dict) and isinstance(body.get("response"), str):
+            return Said(body["response"], _plain(str(body.get("model", ""))))
+        if status == 503 and isinstance(body, dict) and body.get("error") == "needs_quickstart":
+            raise Conflict("agent.no_provider", "the agent has no model provider", "give the tenant a provider first")
+        if status in (408, 429):
+            raise Unavailable("agent.busy", f"the agent takes no more messages now (status {status})", "try again later", retry_after_s=30)
+        if status == 500:
+            raise Unavailable(
+                "agent.model_failed", "the agent got no answer from its model provider", "test the provider, or see the agent's log",
+                retry_after_s=30,
+            )  # fmt: skip
+        raise _nonsense(f"the agent gave no answer to the message (status {status})")
+
+    async def _ask(
+        self, method: str, port: int, path: str, bearer: str, *, sent: object = None, timeout_s: float | None = None
     ) -> tuple[int, Any]:
+        status, body = await self._exchange(method, port, path, bearer, sent=sent, timeout_s=timeout_s)
+        if status == 401:
+            raise Unavailable(
+                UNPAIRED, "the agent refuses the platform's token: somebody revoked it there",
+                "the agent is started again with it; ask again in a moment", retry_after_s=10,
+            )  # fmt: skip
+        return status, body
+
+    async def _exchange(
+        self,
+        method: str,
+        port: int,
+        path: str,
+        bearer: str | None = None,
+        *,
+        address: str = "127.0.0.1",
+        sent: object = None,
+        timeout_s: float | None = None,
+    ) -> tuple[int, Any]:
+        limit_s = timeout_s or self._timeout_s
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        if sent is not None:
+            headers["Content-Type"] = "application/json"
+        data = json.dumps(sent, ensure_ascii=False).encode(errors="replace") if sent is not None else None
+        url = f"http://{address}:{port}{path}"
         try:
             async with (
-                asyncio.timeout(self._timeout_s),
-                self._open().request(method, f"http://{address}:{port}{path}", headers=headers, allow_redirects=False) as response,
+                asyncio.timeout(limit_s),
+                self._open().request(method, url, headers=headers, data=data, allow_redirects=False) as response,
             ):
                 return response.status, _json(await _read(response), response.status)
         except TimeoutError:
-            raise Unavailable("agent.too_slow", f"the agent did not answer within {self._timeout_s:g} s", retry_after_s=5) from None
+            raise Unavailable("agent.too_slow", f"the agent did not answer within {limit_s:g} s", retry_after_s=5) from None
         except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError, ConnectionError):
             raise Unavailable("agent.unreachable", f"nothing answers on port {port}", retry_after_s=5) from None
         except (aiohttp.ClientError, ValueError, LookupError, OSError) as error:
@@ -159,9 +258,59 @@ def _component(name: str, row: Any) -> Component:
     )
 
 
-def _plain(text: str) -> str:
+def is_device_id(text: str) -> bool:
+    return 0 < len(text) <= 64 and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
+
+
+def _no_device(device_id: str) -> NotFound:
+    return NotFound("device.unknown", f"There is no device `{_plain(device_id)}`", "list the devices again")
+
+
+def _rows(status: int, body: Any, name: str) -> list[dict[str, Any]]:
+    rows = body.get(name) if status == 200 and isinstance(body, dict) else None
+    if not isinstance(rows, list) or len(rows) > MOST_ROWS or not all(isinstance(row, dict) for row in rows):
+        raise _nonsense(f"the agent does not list its {name} (status {status})")
+    return rows
+
+
+def _channel(row: dict[str, Any], components: dict[str, Any]) -> Channel:
+    """The component's own state goes before the listing's, which knows it for few types only."""
+    readiness = row.get("readiness")
+    readiness = readiness if isinstance(readiness, dict) else {}
+    requirements = readiness.get("requirements")
+    found = components.get(f"channel:{row.get('name')}")
+    component = _component("", found)
+    error = found.get("last_error") if isinstance(found, dict) else None
+    return Channel(
+        name=_plain(str(row.get("name", ""))),
+        kind=_plain(str(row.get("type", ""))),
+        is_compiled=row.get("compiled") is True,
+        is_enabled=row.get("enabled") is True,
+        is_ready={"ok": True, "error": False}.get(component.status, {"ready": True, "missing": False}.get(str(readiness.get("listening")))),
+        status=component.status if isinstance(found, dict) else _plain(str(row.get("status", ""))),
+        restarts=component.restarts,
+        error=_plain(error, _LONGEST_ERROR) if isinstance(error, str) else None,
+        requirements=tuple(_plain(str(line), _LONGEST_ERROR) for line in requirements[:16]) if isinstance(requirements, list) else (),
+    )
+
+
+def _device(row: dict[str, Any]) -> Device:
+    told = {key: _plain(row[key]) if isinstance(row.get(key), str) else None for key in ("id", "name", "device_type", "ip_address")}
+    times = {key: _plain(row[key]) if isinstance(row.get(key), str) else None for key in ("paired_at", "last_seen")}
+    return Device(
+        id=told["id"] or "",
+        name=told["name"],
+        kind=told["device_type"],
+        address=told["ip_address"],
+        paired_at=times["paired_at"],
+        last_seen_at=times["last_seen"],
+        is_legacy=told["device_type"] == "legacy" and told["name"] is None and told["ip_address"] is None,
+    )
+
+
+def _plain(text: str, longest: int = 64) -> str:
     """Short and printable: it is shown to people and stored in rows."""
-    return "".join(character if character.isprintable() else "?" for character in text[:64])
+    return "".join(character if character.isprintable() else "?" for character in text[:longest])
 
 
 def _nonsense(sentence: str) -> Unavailable:

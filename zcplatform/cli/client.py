@@ -58,7 +58,7 @@ class Api:
             answer = self._client.request(method, path, **options)
             self._check(answer)
             try:
-                return answer.json()
+                return answer.json() if answer.status_code != httpx2.codes.NO_CONTENT else None
             except ValueError:
                 raise self._stranger(answer) from None
 

@@ -32,11 +32,12 @@ def options(context: typer.Context) -> Options:
     return found or Options(None, None, None)
 
 
-def open_api(context: typer.Context) -> "Api":
-    from zcplatform.cli.client import Api
+def open_api(context: typer.Context, answer_s: float | None = None) -> "Api":
+    """`answer_s` for questions that take longer than others."""
+    from zcplatform.cli.client import ANSWER_S, Api
 
     given = options(context)
-    return Api(find_login(given.api, given.token_file, given.settings))
+    return Api(find_login(given.api, given.token_file, given.settings), answer_s or ANSWER_S)
 
 
 def route(*parts: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zcplatform.cli import images, operations, output, revisions, tenants
+from zcplatform.cli import agents, images, operations, output, revisions, tenants
 from zcplatform.cli.admin import audit, bootstrap, mail, teardown, tokens
 from zcplatform.cli.context import AsJson, Options, route
 from zcplatform.cli.doctor import doctor
@@ -22,8 +22,10 @@ admin.add_typer(audit.app, name="audit")
 admin.add_typer(mail.app, name="mail")
 admin.command()(bootstrap.bootstrap)
 admin.command()(teardown.teardown)
+agents.register(tenants.app)
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(revisions.app, name="revisions")
+app.add_typer(agents.devices, name="devices")
 app.add_typer(operations.app, name="operations")
 app.add_typer(images.app, name="images")
 app.add_typer(admin, name="admin")

@@ -34,7 +34,7 @@ def create(
     json: AsJson = False,
 ) -> None:
     """Create a tenant. Nothing runs until it is deployed."""
-    body = {"slug": slug, "name": name, "plan": plan, "image": image, "provider": _provider(provider, model, base_url, key_file)}
+    body = {"slug": slug, "name": name, "plan": plan, "image": image, "provider": provider_of(provider, model, base_url, key_file)}
     with open_api(context) as api:
         told = api.send("POST", route("tenants"), {key: value for key, value in body.items() if value is not None})
     if json:
@@ -99,7 +99,7 @@ def change(
     json: AsJson = False,
 ) -> None:
     """Change settings. A running tenant is started again with them; others take them at their next start."""
-    body = {"name": name, "plan": plan, "image": image, "provider": _provider(provider, model, base_url, key_file)}
+    body = {"name": name, "plan": plan, "image": image, "provider": provider_of(provider, model, base_url, key_file)}
     ask(
         context,
         "PATCH",
@@ -168,18 +168,8 @@ def logs(
             sys.stdout.flush()
 
 
-@app.command()
-def pair(context: typer.Context, tenant: Tenant, json: AsJson = False) -> None:
-    """A code to pair one device with the agent. It is shown once; a new one ends the one before."""
-    with open_api(context) as api:
-        told = api.send("POST", route("tenants", tenant, "pairing-code"))
-    if json:
-        output.as_json(told)
-        return
-    output.facts({"code": told["code"], "valid until": told["expires_at"], "enter it at": told["url"]})
-
-
-def _provider(family: str | None, model: str | None, base_url: str | None, key_file: Path | None) -> dict[str, str] | None:
+def provider_of(family: str | None, model: str | None, base_url: str | None, key_file: Path | None) -> dict[str, str] | None:
+    """A provider as it is sent, from the options of a command; None when none was given."""
     if family is None and model is None and base_url is None and key_file is None:
         return None
     if family is None or model is None:

@@ -43,10 +43,10 @@ def check(tx: Tx, desk: Desk, tenant_id: TenantId | None, provider: Provider) ->
         key = "stored" if stored.host == key_host(provider.family, provider.base_url) else None
     render.check(render.Provider(provider.family, provider.model, provider.base_url, key))
     if provider.base_url is not None:
-        _check_reach(desk, provider.base_url)
+        check_reach(desk, provider.base_url)
 
 
-def _check_reach(desk: Desk, base_url: str) -> None:
+def check_reach(desk: Desk, base_url: str) -> None:
     parts = urlsplit(base_url)
     if parts.username is not None or parts.fragment or not base_url.isascii():
         raise _bad("must be http(s)://HOST[:PORT]/PATH without user and fragment")

@@ -25,6 +25,10 @@ def get(tx: Tx, tenant_id: TenantId, kind: str, name: str) -> Secret | None:
     return one(tx, Secret, f"SELECT {names(Secret)} FROM secrets WHERE tenant_id = ? AND kind = ? AND name = ?", tenant_id, kind, name)
 
 
+def of_tenant(tx: Tx, tenant_id: TenantId) -> list[Secret]:
+    return many(tx, Secret, f"SELECT {names(Secret)} FROM secrets WHERE tenant_id = ? ORDER BY kind, name", tenant_id)
+
+
 def boxed(tx: Tx) -> list[Secret]:
     """Those that wait for the worker."""
     return many(tx, Secret, f"SELECT {names(Secret)} FROM secrets WHERE box IS NOT NULL ORDER BY updated_at")

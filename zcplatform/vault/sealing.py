@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from nacl.public import PublicKey, SealedBox
 
 FORMAT = 1
+TRIAL = "provider_trial"
+"""The kind of a key that is only tried, and stored nowhere."""
 
 
 @dataclass(frozen=True)

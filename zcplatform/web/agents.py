@@ -1,17 +1,16 @@
-"""/api/tenants/{id}/logs and /pairing-code: live calls that only the worker can answer."""
+"""/api/tenants/{id}/: pairing code, devices, messages, logs and channels' health: live calls that only the worker can answer."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi.responses import Response, StreamingResponse
 from pydantic import AwareDatetime
 
 from zcplatform import clock
 from zcplatform.core.roles import Permission
-from zcplatform.core.tenant import Wanted
-from zcplatform.errors import Conflict, PlatformError
-from zcplatform.ops import desk as ops
+from zcplatform.errors import PlatformError
+from zcplatform.ops import agents as ops
 from zcplatform.ops import tenants as asking
 from zcplatform.ops.desk import Actor
 from zcplatform.web import shape, shapes
@@ -21,23 +20,75 @@ from zcplatform.web.live import Worker
 from zcplatform.web.watching import while_permitted
 
 router = APIRouter(prefix="/api/tenants", tags=["agents"])
-PAIRING_S = 10.0
+ASK_S = 12.0
+RESET_S = 60.0
+MESSAGE_S = 130.0
+"""Longer than the worker waits for the agent, so that its error is told and not ours."""
+DeviceId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+def worker_of(request: Request) -> Worker:
+    return request.app.state.worker  # type: ignore[no-any-return]
 
 
 @router.post("/{tenant}/pairing-code", response_model=shapes.PairingCode)
 async def pairing_code(
     tenant: str, request: Request, desk: DeskOf, actor: Annotated[Actor, needs(Permission.PAIRING_READ)], asked: AskedOf
 ) -> shapes.PairingCode:
-    """Mint a code for one device; the one that was pending ends."""
-    row = desk.database.read(lambda tx: asking.get(tx, tenant))
-    if row.wanted != Wanted.RUNNING:
-        raise Conflict(
-            "tenant.not_running", f"Tenant `{row.slug}` is {row.state}; only a running agent gives codes", "deploy or start it first"
-        )
-    await ops.issue(desk, actor, asked, "pairing.issue", row.id, row.id)
-    worker: Worker = request.app.state.worker
-    answer = await worker.ask("pairing_code", PAIRING_S, tenant_id=row.id)
+    """Mint a code for one device; the one that was pending ends. It is shown here and nowhere else: a repeat makes a new one."""
+    row = await ops.ask(desk, actor, asked, "pairing.issue", tenant)
+    answer = await worker_of(request).ask("pairing_code", ASK_S, tenant_id=row.id)
     return shapes.PairingCode(code=answer["code"], expires_at=answer["expires_at"], url=shape.url(desk.settings, row.slug))
+
+
+@router.get("/{tenant}/devices", response_model=shapes.Devices)
+async def devices(tenant: str, request: Request, desk: DeskOf, _: Annotated[Actor, needs(Permission.DEVICE_READ)]) -> shapes.Devices:
+    """Who is paired with the agent, as the agent tells it."""
+    answer = await worker_of(request).ask("devices", ASK_S, tenant_id=ops.running(desk, tenant).id)
+    return shapes.Devices.model_validate({"items": answer["devices"]})
+
+
+@router.delete("/{tenant}/devices/{device}", status_code=204, response_class=Response)
+async def revoke(
+    tenant: str, device: DeviceId, request: Request, desk: DeskOf, actor: Annotated[Actor, needs(Permission.DEVICE_MANAGE)], asked: AskedOf
+) -> None:
+    """Its token is worth nothing from now on."""
+    row = await ops.ask(desk, actor, asked, "device.revoke", tenant, device)
+    await worker_of(request).ask("device_revoke", ASK_S, tenant_id=row.id, device_id=device)
+
+
+@router.delete("/{tenant}/devices", response_model=shapes.DevicesReset)
+async def reset(
+    tenant: str, request: Request, desk: DeskOf, actor: Annotated[Actor, needs(Permission.DEVICE_MANAGE)], asked: AskedOf
+) -> shapes.DevicesReset:
+    """Nobody is paired any more. An agent that holds on to a device is started again without it."""
+    row = await ops.reset_devices(desk, actor, asked, tenant)
+    answer = await worker_of(request).ask("devices_reset", RESET_S, tenant_id=row.id)
+    return shapes.DevicesReset(restarts=answer["restarts"])
+
+
+@router.post("/{tenant}/messages", response_model=shapes.Reply)
+async def message(
+    tenant: str,
+    sent: shapes.MessageInput,
+    request: Request,
+    desk: DeskOf,
+    actor: Annotated[Actor, needs(Permission.MESSAGE_SEND)],
+    asked: AskedOf,
+) -> shapes.Reply:
+    """Say something to the running agent and get its answer. Neither is kept or logged; that it was done is."""
+    row = await ops.ask(desk, actor, asked, "message.send", tenant)
+    answer = await worker_of(request).ask("message", MESSAGE_S, tenant_id=row.id, text=sent.text)
+    return shapes.Reply(text=answer["text"], model=answer["model"])
+
+
+@router.get("/{tenant}/channels/health", response_model=shapes.ChannelsHealth)
+async def channels(
+    tenant: str, request: Request, desk: DeskOf, _: Annotated[Actor, needs(Permission.CHANNEL_READ)]
+) -> shapes.ChannelsHealth:
+    """What the running agent says of each of its channels."""
+    answer = await worker_of(request).ask("channels", ASK_S, tenant_id=ops.running(desk, tenant).id)
+    return shapes.ChannelsHealth.model_validate({"items": answer["channels"]})
 
 
 @router.get("/{tenant}/logs", response_class=StreamingResponse)
@@ -54,8 +105,7 @@ async def logs(
 ) -> StreamingResponse:
     """What the agent printed, as text or (Accept: text/event-stream) as server-sent events."""
     row = desk.database.read(lambda tx: asking.get(tx, tenant))
-    worker: Worker = request.app.state.worker
-    answers = worker.follow(
+    answers = worker_of(request).follow(
         "logs", tenant_id=row.id, tail=tail, since=clock.text(since) if since else None, follow=follow, timestamps=timestamps
     )
     first = await anext(answers, None)  # an error is answered as a problem, not in the middle of a stream

@@ -36,6 +36,7 @@ from zcplatform.web import (
     operations,
     plans,
     problems,
+    provider_tests,
     revisions,
     shapes,
     tenants,
@@ -96,7 +97,23 @@ def create_app(handed: Handed | None) -> FastAPI:
         separate_input_output_schemas=False,
     )
     problems.install(app)
-    for subject in (tenants, agents, revisions, members, tokens, me, users, plans, operations, events, images, health, description, auth):
+    for subject in (
+        tenants,
+        agents,
+        provider_tests,
+        revisions,
+        members,
+        tokens,
+        me,
+        users,
+        plans,
+        operations,
+        events,
+        images,
+        health,
+        description,
+        auth,
+    ):
         app.include_router(subject.router, responses=PROBLEMS)
     app.state.metrics = Metrics()
     app.add_middleware(Guard, metrics=app.state.metrics)

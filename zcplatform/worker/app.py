@@ -41,8 +41,10 @@ from zcplatform.worker.images import ImagesLoop
 from zcplatform.worker.live import LiveServer
 from zcplatform.worker.mail import MailLoop, Sender
 from zcplatform.worker.metrics import Metrics
+from zcplatform.worker.provider_tests import ProviderTests
 from zcplatform.worker.routes import Routes
 from zcplatform.worker.secrets import Secrets
+from zcplatform.worker.talking import Talking
 from zcplatform.worker.tools import Tools
 from zcplatform.worker.web_child import WebChild, listen
 
@@ -190,7 +192,17 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
         await tools.firewall.ensure()
     except PlatformError as error:
         logger.error("no agent is started until the firewall stands", error=error.detail, hint=error.hint)
-    live = LiveServer(tools, wake, frozenset({0, web.pw_uid}))
+    talking, tests = Talking(tools, driver.wake), ProviderTests(tools, keys)
+    more = {
+        "pairing_code": talking.pairing_code,
+        "message": talking.message,
+        "channels": talking.channels,
+        "devices": talking.devices,
+        "device_revoke": talking.revoke,
+        "devices_reset": talking.reset,
+        "provider_test": tests.run,
+    }
+    live = LiveServer(tools, wake, frozenset({0, web.pw_uid}), more)
     live_socket = await live.listen(settings.worker_socket, web.pw_gid)
     child = WebChild(
         settings, keys, lambda: _signing_keys(database, keys), web, listen(settings.web_socket, ensure_user(settings.edge_user).pw_gid)

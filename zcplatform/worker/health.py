@@ -14,6 +14,7 @@ from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.ids import TenantId
 from zcplatform.log import logger
 from zcplatform.store import tenants
+from zcplatform.worker.bearer import mend
 from zcplatform.worker.case import load
 from zcplatform.worker.converge import ALIVE, record_failure
 from zcplatform.worker.readback import keep, saved
@@ -64,14 +65,16 @@ class HealthLoop:
             await self._well(row)
             content = await saved(tools, case)
             if content != self._kept.get(row.id):  # an idle agent does not write its file: nothing to decrypt, nothing to parse
-                await keep(tools, case, content)
-                self._kept[row.id] = content
+                if await keep(tools, case, content):
+                    self._kept[row.id] = content
+                elif _is_calm(row):
+                    await mend(tools, case, self._wake, "the platform's token is gone from the agent's file")
         else:
             await self._unwell(row, answer.error)
 
     async def _well(self, row: Tenant) -> None:
         """Write only what changes: a healthy tenant costs no write."""
-        calm = row.failures and row.seen_healthy_at and row.seen_healthy_at < clock.text(clock.now() - timedelta(seconds=backoff.CALM_S))
+        calm = row.failures and _is_calm(row)
         changes: dict[str, object] = {}
         if row.seen_probe_failures:
             changes["seen_probe_failures"] = 0
@@ -98,3 +101,8 @@ class HealthLoop:
     async def _saw(self, row: Tenant, changes: dict[str, object]) -> bool:
         at = clock.text(clock.now())
         return await self._tools.database.write(lambda tx: tenants.saw(tx, row.id, row.generation, at, changes))
+
+
+def _is_calm(row: Tenant) -> bool:
+    """Healthy for a while: one that does away with our token at every start is not started again all the time."""
+    return row.seen_healthy_at is not None and row.seen_healthy_at < clock.text(clock.now() - timedelta(seconds=backoff.CALM_S))

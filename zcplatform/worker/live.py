@@ -9,36 +9,35 @@ import json
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from collections.abc import AsyncGenerator, Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
 from zcplatform import clock
-from zcplatform.errors import BadInput, Conflict, NotFound, PlatformError, Unavailable
-from zcplatform.ids import TenantId, is_id
+from zcplatform.errors import BadInput, PlatformError, Unavailable
 from zcplatform.log import logger
-from zcplatform.worker.case import Case, load
+from zcplatform.worker.asked import case_of
 from zcplatform.worker.tools import Tools
 
-LONGEST_REQUEST = 16 * 1024
+LONGEST_REQUEST = 128 * 1024
 MOST_AT_ONCE = 200
 REQUEST_S = 5.0
-PAIRING_LIVES = timedelta(minutes=10)
-Answers = AsyncIterator[dict[str, Any]]
+Answers = AsyncGenerator[dict[str, Any]]
+Verb = Callable[[dict[str, Any]], Answers]
 
 
 class LiveServer:
-    def __init__(self, tools: Tools, wake: Callable[[str], None], uids: frozenset[int]) -> None:
+    def __init__(self, tools: Tools, wake: Callable[[str], None], uids: frozenset[int], more: Mapping[str, Verb]) -> None:
+        """`more` are the verbs that ask an agent or a provider."""
         self._tools = tools
         self._wake = wake
         self._uids = uids
         self._open = 0
-        self._verbs: dict[str, Callable[[dict[str, Any]], Answers]] = {
+        self._verbs: dict[str, Verb] = {
             "wake": self._woken,
             "logs": self._logs,
-            "pairing_code": self._pairing_code,
             "health": self._health,
+            **more,
         }
 
     async def listen(self, path: Path, gid: int) -> asyncio.Server:
@@ -72,7 +71,7 @@ class LiveServer:
 
     async def _send(self, line: bytes, writer: asyncio.StreamWriter) -> None:
         try:
-            request = _parse(line)
+            request = _parse(line, self._verbs)
             async for answer in self._verbs[request["verb"]](request):
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
@@ -95,19 +94,8 @@ class LiveServer:
         self._tools.metrics.edge_sets.set(self._tools.edge.status.sets)
         yield {"metrics": self._tools.metrics.text()}
 
-    async def _pairing_code(self, request: dict[str, Any]) -> Answers:
-        """Ask the agent for a fresh code. It passes through and is kept nowhere."""
-        tools, case = self._tools, self._case(request)
-        bearer = tools.database.read(lambda tx: tools.secrets.get(tx, case.tenant.id, "agent", "bearer"))
-        if bearer is None or not case.tenant.seen_healthy:
-            raise Unavailable(
-                "agent.not_ready", f"The agent of `{case.tenant.slug}` is {case.tenant.state}", "wait until it is running", retry_after_s=5
-            )
-        code = await tools.gateway.initiate_pairing(case.port, bearer[1])
-        yield {"code": code, "expires_at": clock.text(clock.now() + PAIRING_LIVES)}
-
     async def _logs(self, request: dict[str, Any]) -> Answers:
-        tools, case = self._tools, self._case(request)
+        tools, case = self._tools, case_of(self._tools, request)
         if await tools.docker.container(tools.names.container(case.tenant.slug)) is None:
             raise Unavailable(
                 "agent.no_container", f"`{case.tenant.slug}` has no container yet: it is {case.tenant.state}", "wait for its deploy"
@@ -123,24 +111,13 @@ class LiveServer:
         ):
             yield {"line": line.decode(errors="replace")}
 
-    def _case(self, request: dict[str, Any]) -> Case:
-        tenant_id = request.get("tenant_id")
-        if not isinstance(tenant_id, str) or not is_id(tenant_id):
-            raise BadInput("live.tenant", "tenant_id is not an id")
-        case = self._tools.database.read(lambda tx: load(tx, self._tools.settings, TenantId(tenant_id)))
-        if case is None:
-            raise NotFound("tenant.unknown", "There is no such tenant")
-        if case.tenant.wanted == "draft":
-            raise Conflict("tenant.draft", f"Tenant `{case.tenant.slug}` was never deployed", "deploy it first")
-        return case
 
-
-def _parse(line: bytes) -> dict[str, Any]:
+def _parse(line: bytes, verbs: Container[object]) -> dict[str, Any]:
     request = json.loads(line)
-    if not isinstance(request, dict) or request.get("verb") not in ("wake", "logs", "pairing_code", "health"):
-        raise BadInput("live.request", "not a request of ours")
-    if not all(isinstance(value, str | int | float | bool | None) for value in request.values()):
+    if not isinstance(request, dict) or not all(isinstance(value, str | int | float | bool | None) for value in request.values()):
         raise BadInput("live.request", "arguments are scalars")
+    if request.get("verb") not in verbs:
+        raise BadInput("live.request", "not a request of ours")
     return request
 
 

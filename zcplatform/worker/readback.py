@@ -20,14 +20,16 @@ from zcplatform.worker.placeholders import placeholders
 from zcplatform.worker.tools import Tools
 
 CONFIG_LIMIT = 256 * 1024
+MOST_REVOKED = 512
 
 
 @dataclass(frozen=True)
 class _Read:
-    paired: str
+    hashes: frozenset[str]
+    """Of all tokens."""
     peers: str
     changes: str
-    """All JSON."""
+    """Both JSON."""
 
 
 async def read_back(tools: Tools, case: Case) -> None:
@@ -40,28 +42,52 @@ async def saved(tools: Tools, case: Case) -> bytes | None:
     return await asyncio.to_thread(files.config_read, tools.settings.config_dir, case.tenant.slug, "config.toml", CONFIG_LIMIT)
 
 
-async def keep(tools: Tools, case: Case, content: bytes | None) -> None:
+async def keep(tools: Tools, case: Case, content: bytes | None) -> bool:
+    """False when the platform's own token is not in the file any more."""
     tenant_id = case.tenant.id
     key, bearer, paired, peers = (_found(tools, tenant_id, name) for name in ("config_key", "bearer", "paired", "peers"))
     mount = case.tenant.seen_config
     if content is None or key is None or bearer is None:
-        return
+        return True
     number = _number(mount)
     rendered = None if number is None else _rendered(tools, case, number)
-    told = await asyncio.to_thread(_read, content, bytes.fromhex(key), sealed.token_hash(bearer), rendered)
+    told = await asyncio.to_thread(_read, content, bytes.fromhex(key), rendered)
     if told is None:
-        return
+        return True
+    own = sealed.token_hash(bearer)
     at = clock.text(clock.now())
 
     def write(tx: Tx) -> None:
-        if told.paired != paired:
-            tools.secrets.put(tx, tenant_id, "agent", "paired", told.paired, at)
+        gone = tools.secrets.get(tx, tenant_id, "agent", "revoked")  # here: a reset may have come while the file was being parsed
+        people = json.dumps(sorted(told.hashes - {own} - set(json.loads(gone[1] if gone else "[]"))))
+        if people != paired:
+            tools.secrets.put(tx, tenant_id, "agent", "paired", people, at)
         if rendered is not None and told.peers != (peers or "{}"):
             tools.secrets.put(tx, tenant_id, "agent", "peers", told.peers, at)
         if mount is not None and number is not None and rendered is not None:
             _record(tx, Drift(tenant_id, number, mount, told.changes, None, at), case.tenant.slug)
 
     await tools.database.write(write)
+    return own in told.hashes
+
+
+async def forget_paired(tools: Tools, case: Case) -> bool:
+    """Nobody is paired any more. True when the agent's file still lets somebody in: then it has to be rendered again.
+
+    Who is let go this way is remembered as a hash, or the next look at the old file would take them in again.
+    """
+    at, tenant_id = clock.text(clock.now()), case.tenant.id
+
+    def write(tx: Tx) -> bool:
+        found = (tools.secrets.get(tx, tenant_id, "agent", name) for name in ("paired", "revoked"))
+        paired, revoked = (json.loads(one[1]) if one is not None else [] for one in found)
+        if not paired:
+            return False
+        tools.secrets.put(tx, tenant_id, "agent", "revoked", json.dumps([*revoked, *paired][-MOST_REVOKED:]), at)
+        tools.secrets.put(tx, tenant_id, "agent", "paired", "[]", at)
+        return True
+
+    return await tools.database.write(write)
 
 
 def _number(mount: str | None) -> int | None:
@@ -94,15 +120,14 @@ def _rendered(tools: Tools, case: Case, number: int) -> dict[str, Any] | None:
     return None if then is None else render.document(replace(placeholders(tools, then), paired_tokens=()), drift.marked)
 
 
-def _read(content: bytes, key: bytes, own: str, rendered: dict[str, Any] | None) -> _Read | None:
+def _read(content: bytes, key: bytes, rendered: dict[str, Any] | None) -> _Read | None:
     """None when the file can not be read."""
     try:
         text = content.decode(errors="replace")
-        hashes = render.read_back(text, lambda value: sealed.unseal(key, value))
+        hashes = frozenset(render.read_back(text, lambda value: sealed.unseal(key, value)))
         found = render.parse(text)
     except ValueError:
         return None
-    paired = json.dumps(sorted(value for value in hashes if value != own))
     if rendered is None:
-        return _Read(paired, "{}", "{}")
-    return _Read(paired, json.dumps(drift.peers(rendered, found), sort_keys=True), json.dumps(drift.drift(rendered, found), sort_keys=True))
+        return _Read(hashes, "{}", "{}")
+    return _Read(hashes, json.dumps(drift.peers(rendered, found), sort_keys=True), json.dumps(drift.drift(rendered, found), sort_keys=True))

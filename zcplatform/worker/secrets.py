@@ -1,5 +1,7 @@
 """Secrets between the database and the vault: boxes opened, values encrypted for their place, read for rendering. Worker only."""
 
+from contextlib import suppress
+
 from zcplatform.core.audit import Entry
 from zcplatform.ids import TenantId, new_secret_id
 from zcplatform.store import audit, secrets
@@ -11,6 +13,7 @@ from zcplatform.vault.opening import CannotOpen
 from zcplatform.vault.sealing import Place
 
 SUBMITTED = "provider"
+SHORTEST = 6
 
 
 class Secrets:
@@ -26,6 +29,14 @@ class Secrets:
         if wrapped is None:
             raise CannotOpen
         return secret.host, opening.decrypt(opening.unwrap(self._keys.wrap, tenant_id, wrapped), _place(secret), secret.ciphertext)
+
+    def values(self, tx: Tx, tenant_id: TenantId) -> tuple[str, ...]:
+        """All that can be opened, the longest first: to strike them out of a text. What is too short to be a secret is left out."""
+        found = []
+        for secret in secrets.of_tenant(tx, tenant_id):
+            with suppress(CannotOpen):
+                found.append(self.get(tx, tenant_id, secret.kind, secret.name))
+        return tuple(sorted({value for _, value in filter(None, found) if len(value) >= SHORTEST}, key=len, reverse=True))
 
     def put(self, tx: Tx, tenant_id: TenantId, kind: str, name: str, value: str, at: str) -> None:
         """A secret that the platform made itself."""

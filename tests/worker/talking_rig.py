@@ -1,0 +1,96 @@
+"""A worker's tools on a real database and real files, with a tenant that runs as far as its rows say; its agent is whatever listens on its port."""
+
+import asyncio
+import json
+import secrets as random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from zcplatform import clock
+from zcplatform.adapters.gateway import Gateway
+from zcplatform.agent import render, sealed
+from zcplatform.core.tenant import Tenant
+from zcplatform.ids import Names
+from zcplatform.ops import tenants as asking
+from zcplatform.ops.actor import Actor, Bearer, Kind
+from zcplatform.ops.desk import Desk
+from zcplatform.ops.providers import Provider
+from zcplatform.settings import Settings
+from zcplatform.store import tenants
+from zcplatform.store.db import Database, Tx
+from zcplatform.vault.keys import Keys
+from zcplatform.worker.case import Case, load
+from zcplatform.worker.metrics import Metrics
+from zcplatform.worker.secrets import Secrets
+from zcplatform.worker.tools import Tools
+
+AT = "2026-01-01T00:00:00.000Z"
+ACTOR = Actor(id="tok_a", kind=Kind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
+BEARER = "zc_" + "ab" * 32
+KEY = bytes(range(32))
+
+
+@dataclass
+class Rig:
+    tools: Tools
+    keys: Keys
+    tenant: Tenant
+    woken: list[str]
+
+    @property
+    def row(self) -> Tenant:
+        found = self.tools.database.read(lambda tx: tenants.get(tx, self.tenant.id))
+        assert found is not None
+        return found
+
+    @property
+    def case(self) -> Case:
+        found = self.tools.database.read(lambda tx: load(tx, self.tools.settings, self.tenant.id))
+        assert found is not None
+        return found
+
+    def secret(self, name: str) -> Any:
+        found = self.tools.database.read(lambda tx: self.tools.secrets.get(tx, self.tenant.id, "agent", name))
+        return json.loads(found[1]) if found else None
+
+    def actions(self) -> list[str]:
+        rows = self.tools.database.read(lambda tx: tx.execute("SELECT actor, action FROM audit_log ORDER BY sequence").fetchall())
+        return [f"{actor} {action}" for actor, action in rows]
+
+    def file(self, *tokens: str) -> None:
+        """The agent's own file, with these tokens' hashes in it."""
+        folder = self.tools.settings.config_dir / self.tenant.slug / "zeroclaw"
+        folder.mkdir(parents=True, exist_ok=True)
+        config = render.AgentConfig(None, tuple(sealed.token_hash(token) for token in tokens))
+        (folder / "config.toml").write_text(render.render(config, lambda text: sealed.seal(KEY, text)))
+
+
+class Make(Protocol):
+    def __call__(self, port: int, provider: Provider | None = None, **settings: Any) -> Rig: ...
+
+
+def make_rig(database: Database, root: Path, port: int, provider: Provider | None, settings: dict[str, Any]) -> Rig:
+    found = Settings(data_dir=root, run_dir=root / "run", ports="1024-65535", **settings)
+    keys = Keys.of(random.token_bytes(32))
+    vault = Secrets(keys)
+    unused: Any = None
+    tools = Tools(
+        settings=found, names=Names("zc"), database=database, secrets=vault, docker=unused, gateway=Gateway(timeout_s=1), caddy=unused,
+        edge=unused, firewall=unused, metrics=Metrics(), places=asyncio.Semaphore(1),
+    )  # fmt: skip
+    desk = Desk(database, found, keys.seal_public, keys.code_mac, lambda _: None)
+
+    def write(tx: Tx) -> Tenant:
+        tenant = asking.create(tx, desk, ACTOR, AT, "shop", asking.Changes(provider=provider))
+        for name, value in (("bearer", BEARER), ("config_key", KEY.hex()), ("paired", "[]")):
+            vault.put(tx, tenant.id, "agent", name, value, AT)
+        for kind, number in (("port", port), ("uid", 700_000), ("subnet", 0)):
+            tx.execute("INSERT INTO allocations (kind, number, tenant_id) VALUES (?, ?, ?)", (kind, number, tenant.id))
+        tenant = tenants.want(tx, tenant, AT, wanted="running")
+        healthy = {"seen_generation": tenant.generation, "seen_container": "running", "seen_config": "n.1", "seen_verified": 1}
+        tenants.saw(tx, tenant.id, tenant.generation, AT, {**healthy, "seen_healthy": 1, "seen_healthy_at": clock.text(clock.now())})
+        return tenant
+
+    tenant = database.write_now(write)
+    return Rig(tools, keys, tenant, [])

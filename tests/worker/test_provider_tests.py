@@ -1,0 +1,113 @@
+"""A test of a provider, from the row or the box to the call: which key goes where, and what is refused."""
+
+import json
+from base64 import b64encode
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from tests.fakes.model_services import GOOD, HonestProvider, SlowProvider
+from tests.worker.talking_rig import Make, Rig
+from zcplatform.agent.hosts import key_host
+from zcplatform.errors import BadInput, NotFound, PlatformError
+from zcplatform.ops.providers import Provider
+from zcplatform.store.db import Database
+from zcplatform.vault.opening import CannotOpen
+from zcplatform.vault.sealing import TRIAL, Place, seal
+from zcplatform.worker.provider_tests import ProviderTests
+
+
+async def tried(rig: Rig, **arguments: object) -> dict[str, Any]:
+    tests = ProviderTests(rig.tools, rig.keys)
+    async with aclosing(tests.run({"tenant_id": rig.tenant.id, "alias": "main", **arguments})) as answers:
+        return await anext(answers)
+
+
+def box(rig: Rig, url: str, **changed: Any) -> str:
+    place = {"tenant_id": rig.tenant.id, "kind": TRIAL, "name": "main", "host": key_host("custom", url), "row": "", "version": 0}
+    return b64encode(seal(rig.keys.seal_public, Place(**{**place, **changed}), GOOD)).decode()
+
+
+async def test_a_saved_key_is_tested_also_before_it_was_ever_deployed(database: Database, make: Make) -> None:
+    async with HonestProvider().running() as service:
+        rig = make(20_000, Provider("custom", "echo", service.url, GOOD), allowed_hosts=[service.place])
+        told = await tried(rig)
+    assert (told["result"], told["host"], told["family"], told["model_listed"]) == ("works", service.place, "custom", True)
+    assert GOOD not in json.dumps(told)
+    assert service.asked[0].key == GOOD
+
+
+async def test_a_saved_key_goes_to_no_other_host_than_its_own(database: Database, make: Make) -> None:
+    """A row that was changed behind the key's back: the call is made without it."""
+    async with HonestProvider().running() as saved, HonestProvider("127.0.0.6").running() as other:
+        rig = make(20_000, Provider("custom", "echo", saved.url, GOOD), allowed_hosts=[saved.place, other.place])
+        settings = json.dumps({"provider": {"family": "custom", "model": "echo", "base_url": other.url}})
+        database.write_now(lambda tx: tx.execute("UPDATE revisions SET settings = ?", (settings,)))
+        told = await tried(rig)
+    assert told["result"] == "refused"
+    assert [asked.key for asked in other.asked] == [""]
+    assert saved.asked == []
+
+
+async def test_an_unsaved_key_comes_in_a_box_and_is_kept_nowhere(database: Database, make: Make) -> None:
+    async with HonestProvider().running() as service:
+        rig = make(20_000, allowed_hosts=[service.place])
+        told = await tried(rig, family="custom", model="echo", base_url=service.url, box=box(rig, service.url))
+    assert told["result"] == "works"
+    dumped = b"".join(path.read_bytes() for path in database.path.parent.glob("zcplatform.db*"))
+    assert GOOD.encode() not in dumped
+
+
+@pytest.mark.parametrize(
+    "changed", [{"tenant_id": "ten_other"}, {"kind": "provider"}, {"name": "other"}, {"host": "127.0.0.6:1"}, {"version": 1}]
+)
+async def test_a_box_for_another_place_is_refused(database: Database, make: Make, changed: dict[str, Any]) -> None:
+    async with HonestProvider().running() as service:
+        rig = make(20_000, allowed_hosts=[service.place])
+        with pytest.raises(CannotOpen):
+            await tried(rig, family="custom", model="echo", base_url=service.url, box=box(rig, service.url, **changed))
+    assert service.connections == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"family": "nosuch", "model": "m"},
+        {"family": "custom", "model": "m"},
+        {"family": "custom", "model": 5, "base_url": "http://127.0.0.5:1/v1"},
+        {"family": "custom", "model": "m", "base_url": "http://x\r\ny/"},
+        {"family": "openrouter", "model": "m", "base_url": "http://127.0.0.5:1/v1"},
+        {"family": "custom", "model": "m", "base_url": "http://127.0.0.5:1/v1", "box": "***"},
+        {"family": "custom", "model": "m", "base_url": "http://127.0.0.5:1/v1", "box": "x" * 50_000},
+    ],
+)
+async def test_what_no_request_could_ask_for_is_refused(database: Database, make: Make, arguments: dict[str, object]) -> None:
+    with pytest.raises(BadInput):
+        await tried(make(20_000), **arguments)
+
+
+async def test_an_unknown_provider_is_404(database: Database, make: Make) -> None:
+    rig = make(20_000, Provider("openai", "m", None, GOOD))
+    with pytest.raises(NotFound):
+        await tried(rig, alias="other")
+
+
+async def test_one_test_at_a_time_for_a_tenant(database: Database, make: Make) -> None:
+    async with SlowProvider().running() as service:
+        rig = make(20_000, Provider("custom", "echo", service.url, GOOD), allowed_hosts=[service.place])
+        tests = ProviderTests(rig.tools, rig.keys)
+        with tests._turns.taken(rig.tenant.id), pytest.raises(PlatformError) as caught:
+            async for _ in tests.run({"tenant_id": rig.tenant.id, "alias": "main"}):
+                pass
+    assert caught.value.code == "live.busy"
+    assert service.connections == 0
+
+
+async def test_an_address_inside_is_unreachable_in_the_same_words(database: Database, make: Make) -> None:
+    async with HonestProvider().running() as service:
+        rig = make(20_000, Provider("custom", "echo", service.url, GOOD), allowed_hosts=[service.place])
+        settings = json.dumps({"provider": {"family": "custom", "model": "echo", "base_url": f"http://127.0.0.1:{service.port}/v1"}})
+        database.write_now(lambda tx: tx.execute("UPDATE revisions SET settings = ?", (settings,)))
+        told = await tried(rig)
+    assert (told["result"], told["status"], service.connections) == ("unreachable", None, 0)

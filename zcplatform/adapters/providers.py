@@ -1,0 +1,170 @@
+"""Speaks to a model provider for a test of its key. The address comes from a customer, so it is as hostile as the answer.
+
+The name is resolved once and the connection goes to what was found, if all of it may be called; no redirect, proxy, cookie or compression.
+Bounded: 12 seconds for a whole test, 64 KiB of each answer. Whatever fails on the way is one and the same `Unreachable`, without a reason.
+"""
+
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from zcplatform.agent.provider_calls import Call, Reply, Talk, Verdict
+from zcplatform.core.addresses import may_be_called
+
+TIMEOUT_S = 12.0
+LONGEST_BODY = 65_536
+_LONGEST_HEADER = 8_190
+_MOST_HEADERS = 128
+_RESOLVING_THREADS = 2
+
+Resolve = Callable[[str], Awaitable[list[str]]]
+
+
+class Unreachable(Exception):
+    """Refused, filtered, reset, no such name, bad TLS, too slow, or an address that is closed: which of them is not told."""
+
+
+class Providers:
+    """`allowed` are the ADDRESS:PORT pairs of the settings file, `own_domain` the name below which this installation itself is reached."""
+
+    def __init__(self, allowed: Collection[str], own_domain: str, *, resolve: Resolve | None = None, timeout_s: float = TIMEOUT_S) -> None:
+        self._allowed = frozenset(allowed)
+        self._own_domain = own_domain
+        self._resolve = resolve or _resolver()
+        self._timeout_s = timeout_s
+
+    async def hold(self, talk: Talk) -> Verdict:
+        """Send what `talk` asks for until it knows. Raises Unreachable."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._hold(talk)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError, LookupError):
+            raise Unreachable from None
+        finally:
+            talk.close()
+
+    async def _hold(self, talk: Talk) -> Verdict:
+        call = _next(talk, None)
+        if isinstance(call, Verdict):
+            return call
+        host, port = _place(call.url)
+        pinned = await self._pin(host, port)
+        async with _session(pinned) as session:
+            while not isinstance(call, Verdict):
+                if _place(call.url) != (host, port):
+                    raise Unreachable
+                call = _next(talk, await _send(session, call))
+            return call
+
+    async def _pin(self, host: str, port: int) -> str:
+        """The one address everything is sent to. All that the name leads to must be open, or the next look might find the other one."""
+        name = host.rstrip(".").lower()
+        found = await self._resolve(host)
+        addresses = [address for address in found if may_be_called(address, port, self._allowed)]
+        if not found or len(addresses) != len(found):
+            raise Unreachable
+        is_allowed = f"{addresses[0]}:{port}" in self._allowed
+        if not is_allowed and (name == self._own_domain or name.endswith(f".{self._own_domain}") or is_of_this_host(addresses[0])):
+            raise Unreachable
+        return addresses[0]
+
+
+def _next(talk: Talk, reply: Reply | None) -> Call | Verdict:
+    try:
+        return next(talk) if reply is None else talk.send(reply)
+    except StopIteration as ended:
+        return ended.value  # type: ignore[no-any-return]
+
+
+def _place(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+async def _send(session: aiohttp.ClientSession, call: Call) -> Reply:
+    headers = {**call.headers, **({"Content-Type": "application/json"} if call.body is not None else {})}
+    method = "GET" if call.body is None else "POST"
+    async with session.request(method, call.url, headers=headers, data=call.body, allow_redirects=False) as response:
+        return Reply(response.status, _json(await _read(response), response.headers.get("Content-Encoding", "identity")))
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    """None when there is more than we read."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > LONGEST_BODY:
+            response.close()
+            return None
+    return bytes(body)
+
+
+def _json(body: bytes | None, encoding: str) -> object:
+    """The empty text for what is no JSON, or was compressed though nobody asked for it."""
+    if body is None:
+        return None
+    try:
+        return json.loads(body) if encoding == "identity" else ""
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _session(address: str) -> aiohttp.ClientSession:
+    """One for each test: nothing of one customer's is left for the next."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            resolver=_Pinned(address), family=socket.AF_INET, use_dns_cache=False, limit=1, force_close=True, happy_eyeballs_delay=None
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None),
+        headers={"User-Agent": "zcplatform", "Accept": "application/json", "Accept-Encoding": "identity"},
+        trust_env=False,
+        auto_decompress=False,
+        max_line_size=_LONGEST_HEADER,
+        max_field_size=_LONGEST_HEADER,
+        max_headers=_MOST_HEADERS,
+        read_bufsize=LONGEST_BODY,
+    )
+
+
+class _Pinned(AbstractResolver):
+    """Whatever is asked for, the address that was checked."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        return [ResolveResult(hostname=host, host=self._address, port=port, family=family, proto=0, flags=0)]
+
+    async def close(self) -> None:
+        pass
+
+
+def _resolver() -> Resolve:
+    """Threads of its own: a name server that never answers must not hold those that the rest of the worker needs."""
+    threads = ThreadPoolExecutor(_RESOLVING_THREADS, thread_name_prefix="resolve")
+
+    async def resolve(host: str) -> list[str]:
+        """IPv4 only, like the agents' networks."""
+        loop = asyncio.get_running_loop()
+        rows = await loop.run_in_executor(threads, socket.getaddrinfo, host, None, socket.AF_INET, socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(row[4][0]) for row in rows))
+
+    return resolve
+
+
+def is_of_this_host(address: str) -> bool:
+    """Only an address of its own can be bound: what listens on it is closed to agents, and not meant for their owners."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+        return True

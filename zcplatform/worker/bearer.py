@@ -1,0 +1,56 @@
+"""The platform's own token at a tenant's agent: given to those who talk to it, and mended when somebody revoked it inside the agent.
+
+A paired person is the full operator of an agent, so any of them may revoke it. The repair is the way every restart goes: the configuration is
+rendered again, with our token in it, and the agent started with that.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from zcplatform import clock
+from zcplatform.adapters.gateway import UNPAIRED
+from zcplatform.core.audit import Entry
+from zcplatform.core.tenant import Wanted
+from zcplatform.errors import PlatformError, Unavailable
+from zcplatform.ids import TenantId
+from zcplatform.log import logger
+from zcplatform.store import audit, tenants
+from zcplatform.store.db import Tx
+from zcplatform.worker.case import Case
+from zcplatform.worker.tools import Tools
+
+T = TypeVar("T")
+Wake = Callable[[TenantId], None]
+
+
+async def with_bearer(tools: Tools, case: Case, wake: Wake, ask: Callable[[str], Awaitable[T]]) -> T:
+    """Ask a running agent something with our token. Raises Unavailable; where the token was refused, the repair is under way by then."""
+    bearer = tools.database.read(lambda tx: tools.secrets.get(tx, case.tenant.id, "agent", "bearer"))
+    if bearer is None or case.tenant.wanted != Wanted.RUNNING or not case.tenant.seen_healthy:
+        raise Unavailable(
+            "agent.not_ready", f"The agent of `{case.tenant.slug}` is {case.tenant.state}", "wait until it is running", retry_after_s=5
+        )
+    try:
+        return await ask(bearer[1])
+    except PlatformError as error:
+        if error.code == UNPAIRED:
+            await mend(tools, case, wake, "somebody revoked the platform's token inside the agent")
+        raise
+
+
+async def mend(tools: Tools, case: Case, wake: Wake, why: str) -> None:
+    """Render again and start again, once: a second call for the same container finds it under way."""
+    tenant, at = case.tenant, clock.text(clock.now())
+
+    def write(tx: Tx) -> bool:
+        fresh = tenants.get(tx, tenant.id)
+        if fresh is None or fresh.wanted != Wanted.RUNNING or fresh.seen_config != tenant.seen_config or not fresh.seen_healthy:
+            return False
+        if not tenants.saw(tx, tenant.id, tenant.generation, at, {"seen_config": None, "seen_healthy": 0, "seen_healthy_at": None}):
+            return False
+        audit.append(tx, Entry(at, "system:worker", "agent.mend", tenant.slug, tenant.id, changes={"why": why}))
+        return True
+
+    if await tools.database.write(write):
+        logger.warning("an agent is started again", tenant=tenant.id, why=why)
+        wake(tenant.id)

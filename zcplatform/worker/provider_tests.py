@@ -1,0 +1,82 @@
+"""The test of a provider, saved or about to be: the only time that the platform itself speaks to somebody outside for a tenant.
+
+A saved key goes to no other host than the one it was saved for; a key that is not saved comes in a box that only this process opens, bound
+to tenant, name and host. Neither is logged, nor anything of the answer.
+"""
+
+from base64 import b64decode
+from collections.abc import AsyncGenerator
+from dataclasses import asdict, replace
+from typing import Any
+
+from zcplatform import clock
+from zcplatform.adapters.providers import Providers, Unreachable
+from zcplatform.agent import provider_calls, render
+from zcplatform.agent.hosts import key_host
+from zcplatform.agent.provider_calls import Result, Verdict
+from zcplatform.agent.providers import Key, family
+from zcplatform.agent.render import Provider
+from zcplatform.errors import BadInput, NotFound
+from zcplatform.ids import TenantId
+from zcplatform.store.db import Tx
+from zcplatform.vault import opening
+from zcplatform.vault.keys import Keys
+from zcplatform.vault.sealing import TRIAL, Place
+from zcplatform.worker.asked import Turns, case_of, text_of
+from zcplatform.worker.case import Case
+from zcplatform.worker.tools import Tools
+
+NO_ANSWER = "no answer came, or its address is one that agents may not reach"
+LONGEST_BOX = 48_000
+
+
+class ProviderTests:
+    def __init__(self, tools: Tools, keys: Keys) -> None:
+        self._tools = tools
+        self._keys = keys
+        self._providers = Providers(tools.settings.allowed_hosts, tools.settings.domain)
+        self._turns = Turns(each=1, altogether=4)
+
+    async def run(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
+        case = case_of(self._tools, request, with_drafts=True)
+        alias = text_of(request, "alias", 63)
+        with self._turns.taken(case.tenant.id):
+            provider = self._unsaved(case.tenant.id, alias, request) if "family" in request else await self._saved(case, alias)
+            verdict = await self._verdict(provider)
+        host = key_host(provider.family, provider.uri)
+        yield {**asdict(verdict), "family": provider.family, "host": host, "tested_at": clock.text(clock.now())}
+
+    async def _verdict(self, provider: Provider) -> Verdict:
+        try:
+            return await self._providers.hold(provider_calls.talk(provider, clock.now()))
+        except Unreachable:
+            return Verdict(Result.UNREACHABLE, NO_ANSWER)
+
+    async def _saved(self, case: Case, alias: str) -> Provider:
+        if case.provider is None or alias != case.provider.alias:
+            raise NotFound(
+                "provider.unknown", f"Tenant `{case.tenant.slug}` has no provider `{alias[:63]}`", "zcplatform tenants show lists it"
+            )
+        tenant_id, at, provider = case.tenant.id, clock.text(clock.now()), case.provider
+
+        def load(tx: Tx) -> tuple[str, str] | None:
+            self._tools.secrets.open_boxes(tx, at, tenant_id)
+            return self._tools.secrets.get(tx, tenant_id, "provider", alias)
+
+        found = await self._tools.database.write(load)
+        if found is None or found[0] != key_host(provider.family, provider.uri):
+            return provider
+        return replace(provider, api_key=found[1])
+
+    def _unsaved(self, tenant_id: TenantId, alias: str, request: dict[str, Any]) -> Provider:
+        uri = text_of(request, "base_url", 500) if request.get("base_url") is not None else None
+        provider = Provider(text_of(request, "family", 63), text_of(request, "model", 200), uri, None, alias)
+        render.check(replace(provider, api_key=None if family(provider.family).key is Key.NONE else "unknown"))
+        if request.get("box") is None:
+            return provider
+        place = Place(tenant_id, TRIAL, alias, key_host(provider.family, uri), "", 0)
+        try:
+            box = b64decode(text_of(request, "box", LONGEST_BOX), validate=True)
+        except ValueError:
+            raise BadInput("live.request", "box is not base64") from None
+        return replace(provider, api_key=opening.open_box(self._keys.seal_private, place, box))
