@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -28,7 +27,7 @@ class Outgoing:
         if not session.authenticated:
             return "530 log in first"
         assert isinstance(envelope.content, bytes)
-        self.mails.append(cast("EmailMessage", message_from_bytes(envelope.content, policy=policy.default)))
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 taken"
 
     def login(self, _server: object, _session: object, _envelope: object, _mechanism: str, given: object) -> AuthResult:
@@ -67,4 +66,4 @@ def deliver(mailbox: Imap, authority: Certificate, sender: str, words: str, numb
     context = ssl.create_default_context(cafile=str(authority.authority))
     with imaplib.IMAP4_SSL("localhost", mailbox.port, ssl_context=context) as connection:
         connection.login(mailbox.user, mailbox.password)
-        connection.append("INBOX", "", None, mail.as_bytes())  # type: ignore[arg-type]
+        connection.append("INBOX", "", None, mail.as_bytes())
