@@ -113,7 +113,8 @@ def test_nobody_can_set_what_keeps_the_agent_closed(key: str) -> None:
             "channels.filesystem.main.options.paths",
         ),
         ({"providers": {"main": OPENAI}, "channels": {"webhook.a": {"options": {"port": 8090}}}}, "channels.webhook.a.options.port"),
-        ({"providers": {"main": OPENAI}, "channels": {"webhook.a": {"peers": ["x"]}}}, "channels.webhook.a.peers"),
+        ({"providers": {"main": OPENAI}, "channels": {"webhook.a": {"ignored": ["x"]}}}, "channels.webhook.a.peers"),
+        ({"providers": {"main": OPENAI}, "channels": {"mqtt.a": {"peers": ["x"]}}}, "channels.mqtt.a.peers"),
         (
             {"providers": {"main": OPENAI}, "channels": {"mqtt.a": {"options": {"broker_url": "mqtts://h", "client_id": "c"}}}},
             "channels.mqtt.a.options.use_tls",

@@ -1,6 +1,5 @@
-"""One real agent with channels, on this machine's loopback address."""
+"""One real agent with channels, on this machine's loopback address, configured as the platform configures it: settings in, files out."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,19 +9,26 @@ from typing import Any
 import tomli_w
 
 from tests.agent_channels.model import Model
-from tests.contract.rig import KEY, Home, Program, Running
+from tests.contract.rig import KEY, TOKEN, Home, Program, Running
 from tests.live.waiting import wait_until
-from zcplatform.agent.render import Provider
-from zcplatform.agent.sealed import seal
+from zcplatform.agent import hooks
+from zcplatform.agent.checks import problems
+from zcplatform.agent.document import Kept, document, workspace_files
+from zcplatform.agent.model import Settings, parse
+from zcplatform.agent.policy import Policy, environment
+from zcplatform.agent.sealed import seal, token_hash
 
 ANSWER_S = 20
+_HERE = ("ZEROCLAW_gateway__host", "ZEROCLAW_gateway__port")
+LISTENER_PORT = hooks.FIRST_PORT
+"""What the platform gives to the first channel that listens by itself."""
 
 
 @dataclass(frozen=True)
 class Channel:
     name: str
     """`type.alias`."""
-    fields: Mapping[str, Any]
+    options: Mapping[str, Any]
     secrets: Mapping[str, str] = field(default_factory=dict)
     peers: tuple[str, ...] = ()
 
@@ -36,14 +42,33 @@ class Place:
     address: str
 
 
+@dataclass
+class Configured(Home):
+    pinned: Mapping[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        """The gateway stands on loopback here, and not on all addresses of a container."""
+        return {**super().environment(), **{name: value for name, value in self.pinned.items() if name not in _HERE}}
+
+
 @contextmanager
-def talking(place: Place, folder: Path, *channels: Channel, procedures: Mapping[str, Mapping[str, Any]] | None = None) -> Iterator[Running]:
-    """The agent while it runs. `procedures`: the triggers of those that answer what no chat can."""
-    home = Home(folder, Program("real", (str(place.program),)))
-    home.prepare(Provider("custom", "echo", uri=place.address, api_key="sk-test"))
-    home.write("config.toml", tomli_w.dumps(_document(tomllib.loads(home.text), channels, with_procedures=bool(procedures))))
-    for name, trigger in (procedures or {}).items():
-        _write_procedure(folder / "shared" / "sops" / name, name, trigger)
+def talking(place: Place, folder: Path, *channels: Channel) -> Iterator[Running]:
+    """The agent while it runs. What a person could not save is refused here as it would be then."""
+    settings, secrets = _settings(place, channels), _secrets(channels)
+    found = problems(settings, Policy(), frozenset(secrets))
+    assert found == {}, found
+    home = Configured(folder, Program("real", (str(place.program),)), pinned=environment(settings, Policy()))
+    for name in ("data", "agents", "shared", "state"):
+        (folder / name).mkdir(mode=0o700)
+    home.write(".secret_key", KEY.hex())
+    written = document(settings, secrets, Policy(), Kept((token_hash(TOKEN),)), lambda value: seal(KEY, value))
+    written["gateway"].update(host="127.0.0.1", port=home.port)
+    home.write("config.toml", tomli_w.dumps(written))
+    assert not [value for value in secrets.values() if value in home.text], "a secret stands in clear"
+    for path, text in workspace_files(settings).items():
+        if text:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, "utf-8")
     with home.running() as running:
         try:
             yield running
@@ -52,30 +77,22 @@ def talking(place: Place, folder: Path, *channels: Channel, procedures: Mapping[
             raise
 
 
-def _document(document: dict[str, Any], channels: tuple[Channel, ...], *, with_procedures: bool) -> dict[str, Any]:
-    tables: dict[str, dict[str, Any]] = {}
-    groups: dict[str, Any] = {}
-    for channel in channels:
-        kind, alias = channel.name.split(".")
-        sealed = {name: seal(KEY, value) for name, value in channel.secrets.items()}
-        tables.setdefault(kind, {})[alias] = {"enabled": True, **channel.fields, **sealed}
-        groups[f"{kind}_{alias}"] = {"channel": channel.name, "external_peers": list(channel.peers), "agents": ["main"]}
-    document["agents"]["main"]["channels"] = [channel.name for channel in channels]
-    document["risk_profiles"]["tenant"]["auto_approve"] = ["memory_recall", "send_via"]
-    if with_procedures:
-        document["sop"] = {"sops_dir": "shared/sops"}
-    return {**document, "channels": tables, "peer_groups": groups}
+def _settings(place: Place, channels: tuple[Channel, ...]) -> Settings:
+    return parse(
+        {
+            "providers": {"main": {"family": "custom", "model": "echo", "base_url": place.address, "auth": "none"}},
+            "channels": {one.name: {"peers": list(one.peers), "options": dict(one.options)} for one in channels},
+            "risk": {"auto_approve": ["memory_recall", "send_via"]},
+        }
+    )
 
 
-def _write_procedure(folder: Path, name: str, trigger: Mapping[str, Any]) -> None:
-    folder.mkdir(parents=True)
-    head = {"name": name, "description": "Answers what arrives", "version": "1.0.0", "execution_mode": "auto", "agent": "main"}
-    steps = [{"number": 1, "title": "Answer", "body": "Answer the message that arrived.", "kind": "execute"}]
-    (folder / "SOP.toml").write_text(tomli_w.dumps({"sop": {**head, "max_concurrent": 4}, "triggers": [dict(trigger)], "steps": steps}))
+def _secrets(channels: tuple[Channel, ...]) -> dict[str, str]:
+    return {f"channel.{one.name}.{name}": value for one in channels for name, value in one.secrets.items()}
 
 
 def wait_for_line(agent: Running, words: str) -> None:
-    wait_until(lambda: any(words in line for line in agent.lines), ANSWER_S, f"the agent says {words!r}:\n{''.join(agent.lines[-30:])}")
+    wait_until(lambda: any(words in line for line in agent.lines), ANSWER_S, f"the agent says {words!r}")
 
 
 def component(agent: Running, name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from tests.agent_channels.receiver import Receiver, receiving
 from tests.agent_channels.rig import ANSWER_S, Channel, Place, component, talking, wait_for_line
 from tests.agent_channels.servers import HOST, Amqp, Mqtt, mosquitto, rabbitmq
-from tests.contract.rig import Running, free_port
+from tests.contract.rig import Running
 from tests.live.waiting import wait_until
 
 WAY_OUT = 'call send_via {"target": "webhook_main", "body": "%s"}'
@@ -34,7 +34,7 @@ def other_side() -> Iterator[Receiver]:
 
 
 def way_out(other_side: Receiver) -> Channel:
-    return Channel("webhook.main", {"port": free_port(), "send_url": other_side.url}, {"secret": "hook-canary"}, peers=("watcher",))
+    return Channel("webhook.main", {"send_url": other_side.url}, {"secret": "hook-canary"}, peers=("watcher",))
 
 
 def subscriber(mqtt: Mqtt) -> Channel:
@@ -47,8 +47,7 @@ def runs(agent: Running) -> list[str]:
 
 
 def test_what_is_published_under_a_topic_is_answered(place: Place, mqtt: Mqtt, other_side: Receiver, tmp_path: Path) -> None:
-    procedures = {"questions": {"type": "mqtt", "topic": "questions/#"}}
-    with talking(place, tmp_path, subscriber(mqtt), way_out(other_side), procedures=procedures) as agent:
+    with talking(place, tmp_path, subscriber(mqtt), way_out(other_side)) as agent:
         wait_for_line(agent, "MQTT SOP listener: connected to broker")
         mqtt.publish("gossip/a", "words beside the topic")
         mqtt.publish("questions/a", "plain words")
@@ -60,29 +59,15 @@ def test_what_is_published_under_a_topic_is_answered(place: Place, mqtt: Mqtt, o
         assert not place.model.heard("words beside the topic")
 
 
-def test_without_a_procedure_for_the_topic_nobody_is_asked(place: Place, mqtt: Mqtt, other_side: Receiver, tmp_path: Path) -> None:
-    procedures = {"others": {"type": "mqtt", "topic": "others/#"}}
-    channel = subscriber(mqtt)
-    channel = replace(channel, fields={**channel.fields, "topics": ["questions/#", "others/#"]})
-    with talking(place, tmp_path, channel, way_out(other_side), procedures=procedures) as agent:
-        wait_for_line(agent, "MQTT SOP listener: connected to broker")
-        mqtt.publish("questions/a", "words without a procedure")
-        mqtt.publish("others/a", "words with one")
-        wait_until(lambda: runs(agent) == ["completed"], ANSWER_S, "the one with a procedure is done with")
-        assert not place.model.heard("words without a procedure")
-
-
 def test_a_wrong_password_is_told(place: Place, mqtt: Mqtt, tmp_path: Path) -> None:
     channel = replace(subscriber(mqtt), secrets={"password": "wrong"})
-    procedures = {"questions": {"type": "mqtt", "topic": "questions/#"}}
-    with talking(place, tmp_path, channel, procedures=procedures) as agent:
+    with talking(place, tmp_path, channel) as agent:
         wait_until(lambda: component(agent, "mqtt").get("status") == "error", ANSWER_S, "the agent says so")
         assert "NotAuthorized" in component(agent, "mqtt")["last_error"]
 
 
 def consumer(amqp: Amqp, **changed: object) -> Channel:
-    """An empty `sender_label`: with any other, every message counts as the agent's own and is dropped."""
-    fields = {"exchange": "amq.topic", "routing_keys": ["questions.#"], "queue": "agent", "sender_label": "", **changed}
+    fields = {"exchange": "amq.topic", "routing_keys": ["questions.#"], "queue": "agent", **changed}
     return Channel("amqp.main", fields, {"amqp_url": amqp.url})
 
 

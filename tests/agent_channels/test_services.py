@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.agent_channels.rig import ANSWER_S, Channel, Place, talking
+from tests.agent_channels.rig import ANSWER_S, LISTENER_PORT, Channel, Place, talking
 from tests.agent_channels.servers import HOST, listens
 from tests.agent_channels.services import NAMES, Services, serving, telegram
 from tests.agent_channels.trust import Trust
@@ -56,12 +56,12 @@ def test_whatsapp_cloud(place: Place, believing: Path, services: Services, tmp_p
         value = {"messaging_product": "whatsapp", "messages": [message]}
         body = {"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [{"field": "messages", "value": value}]}]}
         signature = {"X-Hub-Signature-256": f"sha256={hexadecimal(json.dumps(body), secret)}"}
-        return post(f"{agent.url}/whatsapp", body, signature)
+        return post(f"{agent.url}/whatsapp/main", body, signature)
 
     with talking(replace(place, program=believing), tmp_path, channel) as agent:
         asked = {"hub.mode": "subscribe", "hub.verify_token": "wa-verify", "hub.challenge": "1158201444"}
-        assert agent.http.get("/whatsapp", params=asked).text == "1158201444"
-        assert agent.http.get("/whatsapp", params={**asked, "hub.verify_token": "guessed"}).status_code == 403
+        assert agent.http.get("/whatsapp/main", params=asked).text == "1158201444"
+        assert agent.http.get("/whatsapp/main", params={**asked, "hub.verify_token": "guessed"}).status_code == 403
         url = "graph.facebook.com/v18.0/1055/messages"
         friend_and_stranger(agent, place, send, lambda words: services.said(url, words))
         [answer] = services.said(url, "friendly words")
@@ -80,7 +80,7 @@ def test_linq(place: Place, believing: Path, services: Services, tmp_path: Path)
         }
         body, at = {"event_type": "message.received", "data": data}, str(int(time.time()))
         headers = {"X-Webhook-Timestamp": at, "X-Webhook-Signature": hexadecimal(f"{at}.{json.dumps(body)}", secret)}
-        return post(f"{agent.url}/linq", body, headers)
+        return post(f"{agent.url}/linq/main", body, headers)
 
     with talking(replace(place, program=believing), tmp_path, channel) as agent:
         url = "api.linqapp.com/api/partner/v3/chats/chat-1/messages"
@@ -89,9 +89,8 @@ def test_linq(place: Place, believing: Path, services: Services, tmp_path: Path)
 
 
 def test_line(place: Place, believing: Path, services: Services, tmp_path: Path) -> None:
-    port = free_port()
-    fields = {"webhook_port": port, "dm_policy": "allowlist"}
-    channel = Channel("line.main", fields, {"channel_access_token": "line-canary", "channel_secret": SECRET}, ("Ufriend",))
+    port = LISTENER_PORT
+    channel = Channel("line.main", {}, {"channel_access_token": "line-canary", "channel_secret": SECRET}, ("Ufriend",))
 
     def send(words: str, is_friend: bool, secret: str) -> int:
         event = {
@@ -124,7 +123,7 @@ def test_nextcloud_talk(place: Place, tmp_path: Path) -> None:
             note = {"type": "Note", "id": "7", "name": "message", "content": json.dumps({"message": words, "parameters": {}})}
             body = {"type": "Create", "actor": actor, "object": note, "target": {"type": "Collection", "id": "room-1", "name": "Room"}}
             headers = {"X-Nextcloud-Talk-Random": "r" * 64, "X-Nextcloud-Talk-Signature": hexadecimal("r" * 64 + json.dumps(body), secret)}
-            return post(f"{agent.url}/nextcloud-talk", body, headers)
+            return post(f"{agent.url}/nextcloud-talk/main", body, headers)
 
         with talking(place, tmp_path, channel) as agent:
             url = f"{HOST}:{port}/ocs/v2.php/apps/spreed/api/v1/bot/room-1/message?format=json"

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from tests.agent_channels.receiver import receiving
-from tests.agent_channels.rig import ANSWER_S, Channel, Place, talking
+from tests.agent_channels.rig import ANSWER_S, LISTENER_PORT, Channel, Place, talking
 from tests.agent_channels.servers import HOST, listens
-from tests.contract.rig import free_port
 from tests.live.waiting import wait_until
 
 SECRET = "hook-canary-90d1"
@@ -21,14 +21,13 @@ def post(port: int, body: dict[str, str], secret: str | None = SECRET) -> int:
     headers = {}
     if secret is not None:
         headers["X-Webhook-Signature"] = f"sha256={hmac.new(secret.encode(), data, hashlib.sha256).hexdigest()}"
-    return httpx2.post(f"http://{HOST}:{port}/inbox", content=data, headers=headers).status_code
+    return httpx2.post(f"http://{HOST}:{port}/webhook", content=data, headers=headers).status_code
 
 
 def test_a_signed_message_is_answered_and_nothing_else_is_heard(place: Place, tmp_path: Path) -> None:
     with receiving() as other_side:
-        port = free_port()
-        fields = {"port": port, "listen_path": "/inbox", "send_url": f"{other_side.url}/outbox"}
-        channel = Channel("webhook.main", fields, {"secret": SECRET, "auth_header": "Bearer back-canary"})
+        port = LISTENER_PORT
+        channel = Channel("webhook.main", {"send_url": f"{other_side.url}/outbox"}, {"secret": SECRET, "auth_header": "Bearer back-canary"})
         with talking(place, tmp_path, channel) as agent:
             wait_until(lambda: listens(port), ANSWER_S, "the channel listens")
             assert post(port, {"sender": "mallory", "content": "unsigned words"}, None) == 401
@@ -45,13 +44,6 @@ def test_a_signed_message_is_answered_and_nothing_else_is_heard(place: Place, tm
             assert (seen["name"], seen["compiled"], seen["health"]) == ("webhook.main", True, "healthy")
 
 
-def test_without_a_secret_it_does_not_listen(place: Place, tmp_path: Path) -> None:
-    port = free_port()
-    with talking(place, tmp_path, Channel("webhook.main", {"port": port})) as agent:
-
-        def failed() -> bool:
-            parts = agent.ask("GET", "/api/health").json()["health"]["components"]
-            return bool(parts.get("channel:webhook.main", {}).get("last_error"))
-
-        wait_until(failed, ANSWER_S, "the channel says why it does not start")
-        assert not listens(port)
+def test_without_a_secret_it_can_not_be_saved(place: Place, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=r"channels\.webhook\.main\.secret"), talking(place, tmp_path, Channel("webhook.main", {})):
+        pass

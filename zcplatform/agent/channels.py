@@ -56,7 +56,7 @@ class ChannelType:
     link: str | None = None
     steps: tuple[str, ...] = ()
     peer: str | None = None
-    """What to ask for, so that the person is let in."""
+    """What to ask for, so that the person is let in; without a gate, for whom the agent may write to by itself."""
     peer_example: str | None = None
     gate: bool = True
     """False: the agent asks nobody who he is; its secret is the gate."""

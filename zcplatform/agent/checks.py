@@ -149,8 +149,8 @@ def _channels(settings: Settings) -> Found:
 
 
 def _peers(path: str, known: ChannelType, channel: Channel) -> Found:
-    if not known.gate or known.use is Use.ANNOUNCE:
-        if channel.peers or channel.ignored:
+    if known.use is Use.ANNOUNCE or not known.gate:
+        if channel.ignored or (channel.peers and known.peer is None):
             yield f"{path}.peers", f"{known.label} knows no senders: its secret is the gate"
     elif channel.enabled and not channel.peers:
         yield f"{path}.peers", f"must name who is let in: {known.peer}"

@@ -196,11 +196,14 @@ def _value(value: object) -> object:
 
 
 def _groups(settings: Settings, kept: Kept) -> dict[str, Any]:
-    """Who may talk, a group for each channel, under the name that the agent itself uses when it lets somebody in."""
+    """Who may talk, a group for each channel, under the name that the agent itself uses when it lets somebody in.
+
+    Where nobody is asked who he is, the peers are whom the agent may write to by itself: its tool `send_via` finds recipients in groups alone.
+    """
     groups = {}
     for name, channel in settings.channels.items():
         known = types()[name.partition(".")[0]]
-        if known.gate and known.use is Use.TALK:
+        if (known.gate or channel.peers) and known.use is Use.TALK:
             peers = dict.fromkeys((*channel.peers, *kept.peers.get(name, ())))
             group: dict[str, Any] = {"channel": name, "agents": [AGENT], "external_peers": list(peers)[: 2 * MOST_PEERS]}
             if channel.ignored:
