@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import run
-from zcplatform.store import audit, instance, tokens
+from zcplatform import clock, ids
+from zcplatform.store import audit, instance, signing_keys, tokens, users
 from zcplatform.store.db import Database, connect
 from zcplatform.store.migrate import migrate
 from zcplatform.vault import keys
@@ -86,6 +87,48 @@ def test_a_saved_token_is_not_printed_and_leads_to_the_local_socket(installation
     assert saved.stat().st_mode & 0o777 == 0o600
 
 
+def _person(installation: Path, email: str, disabled_at: str | None = None) -> Database:
+    database = Database(installation.parent / "data" / "db" / "zcplatform.db")
+    row = users.User(ids.new_user_id(), email, "", 0, disabled_at, None, "2026-01-01T00:00:00.000Z")
+    database.write_now(lambda tx: users.insert(tx, row))
+    return database
+
+
+def test_a_login_link_is_shown_once_and_audited(installation: Path) -> None:
+    database = _person(installation, "ann@example.com")
+    made = _admin(installation, "login-link", "Ann@example.com")
+    address, _, token = made.stdout.strip().partition("#link=")
+    assert (made.returncode, address, len(token)) == (0, "http://panel.localhost/login", 43)
+    held = b"".join(path.read_bytes() for path in database.path.parent.iterdir())
+    assert token.encode() not in held
+    assert database.read(lambda tx: tx.execute("SELECT actor, action FROM audit_log").fetchall()) == [("host:root", "link.create")]
+    assert isinstance(database.read(audit.verify), int)
+    database.close()
+
+
+def test_nobody_and_the_disabled_get_no_link(installation: Path) -> None:
+    database = _person(installation, "gone@example.com", "2026-01-01T00:00:00.000Z")
+    for email in ("nobody@example.com", "gone@example.com", "no address"):
+        made = _admin(installation, "login-link", email)
+        assert (made.returncode, made.stdout) == (1, "")
+    assert database.read(lambda tx: tx.execute("SELECT count(*) FROM login_links").fetchone()) == (0,)
+    database.close()
+
+
+def test_a_signing_key_is_rotated_by_number_only(installation: Path) -> None:
+    numbers = [json.loads(_admin(installation, "rotate-signing-key", "--json", *more).stdout)["number"] for more in ((), ("--now",))]
+    assert numbers == [1, 2]
+    database = Database(installation.parent / "data" / "db" / "zcplatform.db")
+    assert database.read(lambda tx: signing_keys.live(tx, clock.text(clock.now()))) == [2]
+    database.close()
+
+
+def test_without_mail_the_mail_test_says_what_to_set(installation: Path) -> None:
+    done = _admin(installation, "mail", "test", "ann@example.com")
+    assert done.returncode == 1
+    assert "mail_host" in done.stderr
+
+
 def test_the_key_of_another_database_makes_no_token(installation: Path) -> None:
     database = Database(installation.parent / "data" / "db" / "zcplatform.db")
     database.write_now(lambda tx: instance.put(tx, "key_check", "of another key"))
@@ -94,3 +137,10 @@ def test_the_key_of_another_database_makes_no_token(installation: Path) -> None:
     assert "is not the key of" in made.stderr
     assert database.read(tokens.everything) == []
     database.close()
+
+
+def test_the_first_person_gets_a_link(installation: Path) -> None:
+    made = _admin(installation, "bootstrap", "--email", "Root@example.com", "--json")
+    told = json.loads(made.stdout)
+    assert (told["email"], told["url"].partition("#link=")[0]) == ("root@example.com", "http://panel.localhost/login")
+    assert _admin(installation, "bootstrap", "--email", "root@example.com").returncode == 1

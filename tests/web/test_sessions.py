@@ -285,3 +285,49 @@ async def test_who_has_one_signing_key_can_not_make_the_next(web: Web) -> None:
     made = {web.keys.signing_key(number) for number in range(1, 50)}
     assert len(made) == 49
     assert web.keys.signing not in made
+
+
+async def test_another_address_needs_both_mailboxes_and_both_are_told(web: Web) -> None:
+    """S-17."""
+    ann = person(web, ANN)
+    old = clock.text(clock.now() - timedelta(minutes=11))
+    stolen, other, who = signed_in(web, ann, stepped_up_at=old), signed_in(web, ann), signed_in(web, ann)
+    for path, body in (("/api/me/email", {"email": "eve@example.com"}), ("/api/me/email/verify", {"code": "00000000"})):
+        answer = await stolen.client.post(path, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (403, "session.step_up_needed")
+    asked = await who.client.post("/api/me/email", json={"email": "Ann@example.org"})
+    assert asked.status_code == 202
+    code = code_of(web, "ann@example.org")
+    held = {"code": code, "challenge": asked.cookies[CHALLENGE]}
+    assert (await other.client.post("/api/me/email/verify", json=held)).status_code == 401
+    assert (await who.client.post("/api/me/email/verify", json={"code": wrong(code)})).status_code == 401
+    assert (await who.client.post("/api/me/email/verify", json={"code": code})).json() == {"email": "ann@example.org"}
+    for recipient in (ANN, "ann@example.org"):
+        assert letters(web, recipient)[-1][1] == {"old": ANN, "new": "ann@example.org"}
+    assert [await _status(one.client) for one in (who, other, stolen)] == [200, 401, 401]
+    async with browser(web) as client:
+        await client.post("/api/auth/otp/request", json={"email": ANN})
+        assert [values for _, values in letters(web, ANN) if "code" in values] == []
+    assert isinstance(web.database.read(audit.verify), int)
+
+
+async def test_the_address_of_somebody_else_is_not_taken_and_not_told(web: Web) -> None:
+    person(web, BOB)
+    who = signed_in(web, person(web, ANN))
+    free = await who.client.post("/api/me/email", json={"email": "free@example.com"})
+    taken = await who.client.post("/api/me/email", json={"email": BOB})
+    assert (free.status_code, free.content) == (taken.status_code, taken.content)
+    assert letters(web, BOB) == []
+    assert (await who.client.post("/api/me/email", json={"email": "no address"})).status_code == 422
+
+
+async def test_a_disabled_persons_codes_and_links_are_void(web: Web) -> None:
+    ann, admin = person(web, ANN), signed_in(web, person(web, BOB, is_super_admin=True))
+    link = _link(web, ann)
+    async with browser(web) as client:
+        await client.post("/api/auth/otp/request", json={"email": ANN})
+        code = code_of(web, ANN)
+        assert (await admin.client.patch(f"/api/users/{ann}", json={"disabled": True})).status_code == 200
+        assert (await admin.client.patch(f"/api/users/{ann}", json={"disabled": False})).status_code == 200
+        assert (await client.post("/api/auth/otp/verify", json={"code": code})).status_code == 401
+        assert (await client.post("/api/auth/link", json={"token": link})).status_code == 401

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zcplatform.cli import agents, images, operations, output, revisions, tenants
-from zcplatform.cli.admin import audit, bootstrap, mail, teardown, tokens
+from zcplatform.cli.admin import audit, bootstrap, login_link, mail, signing, teardown, tokens
 from zcplatform.cli.context import AsJson, Options, route
 from zcplatform.cli.doctor import doctor
 from zcplatform.cli.login import VARIABLE, Login, checked, save_login
@@ -21,6 +21,8 @@ admin.add_typer(tokens.app, name="token")
 admin.add_typer(audit.app, name="audit")
 admin.add_typer(mail.app, name="mail")
 admin.command()(bootstrap.bootstrap)
+admin.command()(login_link.login_link)
+admin.command()(signing.rotate_signing_key)
 admin.command()(teardown.teardown)
 agents.register(tenants.app)
 app.add_typer(tenants.app, name="tenants")

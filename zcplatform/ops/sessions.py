@@ -35,7 +35,7 @@ class Begun:
 
 async def verify(desk: Desk, asker: Asker, held: str, code: str) -> Begun:
     """Raises NotSignedIn for a code that does not fit, BadInput for what is none, TooMany for too many from one network."""
-    bare = _bare(code)
+    bare = bare_code(code)
 
     def write(tx: Tx) -> Begun | NotSignedIn | None:
         now = clock.now()
@@ -141,7 +141,7 @@ async def ask_step_up(desk: Desk, actor: Actor, asker: Asker) -> str:
 async def step_up(desk: Desk, actor: Actor, asker: Asker, held: str, code: str) -> str:
     """When the session was made fresh. Raises NotSignedIn for a code that does not fit."""
     session_id, user_id = signed_in_person(actor)
-    bare = _bare(code)
+    bare = bare_code(code)
 
     def write(tx: Tx) -> str | None:
         at = clock.text(clock.now())
@@ -201,10 +201,15 @@ async def _end_all(desk: Desk, actor: Actor, user_id: UserId, reason: str) -> in
 
 def end_everything(tx: Tx, user_id: UserId, at: str, reason: str) -> int:
     """Sessions, codes that were sent, links that were not followed: nothing of this user's signs anybody in. Gives how many sessions ended."""
+    return end_others(tx, user_id, "", at, reason)
+
+
+def end_others(tx: Tx, user_id: UserId, kept: str, at: str, reason: str) -> int:
+    """The same, but for one session."""
     for letter in void_of_user(tx, user_id):
         outbox.end(tx, letter, "void", at)
     login_links.void_of_user(tx, user_id, at)
-    return sessions.end_all(tx, user_id, at, reason)
+    return sessions.end_all(tx, user_id, at, reason, kept)
 
 
 def signed_in_person(actor: Actor) -> tuple[str, UserId]:
@@ -220,7 +225,8 @@ def _person(actor: Actor) -> UserId:
     return actor.user_id
 
 
-def _bare(code: str) -> str:
+def bare_code(code: str) -> str:
+    """Raises BadInput for what can be no code."""
     bare = login.typed(code)
     if bare is None:
         raise BadInput(

@@ -75,9 +75,10 @@ def end(tx: Tx, session_id: str, user_id: str, at: str, reason: str) -> bool:
     return tx.changes() == 1
 
 
-def end_all(tx: Tx, user_id: str, at: str, reason: str) -> int:
-    """Every session of a user; his browsers are strangers again."""
-    tx.execute("UPDATE sessions SET ended_at = ?, end_reason = ? WHERE user_id = ? AND ended_at IS NULL", (at, reason, user_id))
+def end_all(tx: Tx, user_id: str, at: str, reason: str, kept: str = "") -> int:
+    """Every session of a user but `kept`; his browsers are strangers again."""
+    statement = "UPDATE sessions SET ended_at = ?, end_reason = ? WHERE user_id = ? AND id != ? AND ended_at IS NULL"
+    tx.execute(statement, (at, reason, user_id, kept))
     ended = tx.changes()
     tx.execute("DELETE FROM browsers WHERE user_id = ?", (user_id,))
     return ended

@@ -50,6 +50,11 @@ def rename(tx: Tx, user_id: UserId, name: str) -> None:
     tx.execute("UPDATE users SET name = ? WHERE id = ?", (name, user_id))
 
 
+def readdress(tx: Tx, user_id: UserId, email: str) -> None:
+    """`email` is canonical and nobody's."""
+    tx.execute("UPDATE users SET email = ? WHERE id = ?", (email, user_id))
+
+
 def disable(tx: Tx, user_id: UserId, at: str | None) -> None:
     """`at` None enables again."""
     tx.execute("UPDATE users SET disabled_at = ? WHERE id = ?", (at, user_id))

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from zcplatform import clock
 from zcplatform.core import login
 from zcplatform.core.roles import Permission
+from zcplatform.ops import email_change
 from zcplatform.ops import login as codes
 from zcplatform.ops import sessions as asking
 from zcplatform.ops.actor import Actor
@@ -90,6 +91,35 @@ async def verify_step_up(sent: shapes.CodeAnswer, request: Request, response: Re
     at = await asking.step_up(desk, actor, asker, held, sent.code.get_secret_value())
     sessions.drop(response, sessions.CHALLENGE)
     return shapes.SteppedUp(stepped_up_at=at)
+
+
+@router.post("/api/me/email", status_code=202, response_model=shapes.CodeAsked)
+async def request_email(
+    sent: shapes.EmailChange,
+    request: Request,
+    response: Response,
+    desk: DeskOf,
+    actor: Annotated[Actor, needs(Permission.SELF_MANAGE, step_up=True)],
+) -> shapes.CodeAsked:
+    """A code to the address you want to sign in with from now on."""
+    sessions.hold(response, await email_change.ask(desk, actor, _asker_of(request, actor), sent.email))
+    return ASKED
+
+
+@router.post("/api/me/email/verify", response_model=shapes.EmailChanged)
+async def verify_email(
+    sent: shapes.CodeAnswer,
+    request: Request,
+    response: Response,
+    desk: DeskOf,
+    actor: Annotated[Actor, needs(Permission.SELF_MANAGE, step_up=True)],
+) -> shapes.EmailChanged:
+    """Both addresses are told; your other sessions end."""
+    asker = _asker_of(request, actor)
+    held = sent.challenge.get_secret_value() if sent.challenge is not None else asker.held_challenge
+    email = await email_change.confirm(desk, actor, asker, held, sent.code.get_secret_value())
+    sessions.drop(response, sessions.CHALLENGE)
+    return shapes.EmailChanged(email=email)
 
 
 @router.post("/api/auth/logout", status_code=204, response_class=Response)

@@ -20,6 +20,14 @@ class CodeAnswer(_Input):
     challenge: Annotated[SecretStr, Field(min_length=1, max_length=100)] | None = None
 
 
+class EmailChange(_Input):
+    email: Annotated[str, Field(min_length=1, max_length=400, description="the new address")]
+
+
+class EmailChanged(BaseModel):
+    email: str
+
+
 class LinkToken(_Input):
     token: Annotated[SecretStr, Field(min_length=1, max_length=100, description="what stands behind `#link=` in the link")]
 

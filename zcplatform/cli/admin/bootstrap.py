@@ -19,17 +19,21 @@ def bootstrap(
     email: Annotated[str, typer.Option(help="Address of the person who looks after this installation.")],
     json: AsJson = False,
 ) -> None:
-    """Make a person a super-admin, who signs in with a code that is mailed to the address."""
-    from zcplatform.ops import users
+    """Make a person a super-admin, and print a link that signs in once; later a code is mailed to the address."""
+    from zcplatform.core.login import SETUP_LIVES
+    from zcplatform.ops import links, users
 
-    at = clock.text(clock.now())
+    settings, at = host.load(context), clock.text(clock.now())
+    with host.database(settings) as database:
+        code_mac = host.root_keys(settings, database).code_mac
 
-    def write(tx: "Tx") -> "User":
-        return users.bootstrap(tx, at, email)
+        def write(tx: "Tx") -> "tuple[User, str]":
+            user = users.bootstrap(tx, at, email)
+            return user, links.make(tx, settings, code_mac, user, at, SETUP_LIVES)
 
-    with host.database(host.load(context)) as database:
-        user = database.write_now(write)
+        user, url = database.write_now(write)
     if json:
-        output.as_json({"id": user.id, "email": user.email})
+        output.as_json({"id": user.id, "email": user.email, "url": url, "expires_in_s": int(SETUP_LIVES.total_seconds())})
     else:
-        output.line(f"{user.email} is a super-admin")
+        output.line(f"{user.email} is a super-admin. This link signs in once, within an hour:")
+        output.line(url)
