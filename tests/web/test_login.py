@@ -3,14 +3,17 @@
 import asyncio
 import hashlib
 import re
+from datetime import timedelta
 
 import pytest
 
 from tests.web.conftest import AT, Web
 from tests.web.people import CODE, VERIFY, browser, code_of, letters, person, sign_in, wrong
+from zcplatform import clock
 from zcplatform.core import login
 from zcplatform.store import audit, throttles
 from zcplatform.web.sessions import BROWSER, CHALLENGE, SESSION
+from zcplatform.worker.forgetting import forget
 
 ANN = "ann@example.com"
 
@@ -204,6 +207,32 @@ async def test_one_network_asks_thirty_times_a_minute_and_a_restart_gives_nothin
         await first.post(CODE, json={"email": ANN})
         await second.post(CODE, json={"email": ANN})
     assert web.database.read(lambda tx: throttles.count(tx, "code.request 2001:db8::/64")) == 2
+
+
+async def test_all_strangers_together_are_sent_so_many_and_the_owner_still_gets_his(web: Web) -> None:
+    """S-09: the ceiling of the installation."""
+    person(web, ANN)
+    person(web, "bob@example.com")
+    async with browser(web, "192.0.2.1") as known, browser(web, "203.0.113.1") as stranger:
+        await sign_in(web, known, ANN)
+        web.database.write_now(
+            lambda tx: tx.execute("UPDATE throttles SET count = ? WHERE key = 'codes to strangers'", (login.STRANGERS.most,))
+        )
+        await stranger.post(CODE, json={"email": "bob@example.com"})
+        assert letters(web, "bob@example.com") == []
+        await sign_in(web, known, ANN)
+        web.database.write_now(lambda tx: tx.execute("UPDATE throttles SET started_at = '2026-01-01T00:00:00.000Z'"))
+        await stranger.post(CODE, json={"email": "bob@example.com"})
+        assert len(letters(web, "bob@example.com")) == 1
+
+
+async def test_a_flood_leaves_nothing_behind(web: Web) -> None:
+    async with browser(web) as client:
+        for _ in range(5):
+            await client.post(CODE, json={"email": "nobody@example.com"})
+    later = clock.now() + timedelta(hours=2)
+    web.database.write_now(lambda tx: forget(tx, web.settings, later))
+    assert (_count(web, "SELECT count(*) FROM challenges"), _count(web, "SELECT count(*) FROM outbox")) == (0, 0)
 
 
 async def test_a_stolen_database_tells_no_code(web: Web) -> None:

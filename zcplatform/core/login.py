@@ -20,8 +20,6 @@ TRIES_A_DAY = 20
 CODE_LIVES = timedelta(minutes=10)
 SENDS = ((timedelta(minutes=10), 3), (timedelta(days=1), 10))
 """How many codes a mailbox gets within how long, in one lane."""
-STRANGERS, STRANGERS_WINDOW = 300, timedelta(hours=1)
-"""How many codes all strangers together are sent: nobody turns us into a mail cannon."""
 DAY = timedelta(days=1)
 
 SESSION_LIVES = timedelta(hours=24)
@@ -47,6 +45,8 @@ class Limit:
 REQUESTS = Limit(30, timedelta(minutes=1))
 VERIFIES = Limit(60, timedelta(minutes=1))
 LINKS = Limit(10, timedelta(minutes=1))
+STRANGERS = Limit(300, timedelta(hours=1))
+"""How many codes all strangers together are sent: nobody turns us into a mail cannon."""
 TOLD = Limit(10, timedelta(hours=1))
 """Audit entries about refusals, for each network; what is beyond them is counted and told in one."""
 

@@ -93,11 +93,13 @@ def challenge(tx: Tx, desk: Desk, asker: Asker, wanted: Wanted, held: str, now: 
     """Void what it replaces, write it down, and put its letter into the outbox; a decoy where no more may be sent."""
     at, code = clock.text(now), new_code()
     earlier = challenges.earlier(tx, wanted.user_id, wanted.lane, clock.text(now - login.DAY), at)
-    strangers = challenges.sent_since(tx, login.STRANGER, clock.text(now - login.STRANGERS_WINDOW))
-    crowded = wanted.lane == login.STRANGER and strangers >= login.STRANGERS
+    is_stranger = wanted.lane == login.STRANGER
+    strangers = throttles.count(tx, "codes to strangers", clock.text(now - login.STRANGERS.window))
     for letter in challenges.supersede(tx, _held(desk, asker), wanted.purpose, wanted.user_id, asker.network):
         outbox.end(tx, letter, "void", at)
-    is_sent = login.may_send(earlier, now) and not crowded and wanted.user_id != NOBODY
+    is_sent = login.may_send(earlier, now) and wanted.user_id != NOBODY and not (is_stranger and strangers >= login.STRANGERS.most)
+    counted = "codes to strangers" if is_sent and is_stranger else "other codes"
+    throttles.hit(tx, counted, at, clock.text(now - login.STRANGERS.window))
     letter_id = mail.post(tx, desk.seal_public, at, wanted.kind, wanted.recipient, {"code": code}, login.CODE_LIVES, is_decoy=not is_sent)
     made = Challenge(
         id=handles.handle(desk.code_mac, handles.CHALLENGE, held),

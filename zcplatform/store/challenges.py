@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from zcplatform.core.login import TRIES, Earlier
 from zcplatform.ids import OutboxId, UserId
-from zcplatform.store.db import Tx, many, names, one, scalar
+from zcplatform.store.db import Tx, many, names, one
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,13 @@ def earlier(tx: Tx, user_id: str, lane: str, since: str, at: str) -> list[Earlie
     return [Earlier(created_at, tries, bool(is_used), bool(is_open)) for created_at, tries, is_used, is_open in found]
 
 
-def sent_since(tx: Tx, lane: str, since: str) -> int:
-    return int(
-        scalar(tx, "SELECT count(*) FROM challenges WHERE created_at > ? AND lane = ? AND user_id IS NOT NULL", since, lane),
-    )
-
-
 def forget_before(tx: Tx, at: str) -> None:
     tx.execute("DELETE FROM challenges WHERE created_at < ?", (at,))
+
+
+def forget_decoys_before(tx: Tx, at: str) -> None:
+    """Those that nothing was sent for count for nothing once they are over: a flood of requests leaves nothing behind."""
+    tx.execute("DELETE FROM challenges WHERE user_id IS NULL AND expires_at < ?", (at,))
 
 
 @dataclass(frozen=True)

@@ -69,5 +69,9 @@ def expire(tx: Tx, at: str) -> int:
     return tx.changes()
 
 
+def forget_decoys_before(tx: Tx, at: str) -> None:
+    tx.execute("DELETE FROM outbox WHERE created_at < ? AND status = 'void'", (at,))
+
+
 def forget_before(tx: Tx, at: str) -> None:
     tx.execute("DELETE FROM outbox WHERE created_at < ? AND status != 'waiting'", (at,))

@@ -19,8 +19,9 @@ def hit(tx: Tx, key: str, at: str, window_began: str) -> tuple[int, int]:
     return 1, 0 if row is None else int(row[1])
 
 
-def count(tx: Tx, key: str) -> int:
-    return int(scalar(tx, "SELECT count FROM throttles WHERE key = ?", key) or 0)
+def count(tx: Tx, key: str, window_began: str = "") -> int:
+    """How many in the window that is not over yet."""
+    return int(scalar(tx, "SELECT count FROM throttles WHERE key = ? AND started_at > ?", key, window_began) or 0)
 
 
 def forget_before(tx: Tx, at: str) -> None:

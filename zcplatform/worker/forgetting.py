@@ -10,6 +10,7 @@ from zcplatform.store.db import Tx
 
 KEEP_KEYS = timedelta(days=2)
 KEEP_LETTERS = timedelta(days=7)
+KEEP_DECOYS = timedelta(hours=1)
 KEEP_TRIES = timedelta(days=2)
 """Longer than the longest limit looks back."""
 
@@ -24,6 +25,8 @@ def forget(tx: Tx, settings: Settings, now: datetime) -> None:
     idempotency.forget_before(tx, before(KEEP_KEYS))
     outbox.forget_before(tx, before(KEEP_LETTERS))
     challenges.forget_before(tx, before(KEEP_TRIES))
+    challenges.forget_decoys_before(tx, before(KEEP_DECOYS))
+    outbox.forget_decoys_before(tx, before(KEEP_DECOYS))
     throttles.forget_before(tx, before(KEEP_TRIES))
     login_links.forget_before(tx, before(KEEP_TRIES))
     sessions.forget_before(tx, before(KNOWN_FOR))
