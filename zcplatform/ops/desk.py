@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TypeVar
 
 from zcplatform import clock
@@ -15,7 +14,6 @@ from zcplatform.store import audit, idempotency
 from zcplatform.store.db import Database, Tx
 
 T = TypeVar("T")
-REST_DAYS = {"slug": 90, "port": 30, "uid": 30, "subnet": 0}
 
 
 @dataclass(frozen=True)
@@ -116,8 +114,3 @@ def _issued() -> Conflict:
         "This Idempotency-Key was used before; what it gave is not kept and can not be given again",
         "ask again with a new key",
     )
-
-
-def rested_since(kind: str, at: str) -> str:
-    """What was released before this time may be used again."""
-    return clock.text(clock.parse(at) - timedelta(days=REST_DAYS[kind]))

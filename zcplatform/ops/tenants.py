@@ -7,13 +7,14 @@ from typing import Any
 
 from zcplatform.core.network import capacity
 from zcplatform.core.plan import FIRST_DEPLOY
+from zcplatform.core.rest import rested_since
 from zcplatform.core.roles import Permission, Role
 from zcplatform.core.slugs import check as slug_problem
 from zcplatform.core.tenant import Request, State, Tenant, Wanted
 from zcplatform.errors import BadInput, Conflict
 from zcplatform.ids import ImageId, TenantId, new_tenant_id
 from zcplatform.ops import access, providers
-from zcplatform.ops.desk import Actor, Desk, rested_since
+from zcplatform.ops.desk import Actor, Desk
 from zcplatform.store import allocations, audit, events, images, members, operations, plans, revisions, tenants
 from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation

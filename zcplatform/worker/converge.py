@@ -18,7 +18,7 @@ from zcplatform.core import backoff
 from zcplatform.core.audit import Entry
 from zcplatform.core.plan import ContainerFacts, Seen, Step, plan
 from zcplatform.core.tenant import ATTEMPTS_BEFORE_FAILED, CRASHES, EDGE, OTHER_NUMBER, UNREACHABLE, Tenant, Wanted, has_failed
-from zcplatform.errors import PlatformError, RevisionRefused, StepFailed
+from zcplatform.errors import PlatformError, RevisionRefused
 from zcplatform.failpoint import failpoint
 from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT, TenantId
 from zcplatform.log import logger
@@ -27,7 +27,7 @@ from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
 from zcplatform.worker.agents import exited
 from zcplatform.worker.case import Case, Superseded, is_current, load
-from zcplatform.worker.recording import saw
+from zcplatform.worker.recording import saw, told
 from zcplatform.worker.steps import STEPS, network_spec
 from zcplatform.worker.tools import Tools
 
@@ -58,7 +58,7 @@ async def converge(tools: Tools, tenant_id: TenantId) -> None:
         except RevisionRefused as refused:
             await take_back(tools, tenant_id, generation, refused.detail)
         except Exception as unknown:  # whatever it is, it is told on this tenant and stops nobody else
-            error = unknown if isinstance(unknown, PlatformError) else _bug(unknown, tenant_id)
+            error = told(unknown, tenant=tenant_id)
             if error.code in CRASHES and await take_back(tools, tenant_id, generation, error.detail):
                 continue
             await record_failure(tools, tenant_id, generation, error)
@@ -239,11 +239,6 @@ async def take_back(tools: Tools, tenant_id: TenantId, generation: int | None, w
         failpoint(f"{request.last_request if request else ''}.take_back.after")
         logger.info("a revision was taken back", tenant=tenant_id, reason=words)
     return done
-
-
-def _bug(error: Exception, tenant_id: TenantId) -> StepFailed:
-    logger.exception("an error that nobody foresaw", tenant=tenant_id)
-    return StepFailed("internal.error", f"Something inside the platform went wrong ({type(error).__name__}); it is in the log", "report it")
 
 
 async def record_failure(tools: Tools, tenant_id: TenantId, generation: int | None, error: PlatformError) -> None:

@@ -24,6 +24,7 @@ from zcplatform.store.images import Image
 from zcplatform.store.operations import Operation
 from zcplatform.worker.preflight import preflight
 from zcplatform.worker.probing import probe
+from zcplatform.worker.recording import told
 from zcplatform.worker.tools import Tools
 
 DASHBOARDS = ("web/dist", "../web/dist", "../share/zeroclawlabs/web/dist")
@@ -59,9 +60,7 @@ class ImagesLoop:
             await tools.database.write(lambda tx: _begin(tx, image, kind))
             await (_remove(tools, image) if image.wanted == "absent" else _prepare(tools, image))
         except Exception as unknown:
-            if not isinstance(unknown, PlatformError):
-                logger.exception("an error that nobody foresaw", image=image.id)
-            error = unknown if isinstance(unknown, PlatformError) else _bug(unknown)
+            error = told(unknown, image=image.id)
             logger.info("an image is not as wanted", image=image.reference, code=error.code, error=error.detail)
             await tools.database.write(lambda tx: _failed(tx, image, kind, error))
 
@@ -70,9 +69,7 @@ class ImagesLoop:
         try:
             await preflight(self._tools, operation)
         except Exception as unknown:
-            if not isinstance(unknown, PlatformError):
-                logger.exception("an error that nobody foresaw", operation=operation.id)
-            error = unknown if isinstance(unknown, PlatformError) else _bug(unknown)
+            error = told(unknown, operation=operation.id)
             await self._tools.database.write(lambda tx: _waits(tx, operation, error))
 
 
@@ -83,10 +80,6 @@ def _waits(tx: Tx, operation: Operation, error: PlatformError) -> None:
         return
     soon = clock.text(now + timedelta(seconds=backoff.UNREACHABLE_S))
     operations.wait(tx, operation.id, clock.text(now), error.code, error.detail, error.hint, soon)
-
-
-def _bug(error: Exception) -> StepFailed:
-    return StepFailed("internal.error", f"Something inside the platform went wrong ({type(error).__name__}); it is in the log", "report it")
 
 
 def _begin(tx: Tx, image: Image, kind: str) -> None:

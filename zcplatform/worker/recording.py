@@ -3,10 +3,20 @@
 from collections.abc import Mapping
 
 from zcplatform import clock
+from zcplatform.errors import PlatformError, StepFailed
+from zcplatform.log import logger
 from zcplatform.store import revisions, tenants
 from zcplatform.store.db import Tx
 from zcplatform.worker.case import Case, Superseded
 from zcplatform.worker.tools import Tools
+
+
+def told(error: Exception, **where: str) -> PlatformError:
+    """What a person is told of it. An error that nobody foresaw goes into the log whole, with where it happened."""
+    if isinstance(error, PlatformError):
+        return error
+    logger.error("an error that nobody foresaw", exc_info=error, **where)
+    return StepFailed("internal.error", f"Something inside the platform went wrong ({type(error).__name__}); it is in the log", "report it")
 
 
 async def saw(tools: Tools, case: Case, changes: Mapping[str, object]) -> None:

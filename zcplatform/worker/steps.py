@@ -6,15 +6,16 @@ generation. It raises PlatformError when it could not be done; the next round is
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
 from typing import Any
 
 from zcplatform import clock
 from zcplatform.adapters import files, host
 from zcplatform.core import images as image_rules
 from zcplatform.core.audit import Entry
+from zcplatform.core.container import STOP_TIMEOUT_S
 from zcplatform.core.network import capacity, network_body
 from zcplatform.core.plan import Step
+from zcplatform.core.rest import rested_since
 from zcplatform.core.tenant import EDGE
 from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT, TenantId
@@ -27,25 +28,22 @@ from zcplatform.worker.configuration import configuration, drop_configuration
 from zcplatform.worker.recording import saw, verified
 from zcplatform.worker.tools import Tools
 
-STOP_S = 20
 VERIFY_S = 5.0
-_REST = timedelta(days=30)
 
 
 async def allocate(tools: Tools, case: Case) -> None:
     """Port, uid and subnet in one transaction. A port that a stranger on the host uses is passed over."""
     at = clock.text(clock.now())
-    rested = clock.text(clock.now() - _REST)
     ports, uids = tools.settings.port_span, tools.settings.uid_span
     subnets = capacity(tools.settings.subnet_network)
 
     def take(tx: Tx) -> int:
-        for kind, first, last, since in (
-            ("uid", uids.first, uids.last, rested),
-            ("subnet", 0, subnets - 1, at),
-            ("port", ports.first, ports.last, rested),
+        for kind, first, last in (
+            ("uid", uids.first, uids.last),
+            ("subnet", 0, subnets - 1),
+            ("port", ports.first, ports.last),
         ):
-            number = allocations.take(tx, case.tenant.id, kind, first, last, since)
+            number = allocations.take(tx, case.tenant.id, kind, first, last, rested_since(kind, at))
             if number is None:
                 raise StepFailed("host.exhausted", f"No free {kind} is left on this host", f"widen `{kind}s` in the settings file")
         return number  # type: ignore[return-value]
@@ -112,7 +110,7 @@ async def stop(tools: Tools, case: Case) -> None:
     container = await tools.docker.container(tools.names.container(case.tenant.slug))
     if container is not None:
         _check_ours(tools, case.tenant.id, container.labels, f"container `{container.name}`", "container.foreign")
-        await tools.docker.stop(container.id, STOP_S)
+        await tools.docker.stop(container.id, STOP_TIMEOUT_S)
     await saw(tools, case, {"seen_container": "stopped" if container else "absent", "seen_healthy": 0, "seen_healthy_at": None})
 
 

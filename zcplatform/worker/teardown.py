@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from zcplatform.adapters import files, firewall
 from zcplatform.adapters.docker import Docker
 from zcplatform.core import firewall as firewall_rules
+from zcplatform.core.container import STOP_TIMEOUT_S
 from zcplatform.errors import PlatformError
 from zcplatform.ids import Names
 from zcplatform.log import logger
@@ -17,7 +18,6 @@ from zcplatform.worker.app import locked, make_tools
 from zcplatform.worker.case import load
 from zcplatform.worker.checking import PURPOSES
 from zcplatform.worker.readback import read_back
-from zcplatform.worker.steps import STOP_S
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ async def _engine(settings: Settings) -> tuple[int, int]:
     async with Docker(settings.docker_socket) as docker:
         try:
             containers = await docker.containers(settings.instance)
-            await asyncio.gather(*(docker.stop(found.id, STOP_S) for found in containers))
+            await asyncio.gather(*(docker.stop(found.id, STOP_TIMEOUT_S) for found in containers))
             for found in containers:
                 await docker.remove(found.id)
             networks = await docker.networks(settings.instance)
