@@ -85,8 +85,9 @@ def _routes(platform: Platform, running: dict[str, object], containers: list[dic
     for tenant_id, port in routed.items():
         assert published.get(tenant_id) == port, f"I4: {tenant_id} is routed to {port}"
     with platform.database() as database:
-        ids = {row.id for row in database.read(tenants.everything) if row.slug in running}
-    assert ids <= routed.keys(), "I3: a running tenant has no route"
+        rows = database.read(tenants.everything)
+    assert routed == {row.id: row.seen_route_port for row in rows if row.seen_route_port is not None}, "I3: not the routes of the rows"
+    assert {row.id for row in rows if row.slug in running} <= routed.keys(), "I3: a running tenant has no route"
 
 
 def _ports(document: dict[str, object]) -> dict[str, int]:

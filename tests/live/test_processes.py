@@ -51,10 +51,22 @@ def test_the_web_process_holds_only_what_it_was_given(platform: Platform) -> Non
     plain = [target for target in targets if target.startswith("/") and not target.startswith("/dev/")]
     allowed = {str(path) for path in platform.settings.database.parent.iterdir()} | {str(platform.root / "serve.log")}
     assert set(plain) <= allowed
+    assert _unix_sockets(targets) <= {"*", str(platform.settings.web_socket), str(platform.settings.worker_socket)}
     environment = Path(f"/proc/{platform.web_pid()}/environ").read_bytes()
     arguments = Path(f"/proc/{platform.web_pid()}/cmdline").read_bytes()
     for secret in (platform.settings.key_file.read_bytes().strip(), platform.token.encode()):
         assert secret not in environment + arguments
+
+
+def _unix_sockets(targets: list[str]) -> set[str]:
+    """The names of its sockets and of those at their other ends; `*` for one without a name."""
+    listed = subprocess.run(["ss", "-xaHn"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in listed.splitlines()]
+    path_of = {row[5]: row[4] for row in rows}
+    own = {target.removeprefix("socket:[").removesuffix("]") for target in targets if target.startswith("socket:[")}
+    ends = own | {row[7] for row in rows if row[5] in own}
+    assert own & path_of.keys(), "its listening socket is one of them"
+    return {path_of[inode] for inode in ends if inode in path_of}
 
 
 @pytest.mark.parametrize("what", ["docker", "caddy", "key", "settings", "tenants", "config"])
