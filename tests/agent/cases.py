@@ -7,7 +7,7 @@ from typing import Any
 from zcplatform.agent.channels import Use, types
 from zcplatform.agent.fields import Check, Field, Type
 from zcplatform.agent.model import Settings, parse
-from zcplatform.agent.places import places
+from zcplatform.agent.places import Place, places
 from zcplatform.agent.providers import FAMILIES, Auth, Uri
 
 MODEL = "http://127.0.0.1:9/v1"
@@ -17,11 +17,18 @@ EXAMPLES: Mapping[Check | None, str] = {
     Check.PATH: "/path",
     Check.BROKER: "mqtt://broker.example.com:1883",
     Check.REGION: "eu-central-1",
+    Check.PAIR: "id.secret",
     None: "text",
 }
 PARTICULAR: Mapping[str, Mapping[str, Any]] = {
     "mqtt": {"topics": ["ask/#"], "use_tls": False},
-    "git": {"provider": "gitea", "app_id": 7, "installation_id": 7, "repos": ["ada/notes"], "api_base_url": "https://git.example.com/api/v1"},
+    "git": {
+        "provider": "gitea",
+        "app_id": 7,
+        "installation_id": 7,
+        "repos": ["ada/notes"],
+        "api_base_url": "https://git.example.com/api/v1",
+    },
     "irc": {"port": 6698},
     "email": {"imap_port": 994, "smtp_port": 466},
     "nostr": {"relays": ["wss://relay.example.com"]},
@@ -62,12 +69,16 @@ def families() -> Iterator[Case]:
                 needed = {name for name, field in family.fields.items() if field.needed and field.is_open}
                 wanted = [field for field in family.fields.values() if field.is_open and (size == "full" or field.name in needed)]
                 provider["options"] = {field.name: example(field) for field in wanted}
+                if size == "full":
+                    provider["options"] |= {"context_window": 200_000}
                 if family.uri is Uri.NEEDED or (size == "full" and family.uri is Uri.HONOURED):
                     provider["base_url"] = MODEL
                 if size == "full":
                     provider |= {"temperature": 0.5, "headers": ["X-Team"], "fallbacks": ["cheap"], "fallback_models": ["other-model"]}
                 more = {"cheap": {"family": "custom", "model": "small", "base_url": MODEL, "auth": "none"}} if size == "full" else {}
-                yield _case(f"providers.{family.name}", auth.value, size, {"providers": {"main": provider, **more}}, needed_only=size == "minimal")
+                yield _case(
+                    f"providers.{family.name}", auth.value, size, {"providers": {"main": provider, **more}}, needed_only=size == "minimal"
+                )
 
 
 def channels() -> Iterator[Case]:
@@ -76,12 +87,16 @@ def channels() -> Iterator[Case]:
         if kind.use is Use.NONE:
             continue
         for size in ("minimal", "full"):
-            channel: dict[str, Any] = {"peers": ["ada", "42"][: 1 if size == "minimal" else 2]} if kind.gate and kind.use is Use.TALK else {}
+            channel: dict[str, Any] = (
+                {"peers": ["ada", "42"][: 1 if size == "minimal" else 2]} if kind.gate and kind.use is Use.TALK else {}
+            )
             if size == "full" and channel:
                 channel["ignored"] = ["mallory"]
             wanted = [field for field in kind.fields.values() if field.is_open and (size == "full" or field.needed)]
             channel["options"] = {field.name: example(field) for field in wanted} | {
-                name: value for name, value in PARTICULAR.get(kind.name, {}).items() if size == "full" or name in ("provider", "api_base_url")
+                name: value
+                for name, value in PARTICULAR.get(kind.name, {}).items()
+                if size == "full" or name in ("provider", "api_base_url")
             }
             yield _case(
                 f"channels.{kind.name}",
@@ -94,8 +109,14 @@ def channels() -> Iterator[Case]:
 
 def _case(subject: str, form: str, size: str, sent: dict[str, Any], *, needed_only: bool) -> Case:
     settings = parse(sent)
-    wanted = [place.name for place in places(settings) if place.is_needed or not needed_only]
-    return Case(subject, form, size, settings, {name: SECRETS.get(name, f"placeholder-{number}") for number, name in enumerate(wanted)})
+    wanted = [place for place in places(settings) if place.is_needed or not needed_only]
+    return Case(subject, form, size, settings, {place.name: _secret(place) for place in wanted})
+
+
+def _secret(place: Place) -> str:
+    if place.field is not None and place.field.check is Check.PAIR:
+        return EXAMPLES[Check.PAIR]
+    return SECRETS.get(place.name, f"value of {place.name}")
 
 
 def example(field: Field) -> Any:

@@ -7,6 +7,7 @@ for an answer of a local model as well.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import tomli_w
 
@@ -31,10 +33,12 @@ from tests.agent import cases
 from tests.agent.cases import Case
 from zcplatform.agent.channels import types
 from zcplatform.agent.document import Kept, render
-from zcplatform.agent.model import to_json
+from zcplatform.agent.model import Provider, to_json
+from zcplatform.agent.places import address
 from zcplatform.agent.policy import Policy, environment
-from zcplatform.agent.providers import FAMILIES, Uri
+from zcplatform.agent.providers import FAMILIES, Family, Uri
 from zcplatform.agent.sealed import seal, token_hash
+from zcplatform.core.container import CONFIG_TARGET
 
 KEY = bytes(range(32))
 TOKEN = "zc_" + "ab" * 32
@@ -134,8 +138,10 @@ def _serve(agent: str, home: Path, rows: list[Row]) -> None:
         return
     document = _joined(rows)
     document["gateway"]["webhook_rate_limit_per_minute"] = 10_000
+    document["reliability"] = {"provider_retries": 0}
     _prepare(home, tomli_w.dumps(document))
-    pinned = environment(rows[0].case.settings, Policy()) | {"ZEROCLAW_gateway__host": "127.0.0.1"}
+    pinned = {name: value for row in rows for name, value in environment(row.case.settings, Policy()).items()}
+    pinned["ZEROCLAW_gateway__host"] = "127.0.0.1"
     area = rows[0].case.subject.partition(".")[0]
     with _daemon(agent, home, pinned) as trouble:
         for row in rows:
@@ -149,7 +155,7 @@ def _serve(agent: str, home: Path, rows: list[Row]) -> None:
             if row.case.subject.startswith("channels"):
                 row.passed["state"], row.note = _channel_state(row.case, told, components, log)
             else:
-                row.passed["state"], row.note = _provider_state(row.case)
+                row.passed["state"], row.note = _provider_state(row.case, home / "log")
 
 
 def _joined(rows: list[Row]) -> dict[str, Any]:
@@ -177,7 +183,8 @@ def _ports(document: dict[str, Any], settings: cases.Settings) -> None:
     for one in hooks.of(to_json(settings)["channels"]).listeners:
         kind, _, alias = one.channel.partition(".")
         public = types()[kind].public
-        assert public is not None and public.port_field is not None
+        assert public is not None
+        assert public.port_field is not None
         document["channels"][kind][alias][public.port_field] = one.port
 
 
@@ -210,18 +217,44 @@ def _channel_state(case: Case, told: Mapping[str, Any], components: Mapping[str,
     return ("", "runs") if f"[{name}]" in log else (f"nothing of it runs: {one['status']}, {one['health']}", "")
 
 
-def _provider_state(case: Case) -> tuple[str, str]:
-    """A family that goes to any address has to bring the answer of a local model; the others are known by the agent's own list."""
+def _provider_state(case: Case, log: Path) -> tuple[str, str]:
+    """A message to each: the answer of a local model where the family goes to any address; else the agent tries to reach, without a network,
+    exactly the host that the catalog names. A program of the image is looked for."""
     family = FAMILIES[case.subject.removeprefix("providers.")]
     provider = case.settings.providers["main"]
-    if not provider.base_url or family.uri is Uri.IGNORED or case.form == "refresh_token":
-        said = _get(f"/api/status?agent={family.name}")
-        is_so = said.get("model_provider") == f"{family.name}.main" and said.get("model") == provider.model
-        return ("" if is_so else f"the agent says {said.get('model_provider')}, {said.get('model')}"), "its own address"
+    before = log.stat().st_size
     said = _post(f"/webhook?agent={family.name}", {"message": "hello matrix"})
-    if SAYS in str(said.get("response", "")):
-        return "", "answers"
-    return f"no answer of the local model: {json.dumps(said)[:200]}", ""
+    if provider.base_url and family.uri is not Uri.IGNORED and case.form != "refresh_token":
+        return ("", "answers") if SAYS in str(said.get("response", "")) else (f"no answer of the local model: {json.dumps(said)[:200]}", "")
+    told = _COLOUR.sub("", log.read_bytes()[before:].decode(errors="replace"))
+    hosts = {urlsplit(found).netloc for pair in _TRIED.findall(told) for found in pair if found}
+    if case.form == "login":
+        if SAYS in str(said.get("response", "")):
+            return "", "its program is not in the image; the fallback answers"
+        errors = re.findall(r'"error":"([^"]{0,300})', told)
+        is_missing = any("Failed to spawn" in one or "not found" in one or "No such file" in one for one in errors)
+        return ("", "its program is not in the image") if is_missing else (f"no program was looked for: {errors}", "")
+    wanted = _wanted(family, case, provider)
+    if not hosts and family.name == "hailo_ollama" and "Hailo-Ollama connection failed" in told:
+        return "", "goes to an address that it does not tell"
+    return ("", f"goes to {wanted}") if hosts == {wanted} else (f"went to {', '.join(sorted(hosts)) or 'nowhere'}, not to {wanted}", "")
+
+
+def _wanted(family: Family, case: Case, provider: Provider) -> str:
+    if family.name == "minimax" and case.form == "refresh_token":
+        return urlsplit(family.endpoints[str(provider.options.get("endpoint", "intl"))]).netloc
+    return HOSTS.get(f"{family.name} {case.form}") or HOSTS.get(family.name) or urlsplit(address(provider) or "").netloc
+
+
+HOSTS = {
+    "azure": "text.openai.azure.com",
+    "bedrock": "bedrock-runtime.eu-central-1.amazonaws.com",
+    "copilot": "api.github.com",
+    "qwen refresh_token": "chat.qwen.ai",
+}
+"""Hosts that are made of settings, or asked first."""
+_TRIED = re.compile(r'"endpoint":"([^"]*)"|error sending request for url \((https?://[^)]*)\)')
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def _settled(awaited: set[str]) -> Mapping[str, Any]:
@@ -240,7 +273,8 @@ def _prepare(home: Path, text: str) -> None:
     home.mkdir()
     for name in ("data", "agents", "shared", "state"):
         (home / name).mkdir(mode=0o700)
-    for name, content in (("config.toml", text), (".secret_key", KEY.hex())):
+    (home / "agents/main/workspace").mkdir(parents=True)
+    for name, content in (("config.toml", text.replace(CONFIG_TARGET, str(home))), (".secret_key", KEY.hex())):
         (home / name).write_text(content, "utf-8")
         (home / name).chmod(0o600)
 
@@ -343,8 +377,8 @@ def _model() -> Iterator[str]:
                 self.wfile.write(event.encode())
             self.close_connection = True
 
-        def log_message(self, format: str, *args: object) -> None:
-            del format, args
+        def log_message(self, *args: object) -> None:
+            del args
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -391,7 +425,12 @@ def _events(path: str) -> Iterable[str]:
         yield f"data: {json.dumps({'type': 'response.output_text.delta', 'delta': SAYS})}\n\n"
         yield f"data: {json.dumps({'type': 'response.completed', 'response': _answer(path)})}\n\n"
         return
-    chunk = {"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [{"index": 0, "delta": {"role": "assistant", "content": SAYS}}]}
+    chunk = {
+        "id": "c",
+        "object": "chat.completion.chunk",
+        "model": "m",
+        "choices": [{"index": 0, "delta": {"role": "assistant", "content": SAYS}}],
+    }
     yield f"data: {json.dumps(chunk)}\n\n"
     last = {"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
     yield f"data: {json.dumps(last)}\n\ndata: [DONE]\n\n"
@@ -399,5 +438,3 @@ def _events(path: str) -> Iterable[str]:
 
 if __name__ == "__main__":
     sys.exit(main(os.path.abspath(sys.argv[1])))
-
-

@@ -1,6 +1,11 @@
 """The catalog against the agent's own schema (`zeroclaw config schema`): supporting a new version means to run this and edit data."""
 
+import json
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from zcplatform.agent.channels import types
@@ -126,3 +131,21 @@ def _plain(row: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
     if kind == "array":
         return Type.TEXTS if type_of(defs, row["items"])[0] == Type.TEXT else Type.TABLES
     return {"string": Type.TEXT, "boolean": Type.YES_NO, "integer": Type.WHOLE, "number": Type.NUMBER}.get(kind, Type.TABLE)
+
+
+def main(agent: str) -> int:
+    """Compare with the schema that an installed agent prints; --write tells it reduced, on standard error."""
+    with tempfile.TemporaryDirectory() as home:
+        (Path(home) / "data").mkdir(mode=0o700)
+        environment = {"PATH": "/usr/bin:/bin", "HOME": home, "ZEROCLAW_CONFIG_DIR": home}
+        ran = subprocess.run([agent, "config", "schema"], env=environment, capture_output=True, text=True, timeout=60, check=True)
+    schema = json.loads(ran.stdout)
+    found = differences(schema)
+    print("\n".join(found) or "the catalog says what the agent's schema says")
+    if "--write" in sys.argv:
+        print(json.dumps(reduced(schema), separators=(",", ":"), sort_keys=True), file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

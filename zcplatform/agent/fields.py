@@ -35,6 +35,7 @@ class Check(StrEnum):
     PATH = "path"
     BROKER = "broker"
     REGION = "region"
+    PAIR = "pair"
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,8 @@ def _check_problem(check: Check, value: str) -> str | None:
             return None if is_address(value, "mqtt", "mqtts") else "must be mqtt://HOST:PORT or mqtts://HOST:PORT"
         case Check.REGION:
             return None if re.fullmatch("[a-z0-9-]{1,40}", value) else "must be the name of a region"
+        case Check.PAIR:
+            return None if re.fullmatch(r"[^.\s]+\.[^.\s]+", value) else "must be ID.SECRET"
 
 
 def _texts_problem(field: Field, value: object) -> str | None:
