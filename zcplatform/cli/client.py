@@ -10,6 +10,7 @@ import httpx2
 from zcplatform.cli.login import Login, Told
 
 ANSWER_S = 30
+NOTHING_TO_SAY = 204
 CONNECT_TRIES = 3
 """About 1.5 seconds: a web process that is started again is back after half a second."""
 
@@ -17,8 +18,10 @@ CONNECT_TRIES = 3
 class Api:
     """One connection pool; use it with `with`."""
 
-    def __init__(self, login: Login, answer_s: float = ANSWER_S) -> None:
+    def __init__(self, login: Login, answer_s: float = ANSWER_S, reason: str | None = None) -> None:
         base, headers = login.api, {"Authorization": f"Bearer {login.token}"}
+        if reason is not None:
+            headers["X-Reason"] = reason
         self._where = str(login.socket or login.api)
         url = _url(base)
         if url.host.endswith(".localhost"):  # many resolvers do not know these names
@@ -57,6 +60,8 @@ class Api:
         with self._errors():
             answer = self._client.request(method, path, **options)
             self._check(answer)
+            if answer.status_code == NOTHING_TO_SAY:
+                return None
             try:
                 return answer.json() if answer.status_code != httpx2.codes.NO_CONTENT else None
             except ValueError:

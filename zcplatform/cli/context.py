@@ -25,6 +25,7 @@ class Options:
     api: str | None
     token_file: Path | None
     settings: Path | None
+    reason: str | None = None
 
 
 def options(context: typer.Context) -> Options:
@@ -37,7 +38,9 @@ def open_api(context: typer.Context, answer_s: float | None = None) -> "Api":
     from zcplatform.cli.client import ANSWER_S, Api
 
     given = options(context)
-    return Api(find_login(given.api, given.token_file, given.settings), answer_s or ANSWER_S)
+    if given.reason is not None and not (given.reason.isascii() and given.reason.isprintable()):
+        raise Told("reason.text", "The reason must be one line of ASCII", "say it in plain letters")
+    return Api(find_login(given.api, given.token_file, given.settings), answer_s or ANSWER_S, given.reason)
 
 
 def route(*parts: str) -> str:

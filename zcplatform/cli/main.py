@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from zcplatform.cli import agents, images, operations, output, revisions, tenants
+from zcplatform.cli import agents, images, members, operations, output, plans, revisions, tenants, users
+from zcplatform.cli import tokens as access_tokens
 from zcplatform.cli.admin import audit, bootstrap, login_link, mail, signing, teardown, tokens
 from zcplatform.cli.context import AsJson, Options, route
 from zcplatform.cli.doctor import doctor
 from zcplatform.cli.login import VARIABLE, Login, checked, save_login
+from zcplatform.cli.whoami import whoami
 from zcplatform.errors import PlatformError, Refused
 
 EX_CONFIG = 78
@@ -31,6 +33,11 @@ app.add_typer(agents.devices, name="devices")
 app.add_typer(operations.app, name="operations")
 app.add_typer(images.app, name="images")
 app.add_typer(admin, name="admin")
+app.add_typer(users.app, name="users")
+app.add_typer(members.app, name="members")
+app.add_typer(access_tokens.app, name="tokens")
+app.add_typer(plans.app, name="plans")
+app.command()(whoami)
 app.command()(doctor)
 SettingsFile = Annotated[Path | None, typer.Option("--settings", help="The settings file, on the host.")]
 
@@ -47,10 +54,11 @@ def common(
     api: Annotated[str | None, typer.Option(help=f"Address of the API; {VARIABLE}, or the saved login's otherwise.")] = None,
     token_file: Annotated[Path | None, typer.Option(help="File that holds a token; the saved login's otherwise.")] = None,
     settings: SettingsFile = None,
+    reason: Annotated[str | None, typer.Option(help="Why you act in others' tenant as a super-admin; for its audit log.")] = None,
     _: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
 ) -> None:
     """Tenants with one ZeroClaw agent each, on one host."""
-    context.obj = Options(api, token_file, settings)
+    context.obj = Options(api, token_file, settings, reason)
 
 
 @app.command()

@@ -11,11 +11,12 @@ from zcplatform.store.db import Tx
 from zcplatform.store.members import Member
 
 
-def get(tx: Tx, tenant: str, user_id: str) -> Member:
+def get(tx: Tx, tenant: str, id_or_email: str) -> Member:
     """A user of another tenant is as unknown here as one that never was."""
-    member = members.get(tx, find(tx, tenant).id, user_id)
+    user = people.find(tx, id_or_email)
+    member = members.get(tx, find(tx, tenant).id, user.id) if user is not None else None
     if member is None:
-        raise NotFound("member.unknown", f"Tenant `{tenant[:80]}` has no member `{user_id[:80]}`", "GET …/members lists them")
+        raise NotFound("member.unknown", f"Tenant `{tenant[:80]}` has no member `{id_or_email[:80]}`", "GET …/members lists them")
     return member
 
 
@@ -49,7 +50,7 @@ def hand_over(tx: Tx, actor: Actor, at: str, tenant: str, user_id: str) -> None:
         raise Conflict("member.disabled", "This member can not sign in", "choose another one")
     if member.role != Role.OWNER:
         _put(tx, actor, at, member, Role.OWNER)
-    giver = members.get(tx, member.tenant_id, actor.user_id) if actor.user_id is not None and actor.user_id != user_id else None
+    giver = members.get(tx, member.tenant_id, actor.user_id) if actor.user_id is not None and actor.user_id != member.user_id else None
     if giver is not None and giver.role == Role.OWNER:
         _put(tx, actor, at, giver, Role.MANAGER)
 

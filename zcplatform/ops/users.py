@@ -29,10 +29,15 @@ def mailbox(text: str) -> str:
     return email
 
 
-def get(tx: Tx, user_id: str) -> User:
-    user = users.get(tx, user_id)
+def find(tx: Tx, id_or_email: str) -> User | None:
+    address = canonical(id_or_email)
+    return users.get(tx, id_or_email) if address is None else users.by_email(tx, address)
+
+
+def get(tx: Tx, id_or_email: str) -> User:
+    user = find(tx, id_or_email)
     if user is None:
-        raise NotFound("user.unknown", f"There is no user `{user_id[:80]}`", "GET /api/users lists them")
+        raise NotFound("user.unknown", f"There is no user `{id_or_email[:80]}`", "GET /api/users lists them")
     return user
 
 

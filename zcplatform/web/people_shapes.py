@@ -79,7 +79,7 @@ class RoleChange(_Input):
 
 
 class OwnerChange(_Input):
-    user_id: Annotated[str, Field(max_length=40)]
+    user_id: Annotated[str, Field(max_length=254, description="id or address")]
 
 
 class Member(BaseModel):

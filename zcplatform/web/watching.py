@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from zcplatform import clock
 from zcplatform.errors import PlatformError
@@ -17,15 +17,14 @@ T = TypeVar("T")
 
 async def while_permitted(database: Database, watcher: Watcher, actor: Actor, source: AsyncGenerator[T]) -> AsyncIterator[T]:
     """What `source` gives, until it ends, the platform stops, or the actor's rights change; raises what was lost then."""
-    lost = asyncio.create_task(_lost(database, watcher, actor))
     upcoming: asyncio.Task[T] | None = None
-    try:
-        async with aclosing(source):
+    async with aclosing(source):
+        lost = asyncio.create_task(_lost(database, watcher, actor))
+        try:
             while True:
                 upcoming = asyncio.ensure_future(anext(source))
                 await asyncio.wait({upcoming, lost}, return_when=asyncio.FIRST_COMPLETED)
                 if lost.done():
-                    await _end(upcoming)
                     lost.result()
                     return
                 try:
@@ -33,10 +32,10 @@ async def while_permitted(database: Database, watcher: Watcher, actor: Actor, so
                 except StopAsyncIteration:
                     return
                 yield item
-    finally:
-        if upcoming is not None:
-            await _end(upcoming)
-        lost.cancel()
+        finally:  # before the source is closed: it can not be while somebody waits for its next item
+            await _end(lost)
+            if upcoming is not None:
+                await _end(upcoming)
 
 
 async def _lost(database: Database, watcher: Watcher, actor: Actor) -> None:
@@ -46,7 +45,7 @@ async def _lost(database: Database, watcher: Watcher, actor: Actor) -> None:
         await watcher.changed(version)
 
 
-async def _end(task: asyncio.Task[T]) -> None:
+async def _end(task: asyncio.Task[Any]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError, StopAsyncIteration, PlatformError):
         await task

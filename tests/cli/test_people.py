@@ -1,0 +1,71 @@
+"""Users, members, tokens and plans on the command line, against the real API over TCP."""
+
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from tests.cli.running import run
+from tests.web.conftest import Web
+from tests.web.conftest import web as _web
+
+web = _web
+Zc = Callable[..., subprocess.CompletedProcess[str]]
+
+
+class _Quiet(uvicorn.Server):
+    """A server in a thread; signals stay with the tests."""
+
+    def install_signal_handlers(self) -> None:
+        """None."""
+
+
+@pytest.fixture
+def zc(web: Web, tmp_path: Path) -> Iterator[Zc]:
+    """The command line as a super-admin of the host."""
+    config = uvicorn.Config(web.client._transport.app, port=0, log_config=None, lifespan="off")  # type: ignore[attr-defined]
+    server = _Quiet(config)
+    listener = config.bind_socket()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    token = tmp_path / "token"
+    token.write_text(web.token())
+
+    def ask(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        api = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        return run(tmp_path, "--api", api, "--token-file", str(token), *arguments, stdin=stdin)
+
+    yield ask
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+async def test_people_are_added_let_in_and_sent_away(web: Web, zc: Zc) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    assert zc("users", "add", "Ada@example.com", "--name", "Ada").returncode == 0
+    told = zc("members", "invite", "shop", "ada@example.com", "--role", "manager")
+    assert "#token=" in told.stdout, told.stderr
+    web.member("shop", "ada@example.com", "manager")
+    changed = json.loads(zc("members", "set", "shop", "ada@example.com", "viewer", "--json").stdout)
+    assert [(item["email"], item["role"]) for item in changed] == [("ada@example.com", "viewer")]
+    assert "No members." in zc("members", "rm", "shop", "ada@example.com").stdout
+    assert "disabled" in zc("users", "disable", "ada@example.com").stdout
+
+
+async def test_a_service_account_is_made_and_revoked_and_a_reason_is_told(web: Web, zc: Zc) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    made = zc("--reason", "ticket 7", "tokens", "create", "ci", "--tenant", "shop", "--role", "viewer", "--scope", "tenant.read")
+    assert made.stdout.startswith("zcp_"), made.stderr
+    row = web.database.read(lambda tx: tx.execute("SELECT changes, object FROM audit_log ORDER BY sequence DESC LIMIT 1").fetchone())
+    assert json.loads(row[0])["reason"] == "ticket 7"
+    assert zc("tokens", "revoke", row[1], "--tenant", "shop").stdout == "revoked\n"
+
+
+async def test_a_plan_is_edited(web: Web, zc: Zc) -> None:
+    assert json.loads(zc("plans", "set", "free", "members=9", "--json").stdout)["members"] == 9
+    assert zc("plans", "set", "free", "members=many").returncode == 1
