@@ -10,9 +10,10 @@ import httpx2
 import pytest
 
 from zcplatform import clock
+from zcplatform.core.mails import mail
 from zcplatform.core.roles import Permission, Role
 from zcplatform.errors import Conflict, NotAllowed, PlatformError
-from zcplatform.ops import access, members, tokens, users
+from zcplatform.ops import access, invitations, members, tokens, users
 from zcplatform.ops import tenants as asking
 from zcplatform.ops.actor import Actor, Bearer, Kind, Needed
 from zcplatform.ops.desk import Desk
@@ -22,9 +23,10 @@ from zcplatform.store import members as member_rows
 from zcplatform.store import tenants as tenant_rows
 from zcplatform.store import tokens as token_rows
 from zcplatform.store import users as user_rows
-from zcplatform.store.db import Database, scalar
+from zcplatform.store.db import Database, Tx, scalar
 
 from .conftest import AT, Web
+from .people import letters
 
 PEPPER = b"p" * 32
 
@@ -114,6 +116,24 @@ async def test_an_invitation_is_for_one_address_once(web: Web) -> None:
     assert (await _invite(web, "ada@example.com", "viewer")).json()["code"] == "member.exists"
 
 
+async def test_where_there_is_mail_only_the_mail_has_the_link(web: Web) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop", "name": "The\u2028Shop"})
+    desk: Desk = web.client._transport.app.state.desk  # type: ignore[attr-defined]
+    posting = replace(desk, settings=desk.settings.model_copy(update={"mail_host": "mail.example.com", "mail_from": "zc@example.com"}))
+    at = clock.text(clock.now())
+
+    def invite(tx: Tx) -> str | None:
+        return invitations.create(tx, posting, web.keys.token_pepper, _host(), at, "shop", "ada@example.com", Role.MANAGER).token
+
+    assert web.database.write_now(invite) is None
+    ((_, values),) = letters(web, "ada@example.com")
+    text = mail("invitation", values, "https://panel.example.com").text
+    assert "invites you to The Shop as manager" in text
+    assert (await _accept(web, web.user_of("ada@example.com"), values["token"])).json()["role"] == "manager"
+    held = b"".join(path.read_bytes() for path in web.settings.database.parent.iterdir())
+    assert values["token"].encode() not in held
+
+
 async def test_an_invitation_ends_when_it_is_revoked_replaced_or_old(web: Web) -> None:
     await web.client.post("/api/tenants", json={"slug": "shop"})
     first = await _invite(web, "ada@example.com", "viewer")
@@ -193,6 +213,16 @@ async def test_a_service_account_is_bound_to_its_tenant_role_scopes_and_maker(we
     assert (await web.client.delete(f"/api/tenants/other/tokens/{made.json()['id']}")).status_code == 404
     assert (await web.client.delete(f"/api/tenants/shop/tokens/{made.json()['id']}")).status_code == 204
     assert (await web.client.get("/api/tenants/shop", headers=headers)).status_code == 401
+
+
+async def test_a_service_account_ends_with_its_tenant(web: Web) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    made = await web.client.post("/api/tenants/shop/tokens", json={"name": "ci"})
+    headers = {"Authorization": f"Bearer {made.json()['token']}"}
+    assert (await web.client.get("/api/me", headers=headers)).status_code == 200
+    row = web.database.read(tenant_rows.everything)[0]
+    web.database.write_now(lambda tx: tenant_rows.saw(tx, row.id, row.generation, AT, {"deleted_at": AT}))
+    assert (await web.client.get("/api/me", headers=headers)).status_code == 401
 
 
 async def test_a_token_is_not_replayed_and_ends_with_the_one_that_made_it(web: Web) -> None:

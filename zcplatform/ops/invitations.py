@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from zcplatform import clock
-from zcplatform.core.mails import Kind
+from zcplatform.core.mails import LONGEST_VALUE, Kind
 from zcplatform.core.roles import Permission, Rights, Role
 from zcplatform.errors import Conflict, NotFound
 from zcplatform.ids import new_invitation_id
@@ -61,7 +61,7 @@ def create(tx: Tx, desk: Desk, pepper: bytes, actor: Actor, at: str, tenant: str
     audit.append(tx, actor.entry(at, "invitation.create", invitation.id, row.id, email=[None, address], role=[None, role]))
     if desk.settings.mail_host is None:
         return Made(invitation, token)
-    values = {"tenant": row.name[:100], "inviter": actor.name[:254], "role": str(role), "token": token}
+    values = {"tenant": _line(row.name), "inviter": _line(actor.name), "role": str(role), "token": token}
     mail.post(tx, desk.seal_public, at, Kind.INVITATION, address, values, LIVES)
     return Made(invitation, None)
 
@@ -92,6 +92,11 @@ def accept(tx: Tx, pepper: bytes, actor: Actor, at: str, token: str) -> Member:
     audit.append(tx, actor.entry(at, "invitation.accept", invitation.id, tenant.id, role=[present, role]))
     events.append(tx, at, "member.changed", tenant_id=tenant.id, object_id=user.id, role=role)
     return existing(members.get(tx, tenant.id, user.id))
+
+
+def _line(text: str) -> str:
+    """As a mail takes it: names may hold what breaks a line."""
+    return "".join(character if character.isprintable() else " " for character in text)[:LONGEST_VALUE]
 
 
 def _may_still_give(tx: Tx, invitation: Invitation, role: Role) -> bool:

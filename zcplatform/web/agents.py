@@ -1,6 +1,7 @@
 """/api/tenants/{id}/: pairing code, devices, messages, logs and channels' health: live calls that only the worker can answer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request
@@ -115,14 +116,15 @@ async def logs(
     return StreamingResponse(body, media_type="text/event-stream" if as_events else "text/plain; charset=utf-8", headers=HEADERS)
 
 
-async def _lines(answers: AsyncIterator[dict[str, Any]], first: dict[str, Any] | None, *, as_events: bool) -> AsyncIterator[str]:
+async def _lines(answers: AsyncGenerator[dict[str, Any]], first: dict[str, Any] | None, *, as_events: bool) -> AsyncIterator[str]:
     try:
-        answer = first
-        while answer is not None:
-            line = answer.get("line")
-            if line is not None:
-                line = line.replace("\r", "")  # ends a field of an event, as a newline does
-                yield f"event: log\ndata: {line}\n\n" if as_events else f"{line}\n"
-            answer = await anext(answers, None)
+        async with aclosing(answers):
+            answer = first
+            while answer is not None:
+                line = answer.get("line")
+                if line is not None:
+                    line = line.replace("\r", "")  # ends a field of an event, as a newline does
+                    yield f"event: log\ndata: {line}\n\n" if as_events else f"{line}\n"
+                answer = await anext(answers, None)
     except PlatformError as error:
         yield f"event: problem\ndata: {error.detail}\n\n" if as_events else f"[{error.detail}]\n"

@@ -1,7 +1,7 @@
 """A stream goes on only while who listens may: rights are looked at again after every commit, and a silent stream ends too."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from zcplatform.web.events import Watcher
 T = TypeVar("T")
 
 
-async def while_permitted(database: Database, watcher: Watcher, actor: Actor, source: AsyncGenerator[T]) -> AsyncIterator[T]:
+async def while_permitted(database: Database, watcher: Watcher, actor: Actor, source: AsyncGenerator[T]) -> AsyncGenerator[T]:
     """What `source` gives, until it ends, the platform stops, or the actor's rights change; raises what was lost then."""
     upcoming: asyncio.Task[T] | None = None
     async with aclosing(source):
