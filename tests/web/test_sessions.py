@@ -210,6 +210,27 @@ async def test_a_cookie_changes_nothing_from_another_page(web: Web, origin: str 
     assert await _status(who.client) == 200
 
 
+@pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-site", 403), ("x", 403), ("same-origin", 200), ("none", 200)])
+async def test_a_neighbouring_page_reads_nothing_either(web: Web, site: str, status: int) -> None:
+    """Nor does it keep a session awake that its owner left alone."""
+    who = signed_in(web, person(web, ANN))
+    assert (await who.client.get(MINE, headers={"Sec-Fetch-Site": site})).status_code == status
+
+
+async def test_a_session_that_ends_ends_its_streams(web: Web) -> None:
+    """S-22: within a second, not when something is said next."""
+    who, other = signed_in(web, ann := person(web, ANN, is_super_admin=True)), signed_in(web, ann)
+    stream = asyncio.create_task(who.client.get("/api/events"))
+    watcher = web.client._transport.app.state.watcher  # type: ignore[attr-defined]
+    async with asyncio.timeout(5):
+        while not watcher._listeners:
+            await asyncio.sleep(0)
+    assert not stream.done()
+    assert (await other.client.delete(f"{MINE}/{who.session_id}")).status_code == 204
+    async with asyncio.timeout(5):
+        await stream
+
+
 async def test_step_up_makes_a_session_fresh_again(web: Web) -> None:
     """S-25."""
     ann = person(web, ANN)

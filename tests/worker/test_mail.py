@@ -18,9 +18,11 @@ from zcplatform.store import outbox
 from zcplatform.store.db import Database
 from zcplatform.store.outbox import Letter
 from zcplatform.worker.mail import MailLoop
+from zcplatform.worker.metrics import Metrics
 
 PANEL = "https://panel.example.com"
 KEY = PrivateKey(secrets.token_bytes(32))
+METRICS = Metrics()
 LIVES = timedelta(minutes=10)
 
 
@@ -29,7 +31,7 @@ def _server(port: int) -> MailServer:
 
 
 def _loop(database: Database, port: int | None) -> MailLoop:
-    return MailLoop(database, KEY, PANEL, None if port is None else _server(port))
+    return MailLoop(database, KEY, PANEL, None if port is None else _server(port), METRICS)
 
 
 def _post(database: Database, recipient: str = "ann@example.com", code: str = "01234567", ago: timedelta = timedelta(0)) -> OutboxId:
@@ -110,6 +112,19 @@ async def test_a_dead_server_is_tried_again_later(database: Database) -> None:
         database.write_now(lambda tx: outbox.again(tx, posted, "", after.created_at))
         await _round(_loop(database, port))
         assert len(sink.received) == 1
+
+
+async def test_what_became_of_mail_is_counted(database: Database) -> None:
+    metrics = Metrics()
+    _post(database)
+    async with serving(RefusingMail()) as port:
+        await _round(MailLoop(database, KEY, PANEL, _server(port), metrics))
+    _post(database)
+    async with _sink() as (_, port):
+        await _round(MailLoop(database, KEY, PANEL, _server(port), metrics))
+    told = metrics.text()
+    assert 'zcplatform_worker_mails_total{outcome="sent"} 1.0' in told
+    assert 'zcplatform_worker_mails_total{outcome="mail.recipient"} 1.0' in told
 
 
 async def test_a_refused_recipient_is_not_asked_again(database: Database) -> None:

@@ -1,7 +1,7 @@
 """The session of a browser: cookies that only this host gets back, read again from the database on every request.
 
 A cookie is sent by the browser whoever asks, a tenant's page on a neighbouring name too: what changes something must come from the panel's own
-origin, word for word.
+origin, word for word, and what only reads must not come from a page that the browser itself calls another one.
 """
 
 from datetime import timedelta
@@ -21,6 +21,7 @@ from zcplatform.web.references import References
 SESSION = "__Host-zcp_session"
 CHALLENGE = "__Host-zcp_challenge"
 BROWSER = "__Host-zcp_browser"
+OWN_PAGES = frozenset({"same-origin", "none"})
 MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 USED_EVERY = timedelta(minutes=1)
 
@@ -32,6 +33,8 @@ async def signed_in(request: Request, desk: Desk) -> Session | None:
         return None
     if request.method in MUTATIONS:
         _check_origin(request.headers.get("origin"), desk)
+    elif request.headers.get("sec-fetch-site", "none") not in OWN_PAGES:
+        raise _foreign(desk)
     references: References = request.app.state.references
     named = references.read(cookie)
     now = clock.now()
@@ -82,9 +85,11 @@ def _keep(response: Response, name: str, value: str, lives: timedelta, same_site
 
 def _check_origin(origin: str | None, desk: Desk) -> None:
     if origin not in desk.settings.panel_origins:
-        raise NotAllowed(
-            "origin.foreign", "A session only changes something from the panel's own address", f"open {desk.settings.panel_url}"
-        )
+        raise _foreign(desk)
+
+
+def _foreign(desk: Desk) -> NotAllowed:
+    return NotAllowed("origin.foreign", "A session is only good on the panel's own address", f"open {desk.settings.panel_url}")
 
 
 def _idle(desk: Desk) -> timedelta:

@@ -177,7 +177,7 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
         loop.add_signal_handler(number, stop.set)
     tools = make_tools(settings, keys, database)
     driver, images = Driver(tools, settings.converge_period_s), ImagesLoop(tools, settings.converge_period_s)
-    mail = MailLoop(database, keys.seal_private, settings.panel_url, _mail_server(settings))
+    mail = MailLoop(database, keys.seal_private, settings.panel_url, _mail_server(settings), tools.metrics)
 
     def wake(tenant_id: str) -> None:
         """The empty text wakes what is not about one tenant."""

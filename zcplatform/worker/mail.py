@@ -21,6 +21,7 @@ from zcplatform.store.db import Database
 from zcplatform.store.outbox import Letter
 from zcplatform.vault.letters import place
 from zcplatform.vault.opening import CannotOpen, open_box
+from zcplatform.worker.metrics import Metrics
 
 PERIOD_S = 5.0
 AT_ONCE = 4
@@ -35,7 +36,8 @@ class Sender(Protocol):
 class MailLoop:
     """`server` is None where no mail is configured: letters wait until they are too old, as if the server were down."""
 
-    def __init__(self, database: Database, private_key: PrivateKey, panel_url: str, server: Sender | None) -> None:
+    def __init__(self, database: Database, private_key: PrivateKey, panel_url: str, server: Sender | None, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._database = database
         self._private_key = private_key
         self._panel_url = panel_url
@@ -97,6 +99,7 @@ class MailLoop:
         try:
             await server.send(letter.recipient, written, min(LIMIT_S, left_s))
         except MailFailed as error:
+            self._metrics.mails.labels(error.code).inc()
             logger.warning(
                 "mail could not be sent", letter=letter.id, kind=letter.kind, code=error.code, error=error.detail, hint=error.hint
             )
@@ -105,6 +108,7 @@ class MailLoop:
             else:
                 await self._later(letter, error.detail)
             return
+        self._metrics.mails.labels("sent").inc()
         await self._ended(letter, "sent")
 
     def _written(self, letter: Letter) -> Mail:
