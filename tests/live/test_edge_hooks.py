@@ -10,7 +10,7 @@ from tests.live.edge_rig import Recorder, Rig, started
 from zcplatform.core.edge import Listener
 
 pytestmark = pytest.mark.live
-ADDRESS = "10.83.0.2"
+ADDRESS = "10.83.255.250"
 LISTENER = Listener("/channels/webhook/main", ADDRESS, 8090, "/webhook")
 
 
@@ -33,6 +33,7 @@ async def channel(anyio_backend: str) -> AsyncIterator[Recorder]:
     server = await asyncio.start_server(recorder.talk, ADDRESS, LISTENER.port)
     yield recorder
     server.close()
+    subprocess.run(["ip", "addr", "delete", f"{ADDRESS}/32", "dev", "lo"], check=True)
 
 
 async def test_only_a_post_to_the_channels_own_path_reaches_it(made: Rig, channel: Recorder) -> None:

@@ -159,6 +159,7 @@ async def test_the_folders_keep_strangers_out_and_may_be_made_twice(folder: Path
             "web": (0o750, 0, web.pw_gid),
             "caddy": (0o700, caddy.pw_uid, caddy.pw_gid),
             "config": (0o711, 0, 0),
+            "check": (0o711, 0, 0),
         }
         assert stat.S_IMODE(settings.run_dir.stat().st_mode) == 0o711
         # Somebody opens one; the next call closes it.
