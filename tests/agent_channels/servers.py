@@ -77,19 +77,20 @@ def ngircd(certificate: Certificate, host: str = HOST, tls_port: int | None = No
 
 @dataclass(frozen=True)
 class Mqtt:
+    host: str
     port: int
     user: str = "agent"
     password: str = "mqtt-canary-51c0"
 
     def publish(self, topic: str, words: str) -> None:
         login = ("-u", "tester", "-P", "tester-password")
-        subprocess.run(["mosquitto_pub", "-h", HOST, "-p", str(self.port), *login, "-q", "1", "-t", topic, "-m", words], check=True)
+        subprocess.run(["mosquitto_pub", "-h", self.host, "-p", str(self.port), *login, "-q", "1", "-t", topic, "-m", words], check=True)
 
 
 @contextmanager
-def mosquitto() -> Iterator[Mqtt]:
+def mosquitto(host: str = HOST) -> Iterator[Mqtt]:
     with _folder() as folder:
-        server = Mqtt(free_port())
+        server = Mqtt(host, free_port())
         passwords, config = folder / "passwords", folder / "mosquitto.conf"
         passwords.touch()
         passwords.chmod(0o644)
@@ -97,9 +98,9 @@ def mosquitto() -> Iterator[Mqtt]:
             subprocess.run(["mosquitto_passwd", "-b", str(passwords), user, password], check=True, capture_output=True)
         passwords.chmod(0o644)
         config.write_text(
-            f"listener {server.port} {HOST}\nallow_anonymous false\npassword_file {passwords}\npersistence false\nlog_dest stderr\n"
+            f"listener {server.port} {host}\nallow_anonymous false\npassword_file {passwords}\npersistence false\nlog_dest stderr\n"
         )
-        with _running(folder, [server.port], "mosquitto", "-c", str(config)):
+        with _running(folder, [server.port], "mosquitto", "-c", str(config), host=host):
             yield server
 
 

@@ -1,0 +1,157 @@
+"""Channels through the whole product: set up by the API, in a hardened container behind the firewall, called through Caddy.
+
+Needs the engine that `scripts/test` starts: run by `AGENT=… scripts/test live tests/agent_channels/test_product.py`.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agent_channels.model import Model, serving
+from tests.agent_channels.receiver import Receiver, receiving
+from tests.agent_channels.servers import Irc, Mqtt, mosquitto, ngircd
+from tests.agent_channels.test_irc import Person
+from tests.agent_channels.trust import Trust
+from tests.live.edge_rig import free_port
+from tests.live.engine import Engine, NoEngine
+from tests.live.platform import MODEL_ADDRESS, Platform
+from tests.live.waiting import wait_until
+
+pytestmark = pytest.mark.live
+
+SLUG = "talkative"
+SECRET = "hook-canary-90d1"
+ANSWER_S = 30
+
+
+@dataclass
+class Town:
+    """An installation, the servers it may reach, and one it may not."""
+
+    platform: Platform
+    model: Model
+    irc: Irc
+    walled: Irc
+    mqtt: Mqtt
+    receiver: Receiver
+
+    def hook(self, words: str, secret: str | None = SECRET, path: str = "/channels/webhook/main") -> int:
+        body = json.dumps({"sender": "alice", "content": words, "thread_id": "t-1"})
+        signature = hmac.new((secret or "").encode(), body.encode(), hashlib.sha256).hexdigest()
+        headers = {"Content-Type": "application/json", **({"X-Webhook-Signature": f"sha256={signature}"} if secret else {})}
+        return self.platform.visit(SLUG, path, "POST", content=body, headers=headers).status_code
+
+    def add(self, kind: str, options: dict[str, Any], secrets: dict[str, str], peers: list[str], alias: str = "main") -> None:
+        sent = {"type": kind, "alias": alias, "options": options, "secrets": secrets, "peers": peers}
+        answer = self.platform.api("POST", f"/api/tenants/{SLUG}/channels", sent)
+        assert answer.status in (200, 201, 202), answer
+        if answer.status == 202:
+            self.platform.finish(answer.body)
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    assert os.environ.get("AGENT"), "AGENT must name the real agent's program"
+    subprocess.run(["ip", "addr", "replace", f"{MODEL_ADDRESS}/32", "dev", "lo"], check=True)
+    folder = tmp_path_factory.mktemp("trust")
+    for above in (folder, *folder.parents[:3]):
+        above.chmod(above.stat().st_mode | 0o055)
+    certificate, model = Trust(folder).certificate("irc.test"), Model()
+    try:
+        engine = Engine("--live-restore", "--userland-proxy=false")
+    except NoEngine as error:
+        pytest.fail(str(error), pytrace=False)
+    platform = Platform(engine, "chan")
+    try:
+        engine.start()
+        with (
+            ngircd(certificate, MODEL_ADDRESS) as irc,
+            ngircd(certificate, MODEL_ADDRESS) as walled,
+            mosquitto(MODEL_ADDRESS) as mqtt,
+            receiving(MODEL_ADDRESS, free_port()) as receiver,
+            serving(model, MODEL_ADDRESS, platform.model_port),
+        ):
+            allowed = (platform.model_port, irc.tls_port, mqtt.port, int(receiver.url.rpartition(":")[2]))
+            platform.configure(allowed_hosts=[f"{MODEL_ADDRESS}:{port}" for port in allowed])
+            platform.start_serve()
+            platform.start_edge()
+            platform.token = platform.new_token()
+            platform.make_image()
+            yield Town(platform, model, irc, walled, mqtt, receiver)
+    finally:
+        platform.close()
+        engine.close()
+
+
+def test_a_webhook_irc_and_mqtt_in_one_hardened_container(town: Town) -> None:
+    platform = town.platform
+    platform.create(SLUG, plan="enterprise")
+    settings = {"settings": {"risk": {"auto_approve": ["memory_recall", "send_via"]}}}
+    assert platform.api("PATCH", f"/api/tenants/{SLUG}/config", settings).status in (200, 202)
+    broker = {"broker_url": f"mqtt://{MODEL_ADDRESS}:{town.mqtt.port}", "client_id": "a", "username": town.mqtt.user, "topics": ["ask/#"]}
+    town.add("mqtt", broker, {"password": town.mqtt.password}, [])
+    server = {"server": MODEL_ADDRESS, "nickname": "agent", "channels": ["#room"], "mention_only": True, "verify_tls": False}
+    town.add("irc", {**server, "port": town.irc.tls_port}, {}, ["alice"])
+    # Same address, a port that the operator did not allow.
+    town.add("irc", {**server, "port": town.walled.tls_port}, {}, ["alice"], "walled")
+    platform.do(SLUG, "deploy", 60)
+
+    alice, mallory, watchman = Person(town.irc, "alice"), Person(town.irc, "mallory"), Person(town.walled, "watchman")
+    try:
+        alice.write("WHOIS agent", "PRIVMSG agent :words over irc")
+        mallory.write("PRIVMSG agent :strange words")
+        alice.until("PRIVMSG alice :echo: ")
+        alice.write("PRIVMSG agent :more words")
+        alice.until("more words")
+        assert not town.model.heard("strange words")
+        # No way in before there is such a channel: the agent itself answers, not the channel.
+        assert town.hook("words too early") in (404, 405)
+
+        town.add("webhook", {"send_url": f"{town.receiver.url}/outbox"}, {"secret": SECRET, "auth_header": "Bearer back"}, ["watcher"])
+        wait_until(lambda: town.hook("words by caddy") == 200, ANSWER_S, "the channel is reached through the edge")
+        wait_until(lambda: bool(town.receiver.said("words by caddy")), ANSWER_S, "the answer comes")
+        assert town.receiver.posts[0].authorization == "Bearer back"
+        assert town.hook("unsigned words", None) == 401
+        assert town.hook("forged words", "guessed") == 401
+        assert not town.model.heard("signed words")
+        assert not town.model.heard("forged words")
+
+        def answered() -> bool:
+            town.mqtt.publish("ask/a", 'call send_via {"target": "webhook_main", "body": "an answer from mqtt"}')
+            return bool(town.receiver.said("an answer from mqtt"))
+
+        wait_until(answered, ANSWER_S, "what came by MQTT is answered through the webhook")
+        # The wall stood all the while.
+        watchman.write("NAMES #room")
+        watchman.until("353")
+        assert not [line for line in watchman.read if "agent" in line]
+        nothing_in_clear(platform, [SECRET, "Bearer back", town.mqtt.password])
+    finally:
+        for person in (alice, mallory, watchman):
+            person.end()
+
+    removed = platform.api("DELETE", f"/api/tenants/{SLUG}/channels/webhook.main")
+    assert removed.status == 202, removed
+    platform.finish(removed.body)
+    wait_until(lambda: town.hook("words too late") in (404, 405), ANSWER_S, "the way in is closed")
+    assert not town.model.heard("words too late")
+    platform.do(SLUG, "delete", 60)
+
+
+def nothing_in_clear(platform: Platform, secrets: list[str]) -> None:
+    """Neither in what the engine tells of the container, nor in the files of the installation."""
+    told = platform.docker("inspect", platform.names.container(SLUG))
+    config = Path(platform.settings.config_dir / SLUG / "zeroclaw" / "config.toml").read_text()
+    logs = platform.log() + platform.log("edge")
+    for secret in secrets:
+        assert secret not in told
+        assert secret not in config
+        assert secret not in logs
