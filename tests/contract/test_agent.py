@@ -17,6 +17,7 @@ from tests.contract.rig import CANARY, KEY, TOKEN, Home, Running, Spoiler
 from zcplatform.adapters.gateway import Gateway
 from zcplatform.agent.sealed import seal, token_hash
 from zcplatform.agent.versions import is_supported, parse
+from zcplatform.errors import NotFound, Unavailable
 
 STOP_S = 3
 LABELS = '{model="echo",model_provider="custom.main"}'
@@ -300,6 +301,45 @@ def test_metrics_count_turns_and_tokens_exactly(agent: Running) -> None:
     assert after["zeroclaw_agent_duration_seconds_count" + LABELS] == 3
     assert after["zeroclaw_request_latency_seconds_count"] == 3
     assert after["zeroclaw_tokens_used_last"] > 0
+
+
+async def test_the_platform_s_client_reads_channels_and_devices_and_is_answered(home: Home) -> None:
+    """A type that neither program has built in, switched on and off: the one form that both show."""
+    home.write("config.toml", home.text + "[channels.wechat.main]\nenabled = true\n[channels.wechat.off]\nenabled = false\n")
+    with home.running() as agent:
+        port = agent.home.port
+        agent.pair(agent.code(), "192.0.2.9")
+        async with Gateway() as gateway:
+            on, off = await gateway.channels(port, TOKEN)
+            devices = await gateway.devices(port, TOKEN)
+            said = await gateway.say(port, TOKEN, "hello wörld")
+            paired = next(device for device in devices if not device.is_legacy)
+            await gateway.revoke(port, TOKEN, paired.id)
+            with pytest.raises(NotFound):
+                await gateway.revoke(port, TOKEN, paired.id)
+            left = await gateway.devices(port, TOKEN)
+    assert [(row.name, row.kind, row.is_compiled, row.is_enabled, row.error) for row in (on, off)] == [
+        ("wechat.main", "wechat", False, True, None),
+        ("wechat.off", "wechat", False, False, None),
+    ]
+    assert (on.is_ready, on.restarts, on.status) == (None, 0, "not_compiled")
+    assert [device.is_legacy for device in left] == [True]
+    assert (paired.address, len(devices)) == ("192.0.2.9", 2)
+    assert said.text.endswith("hello wörld")
+
+
+async def test_a_token_that_was_revoked_is_told_to_the_platform(agent: Running) -> None:
+    """By a paired person, who is the full operator of the agent: the platform's own token."""
+    bearer = agent.pair(agent.code(), "192.0.2.9").json()["token"]
+    rows = agent.ask("GET", "/api/devices").json()["devices"]
+    own = next(row["id"] for row in rows if row["device_type"] == "legacy")
+    assert agent.ask("DELETE", f"/api/devices/{own}", bearer=bearer).status_code == 200
+    async with Gateway() as gateway:
+        for ask in (gateway.initiate_pairing, gateway.devices, gateway.channels):
+            with pytest.raises(Unavailable) as caught:
+                await ask(agent.home.port, TOKEN)
+            assert caught.value.code == "agent.refused_token"
+    assert agent.home.tokens() == (token_hash(bearer),)
 
 
 # Bearer
