@@ -1,5 +1,7 @@
 """Revisions: asked of the agent before they replace what runs, and taken back when it does not get healthy with them."""
 
+import json
+import os
 from typing import Any
 
 import pytest
@@ -7,17 +9,38 @@ import pytest
 from tests.live import invariants
 from tests.live.platform import Platform
 from tests.live.waiting import wait_until
+from zcplatform import clock
+from zcplatform.core.differences import merged
+from zcplatform.ops import wishes
+from zcplatform.ops.actor import Actor, Bearer, Kind
+from zcplatform.store.db import Tx
 
 pytestmark = pytest.mark.live
 
-REFUSED = {"family": "ollama", "model": "big:cloud"}
-"""A model of the cloud at an address of one's own: the agent's own validation refuses it, its parser does not."""
+ACTOR = Actor(id="tok_tests", kind=Kind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
+REFUSED = {"providers": {"main": {"family": "ollama", "model": "big:cloud", "base_url": None}}}
+"""A model of the cloud at an address of one's own: the agent's own validation refuses it, its parser does not. The API would not store it."""
 
 
 def save(platform: Platform, slug: str, provider: dict[str, Any]) -> dict[str, Any]:
     answer = platform.api("PATCH", f"/api/tenants/{slug}", {"provider": provider})
     assert answer.status == 202, answer
     return dict(answer.body)
+
+
+def unchecked(platform: Platform, slug: str, change: dict[str, Any]) -> dict[str, Any]:
+    """Saved past all checks of ours, as a request of a version before, or a web process that was taken over, could."""
+    at = clock.text(clock.now())
+
+    def write(tx: Tx) -> str:
+        tenant = wishes.live(tx, slug)
+        number = wishes.revise(tx, ACTOR, tenant, merged(wishes.settings_of(tx, tenant), change), "unchecked", at)
+        operation = wishes.bring(tx, ACTOR, tenant, at, wanted_revision=number)[1]
+        assert operation is not None
+        return operation.id
+
+    with platform.database() as database:
+        return {"id": database.write_now(write), "kind": "tenant.update"}
 
 
 def container(platform: Platform, slug: str) -> str:
@@ -35,7 +58,7 @@ def test_a_refused_revision_leaves_the_old_one_serving(platform: Platform) -> No
     platform.do("refused", "deploy")
     bearer = platform.pair("refused")
     before = container(platform, "refused")
-    ended = platform.end(save(platform, "refused", REFUSED))
+    ended = platform.end(unchecked(platform, "refused", REFUSED))
     assert (ended["status"], ended["error"]["code"]) == ("failed", "revision.refused")
     assert "uses ':cloud'" in ended["error"]["detail"], "the agent's own words"
     assert [step["name"] for step in ended["steps"] if step["status"] != "pending"] == ["image", "check"]
@@ -64,7 +87,10 @@ def test_a_worker_killed_in_a_check_is_taken_up_by_the_next(platform: Platform, 
     platform.create(slug)
     platform.do(slug, "deploy")
     platform.failpoint.write_text(f"update.{where}.{when}")
-    operation = save(platform, slug, REFUSED if where == "take_back" else {**platform.provider(), "model": "echo-2"})
+    if where == "take_back":
+        operation = unchecked(platform, slug, REFUSED)
+    else:
+        operation = save(platform, slug, {**platform.provider(), "model": "echo-2"})
     assert platform.serve is not None
     platform.serve.wait(30)
     assert platform.serve.returncode == -9
@@ -84,7 +110,14 @@ def test_an_image_says_what_it_is_and_whether_it_takes_each_tenant(platform: Pla
     assert {"telegram", "irc", "webhook"} <= set(image["channels"])
     platform.create("pre-good")
     platform.do("pre-good", "deploy")
-    platform.create("pre-bad", provider=REFUSED)
+    platform.create("pre-bad")
+    with platform.database() as database:
+        text = json.dumps(REFUSED)
+        database.write_now(
+            lambda tx: tx.execute(
+                "UPDATE revisions SET settings = ? WHERE tenant_id = (SELECT id FROM tenants WHERE slug = 'pre-bad')", (text,)
+            )
+        )
     before = container(platform, "pre-good")
     ended = platform.finish(platform.api("POST", f"/api/images/{image['id']}/preflight").body)
     found = {one["tenant"]: one for one in ended["result"]["tenants"]}
@@ -95,4 +128,73 @@ def test_an_image_says_what_it_is_and_whether_it_takes_each_tenant(platform: Pla
     nothing_of_checks(platform)
     for slug in ("pre-good", "pre-bad"):
         platform.do(slug, "delete")
+    invariants.check(platform)
+
+
+def edit(platform: Platform, slug: str, before: str, after: str) -> None:
+    """As the agent or its dashboard does: the file is replaced by another one of the tenant's."""
+    path = platform.settings.config_dir / slug / "zeroclaw" / "config.toml"
+    found = path.stat()
+    other = path.with_name("edited.toml")
+    other.write_text(path.read_text().replace(before, after))
+    os.chown(other, found.st_uid, found.st_gid)
+    other.replace(path)
+
+
+def test_two_quick_saves_are_one_restart_with_the_last_content(platform: Platform) -> None:
+    platform.create("quick")
+    platform.do("quick", "deploy")
+    first = save(platform, "quick", {**platform.provider(), "model": "echo-2"})
+    second = save(platform, "quick", {**platform.provider(), "model": "echo-3"})
+    ended = platform.finish(second)
+    assert platform.api("GET", f"/api/operations/{first['id']}").body["status"] == "superseded"
+    assert [step["attempts"] for step in ended["steps"] if step["name"] == "start"] == [1]
+    assert not [
+        step for step in platform.api("GET", f"/api/operations/{first['id']}").body["steps"] if step["name"] == "start" and step["attempts"]
+    ]
+    assert platform.tenant("quick")["provider"]["model"] == "echo-3"
+    assert "echo-3" in (platform.settings.config_dir / "quick" / "zeroclaw" / "config.toml").read_text()
+    platform.do("quick", "delete")
+    invariants.check(platform)
+
+
+def test_instructions_lie_in_the_workspace(platform: Platform) -> None:
+    platform.create("taught")
+    platform.api("PATCH", "/api/tenants/taught/config", {"settings": {"instructions": "Answer in verse."}})
+    platform.do("taught", "deploy")
+    path = platform.settings.tenants_dir / "taught" / "agents" / "main" / "workspace" / "AGENTS.md"
+    assert path.read_text() == "Answer in verse."
+    assert path.stat().st_uid == path.parent.stat().st_uid != 0
+    platform.finish(platform.api("PATCH", "/api/tenants/taught/config", {"settings": {"instructions": None}}).body)
+    assert not path.exists()
+    platform.do("taught", "delete")
+
+
+def test_edits_in_the_agents_file_are_told_kept_and_discarded(platform: Platform) -> None:
+    platform.create("edits")
+    platform.do("edits", "deploy")
+    bearer = platform.pair("edits")
+    assert platform.api("GET", "/api/tenants/edits/drift").body["changes"] == []
+
+    edit(platform, "edits", 'model = "echo"', 'model = "echo-9"')
+    wait_until(lambda: platform.tenant("edits")["has_drift"], 15, "the edit is read back")
+    change = {"path": "providers.models.custom.main.model", "rendered": "echo", "found": "echo-9", "can_be_kept": True}
+    assert platform.api("GET", "/api/tenants/edits/drift").body["changes"] == [change]
+    platform.finish(platform.api("POST", "/api/tenants/edits/drift/keep").body)
+    told = platform.tenant("edits")
+    assert (told["provider"]["model"], told["revision"], told["has_drift"]) == ("echo-9", 2, False)
+
+    edit(platform, "edits", "allow_self_upgrade = false", "allow_self_upgrade = true")
+    wait_until(lambda: platform.tenant("edits")["has_drift"], 15, "the edit is read back")
+    assert platform.api("POST", "/api/tenants/edits/drift/keep").body["code"] == "drift.not_keepable"
+    platform.finish(platform.api("POST", "/api/tenants/edits/drift/discard").body)
+    assert "allow_self_upgrade = false" in (platform.settings.config_dir / "edits" / "zeroclaw" / "config.toml").read_text()
+    assert not platform.tenant("edits")["has_drift"]
+    assert platform.api("POST", "/api/tenants/edits/drift/discard").body["code"] == "drift.none"
+
+    edit(platform, "edits", 'model = "echo-9"', 'model = "echo-8"')
+    platform.do("edits", "restart")
+    assert platform.tenant("edits")["has_drift"], "what was read back before a restart can still be kept"
+    assert "back" in platform.talk("edits", bearer, "back"), "a paired device survives all of it"
+    platform.do("edits", "delete")
     invariants.check(platform)

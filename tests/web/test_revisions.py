@@ -26,8 +26,8 @@ async def test_each_save_is_listed_shown_and_compared(web: Web) -> None:
         (2, "provider", True, None),
         (1, "created", False, None),
     ]
-    assert (await _get(web, "/1"))["settings"]["provider"]["model"] == "claude-sonnet-4-5"
-    change = {"path": "provider.model", "before": "claude-sonnet-4-5", "after": "claude-opus-4-5"}
+    assert (await _get(web, "/1"))["settings"]["providers"]["main"]["model"] == "claude-sonnet-4-5"
+    change = {"path": "providers.main.model", "before": "claude-sonnet-4-5", "after": "claude-opus-4-5"}
     assert await _get(web, "/2/diff") == {"revision": 2, "against": 1, "changes": [change]}
     assert (await _get(web, "/2/diff?against=2"))["changes"] == []
     assert (await _get(web, "/1/diff"))["against"] == 0

@@ -11,6 +11,7 @@ import secrets
 import stat
 import subprocess
 from collections.abc import Collection, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from zcplatform.adapters import mounts, trees
@@ -88,6 +89,39 @@ def workspace_exists(root: Path, slug: str) -> bool:
     """Anything of that name, whatever it is."""
     _check(slug)
     return os.path.lexists(root / slug)
+
+
+def workspace_write(root: Path, slug: str, uid: int, name: str, content: bytes) -> None:
+    """A file of the tenant's with this content, put in the place of what was there; folders on the way are made."""
+    _check(slug)
+    *parents, last = name.split("/")
+    try:
+        with ExitStack() as opened:
+            inside = opened.enter_context(trees.below(root, [slug]))
+            for parent in parents:
+                inside = opened.enter_context(trees.found_or_made(parent, inside, 0o700, uid))
+            if trees.read_regular(last, inside, len(content)) == content:
+                return
+            temporary = f".{secrets.token_hex(8)}"
+            trees.write_new(temporary, inside, content, 0o600, uid)
+            os.rename(temporary, last, src_dir_fd=inside, dst_dir_fd=inside)
+    except OSError as error:
+        raise _failed("workspace.unusable", f"{name} of {slug}", error) from error
+
+
+def workspace_take_away(root: Path, slug: str, name: str, content: bytes) -> None:
+    """The file goes if it holds exactly this; already gone, or anything else in its place, is left alone."""
+    _check(slug)
+    *parents, last = name.split("/")
+    try:
+        with trees.below(root, [slug, *parents]) as inside:
+            if trees.read_regular(last, inside, len(content)) == content:
+                os.unlink(last, dir_fd=inside)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise _failed("workspace.unusable", f"{name} of {slug}", error) from error
 
 
 def config_mount(config_root: Path, slug: str, uid: int, files: Mapping[str, bytes], *, allow_swap: bool = False) -> str:

@@ -44,6 +44,20 @@ def make_directory(name: str, at: int, mode: int, uid: int) -> None:
         own(made, mode, uid)
 
 
+@contextmanager
+def found_or_made(name: str, at: int, mode: int, uid: int) -> Iterator[int]:
+    """A descriptor of a directory; only a new one gets owner and mode. OSError when it is a link or a file."""
+    try:
+        os.mkdir(_component(name), 0o700, dir_fd=at)
+        is_new = True
+    except FileExistsError:
+        is_new = False
+    with directory(name, at) as opened:
+        if is_new:
+            own(opened, mode, uid)
+        yield opened
+
+
 def own(opened: int, mode: int, uid: int) -> None:
     status = os.fstat(opened)
     if (status.st_uid, status.st_gid) != (uid, uid):

@@ -1,11 +1,11 @@
 """What the agent or its dashboard wrote into the configuration file, compared with the file as it was rendered.
 
-People the agent let in are its own business and kept apart (`peers`, and the paired tokens in render.read_back); everything else that differs is
+People the agent let in are its own business and kept apart (`reading`); everything else that differs is
 drift, for somebody to keep or discard. The file is the tenant's and hostile: what is taken from it is bounded, and never a secret.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from zcplatform.agent.sealed import PREFIX
@@ -13,7 +13,6 @@ from zcplatform.core.differences import difference
 
 SECRET = "(secret)"  # noqa: S105
 MOST_CHANGES = 200
-MOST_PEERS = 1_000
 _LONGEST = 200
 _SECRET_NAME = re.compile(r"(key|token|secret|password|passphrase|credential)s?$")
 _OWN = re.compile(r"gateway\.paired_tokens|schema_version|tools\.optional|peer_groups\..*")
@@ -25,34 +24,12 @@ def marked(_: str) -> str:
     return PREFIX
 
 
-def peers(rendered: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Who the agent let in by itself: channel (`telegram.main`) → ids that were not rendered."""
-    ours = _groups(rendered)
-    told: dict[str, list[str]] = {}
-    for channel, ids in _groups(found).items():
-        new = sorted(ids - ours.get(channel, set()))[:MOST_PEERS]
-        if new:
-            told[channel] = new
-    return told
-
-
-def _groups(document: Mapping[str, Any]) -> dict[str, set[str]]:
-    groups = document.get("peer_groups")
-    found: dict[str, set[str]] = {}
-    for group in groups.values() if isinstance(groups, Mapping) else ():
-        if not isinstance(group, Mapping) or not isinstance(group.get("channel"), str) or not isinstance(group.get("external_peers"), list):
-            continue
-        ids = {peer for peer in group["external_peers"] if isinstance(peer, str) and 0 < len(peer) <= _LONGEST}
-        found.setdefault(group["channel"][:_LONGEST], set()).update(ids)
-    return found
-
-
-def drift(rendered: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, list[Any]]:
+def drift(rendered: Mapping[str, Any], found: Mapping[str, Any], ignored: Collection[str] = ()) -> dict[str, list[Any]]:
     """Path → [as rendered, as found]. A value that went away from a table that is still there is no drift: the agent leaves out its defaults."""
     changes: dict[str, list[Any]] = {}
     tables = set(_tables(found))
     for path, (before, after) in difference(_plain(rendered), _plain(found)).items():
-        if _OWN.fullmatch(path) or (after is None and path.rpartition(".")[0] in tables):
+        if path in ignored or _OWN.fullmatch(path) or (after is None and path.rpartition(".")[0] in tables):
             continue
         hidden = _SECRET_NAME.search(path) is not None
         changes[path[:_LONGEST]] = [_shown(before, hidden=hidden), _shown(after, hidden=hidden)]

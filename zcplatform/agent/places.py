@@ -66,8 +66,11 @@ def _of_providers(settings: Settings) -> Iterator[Place]:
             continue
         host, entry, auth = host_of(provider), ("providers", "models", provider.family, alias), auth_of(provider)
         name = {Auth.KEY: "api_key", Auth.REFRESH_TOKEN: "oauth_refresh_token"}.get(auth)
+        is_needed = name is not None
+        if name is None and provider.auth is None and Auth.KEY in known.auth:
+            name = "api_key"  # usually none, and nobody said so: one that is given is used
         if name:
-            yield Place(f"provider.{alias}.{name}", f"providers.{alias}.{name}", host, True, (*entry, name), field=known.fields[name])
+            yield Place(f"provider.{alias}.{name}", f"providers.{alias}.{name}", host, is_needed, (*entry, name), field=known.fields[name])
         for header in provider.headers:
             yield Place(
                 f"provider.{alias}.headers.{header}",

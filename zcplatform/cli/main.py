@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zcplatform.cli import agents, images, members, operations, output, plans, revisions, tenants, users
+from zcplatform.cli import agents, channels, config, drift, images, members, operations, output, plans, revisions, secrets, tenants, users
 from zcplatform.cli import tokens as access_tokens
 from zcplatform.cli.admin import audit, bootstrap, login_link, mail, signing, teardown, tokens
 from zcplatform.cli.context import AsJson, Options, route
@@ -28,7 +28,11 @@ admin.command()(signing.rotate_signing_key)
 admin.command()(teardown.teardown)
 agents.register(tenants.app)
 app.add_typer(tenants.app, name="tenants")
+app.add_typer(config.app, name="config")
+app.add_typer(channels.app, name="channels")
+app.add_typer(secrets.app, name="secrets")
 app.add_typer(revisions.app, name="revisions")
+app.add_typer(drift.app, name="drift")
 app.add_typer(agents.devices, name="devices")
 app.add_typer(operations.app, name="operations")
 app.add_typer(images.app, name="images")

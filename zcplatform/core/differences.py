@@ -24,3 +24,16 @@ def flat(document: Mapping[str, Any], inside: str = "") -> Iterator[tuple[str, A
 
 def _quoted(name: str) -> str:
     return f'"{name}"' if "." in name else name
+
+
+def merged(document: Any, change: Any) -> Any:
+    """The document with a JSON merge patch (RFC 7396): null takes a name away, everything that is no mapping takes the old value's place."""
+    if not isinstance(change, Mapping):
+        return change
+    result = dict(document) if isinstance(document, Mapping) else {}
+    for name, value in change.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result

@@ -4,6 +4,7 @@ Strict where the real one is: schema above 3, a malformed security section, a se
 nothing, so an older schema is refused. A malformed other section falls back to its default with a warning.
 """
 
+import json
 import os
 import re
 import stat
@@ -18,6 +19,24 @@ from zcplatform.agent.sealed import KEY_BYTES, PREFIX, NotSealed, token_hash, un
 SCHEMA = 3
 SECURITY_SECTIONS = ("security", "risk_profiles", "peer_groups", "users", "oidc", "permission_profiles")
 LEVELS = ("readonly", "supervised", "full")
+OVERRIDDEN = frozenset(
+    {
+        "gateway",
+        "tunnel",
+        "wss",
+        "enroll",
+        "relay",
+        "nodes",
+        "a2a",
+        "plugins",
+        "secrets",
+        "cost",
+        "risk_profiles",
+        "runtime_profiles",
+        "agents",
+    }
+)
+"""Sections whose values the environment may change."""
 
 
 class Refused(Exception):
@@ -86,11 +105,23 @@ def directory() -> Path:
     return Path(named) if named else Path(os.environ.get("HOME", "/")) / ".zeroclaw"
 
 
-def refuse_overrides(environment: Mapping[str, str]) -> None:
-    """The real agent takes `ZEROCLAW_gateway__port=1` and stops at a name it does not know; to this one every name is unknown."""
-    for name in environment:
-        if re.fullmatch(r"ZEROCLAW_[a-z0-9_]+", name):
-            raise Refused(f"{name} did not resolve to a schema path: the demo agent takes no overrides")
+def overridden(document: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """The real agent puts `ZEROCLAW_gateway__port=1` above its file, and stops at a name it does not know; this one knows only some sections."""
+    changed: dict[str, Any] = json.loads(json.dumps(document, default=str))
+    for name, value in environment.items():
+        if not re.fullmatch(r"ZEROCLAW_[a-z0-9_]+", name):
+            continue
+        section, *path = name.removeprefix("ZEROCLAW_").split("__")
+        if section not in OVERRIDDEN or not path:
+            raise Refused(f"{name} did not resolve to a schema path: the demo agent takes no such override")
+        inside = changed.setdefault(section, {})
+        for part in path[:-1]:
+            inside = inside.setdefault(part, {})
+        try:
+            inside[path[-1]] = json.loads(value)
+        except ValueError:
+            inside[path[-1]] = value
+    return changed
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -114,8 +145,7 @@ def read_document(path: Path) -> dict[str, Any]:
 
 
 def load(home: Path, warn: Callable[[str], None]) -> Config:
-    refuse_overrides(os.environ)
-    document = read_document(home / "config.toml")
+    document = overridden(read_document(home / "config.toml"), os.environ)
     problem = security_problem(document)
     if problem:
         raise Refused(f"{problem}. Refusing to serve with a degraded security posture")

@@ -6,7 +6,7 @@ from typing import Any
 from zcplatform.core.differences import Difference, difference
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import NotFound
-from zcplatform.ops import tenants as asking
+from zcplatform.ops import wishes
 from zcplatform.ops.desk import Actor
 from zcplatform.store import audit, revisions
 from zcplatform.store.db import Tx
@@ -37,12 +37,12 @@ def against(tx: Tx, tenant: Tenant, number: int, other: int | None) -> tuple[int
 
 def roll_back(tx: Tx, actor: Actor, at: str, id_or_slug: str, number: int, note: str | None) -> tuple[Tenant, Operation | None]:
     """Save the settings of an older revision again, as a new one. Secrets are not part of a revision and stay as they are."""
-    tenant = asking.live(tx, id_or_slug)
+    tenant = wishes.live(tx, id_or_slug)
     revision = get(tx, tenant, number)
-    before = asking.settings_of(tx, tenant)
+    before = wishes.settings_of(tx, tenant)
     wanted = settings(revision)
     if wanted == before:
         return tenant, None
-    new = asking.revise(tx, actor, tenant, wanted, note or f"back to revision {number}", at)
+    new = wishes.revise(tx, actor, tenant, wanted, note or f"back to revision {number}", at)
     audit.append(tx, actor.entry(at, "revision.roll_back", tenant.id, tenant.id, revision=[tenant.revision, new], to=[None, number]))
-    return asking.bring(tx, actor, tenant, at, wanted_revision=new)
+    return wishes.bring(tx, actor, tenant, at, wanted_revision=new)

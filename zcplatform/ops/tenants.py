@@ -1,20 +1,19 @@
 """What may be asked of a tenant. Each function runs inside one transaction: check, write what is wanted, an operation, an audit entry."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from zcplatform.agent import model
 from zcplatform.core.network import capacity
-from zcplatform.core.plan import FIRST_DEPLOY
 from zcplatform.core.rest import rested_since
 from zcplatform.core.roles import Permission, Role
 from zcplatform.core.slugs import check as slug_problem
 from zcplatform.core.tenant import Request, State, Tenant, Wanted
 from zcplatform.errors import BadInput, Conflict
 from zcplatform.ids import ImageId, TenantId, new_tenant_id
-from zcplatform.ops import access, providers
+from zcplatform.ops import access, config, providers, secrets
 from zcplatform.ops.desk import Actor, Desk
+from zcplatform.ops.wishes import ask, bring, live
 from zcplatform.store import allocations, audit, events, images, members, operations, plans, revisions, tenants
 from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
@@ -49,19 +48,20 @@ def create(tx: Tx, desk: Desk, actor: Actor, at: str, slug: str, wish: Changes) 
         )
     plan = _plan(tx, wish.plan or "free")
     image_id = _image(tx, wish.image) if wish.image else None
-    if wish.provider is not None:
-        providers.check(tx, desk, None, wish.provider)
     tenant = _draft(new_tenant_id(), slug, wish.name or slug, plan, image_id, at)
     tenants.insert(tx, tenant)
     if actor.user_id is not None:
         members.put(tx, members.Member(tenant.id, actor.user_id, Role.OWNER, at))
-    settings = json.dumps({"provider": wish.provider.settings() if wish.provider else None})
-    revisions.append(tx, revisions.Revision(tenant.id, 1, settings, actor.name, "created", at))
-    if wish.provider is not None:
-        providers.store_key(tx, desk, tenant.id, wish.provider, at)
+    _first_revision(tx, desk, actor, at, tenant, wish.provider)
     events.append(tx, at, "tenant.created", tenant_id=tenant.id, slug=slug, plan=plan)
     audit.append(tx, actor.entry(at, "tenant.create", tenant.id, tenant.id, slug=[None, slug], plan=[None, plan]))
     return tenant
+
+
+def _first_revision(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, provider: providers.Provider | None) -> None:
+    settings, given = providers.first(tx, desk, tenant, provider)
+    revisions.append(tx, revisions.Revision(tenant.id, 1, json.dumps(model.to_json(settings)), actor.name, "created", at))
+    secrets.put(tx, desk, tenant.id, settings, given, at)
 
 
 def change(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, wish: Changes) -> tuple[Tenant, Operation | None]:
@@ -75,30 +75,17 @@ def change(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, wish: Cha
         tenant = tenants.rename(tx, tenant, at, wish.name)
     if wish.plan is not None and wish.plan != tenant.plan:
         wanted["plan"] = _plan(tx, wish.plan)
+        config.check_plan(tx, tenant, wish.plan)
         told["plan"] = [tenant.plan, wish.plan]
     if wish.image is not None and (image_id := _image(tx, wish.image)) != tenant.image_id:
         wanted["image_id"] = image_id
         told["image"] = [tenant.image_id, image_id]
     if wish.provider is not None:
-        providers.check(tx, desk, tenant.id, wish.provider)
-        before = settings_of(tx, tenant)
-        wanted["wanted_revision"] = revise(tx, actor, tenant, {**before, "provider": wish.provider.settings()}, "provider", at)
-        told["provider"] = [before.get("provider"), wish.provider.settings()]
-        providers.store_key(tx, desk, tenant.id, wish.provider, at)
+        number = providers.save(tx, desk, actor, at, tenant, wish.provider)
+        wanted |= {} if number is None else {"wanted_revision": number}
     if told:
         audit.append(tx, actor.entry(at, "tenant.change", tenant.id, tenant.id, **told))
     return bring(tx, actor, tenant, at, **wanted)
-
-
-def bring(tx: Tx, actor: Actor, tenant: Tenant, at: str, **wanted: object) -> tuple[Tenant, Operation | None]:
-    """Settings were written: a running tenant is brought to them, others take them at their next start."""
-    if not wanted:
-        return tenant, None
-    if tenant.wanted != Wanted.RUNNING:
-        changed = tenants.want(tx, tenant, at, **wanted)
-        operations.carry_over(tx, tenant.id, changed.generation)
-        return changed, None
-    return _ask(tx, actor, tenant, at, Request.UPDATE, **wanted)
 
 
 def _check_rights(actor: Actor, wish: Changes, at: str) -> None:
@@ -126,21 +113,21 @@ def stop(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Te
     tenant = _deployed(tx, id_or_slug)
     if tenant.wanted == Wanted.STOPPED:
         return tenant, operations.open_of(tx, tenant.id)
-    return _ask(tx, actor, tenant, at, Request.STOP, wanted=Wanted.STOPPED)
+    return ask(tx, actor, tenant, at, Request.STOP, wanted=Wanted.STOPPED)
 
 
 def restart(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
     tenant = _deployed(tx, id_or_slug)
     if tenant.wanted != Wanted.RUNNING:
         raise Conflict("tenant.stopped", f"Tenant `{tenant.slug}` is stopped", f"POST /api/tenants/{tenant.slug}/start starts it")
-    return _ask(tx, actor, tenant, at, Request.RESTART, wanted_epoch=tenant.wanted_epoch + 1)
+    return ask(tx, actor, tenant, at, Request.RESTART, wanted_epoch=tenant.wanted_epoch + 1)
 
 
 def delete(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
     tenant = get(tx, id_or_slug)
     if tenant.wanted == Wanted.ABSENT:
         return tenant, operations.open_of(tx, tenant.id)
-    return _ask(tx, actor, tenant, at, Request.DELETE, wanted=Wanted.ABSENT)
+    return ask(tx, actor, tenant, at, Request.DELETE, wanted=Wanted.ABSENT)
 
 
 def _run(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, request: Request) -> tuple[Tenant, Operation | None]:
@@ -159,27 +146,7 @@ def _run(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, request: Req
         raise Conflict("image.not_ready", f"Image `{image.reference}` is {image.status}", "wait for it, or choose another image")
     wanted["image_id"] = image.id
     _check_capacity(tx, desk, tenant.id, at)
-    return _ask(tx, actor, tenant, at, request, **wanted)
-
-
-def _ask(tx: Tx, actor: Actor, tenant: Tenant, at: str, request: Request, **wanted: object) -> tuple[Tenant, Operation]:
-    """Write down the wish: rows, operation and audit entry in the caller's transaction."""
-    operations.supersede_open(tx, tenant.id, at)
-    first = tenant.wanted == Wanted.DRAFT and request is Request.DEPLOY
-    wanted = {"wanted_revision": tenant.revision, **wanted}  # one that was taken back is not tried again by asking for something else
-    asked = tenants.want(tx, tenant, at, last_request=str(request), **wanted)
-    operation = operations.asked(f"tenant.{request}", actor.name, at, tenant_id=tenant.id, generation=asked.generation)
-    operations.insert(tx, operation, FIRST_DEPLOY if first else ())
-    audit.append(tx, actor.entry(at, f"tenant.{request}", tenant.id, tenant.id, operation=[None, operation.id]))
-    return asked, operation
-
-
-def live(tx: Tx, id_or_slug: str) -> Tenant:
-    """One that is not being deleted."""
-    tenant = get(tx, id_or_slug)
-    if tenant.wanted == Wanted.ABSENT:
-        raise Conflict("tenant.deleting", f"Tenant `{tenant.slug}` is being deleted", "create another one")
-    return tenant
+    return ask(tx, actor, tenant, at, request, **wanted)
 
 
 def _deployed(tx: Tx, id_or_slug: str) -> Tenant:
@@ -236,19 +203,6 @@ def _image(tx: Tx, id_or_reference: str) -> ImageId:
     if image.status != "ready":
         raise Conflict("image.not_ready", f"Image `{image.reference}` is {image.status}", "wait for it, or choose another image")
     return image.id
-
-
-def settings_of(tx: Tx, tenant: Tenant) -> dict[str, Any]:
-    """The settings a change starts from: those it runs with, or will at its next start."""
-    revision = revisions.get(tx, tenant.id, tenant.revision)
-    return dict(json.loads(revision.settings)) if revision else {}
-
-
-def revise(tx: Tx, actor: Actor, tenant: Tenant, settings: Mapping[str, Any], note: str, at: str) -> int:
-    """The number of the new revision."""
-    number = revisions.last_number(tx, tenant.id) + 1
-    revisions.append(tx, revisions.Revision(tenant.id, number, json.dumps(settings), actor.name, note, at))
-    return number
 
 
 def _check_capacity(tx: Tx, desk: Desk, tenant_id: TenantId, at: str) -> None:

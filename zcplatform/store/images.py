@@ -1,5 +1,6 @@
 """Agent images: wanted by requests, prepared or removed by the worker, pinned by the engine's image id."""
 
+import json
 from dataclasses import dataclass
 
 from zcplatform.ids import ImageId
@@ -29,6 +30,10 @@ class Image:
     """The version its reference names; `agent_version` is the one that its program reports."""
     channels: str | None = None
     """JSON list of the channel types that are compiled in; None while nobody knows."""
+
+    @property
+    def channel_types(self) -> frozenset[str] | None:
+        return None if self.channels is None else frozenset(json.loads(self.channels))
 
 
 def insert(tx: Tx, image: Image) -> None:

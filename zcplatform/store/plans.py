@@ -1,7 +1,9 @@
 """Plans: what a tenant of that plan gets. Rows, so that an operator may edit them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from zcplatform.store.db import Tx, columns, many, names, one
 
@@ -20,6 +22,20 @@ class Plan:
     messages_day: int
     tokens_month: int
     dollars_month_micros: int
+    most_level: str
+    """readonly, supervised or full: how far an agent may go by itself."""
+    excluded_tools: str
+    """JSON list."""
+    actions_per_hour: int
+
+    def ceilings(self) -> dict[str, Any]:
+        """What an agent of this plan may do at most, in the words of agent.policy.Policy."""
+        return {
+            "most_level": self.most_level,
+            "excluded_tools": tuple(json.loads(self.excluded_tools)),
+            "most_actions_per_hour": self.actions_per_hour,
+            "monthly_usd": self.dollars_month_micros / 1_000_000 or None,
+        }
 
 
 def get(tx: Tx, name: str) -> Plan | None:
@@ -30,7 +46,7 @@ def everything(tx: Tx) -> list[Plan]:
     return many(tx, Plan, f"SELECT {names(Plan)} FROM plans ORDER BY position")
 
 
-def update(tx: Tx, name: str, changes: Mapping[str, int]) -> None:
+def update(tx: Tx, name: str, changes: Mapping[str, object]) -> None:
     """Column names are those of the row type, never from outside."""
     if not changes.keys() <= set(columns(Plan)) - {"name"}:
         raise ValueError(f"not columns of a plan: {sorted(changes)}")

@@ -12,7 +12,7 @@ CREATE TABLE plans (
     cpu_millis INTEGER NOT NULL CHECK (cpu_millis > 0),
     pids INTEGER NOT NULL CHECK (pids >= 16),
     disk_bytes INTEGER NOT NULL CHECK (disk_bytes > 0)
-, channels INTEGER NOT NULL DEFAULT 0 CHECK (channels >= 0), members INTEGER NOT NULL DEFAULT 1 CHECK (members >= 1), agents INTEGER NOT NULL DEFAULT 1 CHECK (agents >= 1), messages_day INTEGER NOT NULL DEFAULT 0 CHECK (messages_day >= 0), tokens_month INTEGER NOT NULL DEFAULT 0 CHECK (tokens_month >= 0), dollars_month_micros INTEGER NOT NULL DEFAULT 0 CHECK (dollars_month_micros >= 0)) STRICT;
+, channels INTEGER NOT NULL DEFAULT 0 CHECK (channels >= 0), members INTEGER NOT NULL DEFAULT 1 CHECK (members >= 1), agents INTEGER NOT NULL DEFAULT 1 CHECK (agents >= 1), messages_day INTEGER NOT NULL DEFAULT 0 CHECK (messages_day >= 0), tokens_month INTEGER NOT NULL DEFAULT 0 CHECK (tokens_month >= 0), dollars_month_micros INTEGER NOT NULL DEFAULT 0 CHECK (dollars_month_micros >= 0), most_level TEXT NOT NULL DEFAULT 'full' CHECK (most_level IN ('readonly', 'supervised', 'full')), excluded_tools TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(excluded_tools)), actions_per_hour INTEGER NOT NULL DEFAULT 200 CHECK (actions_per_hour > 0)) STRICT;
 
 CREATE TABLE images (
     id TEXT PRIMARY KEY,
@@ -93,10 +93,10 @@ CREATE TABLE data_keys (
 ) STRICT;
 
 -- A submitted secret waits as a box sealed to the worker's key; the worker turns it into a ciphertext and deletes the box.
-CREATE TABLE secrets (
+CREATE TABLE "secrets" (
     id TEXT PRIMARY KEY,
     tenant_id TEXT NOT NULL REFERENCES tenants (id),
-    kind TEXT NOT NULL CHECK (kind IN ('provider', 'agent')),
+    kind TEXT NOT NULL CHECK (kind IN ('provider', 'channel', 'mcp', 'agent')),
     name TEXT NOT NULL,
     host TEXT NOT NULL DEFAULT '',
     version INTEGER NOT NULL DEFAULT 1,

@@ -27,7 +27,11 @@ from zcplatform.store.db import Database
 from zcplatform.web import (
     agents,
     auth,
+    catalog,
+    channels,
+    config,
     description,
+    drift,
     events,
     health,
     images,
@@ -98,22 +102,9 @@ def create_app(handed: Handed | None) -> FastAPI:
     )
     problems.install(app)
     for subject in (
-        tenants,
-        agents,
-        provider_tests,
-        revisions,
-        members,
-        tokens,
-        me,
-        users,
-        plans,
-        operations,
-        events,
-        images,
-        health,
-        description,
-        auth,
-    ):
+        tenants, agents, provider_tests, config, channels, drift, revisions, catalog, members, tokens, me, users, plans, operations, events,
+        images, health, description, auth,
+    ):  # fmt: skip
         app.include_router(subject.router, responses=PROBLEMS)
     app.state.metrics = Metrics()
     app.add_middleware(Guard, metrics=app.state.metrics)

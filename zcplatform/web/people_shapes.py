@@ -174,6 +174,9 @@ class Plan(BaseModel):
     messages_day: int
     tokens_month: int
     dollars_month_micros: int
+    most_level: Literal["readonly", "supervised", "full"]
+    excluded_tools: list[str]
+    actions_per_hour: int
 
 
 class PlanChange(_Input):
@@ -189,6 +192,9 @@ class PlanChange(_Input):
     messages_day: Count | None = None
     tokens_month: Count | None = None
     dollars_month_micros: Count | None = None
+    most_level: Literal["readonly", "supervised", "full"] | None = None
+    excluded_tools: list[Annotated[str, Field(max_length=80, pattern=r"^[A-Za-z0-9_.:-]+$")]] | None = None
+    actions_per_hour: Count | None = None
 
 
 class Plans(BaseModel):

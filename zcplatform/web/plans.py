@@ -1,5 +1,6 @@
 """/api/plans"""
 
+import json
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -19,7 +20,8 @@ router = APIRouter(prefix="/api/plans", tags=["plans"])
 
 
 def _shape(row: rows.Plan) -> shapes.Plan:
-    return shapes.Plan(**{name: value for name, value in row.__dict__.items() if name != "position"})
+    told = {name: value for name, value in row.__dict__.items() if name != "position"}
+    return shapes.Plan(**{**told, "excluded_tools": json.loads(row.excluded_tools)})
 
 
 @router.get("", response_model=shapes.Plans)

@@ -2,9 +2,11 @@
 
 import json
 
+from zcplatform.agent.model import MAIN
 from zcplatform.core.tenant import Tenant
+from zcplatform.ops import config, providers
 from zcplatform.settings import Settings
-from zcplatform.store import images, operations, revisions, secrets
+from zcplatform.store import drifts, images, operations
 from zcplatform.store.db import Tx
 from zcplatform.store.images import Image
 from zcplatform.store.operations import Operation
@@ -32,6 +34,7 @@ def tenant(tx: Tx, settings: Settings, row: Tenant) -> shapes.Tenant:
         refused=shapes.Refused(revision=row.refused_revision, reason=row.refused_reason or "") if row.refused_revision else None,
         image=shapes.ImageName(id=image.id, reference=image.reference, agent_version=image.agent_version) if image else None,
         provider=_provider(tx, row),
+        has_drift=_has_drift(tx, row),
         url=url(settings, row.slug),
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -39,12 +42,15 @@ def tenant(tx: Tx, settings: Settings, row: Tenant) -> shapes.Tenant:
 
 
 def _provider(tx: Tx, row: Tenant) -> shapes.Provider | None:
-    revision = revisions.get(tx, row.id, row.revision)
-    provider = json.loads(revision.settings).get("provider") if revision else None
-    if provider is None:
+    main = config.current(tx, row).providers.get(MAIN)
+    if main is None:
         return None
-    key = secrets.get(tx, row.id, "provider", "main")
-    return shapes.Provider(**provider, has_key=key is not None and key.error is None)
+    return shapes.Provider(family=main.family, model=main.model, base_url=main.base_url, has_key=providers.has_key(tx, row))
+
+
+def _has_drift(tx: Tx, row: Tenant) -> bool:
+    drift = drifts.get(tx, row.id)
+    return drift is not None and drift.decided is None
 
 
 def operation(tx: Tx, row: Operation) -> shapes.Operation:

@@ -83,6 +83,8 @@ class Tenant(BaseModel):
     refused: Refused | None
     image: ImageName | None
     provider: Provider | None
+    has_drift: bool
+    """The agent's own file holds edits that nobody decided about yet."""
     url: str
     created_at: str
     updated_at: str

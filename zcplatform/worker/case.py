@@ -1,16 +1,18 @@
 """Everything the database says about one tenant, loaded in one snapshot and distrusted: the web process can write rows."""
 
+import functools
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zcplatform.agent.render import Provider
+from zcplatform.agent import model, policy
+from zcplatform.agent.policy import Policy
 from zcplatform.core.container import CONFIG_NAME, ContainerSpec, create_body
 from zcplatform.core.network import address, capacity
 from zcplatform.core.slugs import check as slug_problem
 from zcplatform.core.tenant import Tenant
-from zcplatform.errors import StepFailed
+from zcplatform.errors import BadInput, StepFailed
 from zcplatform.ids import LABEL_SPEC, Names, TenantId, is_id
 from zcplatform.settings import Settings
 from zcplatform.store import allocations, images, operations, plans, revisions, tenants
@@ -31,8 +33,8 @@ class Case:
     allocation: Allocation | None
     plan: Plan
     image: Image | None
-    provider: Provider | None
-    """Without its key: that is opened only for rendering."""
+    settings: model.Settings
+    """Without any secret: those are opened only for rendering."""
     operation: Operation | None
     """The open one, if it is for the wanted generation."""
 
@@ -44,6 +46,10 @@ class Case:
         if self.allocation is None:
             raise StepFailed("tenant.not_allocated", f"Tenant `{self.tenant.slug}` has no port, uid and subnet yet")
         return self.allocation
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(**self.plan.ceilings())
 
     @property
     def config_mark(self) -> str:
@@ -62,31 +68,34 @@ def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> Case | None:
     if problem is not None or plan is None:
         raise StepFailed("tenant.invalid", f"The database says about tenant {tenant_id} what can not be: {problem or 'no such plan'}")
     revision = revisions.get(tx, tenant_id, tenant.revision)
-    provider = _provider(tenant, revision.settings) if revision else None
+    wanted = _settings(tenant, revision.settings) if revision else model.Settings()
     operation = operations.open_of(tx, tenant_id)
     if operation is not None and operation.generation != tenant.generation:
         operation = None
     image = images.get(tx, tenant.image_id) if tenant.image_id else None
-    return Case(tenant, allocation, plan, image, provider, operation)
+    return Case(tenant, allocation, plan, image, wanted, operation)
 
 
 def of_revision(tx: Tx, case: Case, number: int) -> Case | None:
     """The same with another revision's settings; None when there is no such revision."""
     revision = revisions.get(tx, case.tenant.id, number)
-    return None if revision is None else replace(case, provider=_provider(case.tenant, revision.settings))
+    return None if revision is None else replace(case, settings=_settings(case.tenant, revision.settings))
 
 
-def _provider(tenant: Tenant, settings: str) -> Provider | None:
+def _settings(tenant: Tenant, text: str) -> model.Settings:
     try:
-        sent = json.loads(settings)["provider"]
-        if sent is None:
-            return None
-        family, model, uri = sent["family"], sent["model"], sent["base_url"]
-    except (ValueError, KeyError, TypeError):
-        family = model = uri = 0
-    if not isinstance(family, str) or not isinstance(model, str) or not isinstance(uri, str | None):
-        raise StepFailed("tenant.invalid", f"The database says about the provider of `{tenant.slug}` what can not be")
-    return Provider(family=family, model=model, uri=uri, api_key=None)
+        return _parsed(text)
+    except (ValueError, RecursionError, BadInput) as error:
+        raise StepFailed("tenant.invalid", f"The database says about the settings of `{tenant.slug}` what can not be: {error}") from None
+
+
+@functools.lru_cache(maxsize=512)
+def _parsed(text: str) -> model.Settings:
+    """Every look at all tenants comes by here, and settings seldom change."""
+    sent = json.loads(text)
+    if not isinstance(sent, dict):
+        raise ValueError("it is no object")
+    return model.parse(sent)
 
 
 def _problem(settings: Settings, tenant: Tenant, allocation: Allocation | None) -> str | None:
@@ -121,6 +130,7 @@ def spec(settings: Settings, case: Case, config_root: Path | None = None) -> Con
         config_dir=str((config_root or settings.config_dir) / case.tenant.slug / CONFIG_NAME),
         workspace_dir=str(settings.tenants_dir / case.tenant.slug),
         resolvers=tuple(settings.resolvers),
+        environment=policy.environment(case.settings, case.policy),
         address=address(allocation.subnet, settings.subnet_network),
     )
 

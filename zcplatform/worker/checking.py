@@ -8,7 +8,7 @@ import asyncio
 from typing import Any
 
 from zcplatform.adapters import files
-from zcplatform.agent import render, sealed, verdict
+from zcplatform.agent import sealed, verdict
 from zcplatform.core.container import CONFIG_TARGET, check_body
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import PlatformError, RevisionRefused, StepFailed
@@ -36,8 +36,11 @@ async def objection(tools: Tools, case: Case, purpose: str) -> str | None:
     name = tools.names.check(case.tenant.slug, purpose)
     root = tools.settings.check_dir / purpose
     key = sealed.new_key()
-    text = render.render(placeholders(tools, case), lambda value: sealed.seal(key, value))
-    content = {"config.toml": text.encode(), ".secret_key": key.hex().encode(), verdict.NOTHING_NAME: verdict.NOTHING}
+    content = {
+        "config.toml": placeholders(tools, case, key).encode(),
+        ".secret_key": key.hex().encode(),
+        verdict.NOTHING_NAME: verdict.NOTHING,
+    }
     tools.checking.add(name)
     try:
         uid = case.needs_allocation().uid

@@ -1,15 +1,26 @@
 """A tenant's configuration with something else in the place of every secret: to be checked, or to be compared with."""
 
-from dataclasses import replace
+from typing import Any
 
-from zcplatform.agent import render, sealed
+from zcplatform.agent import document, drift, sealed
+from zcplatform.agent.document import Kept
+from zcplatform.agent.places import places
+from zcplatform.core.secret_names import row_of
 from zcplatform.store import secrets
 from zcplatform.worker.case import Case
 from zcplatform.worker.tools import Tools
 
 
-def placeholders(tools: Tools, case: Case) -> render.AgentConfig:
-    """The same configuration with something else in the place of every secret."""
-    stored = tools.database.read(lambda tx: secrets.get(tx, case.tenant.id, "provider", "main"))
-    provider = replace(case.provider, api_key="placeholder") if case.provider is not None and stored is not None else case.provider
-    return render.AgentConfig(provider, (sealed.token_hash("placeholder"),))
+def placeholders(tools: Tools, case: Case, key: bytes) -> str:
+    """The file, its placeholders sealed with a key of their own."""
+    rows = tools.database.read(lambda tx: {(row.kind, row.name) for row in secrets.of_tenant(tx, case.tenant.id)})
+    there = frozenset(place.name for place in places(case.settings) if row_of(place.name) in rows)
+    values = document.placeholders(case.settings, there)
+    kept = Kept((sealed.token_hash(document.PLACEHOLDER),))
+    return document.render(case.settings, values, case.policy, kept, lambda text: sealed.seal(key, text))
+
+
+def reference(case: Case) -> dict[str, Any]:
+    """The document with a mark in the place of every secret there may be, and without anybody the agent let in."""
+    everywhere = {place.name: document.PLACEHOLDER for place in places(case.settings)}
+    return document.document(case.settings, everywhere, case.policy, Kept(), drift.marked)

@@ -13,6 +13,7 @@ from zcplatform import clock
 from zcplatform.adapters.providers import Providers, Unreachable
 from zcplatform.agent import provider_calls, render
 from zcplatform.agent.hosts import key_host
+from zcplatform.agent.places import host_of
 from zcplatform.agent.provider_calls import Result, Verdict
 from zcplatform.agent.providers import Key, family
 from zcplatform.agent.render import Provider
@@ -53,18 +54,20 @@ class ProviderTests:
             return Verdict(Result.UNREACHABLE, NO_ANSWER)
 
     async def _saved(self, case: Case, alias: str) -> Provider:
-        if case.provider is None or alias != case.provider.alias:
+        entry = case.settings.providers.get(alias)
+        if entry is None:
             raise NotFound(
                 "provider.unknown", f"Tenant `{case.tenant.slug}` has no provider `{alias[:63]}`", "zcplatform tenants show lists it"
             )
-        tenant_id, at, provider = case.tenant.id, clock.text(clock.now()), case.provider
+        tenant_id, at = case.tenant.id, clock.text(clock.now())
+        provider = Provider(entry.family, entry.model, entry.base_url, None, alias)
 
         def load(tx: Tx) -> tuple[str, str] | None:
             self._tools.secrets.open_boxes(tx, at, tenant_id)
             return self._tools.secrets.get(tx, tenant_id, "provider", alias)
 
         found = await self._tools.database.write(load)
-        if found is None or found[0] != key_host(provider.family, provider.uri):
+        if found is None or found[0] != host_of(entry):
             return provider
         return replace(provider, api_key=found[1])
 

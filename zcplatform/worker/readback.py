@@ -5,18 +5,19 @@ The file is the tenant's: it is parsed on a thread and outside of any transactio
 
 import asyncio
 import json
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from zcplatform import clock
 from zcplatform.adapters import files
-from zcplatform.agent import drift, render, sealed
+from zcplatform.agent import document, drift, reading, render, sealed
+from zcplatform.agent.document import Kept
+from zcplatform.agent.places import places
 from zcplatform.ids import TenantId
 from zcplatform.store import drifts, events
 from zcplatform.store.db import Tx
 from zcplatform.store.drifts import Drift
 from zcplatform.worker.case import Case, of_revision
-from zcplatform.worker.placeholders import placeholders
+from zcplatform.worker.placeholders import reference
 from zcplatform.worker.tools import Tools
 
 CONFIG_LIMIT = 256 * 1024
@@ -49,9 +50,8 @@ async def keep(tools: Tools, case: Case, content: bytes | None) -> bool:
     mount = case.tenant.seen_config
     if content is None or key is None or bearer is None:
         return True
-    number = _number(mount)
-    rendered = None if number is None else _rendered(tools, case, number)
-    told = await asyncio.to_thread(_read, content, bytes.fromhex(key), rendered)
+    number, then = _number(mount), _then(tools, case)
+    told = await asyncio.to_thread(_read, content, bytes.fromhex(key), then)
     if told is None:
         return True
     own = sealed.token_hash(bearer)
@@ -62,9 +62,9 @@ async def keep(tools: Tools, case: Case, content: bytes | None) -> bool:
         people = json.dumps(sorted(told.hashes - {own} - set(json.loads(gone[1] if gone else "[]"))))
         if people != paired:
             tools.secrets.put(tx, tenant_id, "agent", "paired", people, at)
-        if rendered is not None and told.peers != (peers or "{}"):
+        if then is not None and told.peers != (peers or "{}"):
             tools.secrets.put(tx, tenant_id, "agent", "peers", told.peers, at)
-        if mount is not None and number is not None and rendered is not None:
+        if mount is not None and number is not None and then is not None:
             _record(tx, Drift(tenant_id, number, mount, told.changes, None, at), case.tenant.slug)
 
     await tools.database.write(write)
@@ -114,20 +114,29 @@ def _found(tools: Tools, tenant_id: TenantId, name: str) -> str | None:
     return found[1] if found else None
 
 
-def _rendered(tools: Tools, case: Case, number: int) -> dict[str, Any] | None:
-    """The document the file was made from, with a mark in the place of each secret; None when that revision is not known any more."""
-    then = tools.database.read(lambda tx: of_revision(tx, case, number))
-    return None if then is None else render.document(replace(placeholders(tools, then), paired_tokens=()), drift.marked)
+def _then(tools: Tools, case: Case) -> Case | None:
+    """The case with the revision that the file was made from; None when that is not known any more."""
+    number = _number(case.tenant.seen_config)
+    return None if number is None else tools.database.read(lambda tx: of_revision(tx, case, number))
 
 
-def _read(content: bytes, key: bytes, rendered: dict[str, Any] | None) -> _Read | None:
+def written_by(tools: Tools, case: Case) -> dict[str, str]:
+    """What the revision that the file was made from put into the workspace."""
+    then = _then(tools, case)
+    return {} if then is None else document.workspace_files(then.settings)
+
+
+def _read(content: bytes, key: bytes, then: Case | None) -> _Read | None:
     """None when the file can not be read."""
+    text = content.decode(errors="replace")
     try:
-        text = content.decode(errors="replace")
-        hashes = frozenset(render.read_back(text, lambda value: sealed.unseal(key, value)))
-        found = render.parse(text)
+        if then is None:
+            kept, changes = Kept(render.read_back(text, lambda value: sealed.unseal(key, value))), {}
+        else:
+            kept = reading.read(text, then.settings, lambda value: sealed.unseal(key, value))
+            plain = {".".join(place.key) for place in places(then.settings) if place.is_plain}
+            changes = drift.drift(reference(then), render.parse(text), plain)
     except ValueError:
         return None
-    if rendered is None:
-        return _Read(hashes, "{}", "{}")
-    return _Read(hashes, json.dumps(drift.peers(rendered, found), sort_keys=True), json.dumps(drift.drift(rendered, found), sort_keys=True))
+    peers = json.dumps({channel: list(ids) for channel, ids in kept.peers.items()}, sort_keys=True)
+    return _Read(frozenset(kept.paired_tokens), peers, json.dumps(changes, sort_keys=True))

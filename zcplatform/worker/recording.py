@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 
 from zcplatform import clock
+from zcplatform.agent.places import places
+from zcplatform.core.audit import Entry
+from zcplatform.core.secret_names import KINDS, place_of, row_of
 from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.log import logger
-from zcplatform.store import revisions, tenants
+from zcplatform.store import audit, revisions, secrets, tenants
 from zcplatform.store.db import Tx
 from zcplatform.worker.case import Case, Superseded
 from zcplatform.worker.tools import Tools
@@ -38,7 +41,18 @@ async def verified(tools: Tools, case: Case) -> None:
         if not tenants.saw(tx, tenant.id, tenant.generation, at, changes):
             return False
         revisions.went(tx, tenant.id, tenant.revision, "good")
+        _drop_secrets(tx, case, at)
         return True
 
     if not await tools.database.write(write):
         raise Superseded
+
+
+def _drop_secrets(tx: Tx, case: Case, at: str) -> None:
+    """Those of places that the good settings do not have: until now one could have gone back to settings that did."""
+    wanted = {row_of(place.name) for place in places(case.settings)}
+    for row in secrets.of_tenant(tx, case.tenant.id):
+        if row.kind in KINDS and (row.kind, row.name) not in wanted:
+            secrets.remove(tx, case.tenant.id, row.kind, row.name)
+            changes = {f"secret {place_of(row.kind, row.name)}": ["set", None]}
+            audit.append(tx, Entry(at, "system:converge", "secret.drop", row.id, case.tenant.id, changes=changes))

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from zcplatform.core.audit import Entry
+from zcplatform.core.secret_names import KINDS
 from zcplatform.ids import TenantId, new_secret_id
 from zcplatform.store import audit, secrets
 from zcplatform.store.db import Tx
@@ -12,7 +13,6 @@ from zcplatform.vault.keys import Keys
 from zcplatform.vault.opening import CannotOpen
 from zcplatform.vault.sealing import Place
 
-SUBMITTED = "provider"
 SHORTEST = 6
 
 
@@ -55,7 +55,7 @@ class Secrets:
             if tenant_id is not None and secret.tenant_id != tenant_id:
                 continue
             try:
-                if secret.kind != SUBMITTED:
+                if secret.kind not in KINDS:
                     raise CannotOpen
                 value = opening.open_box(self._keys.seal_private, _place(secret), secret.box or b"")
                 ciphertext = opening.encrypt(self._data_key(tx, secret.tenant_id, at), _place(secret), value)

@@ -1,0 +1,174 @@
+"""Settings, channels, secrets and drift through the API: checked whole before anything is stored, and never a secret given back."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from tests.web.conftest import AT, Web
+from zcplatform.core.secret_names import place_of, row_of
+from zcplatform.store import audit, drifts, images, secrets, tenants
+from zcplatform.store.drifts import Drift
+from zcplatform.vault.opening import open_box
+from zcplatform.vault.sealing import Place
+
+MAIN = {"family": "anthropic", "model": "claude-sonnet-4-5", "api_key": "sk-canary"}
+TELEGRAM = {"type": "telegram", "peers": ["1"], "secrets": {"bot_token": "tg-canary"}}
+
+
+async def _tenant(web: Web, **fields: Any) -> str:
+    answer = await web.client.post("/api/tenants", json={"slug": "acme", "provider": MAIN, **fields})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def _ask(web: Web, method: str, path: str, body: object = None, status: int = 200) -> Any:
+    answer = await web.client.request(method, f"/api/tenants/acme{path}", **({"json": body} if body is not None else {}))
+    assert answer.status_code == status, answer.text
+    assert "canary" not in answer.text
+    return answer.json()
+
+
+async def test_a_merge_patch_changes_only_what_it_names(web: Web) -> None:
+    await _tenant(web)
+    change = {"settings": {"providers": {"main": {"temperature": 0.3}}, "instructions": "Answer in verse."}, "note": "verse"}
+    assert (await _ask(web, "PATCH", "/config", change))["revision"] == 2
+    told = await _ask(web, "GET", "/config")
+    assert told["settings"]["providers"]["main"]["model"] == "claude-sonnet-4-5"
+    assert (told["settings"]["providers"]["main"]["temperature"], told["settings"]["instructions"]) == (0.3, "Answer in verse.")
+    assert told["settings"]["heartbeat"]["enabled"] is False, "with defaults"
+    assert [(one["name"], one["is_stored"], one["host"]) for one in told["secrets"]] == [
+        ("provider.main.api_key", True, "api.anthropic.com:443")
+    ]
+    assert (await _ask(web, "PATCH", "/config", {"settings": {"instructions": None}}))["revision"] == 3
+    assert (await _ask(web, "PATCH", "/config", {"settings": {}}))["revision"] == 3, "nothing new is no revision"
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"providers": {"main": {"family": "nope"}}}, "providers.main.family"),
+        ({"providers": {"main": {"api_key": "sk"}}}, "providers.main.api_key"),
+        ({"providers": {"b": {"family": "custom", "model": "m", "base_url": "http://169.254.169.254/"}}}, "providers.b.base_url"),
+        ({"mcp": {"docs": {"url": "http://127.0.0.1:9/mcp"}}}, "mcp.docs.url"),
+        ({"channels": {"telegram.main": {"peers": ["1"]}}}, "channels.telegram.main.bot_token"),
+        (
+            {"channels": {"irc.main": {"peers": ["a"], "options": {"server": "10.0.0.5", "nickname": "b"}}}},
+            "channels.irc.main.options.server",
+        ),
+        ({"risk": {"actions_per_hour": 100_000}}, "risk.actions_per_hour"),
+        ({"gateway": {"host": "0.0.0.0"}}, "gateway"),
+    ],
+)
+async def test_nothing_is_stored_before_all_is_well(web: Web, settings: dict[str, Any], field: str) -> None:
+    await _tenant(web)
+    told = await _ask(web, "PATCH", "/config", {"settings": {**settings, "instructions": "never"}}, 422)
+    assert list(told["fields"]) == [field]
+    assert (await _ask(web, "GET", "/config"))["revision"] == 1
+
+
+async def test_a_channel_is_added_changed_and_removed(web: Web) -> None:
+    tenant_id = await _tenant(web)
+    assert (await _ask(web, "POST", "/channels", TELEGRAM))["revision"] == 2
+    (channel,) = (await _ask(web, "GET", "/channels"))["items"]
+    assert (channel["name"], channel["enabled"], channel["peers"], channel["secrets"]) == (
+        "telegram.main",
+        True,
+        ["1"],
+        {"bot_token": True},
+    )
+    row = web.database.read(lambda tx: secrets.get(tx, tenant_id, "channel", "telegram.main.bot_token"))  # type: ignore[arg-type]
+    assert row is not None
+    place = Place(row.tenant_id, row.kind, row.name, row.host, row.id, row.version)
+    assert open_box(web.keys.seal_private, place, row.box or b"") == "tg-canary"
+    await _ask(web, "PATCH", "/channels/telegram.main", {"options": {"mention_only": True}})
+    (channel,) = (await _ask(web, "GET", "/channels"))["items"]
+    assert (channel["options"], channel["peers"]) == ({"mention_only": True}, ["1"])
+    assert (await _ask(web, "POST", "/channels", TELEGRAM, 409))["code"] == "channel.exists"
+    assert (await _ask(web, "PATCH", "/channels/telegram.main", {"peers": []}, 422))["fields"].keys() == {"peers"}
+    assert (await _ask(web, "DELETE", "/channels/telegram.nobody", None, 404))["code"] == "channel.unknown"
+    await _ask(web, "DELETE", "/channels/telegram.main")
+    assert (await _ask(web, "GET", "/channels"))["items"] == []
+
+
+async def test_the_plan_bounds_channels_also_when_many_ask_at_once(web: Web) -> None:
+    await _tenant(web, plan="free")
+    many = [{**TELEGRAM, "alias": f"bot{number}"} for number in range(6)]
+    answers = await asyncio.gather(*(web.client.post("/api/tenants/acme/channels", json=one) for one in many))
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 409, 409, 409, 409]
+    told = await _ask(web, "GET", "/channels")
+    assert (len(told["items"]), told["most"]) == (2, 2)
+    assert (await web.client.patch("/api/tenants/acme", json={"plan": "pro"})).status_code == 200
+    for one in many[2:4]:
+        await _ask(web, "POST", "/channels", {**one, "alias": f"more_{one['alias']}"})
+    down = await web.client.patch("/api/tenants/acme", json={"plan": "free"})
+    assert (down.status_code, down.json()["code"]) == (409, "plan.exceeded")
+
+
+async def test_a_channel_that_the_image_does_not_have_is_refused(web: Web) -> None:
+    image = web.image()
+    web.database.write_now(lambda tx: tx.execute("UPDATE images SET channels = ? WHERE id = ?", (json.dumps(["irc"]), image)))
+    assert web.database.read(lambda tx: images.default(tx)) is not None
+    await _tenant(web)
+    told = await _ask(web, "POST", "/channels", TELEGRAM, 422)
+    assert "is not compiled into" in next(iter(told["fields"].values()))
+    await _ask(web, "POST", "/channels", {**TELEGRAM, "enabled": False})
+
+
+async def test_a_secret_is_set_for_its_place_and_taken_away_when_it_is_not_needed(web: Web) -> None:
+    await _tenant(web)
+    assert (await _ask(web, "PUT", "/secrets/provider.main.api_key", {"value": "sk-canary-2"}))["revision"] == 2
+    assert (await _ask(web, "PUT", "/secrets/channel.telegram.main.bot_token", {"value": "x"}, 404))["code"] == "secret.unknown"
+    assert (await _ask(web, "PUT", "/secrets/provider.main.api_key", {"value": "two\nlines"}, 422))["fields"].keys() == {"value"}
+    assert (await _ask(web, "DELETE", "/secrets/provider.main.api_key", None, 409))["code"] == "secret.needed"
+    await _ask(web, "POST", "/channels", {**TELEGRAM, "enabled": False})
+    assert [one["is_stored"] for one in (await _ask(web, "GET", "/secrets"))["items"]] == [True, True]
+    await _ask(web, "DELETE", "/secrets/channel.telegram.main.bot_token")
+    assert [one["is_stored"] for one in (await _ask(web, "GET", "/secrets"))["items"]] == [True, False]
+    held = b"".join(path.read_bytes() for path in web.settings.database.parent.iterdir())
+    assert b"canary" not in held
+    assert isinstance(web.database.read(audit.verify), int)
+
+
+def test_the_names_of_places_and_rows_lead_to_each_other() -> None:
+    for place in (
+        "provider.main.api_key",
+        "provider.main.headers.X-Key",
+        "channel.telegram.main.bot_token",
+        "mcp.docs.headers.Authorization",
+    ):
+        assert place_of(*row_of(place)) == place
+    assert row_of("provider.main.api_key") == ("provider", "main")
+
+
+async def test_edits_of_the_agents_file_are_shown_kept_and_discarded(web: Web) -> None:
+    await _tenant(web)
+    row = web.database.read(tenants.everything)[0]
+    path = "providers.models.anthropic.main.model"
+    changes = {path: ["claude-sonnet-4-5", "claude-opus-4-5"], "gateway.check_updates": [False, True]}
+
+    def found(**changed: Any) -> None:
+        web.database.write_now(lambda tx: drifts.put(tx, Drift(row.id, 1, "nonce.1", json.dumps(changes), None, AT)))
+
+    assert (await _ask(web, "GET", "/drift"))["changes"] == []
+    assert (await _ask(web, "POST", "/drift/keep", None, 409))["code"] == "drift.none"
+    found()
+    told = await _ask(web, "GET", "/drift")
+    assert [(one["path"], one["can_be_kept"]) for one in told["changes"]] == [("gateway.check_updates", False), (path, True)]
+    assert (await web.client.get("/api/tenants/acme")).json()["has_drift"]
+    kept = await _ask(web, "POST", "/drift/keep")
+    assert (kept["provider"]["model"], kept["revision"], kept["has_drift"]) == ("claude-opus-4-5", 2, False)
+    found()
+    await _ask(web, "POST", "/drift/discard")
+    assert (await _ask(web, "GET", "/drift"))["changes"] == []
+    assert (await web.client.get("/api/tenants/acme")).json()["revision"] == 2
+
+
+async def test_the_catalog_offers_what_can_be_set(web: Web) -> None:
+    families = (await web.client.get("/api/catalog/providers")).json()["items"]
+    kinds = {one["name"]: one for one in (await web.client.get("/api/catalog/channels")).json()["items"]}
+    assert len(families) > 70
+    (token,) = [one for one in kinds["telegram"]["fields"] if one["name"] == "bot_token"]
+    assert token["is_secret"]
+    assert "proxy_url" not in [one["name"] for one in kinds["telegram"]["fields"]], "what nobody may set is not offered"

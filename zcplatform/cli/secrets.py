@@ -1,0 +1,40 @@
+"""zcplatform secrets …"""
+
+from typing import Annotated
+
+import typer
+
+from zcplatform.cli import output, values
+from zcplatform.cli.context import AsJson, NoWait, Tenant, open_api, route
+from zcplatform.cli.following import ask
+
+app = typer.Typer(no_args_is_help=True, help="Keys and passwords of a tenant's settings; nobody is ever shown one.")
+Name = Annotated[str, typer.Argument(metavar="SECRET", help="For example provider.main.api_key; `secrets list` names them.")]
+
+
+@app.command("list")
+def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> None:
+    """The places for secrets, and which have a value."""
+    with open_api(context) as api:
+        items = api.items(route("tenants", tenant, "secrets"))
+    if json:
+        output.as_json(items)
+        return
+    rows = [
+        (one["name"], "saved" if one["is_stored"] else "needed" if one["is_needed"] else "", one["host"], one["updated_at"], one["error"])
+        for one in items
+    ]
+    output.table(("SECRET", "", "FOR", "SINCE", "WHY"), rows, "These settings have no place for a secret.")
+
+
+@app.command("set")
+def put(context: typer.Context, tenant: Tenant, name: Name, no_wait: NoWait = False, json: AsJson = False) -> None:
+    """Save a value: asked for and not shown, or one line from standard input."""
+    body = {"value": values.secrets((name,))[name]}
+    ask(context, "PUT", route("tenants", tenant, "secrets", name), body, wait=not no_wait, json=json)
+
+
+@app.command()
+def rm(context: typer.Context, tenant: Tenant, name: Name, no_wait: NoWait = False, json: AsJson = False) -> None:
+    """Take a value away that the settings do not need any more."""
+    ask(context, "DELETE", route("tenants", tenant, "secrets", name), None, wait=not no_wait, json=json)

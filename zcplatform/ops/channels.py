@@ -1,0 +1,76 @@
+"""A tenant's channels, one by one: each change is a change of its settings, saved as a revision."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from zcplatform.agent import model
+from zcplatform.agent.channels import types
+from zcplatform.agent.model import Settings
+from zcplatform.agent.places import places
+from zcplatform.core.tenant import Tenant
+from zcplatform.errors import BadInput, Conflict, NotFound, PlatformError
+from zcplatform.ops import config, secrets, wishes
+from zcplatform.ops.desk import Actor, Desk
+from zcplatform.store.db import Tx
+from zcplatform.store.operations import Operation
+
+Sent = Mapping[str, Any]
+"""`enabled`, `peers`, `ignored`, `options`: only what is sent changes."""
+
+
+def get(settings: Settings, tenant: Tenant, name: str) -> model.Channel:
+    found = settings.channels.get(name)
+    if found is None:
+        raise NotFound(
+            "channel.unknown",
+            f"Tenant `{tenant.slug}` has no channel `{name[:80]}`",
+            f"GET /api/tenants/{tenant.slug}/channels lists them",
+        )
+    return found
+
+
+def add(
+    tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, kind: str, alias: str, sent: Sent, given: Mapping[str, str]
+) -> tuple[Tenant, Operation | None]:
+    tenant = wishes.live(tx, id_or_slug)
+    if kind not in types():
+        raise BadInput(
+            "channel.unknown_type",
+            f"`{kind[:40]}` is not a type of channel",
+            "GET /api/catalog/channels lists them",
+            fields={"type": "unknown"},
+        )
+    name = f"{kind}.{alias}"
+    if name in config.current(tx, tenant).channels:
+        raise Conflict(
+            "channel.exists", f"Tenant `{tenant.slug}` has a channel `{name}` already", "choose another alias, or change that one"
+        )
+    return _save(tx, desk, actor, at, tenant, name, sent, given, f"channel {name} added")
+
+
+def change(
+    tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, name: str, sent: Sent, given: Mapping[str, str]
+) -> tuple[Tenant, Operation | None]:
+    tenant = wishes.live(tx, id_or_slug)
+    get(config.current(tx, tenant), tenant, name)
+    return _save(tx, desk, actor, at, tenant, name, sent, given, f"channel {name}")
+
+
+def remove(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, name: str) -> tuple[Tenant, Operation | None]:
+    """Its secrets go when the settings without it have proven good; until then it can be gone back to."""
+    tenant = wishes.live(tx, id_or_slug)
+    settings = config.current(tx, tenant)
+    get(settings, tenant, name)
+    if tenant.last_good_revision is None:
+        secrets.remove(tx, tenant.id, [place.name for place in places(settings) if place.name.startswith(f"channel.{name}.")])
+    return config.patch(tx, desk, actor, at, tenant.id, {"channels": {name: None}}, {}, f"channel {name} removed")
+
+
+def _save(
+    tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, name: str, sent: Sent, given: Mapping[str, str], note: str
+) -> tuple[Tenant, Operation | None]:
+    values = {f"channel.{name}.{field}": value for field, value in given.items()}
+    try:
+        return config.patch(tx, desk, actor, at, tenant.id, {"channels": {name: dict(sent)}}, values, note)
+    except PlatformError as error:
+        raise config.renamed(error, f"channels.{name}.", "") from None

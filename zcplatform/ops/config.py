@@ -1,0 +1,171 @@
+"""A tenant's settings: read, checked whole before anything is stored, and saved as a revision. Every change of them comes through `save`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from zcplatform.agent import checks, model
+from zcplatform.agent.model import Settings
+from zcplatform.agent.policy import Policy
+from zcplatform.agent.providers import FAMILIES, Auth
+from zcplatform.core.differences import difference, merged
+from zcplatform.core.roles import Permission
+from zcplatform.core.tenant import Tenant
+from zcplatform.errors import Conflict, PlatformError
+from zcplatform.ops import limits, secrets, wishes
+from zcplatform.ops.desk import Actor, Desk
+from zcplatform.ops.reach import unreachable
+from zcplatform.store import audit, images, plans
+from zcplatform.store.db import Tx, existing
+from zcplatform.store.operations import Operation
+from zcplatform.store.plans import Plan
+
+MOST_TOLD = 40
+LONGEST_TOLD = 120
+
+
+def current(tx: Tx, tenant: Tenant) -> Settings:
+    return model.parse(wishes.settings_of(tx, tenant))
+
+
+def patch(
+    tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, change: Mapping[str, Any], given: Mapping[str, str], note: str | None
+) -> tuple[Tenant, Operation | None]:
+    """`change` is a JSON merge patch of the settings, `given` the values of secrets by the names of their places."""
+    tenant = wishes.live(tx, id_or_slug)
+    wanted = merged(model.to_json(current(tx, tenant)), change)
+    return save(tx, desk, actor, at, tenant, wanted, given, note or "settings")
+
+
+def save(
+    tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, wanted: Mapping[str, Any], given: Mapping[str, str], note: str
+) -> tuple[Tenant, Operation | None]:
+    """Raises BadInput with a field for each thing that is wrong; nothing is stored then. Nothing new is no revision."""
+    revised = write(tx, desk, actor, at, tenant, wanted, given, note)
+    return (tenant, None) if revised is None else wishes.bring(tx, actor, tenant, at, wanted_revision=revised)
+
+
+def write(
+    tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, wanted: Mapping[str, Any], given: Mapping[str, str], note: str
+) -> int | None:
+    """The number of the new revision; None when nothing is new. For one who brings the tenant to more than that."""
+    before, settings = current(tx, tenant), model.parse(wanted)
+    told = difference(model.to_json(before), model.to_json(settings))
+    _check_rights(actor, told, given, at)
+    secrets.check(settings, given)
+    if len(settings.channels) > len(before.channels):
+        limits.check(tx, tenant, "channels", len(settings.channels))
+    check(tx, desk, tenant, settings, secrets.stored(tx, tenant.id, settings) | given.keys())
+    if not told and not given:
+        return None
+    number = wishes.revise(tx, actor, tenant, model.to_json(settings), note, at)
+    secrets.put(tx, desk, tenant.id, settings, given, at)
+    changes = {path: [_short(old), _short(new)] for path, (old, new) in list(told.items())[:MOST_TOLD]}
+    changes |= {f"secret {name}": [None, "set"] for name in given}
+    audit.append(tx, actor.entry(at, "config.save", tenant.id, tenant.id, revision=[tenant.revision, number], **changes))
+    return number
+
+
+def set_secret(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, name: str, value: str) -> tuple[Tenant, Operation | None]:
+    """A new value is a revision too: the settings are the same, and the agent is brought to it."""
+    tenant = wishes.live(tx, id_or_slug)
+    settings = current(tx, tenant)
+    secrets.find(settings, name)
+    try:
+        return save(tx, desk, actor, at, tenant, model.to_json(settings), {name: value}, f"secret {name} set")
+    except PlatformError as error:
+        raise renamed(error, secrets.find(settings, name).path, "value") from None
+
+
+def remove_secret(tx: Tx, actor: Actor, at: str, id_or_slug: str, name: str) -> tuple[Tenant, Operation | None]:
+    """Raises Conflict while the settings need it. Already gone is success."""
+    tenant = wishes.live(tx, id_or_slug)
+    settings = current(tx, tenant)
+    place = secrets.find(settings, name)
+    there = secrets.stored(tx, tenant.id, settings)
+    if name not in there:
+        secrets.remove(tx, tenant.id, [name])  # one that was refused, or is for another host
+        return tenant, None
+    left = problems(settings, existing(plans.get(tx, tenant.plan)), there - {name})
+    if place.path in left:
+        raise Conflict("secret.needed", f"The settings of `{tenant.slug}` need `{name}`", "disable or remove what it is for first")
+    secrets.remove(tx, tenant.id, [name])
+    number = wishes.revise(tx, actor, tenant, model.to_json(settings), f"secret {name} removed", at)
+    audit.append(tx, actor.entry(at, "secret.remove", tenant.id, tenant.id, **{f"secret {name}": ["set", None]}))
+    return wishes.bring(tx, actor, tenant, at, wanted_revision=number)
+
+
+def check(tx: Tx, desk: Desk, tenant: Tenant, settings: Settings, stored: frozenset[str]) -> None:
+    """Raises BadInput."""
+    plan = existing(plans.get(tx, tenant.plan))
+    found = problems(settings, plan, stored)
+    for path, address in checks.addresses(settings):
+        why = unreachable(desk.settings.allowed_hosts, address)
+        if why is not None:
+            found.setdefault(path, why)
+    for path, why in _not_compiled(tx, tenant, settings).items():
+        found.setdefault(path, why)
+    if found:
+        raise model.bad(found)
+
+
+def problems(settings: Settings, plan: Plan, stored: frozenset[str] | None) -> dict[str, str]:
+    """By path; what the agent would refuse, what a plan does not allow, and what is still missing (unless `stored` is None)."""
+    keyless = frozenset(
+        f"provider.{alias}.api_key" for alias, one in settings.providers.items() if one.auth is None and _may_be_open(one.family)
+    )
+    return checks.problems(settings, policy(plan), None if stored is None else stored | keyless)
+
+
+def check_plan(tx: Tx, tenant: Tenant, name: str) -> None:
+    """Raises Conflict when the settings are above what another plan allows."""
+    plan, settings = existing(plans.get(tx, name)), current(tx, tenant)
+    found = problems(settings, plan, None)
+    if len(settings.channels) > plan.channels:
+        found = {"channels": f"are {len(settings.channels)}; the plan `{plan.name}` allows {plan.channels}"}
+    if found:
+        path, why = next(iter(found.items()))
+        raise Conflict("plan.exceeded", f"`{path}` of tenant `{tenant.slug}` {why}", "change the settings first")
+
+
+def policy(plan: Plan) -> Policy:
+    return Policy(**plan.ceilings())
+
+
+def _may_be_open(family: str) -> bool:
+    """Services that some run without a key: nobody has to say so."""
+    return family in FAMILIES and Auth.NONE in FAMILIES[family].auth
+
+
+def _not_compiled(tx: Tx, tenant: Tenant, settings: Settings) -> dict[str, str]:
+    """Enabled channels that the tenant's image can not run, as far as that is known."""
+    image = images.get(tx, tenant.image_id) if tenant.image_id else images.default(tx)
+    known = image.channel_types if image else None
+    if image is None or known is None:
+        return {}
+    return {
+        f"channels.{name}": f"is not compiled into the tenant's image {image.reference}; disable it, or choose another image"
+        for name, channel in settings.channels.items()
+        if channel.enabled and name.partition(".")[0] not in known
+    }
+
+
+def _check_rights(actor: Actor, told: Mapping[str, Any], given: Mapping[str, str], at: str) -> None:
+    """Whatever route it came by: channels and secrets have permissions of their own."""
+    if any(path.startswith("channels.") for path in told):
+        actor.need(Permission.CHANNEL_WRITE)
+    if any(not path.startswith("channels.") for path in told):
+        actor.need(Permission.CONFIG_WRITE)
+    if given:
+        actor.need(Permission.SECRET_WRITE)
+        actor.need_step_up(at)
+
+
+def _short(value: object) -> object:
+    return value[:LONGEST_TOLD] + "…" if isinstance(value, str) and len(value) > LONGEST_TOLD else value
+
+
+def renamed(error: PlatformError, before: str, after: str) -> PlatformError:
+    """The same error for one who sent a part of the settings under another name."""
+    error.detail = error.detail.replace(f"`{before}", f"`{after}", 1)
+    error.fields = {after + path.removeprefix(before) if path.startswith(before) else path: why for path, why in error.fields.items()}
+    return error

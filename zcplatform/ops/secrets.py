@@ -1,0 +1,92 @@
+"""Secrets of a tenant's settings: sealed for the worker and bound to their host, replaced, taken away, never given back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from zcplatform.agent import checks, model
+from zcplatform.agent.model import Settings
+from zcplatform.agent.places import Place as SecretPlace
+from zcplatform.agent.places import places
+from zcplatform.core.secret_names import row_of
+from zcplatform.errors import NotFound
+from zcplatform.ids import TenantId, new_secret_id
+from zcplatform.ops.desk import Desk
+from zcplatform.store import secrets
+from zcplatform.store.db import Tx
+from zcplatform.store.secrets import Secret
+from zcplatform.vault.sealing import Place, seal
+
+
+@dataclass(frozen=True)
+class State:
+    """One place of the settings. `is_stored` also means: for the host that the settings name now (S-59)."""
+
+    place: SecretPlace
+    is_stored: bool
+    error: str | None
+    updated_at: str | None
+
+
+def states(tx: Tx, tenant_id: TenantId, settings: Settings) -> list[State]:
+    found = []
+    for place in places(settings):
+        row = _row(tx, tenant_id, place.name)
+        fits = row is not None and row.host == (place.host or "")
+        found.append(
+            State(
+                place, fits and row is not None and row.error is None, row.error if row and fits else None, row.updated_at if row else None
+            )
+        )
+    return found
+
+
+def stored(tx: Tx, tenant_id: TenantId, settings: Settings) -> frozenset[str]:
+    return frozenset(state.place.name for state in states(tx, tenant_id, settings) if state.is_stored)
+
+
+def find(settings: Settings, name: str) -> SecretPlace:
+    """Raises NotFound: what the settings have no place for is not stored."""
+    for place in places(settings):
+        if place.name == name:
+            return place
+    raise NotFound(
+        "secret.unknown", f"These settings have no place for a secret `{name[:120]}`", "GET /api/tenants/{tenant}/secrets lists the places"
+    )
+
+
+def problems(settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with the values, by path; a value is never told."""
+    known = {place.name: place for place in places(settings)}
+    found = {}
+    for name, value in given.items():
+        why = checks.values(known[name], value) if name in known else "is not a secret of these settings"
+        if why is not None:
+            found[known[name].path if name in known else f"secrets.{name}"] = why
+    return found
+
+
+def put(tx: Tx, desk: Desk, tenant_id: TenantId, settings: Settings, given: Mapping[str, str], at: str) -> None:
+    """Checked before. A box for the worker takes the place of what was there."""
+    for name, value in given.items():
+        place, (kind, row_name) = find(settings, name), row_of(name)
+        before = secrets.get(tx, tenant_id, kind, row_name)
+        row, version, host = new_secret_id(), 1 if before is None else before.version + 1, place.host or ""
+        box = seal(desk.seal_public, Place(tenant_id, kind, row_name, host, row, version), value)
+        secrets.put(tx, Secret(row, tenant_id, kind, row_name, host, version, box, None, None, at, at))
+
+
+def remove(tx: Tx, tenant_id: TenantId, names: Iterable[str]) -> None:
+    """Already gone is success."""
+    for name in names:
+        secrets.remove(tx, tenant_id, *row_of(name))
+
+
+def _row(tx: Tx, tenant_id: TenantId, name: str) -> Secret | None:
+    return secrets.get(tx, tenant_id, *row_of(name))
+
+
+def check(settings: Settings, given: Mapping[str, str]) -> None:
+    """Raises BadInput."""
+    found = problems(settings, given)
+    if found:
+        raise model.bad(found)

@@ -1,0 +1,58 @@
+"""What every wish about a tenant is written with: the tenant at hand, its settings, a new revision, an operation and its audit entry."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from zcplatform.core.plan import FIRST_DEPLOY
+from zcplatform.core.tenant import Request, Tenant, Wanted
+from zcplatform.errors import Conflict
+from zcplatform.ops import access
+from zcplatform.ops.desk import Actor
+from zcplatform.store import audit, operations, revisions, tenants
+from zcplatform.store.db import Tx
+from zcplatform.store.operations import Operation
+
+
+def live(tx: Tx, id_or_slug: str) -> Tenant:
+    """One that is not being deleted."""
+    tenant = access.find(tx, id_or_slug)
+    if tenant.wanted == Wanted.ABSENT:
+        raise Conflict("tenant.deleting", f"Tenant `{tenant.slug}` is being deleted", "create another one")
+    return tenant
+
+
+def settings_of(tx: Tx, tenant: Tenant) -> dict[str, Any]:
+    """The settings a change starts from: those it runs with, or will at its next start."""
+    revision = revisions.get(tx, tenant.id, tenant.revision)
+    return dict(json.loads(revision.settings)) if revision else {}
+
+
+def revise(tx: Tx, actor: Actor, tenant: Tenant, settings: Mapping[str, Any], note: str, at: str) -> int:
+    """The number of the new revision."""
+    number = revisions.last_number(tx, tenant.id) + 1
+    revisions.append(tx, revisions.Revision(tenant.id, number, json.dumps(settings), actor.name, note, at))
+    return number
+
+
+def bring(tx: Tx, actor: Actor, tenant: Tenant, at: str, **wanted: object) -> tuple[Tenant, Operation | None]:
+    """Settings were written: a running tenant is brought to them, others take them at their next start."""
+    if not wanted:
+        return tenant, None
+    if tenant.wanted != Wanted.RUNNING:
+        changed = tenants.want(tx, tenant, at, **wanted)
+        operations.carry_over(tx, tenant.id, changed.generation)
+        return changed, None
+    return ask(tx, actor, tenant, at, Request.UPDATE, **wanted)
+
+
+def ask(tx: Tx, actor: Actor, tenant: Tenant, at: str, request: Request, **wanted: object) -> tuple[Tenant, Operation]:
+    """Write down the wish: rows, operation and audit entry in the caller's transaction."""
+    operations.supersede_open(tx, tenant.id, at)
+    first = tenant.wanted == Wanted.DRAFT and request is Request.DEPLOY
+    wanted = {"wanted_revision": tenant.revision, **wanted}  # one that was taken back is not tried again by asking for something else
+    asked = tenants.want(tx, tenant, at, last_request=str(request), **wanted)
+    operation = operations.asked(f"tenant.{request}", actor.name, at, tenant_id=tenant.id, generation=asked.generation)
+    operations.insert(tx, operation, FIRST_DEPLOY if first else ())
+    audit.append(tx, actor.entry(at, f"tenant.{request}", tenant.id, tenant.id, operation=[None, operation.id]))
+    return asked, operation

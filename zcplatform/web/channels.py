@@ -1,0 +1,90 @@
+"""/api/tenants/{tenant}/channels"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from fastapi.responses import Response
+
+from zcplatform.agent.channels import types
+from zcplatform.core.roles import Permission
+from zcplatform.core.tenant import Tenant
+from zcplatform.ops import channels as asking
+from zcplatform.ops import config, secrets
+from zcplatform.ops import desk as ops
+from zcplatform.ops.desk import Actor
+from zcplatform.ops.tenants import get as get_tenant
+from zcplatform.store import plans
+from zcplatform.store.db import Tx, existing
+from zcplatform.web import config_shapes as shapes
+from zcplatform.web.actor import AskedOf, DeskOf, needs
+from zcplatform.web.tenants import ASKED, answer, as_json
+
+router = APIRouter(prefix="/api/tenants/{tenant}/channels", tags=["channels"])
+Name = Annotated[str, Path(max_length=80, description="type.alias")]
+Write = Annotated[Actor, needs(Permission.CHANNEL_WRITE)]
+
+
+@router.get("", response_model=shapes.Channels)
+async def listing(tenant: str, desk: DeskOf, _: Annotated[Actor, needs(Permission.CHANNEL_READ)]) -> shapes.Channels:
+    def load(tx: Tx) -> shapes.Channels:
+        row = get_tenant(tx, tenant)
+        return shapes.Channels(items=_channels(tx, row), most=existing(plans.get(tx, row.plan)).channels)
+
+    return desk.database.read(load)
+
+
+@router.post("", responses=ASKED)
+async def add(tenant: str, sent: shapes.ChannelInput, desk: DeskOf, actor: Write, asked: AskedOf) -> Response:
+    given = _given(sent)
+    return as_json(
+        await ops.change(
+            desk,
+            actor,
+            asked,
+            lambda tx, at: answer(tx, desk, *asking.add(tx, desk, actor, at, tenant, sent.type, sent.alias, _sent(sent), given)),
+        )
+    )
+
+
+@router.patch("/{channel}", responses=ASKED)
+async def change(tenant: str, channel: Name, sent: shapes.ChannelChange, desk: DeskOf, actor: Write, asked: AskedOf) -> Response:
+    given = _given(sent)
+    return as_json(
+        await ops.change(
+            desk,
+            actor,
+            asked,
+            lambda tx, at: answer(tx, desk, *asking.change(tx, desk, actor, at, tenant, channel, _sent(sent), given)),
+        )
+    )
+
+
+@router.delete("/{channel}", responses=ASKED)
+async def remove(tenant: str, channel: Name, desk: DeskOf, actor: Write, asked: AskedOf) -> Response:
+    return as_json(
+        await ops.change(desk, actor, asked, lambda tx, at: answer(tx, desk, *asking.remove(tx, desk, actor, at, tenant, channel)))
+    )
+
+
+def _sent(sent: shapes.ChannelChange) -> dict[str, Any]:
+    return sent.model_dump(include={"enabled", "peers", "ignored", "options"}, exclude_none=True)
+
+
+def _given(sent: shapes.ChannelChange) -> dict[str, str]:
+    return {name: value.get_secret_value() for name, value in sent.secrets.items()}
+
+
+def _channels(tx: Tx, row: Tenant) -> list[shapes.Channel]:
+    settings = config.current(tx, row)
+    there = {state.place.name: state.is_stored for state in secrets.states(tx, row.id, settings)}
+    return [
+        shapes.Channel(
+            name=name,
+            type=name.partition(".")[0],
+            alias=name.partition(".")[2],
+            label=types()[name.partition(".")[0]].label,
+            **channel.model_dump(mode="json"),
+            secrets={place.removeprefix(f"channel.{name}."): has for place, has in there.items() if place.startswith(f"channel.{name}.")},
+        )
+        for name, channel in settings.channels.items()
+    ]

@@ -1,0 +1,101 @@
+"""/api/tenants/{tenant}/config and …/secrets"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from fastapi.responses import Response
+
+from zcplatform.agent import policy
+from zcplatform.core.roles import Permission
+from zcplatform.ops import config as asking
+from zcplatform.ops import desk as ops
+from zcplatform.ops import secrets
+from zcplatform.ops.desk import Actor
+from zcplatform.ops.secrets import State
+from zcplatform.ops.tenants import get as get_tenant
+from zcplatform.store import plans
+from zcplatform.store.db import Tx, existing
+from zcplatform.web import config_shapes as shapes
+from zcplatform.web.actor import AskedOf, DeskOf, needs
+from zcplatform.web.tenants import ASKED, answer, as_json
+
+router = APIRouter(prefix="/api/tenants/{tenant}", tags=["settings"])
+Name = Annotated[str, Path(max_length=200)]
+
+
+@router.get("/config", response_model=shapes.Config)
+async def show(tenant: str, desk: DeskOf, _: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.Config:
+    def load(tx: Tx) -> shapes.Config:
+        row = get_tenant(tx, tenant)
+        settings = asking.current(tx, row)
+        return shapes.Config(
+            revision=row.revision,
+            settings=settings.model_dump(mode="json"),
+            secrets=[_place(state) for state in secrets.states(tx, row.id, settings)],
+            unpriced=list(policy.unpriced(settings, asking.policy(existing(plans.get(tx, row.plan))))),
+        )
+
+    return desk.database.read(load)
+
+
+@router.patch("/config", responses=ASKED)
+async def change(
+    tenant: str, sent: shapes.ConfigChange, desk: DeskOf, actor: Annotated[Actor, needs(Permission.CONFIG_WRITE)], asked: AskedOf
+) -> Response:
+    """Checked whole, then saved as a revision; a running tenant is brought to it by an operation."""
+    given = {name: value.get_secret_value() for name, value in sent.secrets.items()}
+    return as_json(
+        await ops.change(
+            desk,
+            actor,
+            asked,
+            lambda tx, at: answer(tx, desk, *asking.patch(tx, desk, actor, at, tenant, sent.settings, given, sent.note)),
+        )
+    )
+
+
+@router.get("/secrets", response_model=shapes.Secrets)
+async def listing(tenant: str, desk: DeskOf, _: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.Secrets:
+    def load(tx: Tx) -> shapes.Secrets:
+        row = get_tenant(tx, tenant)
+        return shapes.Secrets(items=[_place(state) for state in secrets.states(tx, row.id, asking.current(tx, row))])
+
+    return desk.database.read(load)
+
+
+@router.put("/secrets/{name}", responses=ASKED)
+async def put(
+    tenant: str,
+    name: Name,
+    sent: shapes.SecretInput,
+    desk: DeskOf,
+    actor: Annotated[Actor, needs(Permission.SECRET_WRITE, step_up=True)],
+    asked: AskedOf,
+) -> Response:
+    """Sealed for the worker; a running agent is started again with it."""
+    value = sent.value.get_secret_value()
+    return as_json(
+        await ops.change(desk, actor, asked, lambda tx, at: answer(tx, desk, *asking.set_secret(tx, desk, actor, at, tenant, name, value)))
+    )
+
+
+@router.delete("/secrets/{name}", responses=ASKED)
+async def remove(
+    tenant: str, name: Name, desk: DeskOf, actor: Annotated[Actor, needs(Permission.SECRET_WRITE, step_up=True)], asked: AskedOf
+) -> Response:
+    """Refused while the settings need it."""
+    return as_json(
+        await ops.change(desk, actor, asked, lambda tx, at: answer(tx, desk, *asking.remove_secret(tx, actor, at, tenant, name)))
+    )
+
+
+def _place(state: State) -> shapes.SecretPlace:
+    return shapes.SecretPlace(
+        name=state.place.name,
+        path=state.place.path,
+        host=state.place.host,
+        is_needed=state.place.is_needed,
+        is_stored=state.is_stored,
+        error=state.error,
+        updated_at=state.updated_at,
+    )

@@ -1,0 +1,150 @@
+"""The JSON of a tenant's settings, channels and secrets, and of the catalog that forms are made from."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, SecretStr
+
+from zcplatform.web.shapes import _Input
+
+Note = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+SecretValue = Annotated[SecretStr, Field(min_length=1, max_length=8_000)]
+PlaceName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class ConfigChange(_Input):
+    """`settings` is a JSON merge patch: only what is sent changes, null takes away. `secrets` are values by the names of their places."""
+
+    settings: dict[str, Any] = Field(default_factory=dict)
+    secrets: dict[PlaceName, SecretValue] = Field(default_factory=dict)
+    note: Note | None = None
+
+
+class SecretPlace(BaseModel):
+    """Where the settings have room for a secret. Its value is never given back."""
+
+    name: str
+    path: str
+    host: str | None
+    """The one server it is for."""
+    is_needed: bool
+    is_stored: bool
+    error: str | None
+    updated_at: str | None
+
+
+class Secrets(BaseModel):
+    items: list[SecretPlace]
+
+
+class SecretInput(_Input):
+    value: SecretValue
+
+
+class Config(BaseModel):
+    """Everything that may be set, with its defaults."""
+
+    revision: int
+    settings: dict[str, Any]
+    secrets: list[SecretPlace]
+    unpriced: list[str]
+    """`family/model` of models without a price: cost limits do not bind them."""
+
+
+class ChannelChange(_Input):
+    """Only what is sent changes. `options` are the fields of the type, `secrets` those that are secret, by the same names."""
+
+    enabled: bool | None = None
+    peers: list[str] | None = None
+    ignored: list[str] | None = None
+    options: dict[str, Any] | None = None
+    secrets: dict[Annotated[str, Field(max_length=100)], SecretValue] = Field(default_factory=dict)
+
+
+class ChannelInput(ChannelChange):
+    type: Annotated[str, Field(max_length=40, examples=["telegram"])]
+    alias: Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9](?:_?[a-z0-9])*$")] = "main"
+
+
+class Channel(BaseModel):
+    name: str
+    """`type.alias`"""
+    type: str
+    alias: str
+    label: str
+    enabled: bool
+    peers: list[str]
+    ignored: list[str]
+    options: dict[str, Any]
+    secrets: dict[str, bool]
+    """Which of them have a value."""
+
+
+class Channels(BaseModel):
+    items: list[Channel]
+    most: int
+    """As many the plan allows."""
+
+
+class FieldShape(BaseModel):
+    name: str
+    type: str
+    help: str
+    is_secret: bool
+    is_needed: bool
+    default: Any
+    choices: list[str]
+
+
+class Family(BaseModel):
+    """`auth` begins with the usual form; `base_url` is needed, honoured or ignored."""
+
+    name: str
+    label: str
+    auth: list[str]
+    base_url: str
+    default_base_url: str | None
+    models: list[str]
+    fields: list[FieldShape]
+    test: str
+    test_reason: str | None
+    note: str | None
+
+
+class Families(BaseModel):
+    items: list[Family]
+
+
+class ChannelType(BaseModel):
+    """`use` is talk, announce (only sends) or none, with the reason; `peer` is what names a person there."""
+
+    name: str
+    label: str
+    use: str
+    why_not: str | None
+    link: str | None
+    steps: list[str]
+    peer: str | None
+    peer_example: str | None
+    compiled: str
+    fields: list[FieldShape]
+
+
+class ChannelTypes(BaseModel):
+    items: list[ChannelType]
+
+
+class DriftChange(BaseModel):
+    """Null where it is not there. `can_be_kept` tells whether the settings have a place for it."""
+
+    path: str
+    rendered: Any
+    found: Any
+    can_be_kept: bool
+
+
+class Drift(BaseModel):
+    """Edits that the agent's own file holds and nobody decided about; empty when there are none."""
+
+    revision: int | None
+    found_at: str | None
+    changes: list[DriftChange]
