@@ -165,6 +165,15 @@ async def test_an_invitation_link_is_never_replayed(web: Web) -> None:
     assert (await _invite(web, "ada@example.com", "viewer", key)).json()["code"] == "idempotency.already_issued"
 
 
+async def test_nobody_is_written_to_all_day(web: Web) -> None:
+    for slug in ("shop", "other"):
+        await web.client.post("/api/tenants", json={"slug": slug})
+    codes = [(await _invite(web, "ada@example.com", "viewer")).status_code for _ in range(11)]
+    assert codes == [201] * 10 + [429]
+    other = await web.client.post("/api/tenants/other/members", json={"email": "ada@example.com"})
+    assert (other.status_code, other.json()["code"]) == (429, "invitation.too_many")
+
+
 async def test_roles_are_given_up_to_ones_own(web: Web) -> None:
     await web.client.post("/api/tenants", json={"slug": "shop"})
     owner_headers = web.member("shop", "olga@example.com", "owner")

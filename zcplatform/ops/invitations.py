@@ -7,7 +7,7 @@ from datetime import timedelta
 from zcplatform import clock
 from zcplatform.core.mails import LONGEST_VALUE, Kind
 from zcplatform.core.roles import Permission, Rights, Role
-from zcplatform.errors import Conflict, NotFound
+from zcplatform.errors import Conflict, NotFound, TooMany
 from zcplatform.ids import new_invitation_id
 from zcplatform.ops import limits, mail
 from zcplatform.ops import users as people
@@ -23,6 +23,8 @@ from zcplatform.vault.sealing import token_hash
 
 LIVES = timedelta(days=7)
 TOKEN_BYTES = 16
+MOST_A_DAY, MOST_TO_ONE = 200, 10
+"""Of a tenant, and for one address by all tenants: nobody makes this platform write to a stranger all day."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ def create(tx: Tx, desk: Desk, pepper: bytes, actor: Actor, at: str, tenant: str
     if user is not None and members.role(tx, row.id, user.id) is not None:
         raise Conflict("member.exists", f"{address} is a member of `{row.slug}` already", "change the role instead")
     limits.check(tx, row, "members", members.count(tx, row.id) + invitations.count_of_others(tx, row.id, address, at) + 1)
+    _check_flood(tx, row.id, address, at)
     if user is None:
         made = people.add(tx, address, "", at)
         audit.append(tx, actor.entry(at, "user.create", made.id, row.id, email=[None, address]))
@@ -92,6 +95,18 @@ def accept(tx: Tx, pepper: bytes, actor: Actor, at: str, token: str) -> Member:
     audit.append(tx, actor.entry(at, "invitation.accept", invitation.id, tenant.id, role=[present, role]))
     events.append(tx, at, "member.changed", tenant_id=tenant.id, object_id=user.id, role=role)
     return existing(members.get(tx, tenant.id, user.id))
+
+
+def _check_flood(tx: Tx, tenant_id: str, address: str, at: str) -> None:
+    day = timedelta(days=1)
+    of_tenant, for_address = invitations.count_since(tx, tenant_id, address, clock.text(clock.parse(at) - day))
+    if of_tenant >= MOST_A_DAY or for_address >= MOST_TO_ONE:
+        raise TooMany(
+            "invitation.too_many",
+            "Too many invitations within a day, of this tenant or for this address",
+            "try again tomorrow",
+            retry_after_s=int(day.total_seconds()),
+        )
 
 
 def _line(text: str) -> str:

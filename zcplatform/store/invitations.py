@@ -65,6 +65,12 @@ def count_of_others(tx: Tx, tenant_id: str, email: str, at: str) -> int:
     )
 
 
+def count_since(tx: Tx, tenant_id: str, email: str, at: str) -> tuple[int, int]:
+    """How many were made since then by this tenant, and by all for this address; whatever became of them."""
+    of_tenant = scalar(tx, "SELECT count(*) FROM invitations WHERE tenant_id = ? AND created_at > ?", tenant_id, at)
+    return int(of_tenant), int(scalar(tx, "SELECT count(*) FROM invitations WHERE email = ? AND created_at > ?", email, at))
+
+
 def accept(tx: Tx, invitation_id: InvitationId, at: str) -> None:
     tx.execute("UPDATE invitations SET accepted_at = ? WHERE id = ?", (at, invitation_id))
 
