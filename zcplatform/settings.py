@@ -120,6 +120,10 @@ class Settings(BaseSettings):
     mail_ca_file: Path | None = None
     session_idle_s: Annotated[int, Field(ge=60, le=86_400)] = 7_200
 
+    requests_address: Annotated[int, Field(ge=60, le=1_000_000)] = 3_000
+    requests_account: Annotated[int, Field(ge=60, le=1_000_000)] = 6_000
+    requests_tenant: Annotated[int, Field(ge=60, le=1_000_000)] = 6_000
+
     @model_validator(mode="after")
     def _mail_fits_together(self) -> Self:
         if self.mail_host is not None and self.mail_from is None:

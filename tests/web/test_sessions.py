@@ -84,12 +84,12 @@ async def test_other_algorithms_and_broken_signatures_are_refused(web: Web) -> N
     forged = [
         *none, as_rsa, _signed(web, claims, "HS512"), _signed(web, claims, "HS384"), _signed(web, claims, key=b"\0" * 32),
         f"{head}.{body}.", f"{head}.{body}", f"{head}.{body}.{signature}.x", f"{head}.{body}.{signature[:-4]}AAAA", "", "..", "a.b.c",
-        good.replace(".", ".a", 1), "a" * 65_536, f"{head}.{body}a.{signature}",
+        good.replace(".", ".a", 1), "a" * 29_000, "a" * 65_536, f"{head}.{body}a.{signature}",
     ]  # fmt: skip
     async with browser(web) as client:
         for text in forged:
             answer = await client.get(MINE, headers={"Cookie": f"{SESSION}={text}"})
-            assert answer.status_code == 401, text[:200]
+            assert answer.status_code == (401 if len(text) < 30_000 else 431), text[:200]
         assert (await client.get(MINE, headers={"Cookie": f"{SESSION}={good}"})).status_code == 200
 
 

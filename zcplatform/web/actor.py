@@ -18,6 +18,7 @@ from zcplatform.store import audit, tokens
 from zcplatform.store.db import Tx
 from zcplatform.vault.sealing import token_hash
 from zcplatform.web import sessions
+from zcplatform.web.rates import Rates
 
 USED_EVERY = timedelta(minutes=1)
 LONGEST_REASON = 200
@@ -48,6 +49,10 @@ class Needs:
             return access.permit(tx, access.identify(tx, bearer, at), self.needed, tenant, at)
 
         actor = desk.database.read(permitted)
+        rates: Rates = request.app.state.rates
+        rates.of_account(actor.user_id or actor.id)
+        if actor.tenant_id is not None:
+            rates.of_tenant(actor.tenant_id)
         if actor.tenant_id is not None and actor.standing == "super-admin" and self.needed.permission in LOOKED_AT:
             entry = actor.entry(at, str(self.needed.permission), actor.tenant_id, actor.tenant_id)
             await desk.database.write(lambda tx: audit.append(tx, entry))

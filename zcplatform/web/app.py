@@ -51,6 +51,7 @@ from zcplatform.web.events import Watcher
 from zcplatform.web.guard import Guard
 from zcplatform.web.live import Worker
 from zcplatform.web.metrics import Metrics
+from zcplatform.web.rates import Rates
 from zcplatform.web.references import References
 
 GRACE_S = 3
@@ -99,6 +100,7 @@ def create_app(handed: Handed | None) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         separate_input_output_schemas=False,
+        redirect_slashes=False,  # the address would be made from the Host header
     )
     problems.install(app)
     for subject in (
@@ -107,7 +109,8 @@ def create_app(handed: Handed | None) -> FastAPI:
     ):  # fmt: skip
         app.include_router(subject.router, responses=PROBLEMS)
     app.state.metrics = Metrics()
-    app.add_middleware(Guard, metrics=app.state.metrics)
+    app.state.rates = Rates(handed.settings) if handed is not None else None
+    app.add_middleware(Guard, metrics=app.state.metrics, rates=app.state.rates)
     if handed is not None:
         database = Database(handed.settings.database)
         app.state.looked = (0.0, None)

@@ -1,35 +1,52 @@
-"""What is checked of every request before any route sees it, and put on every answer: sizes, content type, security headers, timing."""
+"""What is checked of every request before any route sees it, and put on every answer: how much, how slowly, how often, in which form; security
+headers; timing. An error that nobody foresaw becomes an answer here, or it would leave without them."""
 
+import asyncio
 import time
-from typing import Any
+from collections import Counter
 
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from zcplatform.errors import TooMany
+from zcplatform.web import problems
 from zcplatform.web.metrics import Metrics
 from zcplatform.web.problems import problem
+from zcplatform.web.rates import Rates
 
 LARGEST_BODY = 64 * 1024
-HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-]
+BODY_WITHIN_S = 20.0
+MOST_HEADERS = 100
+LARGEST_HEADERS = 32 * 1024
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+JSON_TYPES = frozenset({b"application/json", b"application/json;charset=utf-8"})
+ONCE = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key", b"origin", b"x-forwarded-for"})
+"""Two of these could be read differently by two readers."""
+UNCOUNTED = frozenset({"/healthz", "/readyz", "/internal/ask"})
+"""Asked by the edge and by what watches over us."""
 
 
 class Guard:
-    """ASGI middleware."""
+    """ASGI middleware. `rates` is None only where the application is made to describe itself."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, rates: Rates | None, body_within_s: float = BODY_WITHIN_S) -> None:
         self._app = app
         self._metrics = metrics
+        self._rates = rates
+        self._body_within_s = body_within_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
             return
         started, status = time.perf_counter(), 0
 
@@ -37,42 +54,76 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], *HEADERS]}
+                headers = MutableHeaders(raw=message["headers"])
+                headers.update(HEADERS)
+                headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        refusal = _refusal(scope)
-        if refusal is not None:
-            await refusal(scope, receive, answer)
-        else:
-            await self._app(scope, _limited(receive), answer)
-        route = getattr(scope.get("route"), "path", "unknown")
-        method = scope["method"] if scope["method"] in KNOWN_METHODS else "other"
-        self._metrics.requests.labels(route, method, str(status)).observe(time.perf_counter() - started)
+        refusal = _refusal(scope) or self._too_often(scope)
+        try:
+            if refusal is not None:
+                await refusal(scope, receive, answer)
+            else:
+                await self._app(scope, _limited(receive, self._body_within_s), answer)
+        except Exception as error:
+            unexpected = problems.unexpected(scope, error)
+            if not status:  # else the answer breaks off, which the server does by itself
+                await unexpected(scope, receive, answer)
+        finally:
+            route = getattr(scope.get("route"), "path", "unknown")
+            method = scope["method"] if scope["method"] in KNOWN_METHODS else "other"
+            self._metrics.requests.labels(route, method, str(status)).observe(time.perf_counter() - started)
+
+    def _too_often(self, scope: Scope) -> Response | None:
+        if self._rates is None or scope["path"] in UNCOUNTED:
+            return None
+        address = dict(scope["headers"]).get(b"x-forwarded-for", b"local").decode("latin-1")
+        try:
+            self._rates.of_address(address[:64])
+        except TooMany as error:
+            return problems.of(error)
+        return None
 
 
-def _refusal(scope: Scope) -> Any:
-    headers = dict(scope["headers"])
-    length = headers.get(b"content-length", b"0")
-    if not length.isdigit() or int(length) > LARGEST_BODY:
-        return problem(413, "request.too_large", "The body is larger than 64 KiB", "send less")
-    if headers.get(b"content-encoding"):
+def _refusal(scope: Scope) -> Response | None:
+    headers = scope["headers"]
+    if len(headers) > MOST_HEADERS or sum(len(name) + len(value) for name, value in headers) > LARGEST_HEADERS:
+        return problem(431, "request.headers", "The request has too many headers, or too long ones", "send fewer")
+    if any(count > 1 and name in ONCE for name, count in Counter(name for name, _ in headers).items()):
+        return problem(400, "request.headers", "A header that says who asks or what is sent comes twice", "send each once")
+    told = dict(headers)
+    length = told.get(b"content-length", b"0")
+    if not (length.isdigit() and len(length) < 20):
+        return problem(400, "request.unreadable", "Content-Length is no number", "send the number of bytes of the body")
+    if int(length) > LARGEST_BODY:
+        return problems.too_large()
+    if told.get(b"content-encoding"):
         return problem(415, "request.encoding", "Compressed bodies are not taken", "send plain JSON")
-    has_body = length != b"0" or b"transfer-encoding" in headers
-    content_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-    if scope["method"] in MUTATIONS and has_body and content_type != b"application/json":
+    has_body = length != b"0" or b"transfer-encoding" in told
+    content_type = told.get(b"content-type", b"").replace(b" ", b"").lower()
+    if scope["method"] in MUTATIONS and (has_body or content_type) and content_type not in JSON_TYPES:
         return problem(415, "request.content_type", "Bodies must be application/json", "send Content-Type: application/json")
     return None
 
 
-def _limited(receive: Receive) -> Receive:
-    """Count what really arrives: a chunked body has no length to believe."""
-    seen = 0
+def _limited(receive: Receive, within_s: float) -> Receive:
+    """Count what really arrives, and how long it takes: a chunked body has no length to believe, a slow one holds a connection.
+
+    After the body the application waits for the asker to leave; that may take as long as it likes.
+    """
+    seen, is_whole = 0, False
+    until = asyncio.get_running_loop().time() + within_s
 
     async def limited() -> Message:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, is_whole
+        try:
+            async with asyncio.timeout_at(None if is_whole else until):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408) from None
         if message["type"] == "http.request":
             seen += len(message.get("body", b""))
+            is_whole = not message.get("more_body", False)
             if seen > LARGEST_BODY:
                 raise HTTPException(413)
         return message

@@ -1,11 +1,13 @@
 """Errors as problem+json (RFC 9457). Input is never echoed: it may hold a secret."""
 
+import re
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from zcplatform.errors import PlatformError
 from zcplatform.log import logger
@@ -16,8 +18,13 @@ _HTTP = {
     400: ("request.unreadable", "The body can not be read", "send one JSON object in UTF-8"),
     404: ("route.unknown", "There is no such route", "docs/api.md lists the routes"),
     405: ("route.method", "This route does not take that method", "docs/api.md lists the routes"),
+    408: ("request.slow", "The body did not arrive in time", "send it again, faster"),
     413: ("request.too_large", "The body is larger than 64 KiB", "send less"),
 }
+_ENDS = frozenset({408, 413})
+"""The rest of the body is not read: the connection can not be used again."""
+_MOST_FIELDS = 20
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
 def problem(
@@ -37,6 +44,8 @@ def problem(
         headers["Retry-After"] = str(retry_after_s or RETRY_AFTER_S)
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
+    if status in _ENDS:
+        headers["Connection"] = "close"
     return JSONResponse(body, status, headers, MEDIA_TYPE)
 
 
@@ -44,12 +53,15 @@ def of(error: PlatformError) -> JSONResponse:
     return problem(error.status, error.code, error.detail, error.hint, error.fields, error.retry_after_s)
 
 
+def too_large() -> JSONResponse:
+    return problem(413, *_HTTP[413])
+
+
 def install(app: FastAPI) -> None:
     """Every error of the application leaves as a problem."""
     app.add_exception_handler(PlatformError, _platform)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _platform(_: Request, error: Exception) -> JSONResponse:
@@ -60,21 +72,38 @@ async def _platform(_: Request, error: Exception) -> JSONResponse:
 async def _validation(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     fields: dict[str, str] = {}
-    for item in error.errors():
-        name = ".".join(str(part) for part in item["loc"] if part not in ("body", "query", "path", "header"))
-        fields[name or "body"] = "is not a known field" if item["type"] == "extra_forbidden" else str(item["msg"])
+    for item in error.errors()[:_MOST_FIELDS]:
+        name = ".".join(_named(part) for part in item["loc"] if part not in ("body", "query", "path", "header"))
+        fields[name or "body"] = _why(item["type"], str(item["msg"]))
     named = ", ".join(fields)
     return problem(422, "request.invalid", f"The request is not valid: {named}", "see `fields` for what is wrong with each", fields)
+
+
+def _named(part: object) -> str:
+    """A place in the body as far as it is a name: what a person chose as a key may be anything."""
+    text = str(part)
+    return text if _NAME.fullmatch(text) else "…"
+
+
+def _why(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "is not a known field"
+    return "is none of the kinds there are" if kind == "union_tag_invalid" else message
 
 
 async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     code, detail, hint = _HTTP.get(error.status_code, ("request.refused", HTTPStatus(error.status_code).phrase, ""))
-    return problem(error.status_code, code, detail, hint)
+    answer = problem(error.status_code, code, detail, hint)
+    if error.headers and "Allow" in error.headers:
+        answer.headers["Allow"] = error.headers["Allow"]
+    return answer
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    logger.exception("request failed", method=request.method, path=request.url.path, error=type(error).__name__)
+def unexpected(scope: Scope, error: Exception) -> JSONResponse:
+    """The log is told which route, not which path: a path holds what the asker wrote."""
+    route = getattr(scope.get("route"), "path", "unknown")
+    logger.exception("request failed", method=scope["method"], route=route, error=type(error).__name__)
     return problem(
         500, "internal.error", "Something went wrong inside the platform; it is in the log", "try again; if it stays, read the web log"
     )

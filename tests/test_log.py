@@ -1,0 +1,83 @@
+"""Log lines: one JSON object each, bounded, without control characters, without secrets that somebody passed by mistake."""
+
+import json
+import logging
+
+import pytest
+
+from zcplatform import log
+from zcplatform.errors import Unavailable
+
+SECRET = "zcp_" + "S3cr3t" * 6
+NASTY = 'a\r\nb\x1b[2Jc\u2028d\u202ee\0f\x85"}\n{"level": "error"}'
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    log.configure("tests", "DEBUG")
+
+    def read() -> list[dict[str, object]]:
+        written = capsys.readouterr().err
+        assert written.isascii()
+        assert all(character.isprintable() or character == "\n" for character in written)
+        return [json.loads(line) for line in written.split("\n") if line]
+
+    yield read
+    logging.basicConfig(handlers=[], force=True)
+
+
+def test_control_characters_do_not_make_lines(lines) -> None:  # type: ignore[no-untyped-def]
+    log.logger.warning("an event", path=NASTY, agent=NASTY.encode())
+    (line,) = lines()
+    assert line["path"] == NASTY
+
+
+def test_a_field_is_cut(lines) -> None:  # type: ignore[no-untyped-def]
+    log.logger.info("an event", **dict.fromkeys(("a", "b"), "x" * 1000000))
+    (line,) = lines()
+    assert len(str(line["a"])) <= 2_001
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SECRET, f"Authorization: Bearer {SECRET}", "Bearer abcdefghijkl", "sk-ant-REDACTED", "enc2:0a0b0c0d0e0f", "xoxb-1234567890-abc",
+        "ghp_abcdefghijklmnop", "eyJhbGciOi.eyJzdWIiOiI.c2lnbmF0dXJl", "12345678:AAabcdefghijklmnopqrstuvwxyz0123456", "https://ann:pass@example.com/",
+        "x" * 1_990 + SECRET,
+    ],
+)  # fmt: skip
+def test_well_known_forms_are_blotted_out(lines, text: str) -> None:  # type: ignore[no-untyped-def]
+    log.logger.error("an event", said=f"before {text} after")
+    (line,) = lines()
+    for part in ("S3cr3t", "abcdefghijkl", "0b0c0d", "1234567890-", "eyJzdWIi", "pass@"):
+        assert part not in str(line["said"])
+
+
+@pytest.mark.parametrize("name", ["password", "api_key", "authorization", "cookie", "bot_token", "pairing_code", "key"])
+def test_fields_named_like_a_secret_are_blotted_out(lines, name: str) -> None:  # type: ignore[no-untyped-def]
+    log.logger.info("an event", **{name: "hunter2"})
+    assert lines()[0][name] == log.BLOT
+
+
+def test_of_an_error_nothing_is_told_that_somebody_sent(lines) -> None:  # type: ignore[no-untyped-def]
+    try:
+        try:
+            raise ValueError("input was hunter2")
+        except ValueError as error:
+            raise Unavailable("engine.unreachable", "The engine is not there") from error
+    except Unavailable:
+        log.logger.exception("an event")
+    (line,) = lines()
+    assert "hunter2" not in json.dumps(line)
+    assert line["exception"] == "zcplatform.errors.Unavailable: The engine is not there | from builtins.ValueError"
+    assert "test_log.py" in str(line["places"])
+
+
+def test_libraries_say_it_in_one_line_too(lines) -> None:  # type: ignore[no-untyped-def]
+    try:
+        raise KeyError("hunter2")
+    except KeyError:
+        logging.getLogger("somebody").exception("it failed\nfuture: <hunter2>")
+    (line,) = lines()
+    assert (line["library"], line["message"]) == ("somebody", "it failed")
+    assert "hunter2" not in json.dumps(line)

@@ -1,0 +1,43 @@
+"""How often one address, one account and one tenant may ask this process. The host itself, which needs no edge, has no address.
+
+The limits are far above what people and their programs need: they keep one from taking the others' share. What guards codes is stricter,
+kept in the database, and not here.
+"""
+
+import math
+import time
+
+from zcplatform.core.login import network
+from zcplatform.core.ratelimit import Buckets
+from zcplatform.errors import TooMany
+from zcplatform.settings import Settings
+
+WHO = {"address": "This address asks", "account": "You ask", "tenant": "This tenant is asked about"}
+
+
+class Rates:
+    """Raises TooMany, which says when to ask again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._buckets = {
+            "address": Buckets(settings.requests_address),
+            "account": Buckets(settings.requests_account),
+            "tenant": Buckets(settings.requests_tenant),
+        }
+
+    def of_address(self, address: str) -> None:
+        key = network(address)
+        if key != "local":
+            self._take("address", key)
+
+    def of_account(self, account: str) -> None:
+        self._take("account", account)
+
+    def of_tenant(self, tenant_id: str) -> None:
+        self._take("tenant", tenant_id)
+
+    def _take(self, kind: str, key: str) -> None:
+        wait_s = self._buckets[kind].take(key, time.monotonic())
+        if wait_s:
+            again = math.ceil(wait_s)
+            raise TooMany("request.too_many", f"{WHO[kind]} too often", f"try again in {again} seconds", retry_after_s=again)
