@@ -198,3 +198,30 @@ def test_edits_in_the_agents_file_are_told_kept_and_discarded(platform: Platform
     assert "back" in platform.talk("edits", bearer, "back"), "a paired device survives all of it"
     platform.do("edits", "delete")
     invariants.check(platform)
+
+
+def test_a_revision_that_does_not_get_healthy_is_taken_back(platform: Platform) -> None:
+    """The agent passes the check and refuses to start: its own folder is somebody else's when the new container comes."""
+    platform.create("sick")
+    platform.do("sick", "deploy")
+    bearer = platform.pair("sick")
+    platform.failpoint.write_text("update.configuration.after")
+    operation = save(platform, "sick", {**platform.provider(), "model": "echo-2"})
+    assert platform.serve is not None
+    platform.serve.wait(30)
+    folder = platform.settings.tenants_dir / "sick" / "data" / ".lifecycle"
+    owner = folder.stat().st_uid
+    os.chown(folder, 0, 0)
+    platform.start_serve()
+    wait_until(lambda: platform.tenant("sick")["refused"] is not None, 40, "the revision is taken back")
+    os.chown(folder, owner, owner)
+    ended = platform.end(operation, 60)
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "revision.refused")
+    assert "ended with code 1" in ended["error"]["detail"], "how the agent ended, and its words"
+    told = platform.wait_state("sick", "running")
+    assert (told["revision"], told["provider"]["model"], told["refused"]["revision"]) == (1, "echo", 2)
+    assert told["reason"].startswith("running revision 1; revision 2 was taken back: ")
+    assert "well" in platform.talk("sick", bearer, "well")
+    assert [one["outcome"] for one in platform.api("GET", "/api/tenants/sick/revisions").body["items"]] == ["refused", "good"]
+    platform.do("sick", "delete")
+    invariants.check(platform)

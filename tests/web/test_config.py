@@ -12,6 +12,7 @@ from zcplatform.store import audit, drifts, images, secrets, tenants
 from zcplatform.store.drifts import Drift
 from zcplatform.vault.opening import open_box
 from zcplatform.vault.sealing import Place
+from zcplatform.web import config_shapes as shapes
 
 MAIN = {"family": "anthropic", "model": "claude-sonnet-4-5", "api_key": "sk-canary"}
 TELEGRAM = {"type": "telegram", "peers": ["1"], "secrets": {"bot_token": "tg-canary"}}
@@ -172,3 +173,8 @@ async def test_the_catalog_offers_what_can_be_set(web: Web) -> None:
     (token,) = [one for one in kinds["telegram"]["fields"] if one["name"] == "bot_token"]
     assert token["is_secret"]
     assert "proxy_url" not in [one["name"] for one in kinds["telegram"]["fields"]], "what nobody may set is not offered"
+
+
+async def test_the_catalog_answers_what_it_describes(web: Web) -> None:
+    shapes.Families.model_validate((await web.client.get("/api/catalog/providers")).json())
+    shapes.ChannelTypes.model_validate((await web.client.get("/api/catalog/channels")).json())
