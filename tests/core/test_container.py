@@ -15,6 +15,7 @@ from zcplatform.agent.model import parse
 from zcplatform.agent.policy import Policy, environment
 from zcplatform.core.container import ENVIRONMENT, ContainerSpec, create_body, spec_hash
 from zcplatform.core.slugs import is_slug
+from zcplatform.demo_agent.config import OVERRIDDEN
 from zcplatform.ids import LABEL_GENERATION, LABEL_SPEC, LABEL_TENANT, Names, TenantId, new_tenant_id
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "container.json").read_text())
@@ -101,6 +102,7 @@ def test_what_pins_a_policy_is_exactly_what_a_container_may_be_given() -> None:
     assert body == golden
     assert body["Labels"][LABEL_SPEC] != GOLDEN["Labels"][LABEL_SPEC]
     assert set(PINNED) == set(ENVIRONMENT)
+    assert set(ENVIRONMENT) - {"AWS_REGION"} == OVERRIDDEN
 
 
 @pytest.mark.parametrize("name", ENVIRONMENT)

@@ -20,23 +20,36 @@ SCHEMA = 3
 SECURITY_SECTIONS = ("security", "risk_profiles", "peer_groups", "users", "oidc", "permission_profiles")
 LEVELS = ("readonly", "supervised", "full")
 OVERRIDDEN = frozenset(
-    {
-        "gateway",
-        "tunnel",
-        "wss",
-        "enroll",
-        "relay",
-        "nodes",
-        "a2a",
-        "plugins",
-        "secrets",
-        "cost",
-        "risk_profiles",
-        "runtime_profiles",
-        "agents",
-    }
+    f"ZEROCLAW_{name}"
+    for name in [
+        "gateway__host",
+        "gateway__port",
+        "gateway__require_pairing",
+        "gateway__allow_remote_admin",
+        "gateway__trust_forwarded_headers",
+        "gateway__check_updates",
+        "gateway__allow_self_upgrade",
+        "tunnel__tunnel_provider",
+        "wss__enabled",
+        "enroll__enabled",
+        "relay__enabled",
+        "nodes__enabled",
+        "a2a__server__enabled",
+        "plugins__enabled",
+        "secrets__encrypt",
+        "cost__enabled",
+        "cost__daily_limit_usd",
+        "cost__monthly_limit_usd",
+        "risk_profiles__tenant__level",
+        "risk_profiles__tenant__workspace_only",
+        "risk_profiles__tenant__block_high_risk_commands",
+        "risk_profiles__tenant__excluded_tools",
+        "runtime_profiles__tenant__max_actions_per_hour",
+        "agents__main__risk_profile",
+        "agents__main__runtime_profile",
+    ]
 )
-"""Sections whose values the environment may change."""
+"""The variables that pin a policy: the real agent knows many more, and stops at one it does not know, as this one does at every other."""
 
 
 class Refused(Exception):
@@ -106,13 +119,13 @@ def directory() -> Path:
 
 
 def overridden(document: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """The real agent puts `ZEROCLAW_gateway__port=1` above its file, and stops at a name it does not know; this one knows only some sections."""
+    """The real agent puts `ZEROCLAW_gateway__port=1` above its file, and stops at a name it does not know."""
     changed: dict[str, Any] = json.loads(json.dumps(document, default=str))
     for name, value in environment.items():
         if not re.fullmatch(r"ZEROCLAW_[a-z0-9_]+", name):
             continue
         section, *path = name.removeprefix("ZEROCLAW_").split("__")
-        if section not in OVERRIDDEN or not path:
+        if name not in OVERRIDDEN:
             raise Refused(f"{name} did not resolve to a schema path: the demo agent takes no such override")
         inside = changed.setdefault(section, {})
         for part in path[:-1]:
