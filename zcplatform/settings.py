@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("/var/lib/zcplatform/data")
     run_dir: Path = Path("/run/zcplatform")
     key_file: Path = Path("/etc/zcplatform/root.key")
+    key_source: Literal["file", "credential", "passphrase"] = "file"
     web_user: str = "zcplatform-web"
     edge_user: str = "zcplatform-edge"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -109,6 +110,7 @@ class Settings(BaseSettings):
     converge_period_s: Annotated[float, Field(ge=0.5, le=300)] = 10
     health_period_s: Annotated[float, Field(ge=1, le=600)] = 30
     start_timeout_s: Annotated[float, Field(ge=1, le=900)] = 60
+    audit_anchor: Path | Literal["syslog"] | None = None
     event_days: Annotated[int, Field(ge=1, le=3650)] = 30
 
     mail_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")] | None = None
@@ -123,6 +125,15 @@ class Settings(BaseSettings):
     requests_address: Annotated[int, Field(ge=60, le=1_000_000)] = 3_000
     requests_account: Annotated[int, Field(ge=60, le=1_000_000)] = 6_000
     requests_tenant: Annotated[int, Field(ge=60, le=1_000_000)] = 6_000
+
+    @model_validator(mode="after")
+    def _anchors_lie_elsewhere(self) -> Self:
+        if isinstance(self.audit_anchor, Path):
+            if not self.audit_anchor.is_absolute():
+                raise ValueError("audit_anchor must be an absolute path, or syslog")
+            if self.audit_anchor.is_relative_to(self.data_dir):
+                raise ValueError("audit_anchor lies inside data_dir: who changes the log there would change its anchors")
+        return self
 
     @model_validator(mode="after")
     def _mail_fits_together(self) -> Self:
@@ -150,6 +161,11 @@ class Settings(BaseSettings):
         port = "" if self.http_port == 80 else f":{self.http_port}"
         local = {f"http://localhost{port}", f"http://127.0.0.1{port}"} if self.tls == "off" else set()
         return frozenset({self.panel_url, *local})
+
+    @property
+    def anchor_file(self) -> Path:
+        """Where the audit log's anchors go when they go into a file: never below `data_dir`, whose copy would carry both."""
+        return self.audit_anchor if isinstance(self.audit_anchor, Path) else self.data_dir.with_name(f"{self.data_dir.name}.anchors")
 
     @property
     def database(self) -> Path:

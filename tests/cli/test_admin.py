@@ -1,6 +1,8 @@
 """Host-only verbs on a real database."""
 
+import asyncio
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -8,10 +10,13 @@ import pytest
 
 from tests.cli.running import run
 from zcplatform import clock, ids
+from zcplatform import settings as files
+from zcplatform.core.anchors import Anchor
 from zcplatform.store import audit, instance, signing_keys, tokens, users
 from zcplatform.store.db import Database, connect
 from zcplatform.store.migrate import migrate
 from zcplatform.vault import keys
+from zcplatform.worker.anchors import Anchors, signed
 
 
 @pytest.fixture
@@ -144,3 +149,76 @@ def test_the_first_person_gets_a_link(installation: Path) -> None:
     told = json.loads(made.stdout)
     assert (told["email"], told["url"].partition("#link=")[0]) == ("root@example.com", "http://panel.localhost/login")
     assert _admin(installation, "bootstrap", "--email", "root@example.com").returncode == 1
+
+
+def _anchored(installation: Path, kind: str = "hour") -> None:
+    settings = files.load(installation)
+    database = Database(settings.database)
+    made = keys.Keys.of(keys.load(settings.key_file))
+    asyncio.run(Anchors(settings, made, database).write(kind))
+    database.close()
+
+
+def _tamper(path: Path, sql: str) -> None:
+    connection = connect(path, query_only=False)
+    connection.execute(sql)
+    connection.close()
+
+
+def test_a_copy_is_verified_anywhere_with_anchors_and_the_public_key_alone(installation: Path, tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        _admin(installation, "token", "create", "--name", name)
+        _anchored(installation)
+    public = _admin(installation, "audit", "key").stdout.strip()
+    assert json.loads(_admin(installation, "audit", "verify", "--json").stdout) == {"entries": 3, "anchors": 3}
+    copies = tmp_path / "away"
+    copies.mkdir()
+    shutil.copy(installation.parent / "data" / "db" / "zcplatform.db", copies / "copy.db")
+    shutil.copy(installation.parent / "data.anchors", copies / "anchors")
+    ask = ("audit", "verify", "--file", str(copies / "copy.db"))
+    named = ("--anchors", str(copies / "anchors"), "--public-key", public)
+    assert run(copies, *ask).returncode == 0
+    assert json.loads(run(copies, *ask, *named, "--json").stdout) == {"entries": 3, "anchors": 3}
+    assert sorted(path.name for path in copies.iterdir() if path.name[0] != ".") == ["anchors", "copy.db"], "nothing is written next to it"
+    assert "--public-key" in run(copies, *ask, "--anchors", str(copies / "anchors")).stderr
+    cut = "DROP TRIGGER audit_log_no_delete; DELETE FROM audit_log WHERE sequence = 3; UPDATE sqlite_sequence SET seq = 2 WHERE name = 'audit_log'"
+    _tamper(copies / "copy.db", cut)
+    assert run(copies, *ask).returncode == 0, "the file alone does not tell"
+    found = run(copies, *ask, *named)
+    assert (found.returncode, "the tail is cut" in found.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("vice", ["edited", "foreign", "cut", "vouched"])
+def test_anchors_that_are_not_ours_are_refused(installation: Path, vice: str) -> None:
+    _admin(installation, "token", "create", "--name", "a")
+    _anchored(installation)
+    path = installation.parent / "data.anchors"
+    stranger = keys.Keys.of(bytes(range(32)))
+    ours = _admin(installation, "audit", "key").stdout.strip()
+    if vice == "edited":
+        path.write_text(path.read_text().replace('"sequence":1', '"sequence":2'))
+    elif vice == "cut":
+        path.write_text(path.read_text()[:-40] + "\n")
+    else:
+        kind, following = ("hour", "") if vice == "foreign" else ("key", ours)
+        line = signed(stranger, Anchor(kind, "zc", "2026-01-01T00:00:00.000Z", 1, "00" * 32, stranger.audit_public.hex(), following)).line()
+        path.write_text(line + "\n" + path.read_text())
+    found = _admin(installation, "audit", "verify")
+    assert found.returncode == 1
+    assert "anchor" in found.stderr
+
+
+def test_old_entries_go_behind_a_checkpoint_that_is_signed(installation: Path) -> None:
+    for name in ("a", "b", "c"):
+        _admin(installation, "token", "create", "--name", name)
+    assert "is not a day" in _admin(installation, "audit", "prune", "--before", "soon").stderr
+    assert json.loads(_admin(installation, "audit", "prune", "--before", "2020-01-01", "--json").stdout) == {"removed": 0}
+    assert json.loads(_admin(installation, "audit", "prune", "--before", "2999-01-01", "--json").stdout) == {"removed": 2}
+    assert json.loads(_admin(installation, "audit", "verify", "--json").stdout) == {"entries": 2, "pruned_up_to": 2}
+    path = installation.parent / "data" / "db" / "zcplatform.db"
+    assert "--public-key" in run(installation.parent, "audit", "verify", "--file", str(path)).stderr
+    planted = "INSERT INTO audit_checkpoints SELECT sequence, hash, at, x'00', x'00' FROM audit_log WHERE sequence = 3; DELETE FROM audit_log WHERE sequence = 3"
+    _tamper(path, planted)
+    found = _admin(installation, "audit", "verify")
+    assert found.returncode == 1
+    assert "not by `audit prune`" in found.stderr

@@ -1,13 +1,15 @@
 """The chain of the audit log finds an edit, a removal and a swap, from the file alone."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import apsw
 import pytest
 
 from zcplatform.core.audit import GENESIS, Entry, entry_hash
 from zcplatform.store import audit
-from zcplatform.store.db import Database, Tx
+from zcplatform.store.db import Database, Tx, connect
+from zcplatform.store.migrate import migrate, steps
 
 AT = "2026-01-01T00:00:00.000Z"
 
@@ -61,3 +63,58 @@ def test_each_field_is_covered() -> None:
     fields = ["at", "actor", "action", "object", "tenant_id", "role", "address", "outcome", "request_id"]
     changed = [Entry(**{**entry.__dict__, name: "changed"}) for name in fields] + [Entry(**{**entry.__dict__, "changes": {}})]
     assert len({entry_hash(GENESIS, one) for one in [entry, *changed]}) == 11
+
+
+def _prune(tx: Tx, sequence: int) -> int:
+    hash_ = tx.execute("SELECT hash FROM audit_log WHERE sequence = ?", (sequence,)).fetchone()[0]
+    return audit.prune(tx, audit.Checkpoint(sequence, hash_, AT, b"signer", b"signature"))
+
+
+def test_a_cut_tail_is_found_also_when_the_log_goes_on(database: Database) -> None:
+    _fill(database)
+    sequence, hash_ = database.read(audit.head)
+    database.write_now(lambda tx: tx.execute("DROP TRIGGER audit_log_no_delete; DELETE FROM audit_log WHERE sequence > 3"))
+    assert database.read(audit.verify) == audit.Break(4)
+    database.write_now(lambda tx: tx.execute("UPDATE sqlite_sequence SET seq = 3 WHERE name = 'audit_log'"))
+    assert database.read(audit.verify) == 3, "who has the file in hand can hide the cut from the file alone"
+    assert database.read(lambda tx: audit.follow(tx, {sequence: hash_})) == audit.Break(4)
+    _fill(database)
+    assert database.read(audit.verify) == 8
+    assert database.read(lambda tx: audit.follow(tx, {sequence: hash_})) == audit.Break(5)
+
+
+def test_what_a_checkpoint_covers_goes_and_the_rest_is_verified_from_it(database: Database) -> None:
+    _fill(database)
+    assert database.write_now(lambda tx: _prune(tx, 3)) == 3
+    found = database.read(lambda tx: audit.follow(tx, {}))
+    assert isinstance(found, audit.Chain)
+    assert (found.entries, found.sequence, found.checkpoint and found.checkpoint.sequence) == (2, 5, 3)
+    for statement in ("DELETE FROM audit_log", "DELETE FROM audit_checkpoints", "UPDATE audit_checkpoints SET sequence = 9"):
+        with pytest.raises(apsw.ConstraintError):
+            database.write_now(lambda tx, statement=statement: tx.execute(statement))  # type: ignore[misc]
+    _fill(database)
+    assert database.read(audit.verify) == 7
+
+
+def test_the_newest_entry_is_never_pruned(database: Database) -> None:
+    _fill(database)
+    found = database.read(lambda tx: audit.last_before(tx, "2999-01-01T00:00:00.000Z"))
+    assert found is not None
+    assert found[0] == 4
+    assert database.read(lambda tx: audit.last_before(tx, AT)) is None
+
+
+def test_an_entry_of_another_kind_breaks_the_chain_and_not_the_program(database: Database) -> None:
+    _fill(database)
+    database.write_now(lambda tx: tx.execute("DROP TRIGGER audit_log_no_update; UPDATE audit_log SET changes = '[1]' WHERE sequence = 2"))
+    assert database.read(audit.verify) == audit.Break(2)
+
+
+def test_a_migration_is_told(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "old.db", query_only=False)
+    for number, sql in steps()[:-1]:
+        connection.execute(f"BEGIN; {sql}; PRAGMA user_version = {number}; COMMIT")
+    (tmp_path / "db").mkdir()
+    newest = migrate(connection, tmp_path / "db" / "old.db")
+    told = connection.execute("SELECT actor, action, changes FROM audit_log").fetchall()
+    assert told == [("system:migrate", "schema.migrate", f'{{"schema":[{newest - 1},{newest}]}}')]

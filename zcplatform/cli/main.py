@@ -9,7 +9,7 @@ import typer
 
 from zcplatform.cli import agents, channels, config, drift, images, members, operations, output, plans, revisions, secrets, tenants, users
 from zcplatform.cli import tokens as access_tokens
-from zcplatform.cli.admin import audit, bootstrap, login_link, mail, signing, teardown, tokens
+from zcplatform.cli.admin import audit, bootstrap, keys, login_link, mail, signing, teardown, tokens
 from zcplatform.cli.context import AsJson, Options, route
 from zcplatform.cli.doctor import doctor
 from zcplatform.cli.login import VARIABLE, Login, checked, save_login
@@ -27,6 +27,7 @@ admin.command()(login_link.login_link)
 admin.command()(signing.rotate_signing_key)
 admin.command()(teardown.teardown)
 agents.register(tenants.app)
+admin.command()(keys.rotate_key)
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(config.app, name="config")
 app.add_typer(channels.app, name="channels")
@@ -36,6 +37,7 @@ app.add_typer(drift.app, name="drift")
 app.add_typer(agents.devices, name="devices")
 app.add_typer(operations.app, name="operations")
 app.add_typer(images.app, name="images")
+app.add_typer(audit.anywhere, name="audit")
 app.add_typer(admin, name="admin")
 app.add_typer(users.app, name="users")
 app.add_typer(members.app, name="members")

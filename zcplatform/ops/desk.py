@@ -62,7 +62,7 @@ async def change(desk: Desk, actor: Actor, asked: Asked, act: Callable[[Tx, str]
         repeated = _kept(tx, actor, asked)
         if repeated is not None:
             return repeated
-        answer = act(tx, at)
+        answer = _told(tx, lambda: act(tx, at))
         if asked.key is not None:
             idempotency.keep(
                 tx,
@@ -75,6 +75,15 @@ async def change(desk: Desk, actor: Actor, asked: Asked, act: Callable[[Tx, str]
     answer = await desk.database.write(write)
     if answer.wake is not None:
         desk.wake(answer.wake)
+    return answer
+
+
+def _told(tx: Tx, act: Callable[[], Answer]) -> Answer:
+    """No change without its audit entry: an operation that forgot it is a bug, and is rolled back."""
+    rows, head = tx.total_changes(), audit.head(tx)
+    answer = act()
+    if tx.total_changes() != rows and audit.head(tx) == head:
+        raise AssertionError("rows were changed and no audit entry tells of it")
     return answer
 
 

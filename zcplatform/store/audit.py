@@ -1,14 +1,90 @@
-"""Audit entries, written in the transaction of what they tell of."""
+"""Audit entries, written in the transaction of what they tell of, followed as a chain, asked for, and pruned behind a signed checkpoint."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass, field
+from typing import Any
 
 from zcplatform.core.audit import GENESIS, Entry, canonical, entry_hash
-from zcplatform.store.db import Tx, scalar
+from zcplatform.store.db import Tx, many, names, one, scalar
+
+
+@dataclass(frozen=True)
+class _Row:
+    """As it lies there; nothing is believed of it."""
+
+    sequence: Any
+    at: Any
+    actor: Any
+    action: Any
+    object: Any
+    tenant_id: Any
+    role: Any
+    address: Any
+    outcome: Any
+    changes: Any
+    request_id: Any
+    previous_hash: Any
+    hash: Any
+
+
+@dataclass(frozen=True)
+class Stored:
+    sequence: int
+    entry: Entry
+    previous_hash: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is older than this entry, and the entry itself, was removed on purpose; `signature` is the worker's key's over it."""
+
+    sequence: int
+    hash: bytes
+    at: str
+    signer: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain without a break. `checkpoint` is where it begins when older entries were pruned: its signature is still to be checked."""
+
+    entries: int
+    sequence: int
+    hash: bytes
+    checkpoint: Checkpoint | None
+
+
+@dataclass(frozen=True)
+class Break:
+    """The first entry that does not fit the chain."""
+
+    sequence: int
+    why: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which entries. Empty texts ask for all; actor and action may be beginnings (`usr_…`, `tenant.`); times are RFC 3339."""
+
+    tenant_id: str = ""
+    actor: str = ""
+    action: str = ""
+    object: str = ""
+    since: str = ""
+    until: str = ""
+
+
+_ASKED = (
+    " (?2 = '' OR substr(actor, 1, length(?2)) = ?2) AND (?3 = '' OR substr(action, 1, length(?3)) = ?3)"
+    " AND (?4 = '' OR object = ?4) AND (?5 = '' OR at >= ?5) AND (?6 = '' OR at < ?6)"
+)
 
 
 def append(tx: Tx, entry: Entry) -> None:
-    previous = scalar(tx, "SELECT hash FROM audit_log ORDER BY sequence DESC LIMIT 1") or GENESIS
+    _, previous = head(tx)
     tx.execute(
         "INSERT INTO audit_log (at, actor, role, address, action, object, tenant_id, outcome, changes, request_id, previous_hash, hash)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -29,24 +105,95 @@ def append(tx: Tx, entry: Entry) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Break:
-    """The first entry that does not fit the chain."""
-
-    sequence: int
+def head(tx: Tx) -> tuple[int, bytes]:
+    """Sequence and hash of the newest entry; (0, GENESIS) of an empty log."""
+    row = tx.execute("SELECT sequence, hash FROM audit_log ORDER BY sequence DESC LIMIT 1").fetchone()
+    return (int(row[0]), bytes(row[1])) if row else (0, GENESIS)
 
 
 def verify(tx: Tx) -> Break | int:
     """The number of entries of a whole chain, or the place where it is broken."""
-    previous, count = GENESIS, 0
-    rows = tx.execute(
-        "SELECT sequence, previous_hash, hash, at, actor, action, object, tenant_id, role, address, outcome, changes, request_id"
-        " FROM audit_log ORDER BY sequence"
+    found = follow(tx, {})
+    return found if isinstance(found, Break) else found.entries
+
+
+def follow(tx: Tx, anchored: Mapping[int, bytes]) -> Chain | Break:
+    """Follow the chain from its first entry, or from the checkpoint it begins at. `anchored` are hashes that some entries must have."""
+    start = checkpoint(tx) if scalar(tx, "SELECT 1 FROM sqlite_schema WHERE name = 'audit_checkpoints'") else None
+    last, previous = (start.sequence, start.hash) if start else (0, GENESIS)
+    entries = 0
+    for row in tx.execute(f"SELECT {names(_Row)} FROM audit_log ORDER BY sequence"):
+        try:
+            stored = _stored(_Row(*row))
+        except ValueError:
+            return Break(int(row[0]), "it can not be read")
+        if start is not None and stored.sequence <= start.sequence:
+            return Break(stored.sequence, "it stands before the checkpoint that removed it")
+        if stored.previous_hash != previous or stored.hash != entry_hash(previous, stored.entry):
+            return Break(stored.sequence, "it or one before it was changed, removed or moved")
+        if anchored.get(stored.sequence, stored.hash) != stored.hash:
+            return Break(stored.sequence, "it is not the one that was anchored: the log was written again")
+        last, previous, entries = stored.sequence, stored.hash, entries + 1
+    given = scalar(tx, "SELECT seq FROM sqlite_sequence WHERE name = 'audit_log'") or 0
+    missing = max([given, *anchored])
+    if missing > last:
+        return Break(last + 1, f"the tail is cut: entry {missing} was written and is not there")
+    return Chain(entries, last, previous, start)
+
+
+def page(tx: Tx, question: Question, before: int | None, limit: int) -> list[Stored]:
+    """Newest first; `before` is the sequence of the last one that was seen."""
+    found = many(
+        tx, _Row, _statement(question) + " AND sequence < ?7 ORDER BY sequence DESC LIMIT ?8", *_values(question), before or 2**62, limit
     )
-    for row in rows:
-        sequence, told_previous, told_hash, at, actor, action, subject, tenant_id, role, address, outcome, changes, request_id = row
-        entry = Entry(at, actor, action, subject, tenant_id, role, address, outcome, json.loads(changes), request_id)
-        if told_previous != previous or told_hash != entry_hash(previous, entry):
-            return Break(sequence)
-        previous, count = told_hash, count + 1
-    return count
+    return [_stored(row) for row in found]
+
+
+def after(tx: Tx, question: Question, sequence: int, limit: int) -> list[Stored]:
+    """Oldest first, those after `sequence`: for an export that goes on page by page."""
+    found = many(tx, _Row, _statement(question) + " AND sequence > ?7 ORDER BY sequence LIMIT ?8", *_values(question), sequence, limit)
+    return [_stored(row) for row in found]
+
+
+def checkpoint(tx: Tx) -> Checkpoint | None:
+    """The newest one: where the chain begins."""
+    return one(tx, Checkpoint, f"SELECT {names(Checkpoint)} FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1")
+
+
+def last_before(tx: Tx, at: str) -> tuple[int, bytes] | None:
+    """Sequence and hash of the last entry of those that are all older than `at`; never the newest one of the log."""
+    row = tx.execute(
+        "SELECT sequence, hash FROM audit_log WHERE sequence < coalesce((SELECT min(sequence) FROM audit_log WHERE at >= ?),"
+        " (SELECT max(sequence) FROM audit_log)) ORDER BY sequence DESC LIMIT 1",
+        (at,),
+    ).fetchone()
+    return (int(row[0]), bytes(row[1])) if row else None
+
+
+def prune(tx: Tx, kept: Checkpoint) -> int:
+    """Remove what the checkpoint covers; the trigger lets nothing else go. The number of entries that went."""
+    tx.execute(
+        f"INSERT INTO audit_checkpoints ({names(Checkpoint)}) VALUES (?, ?, ?, ?, ?)",
+        (kept.sequence, kept.hash, kept.at, kept.signer, kept.signature),
+    )
+    tx.execute("DELETE FROM audit_log WHERE sequence <= ?", (kept.sequence,))
+    return int(tx.changes())
+
+
+def _statement(question: Question) -> str:
+    """With the tenant's index where one tenant is asked for."""
+    where = " WHERE tenant_id = ?1 AND" if question.tenant_id else " WHERE ?1 = '' AND"
+    return f"SELECT {names(_Row)} FROM audit_log" + where + _ASKED
+
+
+def _values(question: Question) -> Iterator[str]:
+    yield from (question.tenant_id, question.actor, question.action, question.object, question.since, question.until)
+
+
+def _stored(row: _Row) -> Stored:
+    """Raises ValueError for fields that no entry of ours has."""
+    texts = (row.at, row.actor, row.action, row.object, row.tenant_id, row.role, row.address, row.outcome, row.changes, row.request_id)
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, bytes) for one in (row.previous_hash, row.hash)):
+        raise ValueError("a field has another type")
+    told = _Row(**{**row.__dict__, "changes": json.loads(row.changes)})
+    return Stored(row.sequence, Entry(*astuple(told)[1:11]), row.previous_hash, row.hash)

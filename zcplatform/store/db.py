@@ -38,6 +38,21 @@ def connect(path: Path, *, query_only: bool) -> apsw.Connection:
     return connection
 
 
+@contextmanager
+def as_it_lies(path: Path) -> Iterator[Tx]:
+    """A snapshot of a database file that nothing is written next to; a copy without its -wal may lie where nothing can be. Raises apsw.Error."""
+    has_log = path.with_name(path.name + "-wal").exists()
+    quoted = str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    uri = f"file:{quoted}?{'mode=ro' if has_log else 'immutable=1'}"
+    connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("BEGIN")
+        yield connection
+    finally:
+        connection.close()
+
+
 class Database:
     """One file: reads on the caller's thread (microseconds), writes on a thread of their own, one after the other."""
 
@@ -72,6 +87,10 @@ class Database:
                     self._writer.execute("ROLLBACK")
                 raise
             return result
+
+    def truncate_log(self) -> None:
+        """Everything into the file, and the write-ahead log empty: pages of before a change are in neither."""
+        self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""

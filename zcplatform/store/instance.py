@@ -10,3 +10,7 @@ def get(tx: Tx, key: str) -> str | None:
 
 def put(tx: Tx, key: str, value: str) -> None:
     tx.execute("INSERT INTO instance (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
+
+
+def remove(tx: Tx, key: str) -> None:
+    tx.execute("DELETE FROM instance WHERE key = ?", (key,))

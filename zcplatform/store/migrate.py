@@ -6,7 +6,10 @@ from pathlib import Path
 
 import apsw
 
+from zcplatform import clock
+from zcplatform.core.audit import Entry
 from zcplatform.errors import Refused
+from zcplatform.store import audit
 
 
 def steps() -> list[tuple[int, str]]:
@@ -34,8 +37,26 @@ def migrate(connection: apsw.Connection, path: Path) -> int:
         _snapshot(connection, path.parent.parent / f"{path.stem}.before-schema-{newest}.db")
     for number, sql in known:
         if number > current:
-            connection.execute(f"BEGIN IMMEDIATE; {sql}; PRAGMA user_version = {number}; COMMIT")
+            _step(connection, number, sql, told_from=current if number == newest and current else None)
     return newest
+
+
+def _step(connection: apsw.Connection, number: int, sql: str, told_from: int | None) -> None:
+    """The step and the new version together; with the last one goes the audit entry of all, whose table is the newest by then."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(sql)
+        if told_from is not None:
+            changes = {"schema": [told_from, number]}
+            audit.append(
+                connection, Entry(clock.text(clock.now()), "system:migrate", "schema.migrate", f"schema {number}", changes=changes)
+            )
+        connection.pragma("user_version", number)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _snapshot(connection: apsw.Connection, path: Path) -> None:

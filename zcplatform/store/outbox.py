@@ -44,6 +44,15 @@ def due(tx: Tx, at: str, limit: int) -> list[Letter]:
     return many(tx, Letter, statement, at, at, limit)
 
 
+def waiting(tx: Tx) -> list[Letter]:
+    return many(tx, Letter, f"SELECT {names(Letter)} FROM outbox WHERE status = 'waiting' ORDER BY id")
+
+
+def rebox(tx: Tx, outbox_id: OutboxId, box: bytes) -> None:
+    """The same letter in a box for another key."""
+    tx.execute("UPDATE outbox SET box = ? WHERE id = ? AND status = 'waiting'", (box, outbox_id))
+
+
 def end(tx: Tx, outbox_id: OutboxId, status: str, at: str, error: str | None = None) -> bool:
     """Sent, expired, failed or void: the box is gone. False when it had ended before."""
     tx.execute(

@@ -104,7 +104,7 @@ CREATE TABLE "secrets" (
     ciphertext BLOB,
     error TEXT,
     created_at TEXT NOT NULL,
-    updated_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL, hint TEXT,
     UNIQUE (tenant_id, kind, name),
     CHECK (box IS NOT NULL OR ciphertext IS NOT NULL OR error IS NOT NULL)
 ) STRICT;
@@ -240,7 +240,19 @@ CREATE TABLE audit_log (
 ) STRICT;
 CREATE INDEX audit_log_tenant ON audit_log (tenant_id, sequence);
 CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END;
-CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END;
+CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log
+    WHEN NOT EXISTS (SELECT 1 FROM audit_checkpoints WHERE sequence >= OLD.sequence)
+    BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END;
+-- Where the audit log begins when its older part was pruned. The trigger can not check a signature: verifying does.
+CREATE TABLE audit_checkpoints (
+    sequence INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL,
+    at TEXT NOT NULL,
+    signer BLOB NOT NULL,
+    signature BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER audit_checkpoints_no_update BEFORE UPDATE ON audit_checkpoints BEGIN SELECT RAISE(ABORT, 'checkpoints of the audit log stay'); END;
+CREATE TRIGGER audit_checkpoints_no_delete BEFORE DELETE ON audit_checkpoints BEGIN SELECT RAISE(ABORT, 'checkpoints of the audit log stay'); END;
 
 -- Mail that waits to be sent. What it says lies in a box sealed to the worker, and is gone when the mail was sent or is too old.
 -- `void` rows are written for addresses that nobody has, so that asking about one costs what asking about any other does.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from zcplatform.ids import SecretId, TenantId
-from zcplatform.store.db import Tx, many, names, one
+from zcplatform.store.db import Tx, many, names, one, scalar
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Secret:
     error: str | None
     created_at: str
     updated_at: str
+    hint: str | None = None
 
 
 def get(tx: Tx, tenant_id: TenantId, kind: str, name: str) -> Secret | None:
@@ -34,11 +35,15 @@ def boxed(tx: Tx) -> list[Secret]:
     return many(tx, Secret, f"SELECT {names(Secret)} FROM secrets WHERE box IS NOT NULL ORDER BY updated_at")
 
 
+def any_boxed(tx: Tx) -> bool:
+    return bool(scalar(tx, "SELECT EXISTS (SELECT 1 FROM secrets WHERE box IS NOT NULL)"))
+
+
 def put(tx: Tx, secret: Secret) -> None:
     """Insert, or replace the one with this tenant, kind and name; the caller has counted the version up."""
     tx.execute("DELETE FROM secrets WHERE tenant_id = ? AND kind = ? AND name = ?", (secret.tenant_id, secret.kind, secret.name))
     tx.execute(
-        f"INSERT INTO secrets ({names(Secret)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO secrets ({names(Secret)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             secret.id,
             secret.tenant_id,
@@ -51,6 +56,7 @@ def put(tx: Tx, secret: Secret) -> None:
             secret.error,
             secret.created_at,
             secret.updated_at,
+            secret.hint,
         ),
     )
 
@@ -62,6 +68,11 @@ def keep(tx: Tx, secret: Secret, ciphertext: bytes, at: str) -> bool:
         (ciphertext, at, secret.id, secret.version, secret.box),
     )
     return tx.changes() == 1
+
+
+def reencrypt(tx: Tx, secret: Secret, ciphertext: bytes) -> None:
+    """The same value under another key."""
+    tx.execute("UPDATE secrets SET ciphertext = ? WHERE id = ? AND version = ?", (ciphertext, secret.id, secret.version))
 
 
 def refuse(tx: Tx, secret: Secret, error: str, at: str) -> None:
@@ -86,6 +97,15 @@ def data_key(tx: Tx, tenant_id: TenantId) -> bytes | None:
     """The tenant's data key, wrapped."""
     row = tx.execute("SELECT wrapped FROM data_keys WHERE tenant_id = ?", (tenant_id,)).fetchone()
     return bytes(row[0]) if row else None
+
+
+def data_keys(tx: Tx) -> list[tuple[TenantId, bytes]]:
+    """All of them, wrapped."""
+    return [(TenantId(row[0]), bytes(row[1])) for row in tx.execute("SELECT tenant_id, wrapped FROM data_keys ORDER BY tenant_id")]
+
+
+def rewrap_data_key(tx: Tx, tenant_id: TenantId, wrapped: bytes) -> None:
+    tx.execute("UPDATE data_keys SET wrapped = ? WHERE tenant_id = ?", (wrapped, tenant_id))
 
 
 def put_data_key(tx: Tx, tenant_id: TenantId, wrapped: bytes, at: str) -> None:

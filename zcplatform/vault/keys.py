@@ -4,10 +4,11 @@ import hmac
 import os
 import secrets
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nacl.public import PrivateKey
+from nacl.signing import SigningKey
 
 from zcplatform.errors import Refused
 
@@ -34,6 +35,7 @@ class Keys:
     token_pepper: bytes
     code_mac: bytes
     signing: bytes
+    audit_signer: SigningKey
     check: str
 
     @property
@@ -44,6 +46,10 @@ class Keys:
         """One of those that sign sessions; who has it can not make the next one."""
         return hkdf(self.signing, f"signing key {number}".encode())
 
+    @property
+    def audit_public(self) -> bytes:
+        return bytes(self.audit_signer.verify_key)
+
     @classmethod
     def of(cls, root: bytes) -> "Keys":
         return cls(
@@ -52,8 +58,13 @@ class Keys:
             token_pepper=purpose_key(root, "token pepper"),
             code_mac=purpose_key(root, "code mac"),
             signing=purpose_key(root, "sign sessions"),
+            audit_signer=SigningKey(purpose_key(root, "sign audit anchors")),
             check=purpose_key(root, "key check").hex(),
         )
+
+    def with_pepper(self, token_pepper: bytes) -> "Keys":
+        """With the key of token hashes that an earlier root key made: tokens outlive a change of the root key."""
+        return replace(self, token_pepper=token_pepper)
 
     def __repr__(self) -> str:
         return "Keys(…)"

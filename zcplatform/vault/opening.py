@@ -63,6 +63,15 @@ def unwrap(wrap_key: bytes, tenant_id: str, wrapped: bytes) -> bytes:
     return _decrypt(wrap_key, wrapped, _bound_to(("data key", tenant_id)))
 
 
+def wrap_kept(wrap_key: bytes, name: str, key: bytes) -> bytes:
+    """A key of an earlier root key that is still needed."""
+    return _encrypt(wrap_key, key, _bound_to(("kept key", name)))
+
+
+def unwrap_kept(wrap_key: bytes, name: str, wrapped: bytes) -> bytes:
+    return _decrypt(wrap_key, wrapped, _bound_to(("kept key", name)))
+
+
 def encrypt(data_key: bytes, place: Place, value: str) -> bytes:
     return _encrypt(data_key, value.encode(), _place_bytes(place))
 

@@ -13,6 +13,7 @@ from nacl.public import PublicKey, SealedBox
 FORMAT = 1
 TRIAL = "provider_trial"
 """The kind of a key that is only tried, and stored nowhere."""
+SHORTEST_WITH_HINT = 16
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Place:
 def token_hash(pepper: bytes, token: str) -> bytes:
     """What is stored of a bearer token; without the pepper, which is not in the database, it can not be tried."""
     return hashlib.blake2b(token.encode(), key=pepper, digest_size=32).digest()
+
+
+def hint(value: str) -> str | None:
+    """The last four characters, for people to tell keys apart; nothing of a secret so short that they would be a good part of it."""
+    return value[-4:] if len(value) >= SHORTEST_WITH_HINT else None
 
 
 def seal(public_key: bytes, place: Place, value: str) -> bytes:

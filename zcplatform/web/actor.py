@@ -9,7 +9,7 @@ from fastapi import Depends, Header, Request
 
 from zcplatform import clock
 from zcplatform.core.roles import LOOKED_AT, Permission
-from zcplatform.errors import BadInput, NotSignedIn
+from zcplatform.errors import BadInput, NotFound, NotSignedIn
 from zcplatform.ids import TokenId
 from zcplatform.ops import access
 from zcplatform.ops.actor import Bearer, Needed
@@ -41,14 +41,20 @@ class Needs:
         authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
         x_reason: Annotated[str, Header(include_in_schema=False)] = "",
     ) -> Actor:
+        request.state.needed = str(self.needed.permission)
         bearer = await _bearer(request, desk, authorization, x_reason)
+        request.state.asker = bearer
         at = clock.text(clock.now())
         tenant = request.path_params.get("tenant")
 
         def permitted(tx: Tx) -> Actor:
             return access.permit(tx, access.identify(tx, bearer, at), self.needed, tenant, at)
 
-        actor = desk.database.read(permitted)
+        try:
+            actor = desk.database.read(permitted)
+        except NotFound:
+            request.state.hidden = True
+            raise
         rates: Rates = request.app.state.rates
         rates.of_account(actor.user_id or actor.id)
         if actor.tenant_id is not None:

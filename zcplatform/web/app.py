@@ -26,10 +26,12 @@ from zcplatform.settings import Settings
 from zcplatform.store.db import Database
 from zcplatform.web import (
     agents,
+    audit,
     auth,
     catalog,
     channels,
     config,
+    denials,
     description,
     drift,
     events,
@@ -104,7 +106,7 @@ def create_app(handed: Handed | None) -> FastAPI:
     )
     problems.install(app)
     for subject in (
-        tenants, agents, provider_tests, config, channels, drift, revisions, catalog, members, tokens, me, users, plans, operations, events,
+        tenants, agents, provider_tests, audit, config, channels, drift, revisions, catalog, members, tokens, me, users, plans, operations, events,
         images, health, description, auth,
     ):  # fmt: skip
         app.include_router(subject.router, responses=PROBLEMS)
@@ -116,6 +118,7 @@ def create_app(handed: Handed | None) -> FastAPI:
         app.state.looked = (0.0, None)
         app.state.worker = Worker(handed.settings.worker_socket)
         app.state.watcher = Watcher(database)
+        app.state.denials = denials.Denials(database)
         app.state.pepper = handed.token_pepper
         app.state.references = References(handed.settings.instance, handed.signing_keys)
         app.state.desk = Desk(database, handed.settings, handed.seal_public, handed.code_mac, app.state.worker.wake)
@@ -173,6 +176,7 @@ async def _serve(app: FastAPI, listener: socket.socket, pipe: int) -> None:
     orphaned.add_done_callback(lambda _: os.kill(os.getpid(), signal.SIGTERM))
     memory.settle()
     await server.serve(sockets=[listener])
+    await app.state.denials.flush()
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from zcplatform.errors import PlatformError
 from zcplatform.log import logger
+from zcplatform.web import denials
 
 RETRY_AFTER_S = 5
 MEDIA_TYPE = "application/problem+json"
@@ -64,8 +65,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
 
 
-async def _platform(_: Request, error: Exception) -> JSONResponse:
+async def _platform(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, PlatformError)  # noqa: S101
+    await denials.told(request, error)
     return of(error)
 
 

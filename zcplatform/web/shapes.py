@@ -283,3 +283,25 @@ class Ready(BaseModel):
     ready: bool
     database: str
     worker: str
+
+
+class AuditEntry(BaseModel):
+    """What was done, by whom, to what. `changes` holds fields that are no secrets: `{field: [before, after]}`."""
+
+    sequence: int
+    at: str
+    actor: str
+    role: str
+    address: str
+    action: str
+    object: str
+    tenant_id: str
+    outcome: str
+    changes: dict[str, Any]
+    request_id: str
+    hash: str
+
+
+class AuditEntries(BaseModel):
+    items: list[AuditEntry]
+    next_cursor: str | None

@@ -10,7 +10,7 @@ import pwd
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -27,11 +27,12 @@ from zcplatform.errors import PlatformError, Refused
 from zcplatform.ids import Names, TenantId, is_id
 from zcplatform.log import logger
 from zcplatform.settings import Settings
-from zcplatform.store import audit, instance, signing_keys
-from zcplatform.store.db import Database, Tx, connect, scalar
+from zcplatform.store import audit, instance, secrets, signing_keys
+from zcplatform.store.db import Database, Tx, connect
 from zcplatform.store.migrate import migrate
-from zcplatform.vault import keys as key_files
 from zcplatform.vault.keys import Keys
+from zcplatform.worker import root
+from zcplatform.worker.anchors import Anchors, deliver_change
 from zcplatform.worker.driver import Driver
 from zcplatform.worker.edge import EdgeLoop
 from zcplatform.worker.firewall import FirewallLoop
@@ -42,6 +43,7 @@ from zcplatform.worker.live import LiveServer
 from zcplatform.worker.mail import MailLoop, Sender
 from zcplatform.worker.metrics import Metrics
 from zcplatform.worker.provider_tests import ProviderTests
+from zcplatform.worker.root import Obtained
 from zcplatform.worker.routes import Routes
 from zcplatform.worker.secrets import Secrets
 from zcplatform.worker.talking import Talking
@@ -50,6 +52,7 @@ from zcplatform.worker.web_child import WebChild, listen
 
 SIGN_OF_LIFE_S = 10.0
 STOP_S = 8.0
+LAST_WORDS_S = 1.0
 AGAIN_S = 2.0
 
 
@@ -66,10 +69,9 @@ def run(settings: Settings) -> int:
     with locked(settings):
         _check_host(settings)
         rundirs.prepare(settings)
-        root_key = _root_key(settings)
-        keys = Keys.of(root_key)
-        database = _open(settings, keys, web)
-        return asyncio.run(_main(settings, keys, database, web))
+        obtained = root.obtain(settings, make=True)
+        database = _open(settings, obtained, web)
+        return asyncio.run(_main(settings, obtained.keys, database, web))
 
 
 def _data_dirs(settings: Settings, web: pwd.struct_passwd) -> None:
@@ -93,15 +95,26 @@ def _data_dirs(settings: Settings, web: pwd.struct_passwd) -> None:
 @contextmanager
 def locked(settings: Settings) -> Iterator[None]:
     """One process for one data directory, and one for one instance's name on this host. The kernel lets go when it is gone, however it went."""
-    with ExitStack() as held:
-        for path in (settings.data_dir / "serve.lock", Path("/run") / f"zcplatform-{settings.instance}.lock"):
-            file = held.enter_context(path.open("a"))
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Refused(
-                    "serve.running", f"another zcplatform holds {path}", "stop it first, or give this one its own data_dir and instance"
-                ) from None
+    with _held(settings.data_dir / "serve.lock"), _held(Path("/run") / f"zcplatform-{settings.instance}.lock"):
+        yield
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """For a change of the root key: no worker has this database open, and none begins."""
+    with _held(settings.data_dir / "serve.lock"):
+        yield
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(
+                "serve.running", f"another zcplatform holds {path}", "stop it first, or give this one its own data_dir and instance"
+            ) from None
         yield
 
 
@@ -118,21 +131,11 @@ def _check_host(settings: Settings) -> None:
         )
 
 
-def _root_key(settings: Settings) -> bytes:
-    """A missing key is made only for an installation that has no database yet: another one could not open its secrets."""
-    if not settings.key_file.exists() and not settings.database.exists():
-        logger.info("made a new root key; keep a copy of it apart from the data", path=str(settings.key_file))
-        return key_files.create(settings.key_file)
-    return key_files.load(settings.key_file)
-
-
-def _open(settings: Settings, keys: Keys, web: pwd.struct_passwd) -> Database:
+def _open(settings: Settings, obtained: Obtained, web: pwd.struct_passwd) -> Database:
     fresh = not settings.database.exists()
     if fresh:
         os.close(os.open(settings.database, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
-        if not fresh:
-            _check_key(keys, settings)
         connection = connect(settings.database, query_only=False)
         version = migrate(connection, settings.database)
         connection.close()
@@ -141,30 +144,13 @@ def _open(settings: Settings, keys: Keys, web: pwd.struct_passwd) -> Database:
     os.chown(settings.database, 0, web.pw_gid)
     settings.database.chmod(0o660)
     database = Database(settings.database)
-    database.write_now(lambda tx: _first_write(tx, keys, version))
+    database.write_now(lambda tx: _first_write(tx, obtained, version))
     return database
 
 
-def _check_key(keys: Keys, settings: Settings) -> None:
-    """Before anything of the database is touched: opened read-only, or its log would be written back."""
-    connection = apsw.Connection(str(settings.database), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        check = connection.execute("SELECT value FROM instance WHERE key = 'key_check'").fetchone()
-    except apsw.SQLError:
-        return  # no schema yet: the first start was killed before it was written
-    finally:
-        connection.close()
-    if check is not None and check[0] != keys.check:
-        raise Refused(
-            "key.wrong",
-            f"{settings.key_file} is not the key of {settings.database}",
-            "put back the key that belongs to it; nothing was changed",
-        )
-
-
-def _first_write(tx: Tx, keys: Keys, version: int) -> None:
+def _first_write(tx: Tx, obtained: Obtained, version: int) -> None:
     at = clock.text(clock.now())
-    instance.put(tx, "key_check", keys.check)
+    root.hold(tx, obtained.keys, obtained.stretch)
     instance.put(tx, "worker_seen_at", at)
     signing_keys.first(tx, at)
     audit.append(tx, Entry(at, "system:worker", "worker.start", f"schema {version}"))
@@ -177,6 +163,8 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
         loop.add_signal_handler(number, stop.set)
     tools = make_tools(settings, keys, database)
     driver, images = Driver(tools, settings.converge_period_s), ImagesLoop(tools, settings.converge_period_s)
+    anchors = Anchors(settings, keys, database)
+    _deliver(settings, keys, database)
     mail = MailLoop(database, keys.seal_private, settings.panel_url, _mail_server(settings), tools.metrics)
 
     def wake(tenant_id: str) -> None:
@@ -214,6 +202,7 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
         driver.run,
         images.run,
         mail.run,
+        anchors.run,
         HealthLoop(tools, settings.health_period_s, driver.wake).run,
         lambda: _follow_engine(tools.docker, settings, driver),
         lambda: _housekeeping(tools, child),
@@ -229,7 +218,26 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
         task.cancel()
     await asyncio.wait(tasks, timeout=STOP_S)
     del running
+    await _last_words(database, anchors)
     os._exit(0)
+
+
+def _deliver(settings: Settings, keys: Keys, database: Database) -> None:
+    try:
+        deliver_change(settings, keys, database)
+    except PlatformError as error:
+        logger.error("a change of key could not be anchored; the next start tries again", code=error.code, error=error.detail)
+
+
+async def _last_words(database: Database, anchors: Anchors) -> None:
+    """The stop is written down and anchored; what keeps that from happening keeps nothing from ending."""
+    entry = Entry(clock.text(clock.now()), "system:worker", "worker.stop", "")
+    try:
+        async with asyncio.timeout(LAST_WORDS_S):
+            await database.write(lambda tx: audit.append(tx, entry))
+            await anchors.write("stop")
+    except (PlatformError, TimeoutError) as error:
+        logger.error("the stop could not be anchored", error=str(error))
 
 
 def make_tools(settings: Settings, keys: Keys, database: Database) -> Tools:
@@ -298,7 +306,7 @@ async def _housekeeping(tools: Tools, child: WebChild) -> None:
 
         def write(tx: Tx, at: str = at) -> None:
             instance.put(tx, "worker_seen_at", at)
-            if scalar(tx, "SELECT EXISTS (SELECT 1 FROM secrets WHERE box IS NOT NULL)"):
+            if secrets.any_boxed(tx):
                 tools.secrets.open_boxes(tx, at)
 
         await tools.database.write(write)

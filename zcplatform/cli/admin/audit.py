@@ -1,4 +1,9 @@
-"""zcplatform admin audit …: the audit log, looked at from the file alone."""
+"""zcplatform admin audit …: the audit log, looked at from the file alone, and cut where a signed checkpoint says so."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -7,20 +12,191 @@ from zcplatform.cli.admin import host
 from zcplatform.cli.context import AsJson
 from zcplatform.cli.login import Told
 
+if TYPE_CHECKING:
+    from zcplatform.core.anchors import Signed
+    from zcplatform.store.audit import Chain, Checkpoint
+    from zcplatform.store.db import Tx
+
 app = typer.Typer(no_args_is_help=True, help="The audit log.")
+anywhere = typer.Typer(no_args_is_help=True, help="The audit log, from a copy of its file.")
+File = Annotated[
+    Path | None, typer.Option("--file", exists=True, dir_okay=False, help="A database file, also a copy; this host's otherwise.")
+]
+AnchorFile = Annotated[Path | None, typer.Option("--anchors", exists=True, dir_okay=False, help="The file or system log with the anchors.")]
+PublicKey = Annotated[str, typer.Option("--public-key", help="The public key that signed, as `zcplatform admin audit key` prints it.")]
+
+
+@anywhere.command()
+@app.command()
+def verify(context: typer.Context, file: File = None, anchors: AnchorFile = None, key: PublicKey = "", json: AsJson = False) -> None:
+    """Follow the chain from its first entry: finds an edit, a removal, a swap; with the anchors also a cut tail and a log written again."""
+    from zcplatform.store import audit
+
+    if file is None:
+        settings = host.load(context)
+        file, on_host = settings.database, True
+        anchors = anchors or (settings.anchor_file if settings.anchor_file.exists() and settings.audit_anchor != "syslog" else None)
+    else:
+        on_host = False
+    with _reading(file) as tx:
+        found = audit.follow(tx, {})
+        start = found.checkpoint if isinstance(found, audit.Chain) else None
+        signers = {_key(context, key, on_host=on_host)} if anchors is not None or start is not None else set()
+        signed = _anchors(anchors, signers) if anchors is not None else []
+        told = {one.anchor.sequence: bytes.fromhex(one.anchor.hash) for one in signed if one.anchor.sequence}
+        if isinstance(found, audit.Chain):
+            _same_twice(signed)
+            found = audit.follow(tx, {at: hash_ for at, hash_ in told.items() if start is None or at > start.sequence})
+    if isinstance(found, audit.Break):
+        raise Told("audit.broken", f"The chain breaks at entry {found.sequence}: {found.why}", "compare with a backup")
+    if start is not None:
+        _check(start, signers, told)
+    _say(found, len(signed), json=json)
+
+
+@anywhere.callback()
+def _group() -> None:
+    """A group, also with one command."""
 
 
 @app.command()
-def verify(context: typer.Context, json: AsJson = False) -> None:
-    """Follow the chain from its first entry: finds an edit, a removal, a swap. A cut tail needs the anchors, which are not there yet."""
-    from zcplatform.store import audit
+def key(context: typer.Context, json: AsJson = False) -> None:
+    """Print the public key that anchors and checkpoints are signed with. Keep it where the log's readers are, apart from this host."""
+    settings = host.load(context)
+    with host.database(settings):
+        public = host.root_keys(settings).audit_public.hex()
+    output.as_json({"key": public}) if json else output.line(public)
 
-    with host.database(host.load(context)) as database:
-        found = database.read(audit.verify)
-    if isinstance(found, audit.Break):
+
+@app.command()
+def prune(
+    context: typer.Context, before: Annotated[str, typer.Option(help="Entries older than this day (UTC) go.")], json: AsJson = False
+) -> None:
+    """Remove old entries behind a signed checkpoint, from which the rest is verified. Export them first: they are gone."""
+    from datetime import date
+
+    from zcplatform import clock
+    from zcplatform.core.anchors import checkpoint_message
+    from zcplatform.core.audit import Entry
+    from zcplatform.store import audit
+    from zcplatform.vault import signing
+
+    try:
+        day = f"{date.fromisoformat(before).isoformat()}T00:00:00.000Z"
+    except ValueError:
+        raise Told("audit.date", f"`{before}` is not a day", "for example --before 2026-01-31") from None
+    settings, at = host.load(context), clock.text(clock.now())
+    with host.database(settings) as database:
+        keys = host.root_keys(settings)
+
+        def write(tx: "Tx") -> int:
+            last = audit.last_before(tx, day)
+            if last is None:
+                return 0
+            if isinstance(broken := audit.verify(tx), audit.Break):
+                raise Told(
+                    "audit.broken", f"The chain breaks at entry {broken.sequence}: nothing was removed", "zcplatform admin audit verify"
+                )
+            sequence, hash_ = last
+            signature = signing.sign(keys.audit_signer, checkpoint_message(sequence, hash_, at, keys.audit_public))
+            audit.append(tx, Entry(at, "host:root", "audit.prune", f"up to {sequence}", changes={"before": [None, day]}))
+            return audit.prune(tx, audit.Checkpoint(sequence, hash_, at, keys.audit_public, signature))
+
+        removed = database.write_now(write)
+    output.as_json({"removed": removed}) if json else output.line(f"removed {removed} entries")
+
+
+@contextmanager
+def _reading(path: Path) -> "Iterator[Tx]":
+    import apsw
+
+    from zcplatform.store.db import as_it_lies
+
+    if not path.exists():
+        raise Told("database.missing", f"There is no database at {path}", "start the platform once: zcplatform serve")
+    try:
+        with as_it_lies(path) as tx:
+            yield tx
+    except apsw.Error as error:
+        raise Told("audit.unreadable", f"{path} can not be read as our database: {error}", "name a copy of zcplatform.db") from None
+
+
+def _key(context: typer.Context, text: str, *, on_host: bool) -> bytes:
+    """The key that was named; on the host itself, the one made from its root key."""
+    if text:
+        try:
+            found = bytes.fromhex(text)
+        except ValueError:
+            found = b""
+        if len(found) != 32:
+            raise Told("audit.key", "--public-key takes 64 hexadecimal characters", "zcplatform admin audit key prints it")
+        return found
+    if not on_host:
+        raise Told(
+            "audit.key", "To check the signatures the public key is needed", "add --public-key; zcplatform admin audit key prints it"
+        )
+    settings = host.load(context)
+    with host.database(settings):
+        return host.root_keys(settings).audit_public
+
+
+def _anchors(path: Path, signers: set[bytes]) -> "list[Signed]":
+    """Those of the file, all signed by `signers`, to which the keys are added that one of them vouches for."""
+    from zcplatform.core.anchors import NotAnAnchor, parse
+    from zcplatform.vault import signing
+
+    text = path.read_text(errors="replace")
+    lines = text.splitlines() if text.endswith("\n") else text.splitlines()[:-1]  # one that is just being written, or was cut off
+    try:
+        found = list(parse(lines))
+        waiting = list(enumerate(found, 1))
+        while ours := [(number, one) for number, one in waiting if bytes.fromhex(one.anchor.signer) in signers]:
+            for number, one in ours:
+                anchor = one.anchor
+                if not signing.is_signed(bytes.fromhex(anchor.signer), anchor.message(), bytes.fromhex(one.signature)):
+                    raise _foreign(path, number)
+                signers |= {bytes.fromhex(other) for other in (anchor.next_signer, anchor.last_signer) if other}
+            waiting = [one for one in waiting if one not in ours]
+    except NotAnAnchor as error:
+        raise Told("audit.anchors", f"{path}: {error}", "compare with another copy of the anchors") from None
+    if waiting:
+        raise _foreign(path, waiting[0][0])
+    return found
+
+
+def _foreign(path: Path, number: int) -> Told:
+    return Told("audit.anchors", f"{path}: anchor {number} is not signed by the key of this installation", "name its --public-key")
+
+
+def _same_twice(signed: "list[Signed]") -> None:
+    """Two anchors of one entry say the same, or the log was cut and grew again between them."""
+    seen: dict[int, str] = {}
+    for one in signed:
+        if seen.setdefault(one.anchor.sequence, one.anchor.hash) != one.anchor.hash:
+            raise Told("audit.broken", f"Entry {one.anchor.sequence} was anchored with two contents: the log was written again", "")
+
+
+def _check(start: "Checkpoint", signers: set[bytes], anchored: dict[int, bytes]) -> None:
+    from zcplatform.core.anchors import checkpoint_message
+    from zcplatform.vault import signing
+
+    message = checkpoint_message(start.sequence, start.hash, start.at, start.signer)
+    is_good = start.signer in signers and signing.is_signed(start.signer, message, start.signature)
+    if not is_good or anchored.get(start.sequence, start.hash) != start.hash:
         raise Told(
             "audit.broken",
-            f"The chain breaks at entry {found.sequence}: it or one before it was changed, removed or moved",
-            "compare with a backup",
+            f"Entries up to {start.sequence} were removed, and not by `audit prune`: the checkpoint is not signed by this installation's key",
+            "compare with a backup; after a change of the root key, name the --anchors too",
         )
-    output.as_json({"entries": found}) if json else output.line(f"the chain of {found} entries is whole")
+
+
+def _say(found: "Chain", anchors: int, *, json: bool) -> None:
+    start = found.checkpoint.sequence if found.checkpoint else 0
+    if json:
+        told = {"entries": found.entries}
+        output.as_json(told | ({"anchors": anchors} if anchors else {}) | ({"pruned_up_to": start} if start else {}))
+        return
+    parts = [f"the chain of {found.entries} entries is whole"]
+    parts += [f"it begins after entry {start}, at a signed checkpoint"] if start else []
+    parts += [f"{anchors} anchors agree with it"] if anchors else []
+    output.line("; ".join(parts))

@@ -25,7 +25,7 @@ def bootstrap(
 
     settings, at = host.load(context), clock.text(clock.now())
     with host.database(settings) as database:
-        code_mac = host.root_keys(settings, database).code_mac
+        code_mac = host.root_keys(settings).code_mac
 
         def write(tx: "Tx") -> "tuple[User, str]":
             user = users.bootstrap(tx, at, email)

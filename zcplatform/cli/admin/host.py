@@ -8,7 +8,6 @@ import typer
 
 from zcplatform.cli.context import options
 from zcplatform.cli.login import Told
-from zcplatform.errors import Refused
 
 if TYPE_CHECKING:
     from zcplatform.settings import Settings
@@ -40,13 +39,8 @@ def database(settings: "Settings") -> Iterator["Database"]:
         opened.close()
 
 
-def root_keys(settings: "Settings", opened: "Database") -> "Keys":
-    """Raises Refused when the key file belongs to another database: what is made with it would be good for nothing."""
-    from zcplatform.store import instance
-    from zcplatform.vault import keys
+def root_keys(settings: "Settings") -> "Keys":
+    """Raises Refused when the root key belongs to another database: what is made with it would be good for nothing."""
+    from zcplatform.worker import root
 
-    found = keys.Keys.of(keys.load(settings.key_file))
-    check = opened.read(lambda tx: instance.get(tx, "key_check"))
-    if check not in (None, found.check):
-        raise Refused("key.wrong", f"{settings.key_file} is not the key of {settings.database}", "name the settings file of this database")
-    return found
+    return root.obtain(settings).keys

@@ -22,7 +22,7 @@ def login_link(
 
     settings, at = host.load(context), clock.text(clock.now())
     with host.database(settings) as database:
-        code_mac = host.root_keys(settings, database).code_mac
+        code_mac = host.root_keys(settings).code_mac
 
         def write(tx: "Tx") -> str:
             return links.make(tx, settings, code_mac, links.active_user(tx, email), at, LINK_LIVES)

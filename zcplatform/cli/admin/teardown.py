@@ -15,11 +15,10 @@ from zcplatform.cli.context import AsJson
 
 def teardown(context: typer.Context, json: AsJson = False) -> None:
     """Remove this installation's containers, networks, mounts and firewall rules; data and wishes stay. Refused while serve runs."""
-    from zcplatform.vault import keys
     from zcplatform.worker.teardown import take_down
 
     settings = host.load(context)
-    taken = asyncio.run(take_down(settings, keys.Keys.of(keys.load(settings.key_file))))
+    taken = asyncio.run(take_down(settings, host.root_keys(settings)))
     if json:
         output.as_json(asdict(taken))
     else:

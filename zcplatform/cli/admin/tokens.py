@@ -40,7 +40,7 @@ def create(
     at, expires_at, token_id = clock.text(now), clock.text(now + timedelta(days=days)), new_token_id()
 
     with host.database(settings) as database:
-        hashed = token_hash(host.root_keys(settings, database).token_pepper, value)
+        hashed = token_hash(host.root_keys(settings).token_pepper, value)
         token = tokens.Token(token_id, name, hashed, value[:HINT_CHARACTERS], at, expires_at)
 
         def write(tx: "Tx") -> None:

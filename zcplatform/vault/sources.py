@@ -1,0 +1,88 @@
+"""Where the root key comes from when it is not a plain file: a systemd credential, or a passphrase that argon2id makes a key of."""
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from getpass import getpass
+from pathlib import Path
+
+from nacl.pwhash import argon2id
+
+from zcplatform.errors import Refused
+
+CREDENTIAL = "root.key"
+DESCRIPTOR = "ZCPLATFORM_PASSPHRASE_FD"
+SHORTEST = 12
+_MOST_MEMORY = 1 << 30
+_MOST_OPS = 20
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """How a passphrase becomes a key; no secret. Kept in the database, so that a copy of it opens with the passphrase alone."""
+
+    salt: str
+    ops: int = 4
+    memory_bytes: int = 64 * 1024 * 1024
+
+    @classmethod
+    def new(cls) -> "Stretch":
+        return cls(secrets.token_bytes(argon2id.SALTBYTES).hex())
+
+    @classmethod
+    def parse(cls, text: str) -> "Stretch":
+        """Raises Refused. The web process may write the row: it can not make the worker take the host's memory."""
+        try:
+            found = cls(**json.loads(text))
+            if len(bytes.fromhex(found.salt)) != argon2id.SALTBYTES or not (0 < found.ops <= _MOST_OPS):
+                raise ValueError(text)
+            if not argon2id.MEMLIMIT_MIN <= found.memory_bytes <= _MOST_MEMORY:
+                raise ValueError(text)
+        except (ValueError, TypeError):
+            raise Refused("key.stretch", "what the database tells of the passphrase is damaged", "restore it from a backup") from None
+        return found
+
+    def text(self) -> str:
+        return json.dumps(asdict(self))
+
+    def key(self, passphrase: bytes) -> bytes:
+        return argon2id.kdf(32, passphrase, bytes.fromhex(self.salt), opslimit=self.ops, memlimit=self.memory_bytes)
+
+
+def credential() -> Path:
+    """Where systemd put it for this unit. Raises Refused."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if folder is None:
+        raise Refused(
+            "key.credential",
+            "key_source is credential and there is no $CREDENTIALS_DIRECTORY",
+            f"LoadCredentialEncrypted={CREDENTIAL}:… in the unit; by hand: systemd-run -P -p LoadCredentialEncrypted=…",
+        )
+    return Path(folder) / CREDENTIAL
+
+
+def passphrases(prompts: Sequence[str]) -> list[bytes]:
+    """One for each prompt: lines of the descriptor that the variable names, which is closed then, or asked for at the terminal."""
+    number = os.environ.pop(DESCRIPTOR, None)
+    if number is not None:
+        try:
+            with os.fdopen(int(number), "rb") as file:
+                lines = file.read(64 * 1024).split(b"\n")
+        except (OSError, ValueError):
+            raise Refused("key.passphrase", f"the descriptor {number} of {DESCRIPTOR} can not be read", "open it for reading") from None
+        if len(lines) < len(prompts) or not all(lines[: len(prompts)]):
+            raise Refused("key.passphrase", f"the descriptor of {DESCRIPTOR} has too few lines", f"one line each: {', '.join(prompts)}")
+        return lines[: len(prompts)]
+    if not sys.stdin.isatty():
+        raise Refused("key.passphrase", "the passphrase is needed and there is no terminal to ask at", f"{DESCRIPTOR}=3 … 3<FILE")
+    return [getpass(f"{prompt}: ").encode() for prompt in prompts]
+
+
+def checked(new: bytes) -> bytes:
+    """Raises Refused for one that is too short to keep anybody out."""
+    if len(new) < SHORTEST:
+        raise Refused("key.passphrase", f"the passphrase is shorter than {SHORTEST} characters", "take six random words or more")
+    return new

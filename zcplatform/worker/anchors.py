@@ -1,0 +1,94 @@
+"""The head of the audit log, signed and written to a second place each hour, at the start and at the end: so that cutting the tail is found.
+
+An anchor that could not be written is tried again in a minute; nothing else waits for it.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from zcplatform import clock
+from zcplatform.adapters import anchors as places
+from zcplatform.core.anchors import Anchor, Signed, parse
+from zcplatform.errors import PlatformError
+from zcplatform.log import logger
+from zcplatform.settings import Settings
+from zcplatform.store import audit, instance
+from zcplatform.store.db import Database, Tx
+from zcplatform.vault import signing
+from zcplatform.vault.keys import Keys
+
+PERIOD_S = 3600.0
+AGAIN_S = 60.0
+CHANGE = "anchors_of_a_new_key"
+
+
+class Anchors:
+    def __init__(self, settings: Settings, keys: Keys, database: Database) -> None:
+        self._instance = settings.instance
+        self._keys = keys
+        self._database = database
+        self._place = place(settings)
+
+    async def run(self) -> None:
+        """For ever: one now, one each hour."""
+        kind = "start"
+        while True:
+            try:
+                await self.write(kind)
+            except PlatformError as error:
+                logger.error("the audit log could not be anchored", code=error.code, error=error.detail, hint=error.hint)
+                await asyncio.sleep(AGAIN_S)
+                continue
+            kind = "hour"
+            await asyncio.sleep(PERIOD_S)
+
+    async def write(self, kind: str) -> None:
+        """Raises Unavailable. A slow disk holds nobody else."""
+        sequence, hash_ = self._database.read(audit.head)
+        signer = self._keys.audit_public.hex()
+        anchor = Anchor(kind, self._instance, clock.text(clock.now()), sequence, hash_.hex(), signer)
+        await asyncio.to_thread(self._place, signed(self._keys, anchor).line())
+
+
+def put_change(tx: Tx, settings: Settings, old: Keys, new: Keys, at: str) -> None:
+    """A change of key, signed by both, waits in the database until it is in the second place: the old key is gone by then."""
+    sequence, hash_ = audit.head(tx)
+    before, after = old.audit_public.hex(), new.audit_public.hex()
+    lines = [
+        signed(old, Anchor("key", settings.instance, at, sequence, hash_.hex(), before, next_signer=after)).line(),
+        signed(new, Anchor("key", settings.instance, at, sequence, hash_.hex(), after, last_signer=before)).line(),
+    ]
+    instance.put(tx, CHANGE, json.dumps(json.loads(instance.get(tx, CHANGE) or "[]") + lines))
+
+
+def deliver_change(settings: Settings, keys: Keys, database: Database) -> None:
+    """Raises Unavailable, and the lines wait on. What is not signed by our key was not put there by us."""
+    told = database.read(lambda tx: instance.get(tx, CHANGE))
+    if told is None:
+        return
+    try:
+        found = list(parse(json.loads(told)))
+        is_ours = bool(found) and found[-1].anchor.signer == keys.audit_public.hex() and all(_is_signed(one) for one in found)
+    except (ValueError, TypeError):
+        is_ours = False
+    if is_ours:
+        for one in found:
+            place(settings)(one.line())
+    else:
+        logger.error("anchors of a change of key waited that are not signed by this key; they are thrown away")
+    database.write_now(lambda tx: instance.remove(tx, CHANGE))
+
+
+def _is_signed(one: Signed) -> bool:
+    return signing.is_signed(bytes.fromhex(one.anchor.signer), one.anchor.message(), bytes.fromhex(one.signature))
+
+
+def signed(keys: Keys, anchor: Anchor) -> Signed:
+    return Signed(anchor, signing.sign(keys.audit_signer, anchor.message()).hex())
+
+
+def place(settings: Settings) -> Callable[[str], None]:
+    if settings.audit_anchor == "syslog":
+        return places.log
+    return lambda line: places.append(settings.anchor_file, line)

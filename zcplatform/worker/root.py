@@ -1,0 +1,132 @@
+"""The root key as the settings say where it is, checked against the database before anything of that is touched.
+
+The check record tells a wrong key (refused here) from damage (an error of the one secret that is damaged). A rotation that was killed between
+the database and the key file is finished here: the key that the database names lies beside the old one.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from zcplatform.errors import Refused
+from zcplatform.log import logger
+from zcplatform.settings import Settings
+from zcplatform.store import instance
+from zcplatform.store.db import Tx, as_it_lies
+from zcplatform.vault import keys as key_files
+from zcplatform.vault import opening, sources
+from zcplatform.vault.keys import Keys
+from zcplatform.vault.opening import CannotOpen
+from zcplatform.vault.sources import Stretch
+
+CHECK, STRETCH, PEPPER = "key_check", "key_stretch", "kept_token_pepper"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the database tells of its key; none of it opens anything."""
+
+    check: str | None = None
+    stretch: str | None = None
+    pepper: str | None = None
+
+
+@dataclass(frozen=True)
+class Obtained:
+    """`finished` tells that a rotation which was killed was finished now."""
+
+    keys: Keys
+    stretch: Stretch | None = None
+    finished: bool = False
+
+
+def obtain(settings: Settings, *, make: bool = False) -> Obtained:
+    """Raises Refused for a key that is not there, not safe, or another database's. With `make` a new installation gets one."""
+    told = held(settings.database)
+    match settings.key_source:
+        case "file":
+            root, finished = _from_file(settings, told, make=make)
+            return Obtained(_keys(settings, root, told), finished=finished)
+        case "credential":
+            return Obtained(_keys(settings, key_files.load(sources.credential()), told))
+        case "passphrase":
+            if told.check is None:
+                first, second = sources.passphrases(["New passphrase", "Again"])
+                if first != second:
+                    raise Refused("key.passphrase", "the two passphrases differ", "start again")
+                sources.checked(first)
+            else:
+                (first,) = sources.passphrases(["Passphrase"])
+            return with_passphrase(settings, told, first)
+
+
+def with_passphrase(settings: Settings, told: Held, passphrase: bytes) -> Obtained:
+    """Raises Refused for a wrong one."""
+    stretch = Stretch.parse(told.stretch) if told.stretch else Stretch.new()
+    return Obtained(_keys(settings, stretch.key(passphrase), told), stretch)
+
+
+def held(database: Path) -> Held:
+    """Opened read-only, or its log would be written back."""
+    if not database.exists():
+        return Held()
+    try:
+        with as_it_lies(database) as tx:
+            return Held(instance.get(tx, CHECK), instance.get(tx, STRETCH), instance.get(tx, PEPPER))
+    except apsw.SQLError:
+        return Held()  # no schema yet: the first start was killed before it was written
+    except apsw.Error as error:
+        raise Refused("database.unusable", f"{database} can not be used: {error}", "restore it from a backup") from None
+
+
+def hold(tx: Tx, keys: Keys, stretch: Stretch | None) -> None:
+    """Write down which key this database belongs to."""
+    instance.put(tx, CHECK, keys.check)
+    if stretch is not None:
+        instance.put(tx, STRETCH, stretch.text())
+
+
+def following(settings: Settings) -> Path:
+    """Where the next key lies while a rotation is under way."""
+    return settings.key_file.with_name(settings.key_file.name + ".next")
+
+
+def switch(settings: Settings) -> None:
+    """The next key takes the place of the old one, in one move."""
+    following(settings).replace(settings.key_file)
+    folder = os.open(settings.key_file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def _from_file(settings: Settings, told: Held, *, make: bool) -> tuple[bytes, bool]:
+    """A missing key is made only for an installation that has no database yet: another one could not open its secrets."""
+    if make and not settings.key_file.exists() and not settings.database.exists():
+        logger.info("made a new root key; keep a copy of it apart from the data", path=str(settings.key_file))
+        return key_files.create(settings.key_file), False
+    root = key_files.load(settings.key_file)
+    if told.check in (None, Keys.of(root).check) or not following(settings).exists():
+        return root, False
+    after = key_files.load(following(settings))
+    if Keys.of(after).check != told.check:
+        return root, False
+    switch(settings)
+    logger.info("a change of the root key that was cut off is finished", path=str(settings.key_file))
+    return after, True
+
+
+def _keys(settings: Settings, root: bytes, told: Held) -> Keys:
+    keys = Keys.of(root)
+    if told.check not in (None, keys.check):
+        named = str(settings.key_file) if settings.key_source == "file" else f"the {settings.key_source}"
+        raise Refused(
+            "key.wrong", f"{named} is not the key of {settings.database}", "put back the key that belongs to it; nothing was changed"
+        )
+    if told.pepper is None:
+        return keys
+    try:
+        return keys.with_pepper(opening.unwrap_kept(keys.wrap, PEPPER, bytes.fromhex(told.pepper)))
+    except (CannotOpen, ValueError):
+        raise Refused("key.damaged", f"{settings.database} is damaged: the key is right", "restore it from a backup") from None

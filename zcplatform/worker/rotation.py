@@ -1,0 +1,170 @@
+"""A new root key, step by step; killed anywhere, the next call or the next start goes on.
+
+  prepare   the new key lies beside the old one, on the disk
+  rewrap    one transaction: data keys wrapped anew (with `deep` new ones, and each secret encrypted again), boxes sealed anew, the check record
+  switch    the new key takes the old one's place
+  finish    nothing of the old ciphertexts is left in the write-ahead log; the anchors tell of the new signer
+
+Refused while a serve runs: it holds the old key. Agents run on. Tokens stay good: the key of their hashes is carried over. Sessions do not: the keys
+that sign them are new.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from zcplatform import clock
+from zcplatform.core.audit import Entry
+from zcplatform.errors import Refused
+from zcplatform.failpoint import failpoint
+from zcplatform.ids import TenantId
+from zcplatform.settings import Settings
+from zcplatform.store import audit, instance, outbox, secrets
+from zcplatform.store.db import Database, Tx
+from zcplatform.vault import keys as key_files
+from zcplatform.vault import letters, opening, sealing, sources
+from zcplatform.vault.keys import Keys
+from zcplatform.vault.opening import CannotOpen
+from zcplatform.vault.sources import Stretch
+from zcplatform.worker import anchors, root
+from zcplatform.worker.root import Obtained
+from zcplatform.worker.secrets import Secrets, place_of
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """`unreadable` are data keys and secrets that could not be opened before either, and were left."""
+
+    tenants: int
+    secrets: int
+    unreadable: int
+    finished_earlier: bool = False
+
+
+@dataclass
+class _Count:
+    tenants: int = 0
+    secrets: int = 0
+    unreadable: int = 0
+
+
+def rotate(settings: Settings, *, deep: bool, to: Path | None) -> Rotated:
+    """`to` is where the new key is written when systemd hands keys over; somebody makes a credential of it then. Raises Refused."""
+    if not settings.database.exists():
+        raise Refused("database.missing", f"there is no database at {settings.database}", "start the platform once: zcplatform serve")
+    if (settings.key_source == "credential") != (to is not None):
+        raise Refused("key.to", "with key_source = credential, and only then, the new key needs a file of its own", "add --to PATH")
+    if to is not None and to.exists() and Keys.of(key_files.load(to)).check == root.held(settings.database).check:
+        with _opened(settings) as database:
+            _finish(settings, Keys.of(key_files.load(to)), database)
+        return Rotated(0, 0, 0, finished_earlier=True)
+    obtained, change = _old_and_new(settings, to)
+    with _opened(settings) as database:
+        if change is None:
+            _finish(settings, obtained.keys, database)
+            return Rotated(0, 0, 0, finished_earlier=True)
+        new, stretch = change()
+        failpoint("rotate.rewrap.before")
+        counted = database.write_now(lambda tx: _rewrap(tx, settings, obtained.keys, new, stretch, deep=deep))
+        failpoint("rotate.rewrap.after")
+        if settings.key_source == "file":
+            root.switch(settings)
+        failpoint("rotate.switch.after")
+        _finish(settings, new, database)
+    return Rotated(counted.tenants, counted.secrets, counted.unreadable)
+
+
+def _old_and_new(settings: Settings, to: Path | None) -> tuple[Obtained, Callable[[], tuple[Keys, Stretch | None]] | None]:
+    """The keys of now, and what gives the next ones; None when a rotation that was cut off has just been finished."""
+    if settings.key_source == "passphrase":
+        told = root.held(settings.database)
+        old, new, again = sources.passphrases(["Passphrase", "New passphrase", "Again"])
+        if sources.checked(new) != again:
+            raise Refused("key.passphrase", "the two new passphrases differ", "start again")
+        after = Stretch.new()
+        return root.with_passphrase(settings, told, old), lambda: (Keys.of(after.key(new)), after)
+    obtained = root.obtain(settings)
+    path = to or root.following(settings)
+    return obtained, None if obtained.finished else lambda: (Keys.of(_prepared(path)), None)
+
+
+def _prepared(path: Path) -> bytes:
+    """The next key, on the disk. One that an earlier call wrote is taken; one it wrote half is not in use anywhere."""
+    failpoint("rotate.prepare.before")
+    if path.exists():
+        try:
+            return key_files.load(path)
+        except Refused as refused:
+            if refused.code != "key.malformed":
+                raise
+            path.unlink()
+    made = key_files.create(path)
+    failpoint("rotate.prepare.after")
+    return made
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.database)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _rewrap(tx: Tx, settings: Settings, old: Keys, new: Keys, stretch: Stretch | None, *, deep: bool) -> _Count:
+    at, count = clock.text(clock.now()), _Count()
+    Secrets(old).open_boxes(tx, at)
+    for tenant_id, wrapped in secrets.data_keys(tx):
+        try:
+            data_key = opening.unwrap(old.wrap, tenant_id, wrapped)
+        except CannotOpen:
+            count.unreadable += 1
+            continue
+        if deep:
+            data_key = _encrypted_again(tx, tenant_id, data_key, at, count)
+        secrets.rewrap_data_key(tx, tenant_id, opening.wrap(new.wrap, tenant_id, data_key))
+        count.tenants += 1
+    for letter in outbox.waiting(tx):
+        where = letters.place(letter.id, letter.kind, letter.recipient, letter.expires_at)
+        try:
+            value = opening.open_box(old.seal_private, where, letter.box or b"")
+        except CannotOpen:
+            continue  # the mail loop throws it away
+        outbox.rebox(tx, letter.id, sealing.seal(new.seal_public, where, value))
+    root.hold(tx, new, stretch)
+    instance.put(tx, root.PEPPER, opening.wrap_kept(new.wrap, root.PEPPER, old.token_pepper).hex())
+    changes = {
+        "deep": [None, deep],
+        "tenants": [None, count.tenants],
+        "secrets": [None, count.secrets],
+        "unreadable": [None, count.unreadable],
+    }
+    audit.append(tx, Entry(at, "host:root", "key.rotate", settings.key_source, changes=changes))
+    anchors.put_change(tx, settings, old, new, at)
+    failpoint("rotate.rewrap.within")
+    return count
+
+
+def _encrypted_again(tx: Tx, tenant_id: TenantId, data_key: bytes, at: str, count: _Count) -> bytes:
+    """All secrets of a tenant under a new data key, which is given back."""
+    fresh = opening.new_data_key()
+    for secret in secrets.of_tenant(tx, tenant_id):
+        if secret.ciphertext is None:
+            continue
+        try:
+            value = opening.decrypt(data_key, place_of(secret), secret.ciphertext)
+        except CannotOpen:
+            secrets.refuse(tx, secret, "the stored secret was damaged; submit it again", at)
+            count.unreadable += 1
+            continue
+        secrets.reencrypt(tx, secret, opening.encrypt(fresh, place_of(secret), value))
+        count.secrets += 1
+    return fresh
+
+
+def _finish(settings: Settings, keys: Keys, database: Database) -> None:
+    anchors.deliver_change(settings, keys, database)
+    database.truncate_log()
+    failpoint("rotate.finish.after")
