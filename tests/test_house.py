@@ -39,7 +39,7 @@ UNTOLD = {
     "web/health.py:_looked": "nothing: that the database can be written",
 }
 """Writes outside of `ops.change` that leave no audit entry, and what they write."""
-TELLING = ("audit.append(", "tell(", "users.bootstrap(")
+TELLING = ("audit.append(", "tell(", "users.bootstrap(", "links.")
 """`tell` is for who is not signed in, and adds the entries of a flood up; `bootstrap` tells of the person that is made."""
 
 
