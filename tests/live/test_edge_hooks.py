@@ -27,7 +27,7 @@ async def made(anyio_backend: str) -> AsyncIterator[Rig]:
 
 @pytest.fixture
 async def channel(anyio_backend: str) -> AsyncIterator[Recorder]:
-    """What stands in a container's place at an address of ours."""
+    """What stands in a container's place at an address of ours. Asked for before the rig, it ends after Caddy, which keeps connections open."""
     subprocess.run(["ip", "addr", "replace", f"{ADDRESS}/32", "dev", "lo"], check=True)
     recorder = Recorder()
     server = await asyncio.start_server(recorder.talk, ADDRESS, LISTENER.port)
@@ -36,7 +36,7 @@ async def channel(anyio_backend: str) -> AsyncIterator[Recorder]:
     subprocess.run(["ip", "addr", "delete", f"{ADDRESS}/32", "dev", "lo"], check=True)
 
 
-async def test_only_a_post_to_the_channels_own_path_reaches_it(made: Rig, channel: Recorder) -> None:
+async def test_only_a_post_to_the_channels_own_path_reaches_it(channel: Recorder, made: Rig) -> None:
     agent = Recorder()
     made.route("alpha", await made.agent(agent.talk), (LISTENER,))
     other, _ = await made.recorder("beta")
@@ -55,7 +55,7 @@ async def test_only_a_post_to_the_channels_own_path_reaches_it(made: Rig, channe
     assert len(other.heads) == 1
 
 
-async def test_a_stopped_tenant_has_no_channel(made: Rig, channel: Recorder) -> None:
+async def test_a_stopped_tenant_has_no_channel(channel: Recorder, made: Rig) -> None:
     made.route("alpha", None, (LISTENER,))
     await made.loop.apply()
     assert (await made.ask(made.host("alpha"), "/channels/webhook/main", method="POST", body="{}")).status == 503
