@@ -128,7 +128,7 @@ def family(name: str) -> Family:
     except KeyError:
         raise BadInput(
             "provider.unknown_family",
-            f"{name[:64]!r} is not a provider the agent knows",
+            f"`{name[:64]}` is not a provider the agent knows",
             "`custom` speaks to every OpenAI-compatible service",
             fields={"family": "unknown"},
         ) from None

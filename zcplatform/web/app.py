@@ -105,6 +105,7 @@ def create_app(handed: Handed | None) -> FastAPI:
         redirect_slashes=False,  # the address would be made from the Host header
     )
     problems.install(app)
+    _describe(app)
     for subject in (
         tenants, agents, provider_tests, audit, config, channels, drift, revisions, catalog, members, tokens, me, users, plans, operations, events,
         images, health, description, auth,
@@ -123,6 +124,24 @@ def create_app(handed: Handed | None) -> FastAPI:
         app.state.references = References(handed.settings.instance, handed.signing_keys)
         app.state.desk = Desk(database, handed.settings, handed.seal_public, handed.code_mac, app.state.worker.wake)
     return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Errors leave as problem+json; the framework would describe them as plain JSON."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        for methods in document["paths"].values():
+            for operation in methods.values():
+                for response in operation["responses"].values():
+                    content = response.get("content", {})
+                    for media, told in list(content.items()):
+                        if told.get("schema", {}).get("$ref") == "#/components/schemas/Problem":
+                            content[problems.MEDIA_TYPE] = content.pop(media)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 class _Server(uvicorn.Server):

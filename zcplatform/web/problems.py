@@ -25,7 +25,9 @@ _HTTP = {
 _ENDS = frozenset({408, 413})
 """The rest of the body is not read: the connection can not be used again."""
 _MOST_FIELDS = 20
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
+_QUOTE = re.compile(r"`([^`]*)`")
+_NAMES = re.compile(r"[A-Za-z0-9_./:@{} -]{1,100}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}", re.ASCII)
 
 
 def problem(
@@ -51,7 +53,13 @@ def problem(
 
 
 def of(error: PlatformError) -> JSONResponse:
-    return problem(error.status, error.code, error.detail, error.hint, error.fields, error.retry_after_s)
+    fields = {_named(name): _quoted(why) for name, why in error.fields.items()}
+    return problem(error.status, error.code, _quoted(error.detail), _quoted(error.hint), fields, error.retry_after_s)
+
+
+def _quoted(text: str) -> str:
+    """What our errors quote of what was sent, as far as it has the form of a name."""
+    return _QUOTE.sub(lambda match: match[0] if _NAMES.fullmatch(match[1]) else "`…`", text)
 
 
 def too_large() -> JSONResponse:
