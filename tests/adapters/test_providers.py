@@ -30,7 +30,7 @@ from tests.fakes.model_services import (
 )
 from zcplatform.adapters.providers import LONGEST_BODY, Providers, Resolve, Unreachable, is_of_this_host
 from zcplatform.agent.provider_calls import Result, Verdict, talk
-from zcplatform.agent.render import Provider
+from zcplatform.agent.trials import Provider
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LIMIT_S = 0.5

@@ -15,11 +15,11 @@ from zcplatform.agent.checks import problems
 from zcplatform.agent.document import Kept, document, group_of, path_of, placeholders, render, workspace_files
 from zcplatform.agent.fields import Check, Field, Type
 from zcplatform.agent.model import Settings, parse, to_json
+from zcplatform.agent.parsing import NotReadable
 from zcplatform.agent.places import places
 from zcplatform.agent.policy import Policy, environment, unpriced
 from zcplatform.agent.providers import FAMILIES, Price, Uri
 from zcplatform.agent.reading import read
-from zcplatform.agent.render import NotReadable
 from zcplatform.agent.sealed import seal, token_hash, unseal
 from zcplatform.errors import BadInput
 

@@ -9,7 +9,7 @@ import pytest
 
 from zcplatform.agent.provider_calls import NOT_TESTABLE, Call, Reply, Result, Verdict, not_testable, talk
 from zcplatform.agent.providers import FAMILIES, Key, Uri
-from zcplatform.agent.render import Provider
+from zcplatform.agent.trials import Provider
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = "sk-canary"

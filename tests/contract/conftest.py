@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.rig import CANARY, Home, Program, Running, echo_model, programs
-from zcplatform.agent.render import Provider
+from zcplatform.agent.trials import Provider
 
 _hosts = itertools.count(1)
 

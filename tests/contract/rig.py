@@ -18,8 +18,10 @@ import httpx2
 import tomli_w
 
 import zcplatform
-from zcplatform.agent.render import AgentConfig, Provider, read_back, render
+from tests.rendered import rendered
+from zcplatform.agent.parsing import read_back
 from zcplatform.agent.sealed import seal, token_hash, unseal
+from zcplatform.agent.trials import Provider
 
 START_S = 20
 KEY = bytes(range(32))
@@ -81,7 +83,7 @@ class Home:
         for name in ("data", "agents", "shared", "state"):
             (self.path / name).mkdir(mode=0o700)
         self.write(".secret_key", KEY.hex())
-        document = tomllib.loads(render(AgentConfig(provider, (token_hash(TOKEN),)), lambda value: seal(KEY, value)))
+        document = tomllib.loads(rendered(provider, (token_hash(TOKEN),), lambda value: seal(KEY, value)))
         document["gateway"].update(host="127.0.0.1", port=self.port)
         self.write("config.toml", tomli_w.dumps(document))
 

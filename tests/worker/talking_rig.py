@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.rendered import rendered
 from zcplatform import clock
 from zcplatform.adapters.gateway import Gateway
-from zcplatform.agent import render, sealed
+from zcplatform.agent import sealed
 from zcplatform.core.tenant import Tenant
 from zcplatform.ids import Names
 from zcplatform.ops import tenants as asking
@@ -62,8 +63,8 @@ class Rig:
         """The agent's own file, with these tokens' hashes in it."""
         folder = self.tools.settings.config_dir / self.tenant.slug / "zeroclaw"
         folder.mkdir(parents=True, exist_ok=True)
-        config = render.AgentConfig(None, tuple(sealed.token_hash(token) for token in tokens))
-        (folder / "config.toml").write_text(render.render(config, lambda text: sealed.seal(KEY, text)))
+        hashes = tuple(sealed.token_hash(token) for token in tokens)
+        (folder / "config.toml").write_text(rendered(None, hashes, lambda text: sealed.seal(KEY, text)))
 
 
 class Make(Protocol):

@@ -15,12 +15,12 @@ from zcplatform.agent import hooks
 from zcplatform.agent import policy as ceilings
 from zcplatform.agent.channels import ChannelType, Use, holds, types
 from zcplatform.agent.model import CHEAP, EMBEDDING, MAIN, Channel, Delivery, Job, Provider, Settings, to_json
+from zcplatform.agent.parsing import LONGEST_FILE
 from zcplatform.agent.places import auth_of, places
 from zcplatform.agent.policy import AGENT, GATEWAY_PORT, PROFILE, Policy
 from zcplatform.agent.providers import FAMILIES, Auth, Price
 from zcplatform.errors import BadInput
 
-LONGEST_FILE = 262_144
 MOST_PEERS = 1_000
 PLACEHOLDER = "placeholder"
 _HASH = re.compile(r"[0-9a-f]{64}")

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from zcplatform.agent.providers import Key, Uri, family
-from zcplatform.agent.render import Provider
+from zcplatform.agent.trials import Provider
 
 TOKEN_LIVES_S = 300
 

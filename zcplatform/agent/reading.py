@@ -5,11 +5,10 @@ The file may have been rewritten by the agent, by its dashboard or by a tenant w
 
 from collections.abc import Callable
 
-from zcplatform.agent import render
 from zcplatform.agent.document import MOST_PEERS, Kept, group_of
 from zcplatform.agent.fields import LONGEST_TEXT, is_plain
 from zcplatform.agent.model import Settings
-from zcplatform.agent.render import NotReadable
+from zcplatform.agent.parsing import NotReadable, parse, read_back
 
 Seal = Callable[[str], str]
 
@@ -17,10 +16,10 @@ Seal = Callable[[str], str]
 def read(text: str, settings: Settings, unseal: Seal) -> Kept:
     """Who is paired, and who the agent let into the channels besides those it was told. `settings` are what the file was rendered from:
     compared with newer ones, somebody who was taken off the list would come back."""
-    document = render.parse(text)
+    document = parse(text)
     groups = document.get("peer_groups", {})
     found = {name: _peers(groups, name, channel.peers) for name, channel in settings.channels.items()}
-    return Kept(render.read_back(text, unseal), {name: peers for name, peers in found.items() if peers})
+    return Kept(read_back(text, unseal), {name: peers for name, peers in found.items() if peers})
 
 
 def _peers(groups: object, channel: str, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from base64 import b64encode
 from dataclasses import dataclass
 
-from zcplatform.agent import render
+from zcplatform.agent import trials
 from zcplatform.agent.hosts import key_host
 from zcplatform.agent.providers import Key, family
 from zcplatform.core.tenant import Tenant, Wanted
@@ -27,7 +27,7 @@ async def ask(
     desk: Desk, actor: Actor, asked: Asked, id_or_slug: str, alias: str, trial: Trial | None
 ) -> tuple[Tenant, dict[str, str | None]]:
     """The tenant, and what the worker has to be told besides. Raises BadInput by field."""
-    if not render.is_alias(alias):
+    if not trials.is_alias(alias):
         raise BadInput(
             "provider.bad_alias",
             f"`{alias[:63]}` is not the name of a provider",
@@ -45,7 +45,7 @@ async def ask(
 def _sealed(desk: Desk, row: Tenant, alias: str, trial: Trial) -> dict[str, str | None]:
     no_key = family(trial.family).key is Key.NONE
     key = trial.api_key or (None if no_key else "none yet")
-    render.check(render.Provider(trial.family, trial.model, trial.base_url, key, alias))
+    trials.check(trials.Provider(trial.family, trial.model, trial.base_url, key, alias))
     if trial.base_url is not None:
         providers.check_reach(desk, trial.base_url)
     box = None

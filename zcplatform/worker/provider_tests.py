@@ -11,12 +11,12 @@ from typing import Any
 
 from zcplatform import clock
 from zcplatform.adapters.providers import Providers, Unreachable
-from zcplatform.agent import provider_calls, render
+from zcplatform.agent import provider_calls, trials
 from zcplatform.agent.hosts import key_host
 from zcplatform.agent.places import host_of
 from zcplatform.agent.provider_calls import Result, Verdict
 from zcplatform.agent.providers import Key, family
-from zcplatform.agent.render import Provider
+from zcplatform.agent.trials import Provider
 from zcplatform.errors import BadInput, NotFound
 from zcplatform.ids import TenantId
 from zcplatform.store.db import Tx
@@ -74,7 +74,7 @@ class ProviderTests:
     def _unsaved(self, tenant_id: TenantId, alias: str, request: dict[str, Any]) -> Provider:
         uri = text_of(request, "base_url", 500) if request.get("base_url") is not None else None
         provider = Provider(text_of(request, "family", 63), text_of(request, "model", 200), uri, None, alias)
-        render.check(replace(provider, api_key=None if family(provider.family).key is Key.NONE else "unknown"))
+        trials.check(replace(provider, api_key=None if family(provider.family).key is Key.NONE else "unknown"))
         if request.get("box") is None:
             return provider
         place = Place(tenant_id, TRIAL, alias, key_host(provider.family, uri), "", 0)
