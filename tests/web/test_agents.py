@@ -55,7 +55,9 @@ async def running(web: Web, **fields: object) -> str:
 
 def trail(web: Web) -> list[tuple[str, str]]:
     """What was changed; that a super-admin looked is written down too."""
-    rows = web.database.read(lambda tx: tx.execute("SELECT action, object FROM audit_log WHERE outcome = 'done' ORDER BY sequence").fetchall())
+    rows = web.database.read(
+        lambda tx: tx.execute("SELECT action, object FROM audit_log WHERE outcome = 'done' ORDER BY sequence").fetchall()
+    )
     return [(str(action), str(subject)) for action, subject in rows if action != "device.read"]
 
 
