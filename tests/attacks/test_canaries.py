@@ -10,12 +10,12 @@ import pytest
 from tests.web.conftest import Web
 from tests.web.conftest import web as web
 from zcplatform import log
-from zcplatform.web.app import create_app
+from zcplatform.web.app import described
 from zcplatform.web.rates import Rates
 
 CANARY = "C4n4ry~9fQ-"
 """A text of no name's form: names of one's own objects are told, or nobody would know what is meant."""
-DOCUMENT = create_app(None).openapi()
+DOCUMENT = described().openapi()
 SCHEMAS = DOCUMENT["components"]["schemas"]
 KNOWN: dict[str, Any] = {"email": "ann@example.com", "slug": "shop2", "role": "viewer", "source": "demo"}
 

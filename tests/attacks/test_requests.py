@@ -165,7 +165,7 @@ async def test_a_slow_body_ends(web: Web) -> None:
     app = web.client._transport.app  # type: ignore[attr-defined]
     hasty = FastAPI()
     hasty.state, hasty.router, hasty.exception_handlers = app.state, app.router, app.exception_handlers
-    hasty.add_middleware(Guard, metrics=app.state.metrics, rates=None, body_within_s=0.02)
+    hasty.add_middleware(Guard, body_within_s=0.02)
 
     async def dripping() -> AsyncIterator[bytes]:
         yield b"{"

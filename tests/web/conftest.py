@@ -17,10 +17,12 @@ from zcplatform.store.images import Image, insert, ready
 from zcplatform.store.migrate import migrate
 from zcplatform.vault.keys import Keys
 from zcplatform.vault.sealing import token_hash
-from zcplatform.web.app import Handed, create_app
+from zcplatform.web.app import Handed, described, furnish
 
 AT = "2026-01-01T00:00:00.000Z"
 LATER = "2999-01-01T00:00:00.000Z"
+ROUTES = described()
+"""One for all tests: to work its routes out takes longer than most of them."""
 
 
 @dataclass
@@ -81,7 +83,7 @@ async def web(tmp_path: Path) -> AsyncIterator[Web]:
     migrate(connection, settings.database)
     connection.close()
     keys = Keys.of(secrets.token_bytes(32))
-    app = create_app(Handed(settings, keys.seal_public, keys.token_pepper, keys.code_mac, {1: keys.signing_key(1)}))
+    app = furnish(ROUTES, Handed(settings, keys.seal_public, keys.token_pepper, keys.code_mac, {1: keys.signing_key(1)}))
     database = app.state.desk.database
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://panel.localhost") as client:

@@ -22,7 +22,7 @@ from zcplatform.store import invitations, members, tokens, users
 from zcplatform.store.db import Tx, existing
 from zcplatform.store.invitations import Invitation
 from zcplatform.vault.sealing import token_hash
-from zcplatform.web.app import create_app
+from zcplatform.web.app import described
 from zcplatform.web.described import Described, page, routes
 
 from .conftest import AT, LATER, Web
@@ -43,7 +43,7 @@ LOCAL = ("alias", "channel", "device", "name", "number", "revision", "secret", "
 """Path parameters that mean nothing outside the tenant in the path."""
 ELSEWHERE = {"operation": "op_" + "0" * 22, "image": "img_" + "0" * 22, "plan": "nope", "session": "ses_" + "0" * 22}
 STANDINGS = ("outsider", *Role, "super-admin")
-ROUTES = routes(create_app(None))
+ROUTES = routes(described())
 
 
 def _name(route: Described) -> str:
@@ -230,7 +230,7 @@ async def test_a_method_is_what_it_is(world: World) -> None:
 
 
 def test_the_page_of_permissions_is_current() -> None:
-    assert (ROOT / "docs" / "permissions.md").read_text() == page(create_app(None)), "run scripts/permissions"
+    assert (ROOT / "docs" / "permissions.md").read_text() == page(described()), "run scripts/permissions"
 
 
 def _other(tx: Tx, slug: str) -> dict[str, str]:

@@ -14,14 +14,14 @@ from schemathesis.openapi import from_dict
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 
 from zcplatform.core.roles import Role
-from zcplatform.web.app import create_app
+from zcplatform.web.app import described
 
 from .conftest import Web
 
 EXAMPLES = 3
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 STREAMS = "text/event-stream"
-DOCUMENT = create_app(None).openapi()
+DOCUMENT = described().openapi()
 OPERATIONS = [found.ok() for found in from_dict(DOCUMENT).get_all_operations()]
 
 

@@ -92,8 +92,12 @@ def signing_keys(told: Mapping[str, Any]) -> dict[int, bytes]:
     return {int(number): b64decode(key) for number, key in told["signing_keys"].items()}
 
 
-def create_app(handed: Handed | None) -> FastAPI:
-    """The application; without `handed` only to describe itself (the OpenAPI document)."""
+def create_app(handed: Handed) -> FastAPI:
+    return furnish(described(), handed)
+
+
+def described() -> FastAPI:
+    """The routes and what they say of themselves, without anything to answer from."""
     app = FastAPI(
         title="zcplatform",
         version="1",
@@ -111,18 +115,22 @@ def create_app(handed: Handed | None) -> FastAPI:
         images, health, description, auth,
     ):  # fmt: skip
         app.include_router(subject.router, responses=PROBLEMS)
+    app.add_middleware(Guard)
+    return app
+
+
+def furnish(app: FastAPI, handed: Handed) -> FastAPI:
+    """What the routes answer from; what was there before goes."""
+    database = Database(handed.settings.database)
     app.state.metrics = Metrics()
-    app.state.rates = Rates(handed.settings) if handed is not None else None
-    app.add_middleware(Guard, metrics=app.state.metrics, rates=app.state.rates)
-    if handed is not None:
-        database = Database(handed.settings.database)
-        app.state.looked = (0.0, None)
-        app.state.worker = Worker(handed.settings.worker_socket)
-        app.state.watcher = Watcher(database)
-        app.state.denials = denials.Denials(database)
-        app.state.pepper = handed.token_pepper
-        app.state.references = References(handed.settings.instance, handed.signing_keys)
-        app.state.desk = Desk(database, handed.settings, handed.seal_public, handed.code_mac, app.state.worker.wake)
+    app.state.rates = Rates(handed.settings)
+    app.state.looked = (0.0, None)
+    app.state.worker = Worker(handed.settings.worker_socket)
+    app.state.watcher = Watcher(database)
+    app.state.denials = denials.Denials(database)
+    app.state.pepper = handed.token_pepper
+    app.state.references = References(handed.settings.instance, handed.signing_keys)
+    app.state.desk = Desk(database, handed.settings, handed.seal_public, handed.code_mac, app.state.worker.wake)
     return app
 
 

@@ -37,12 +37,10 @@ UNCOUNTED = frozenset({"/healthz", "/readyz", "/internal/ask"})
 
 
 class Guard:
-    """ASGI middleware. `rates` is None only where the application is made to describe itself."""
+    """ASGI middleware. Counts and limits are the application's (`state.metrics`, `state.rates`)."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, rates: Rates | None, body_within_s: float = BODY_WITHIN_S) -> None:
+    def __init__(self, app: ASGIApp, body_within_s: float = BODY_WITHIN_S) -> None:
         self._app = app
-        self._metrics = metrics
-        self._rates = rates
         self._body_within_s = body_within_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,7 +57,7 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        refusal = _refusal(scope) or self._too_often(scope)
+        refusal = _refusal(scope) or _too_often(scope)
         try:
             if refusal is not None:
                 await refusal(scope, receive, answer)
@@ -72,17 +70,20 @@ class Guard:
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
             method = scope["method"] if scope["method"] in KNOWN_METHODS else "other"
-            self._metrics.requests.labels(route, method, str(status)).observe(time.perf_counter() - started)
+            metrics: Metrics = scope["app"].state.metrics
+            metrics.requests.labels(route, method, str(status)).observe(time.perf_counter() - started)
 
-    def _too_often(self, scope: Scope) -> Response | None:
-        if self._rates is None or scope["path"] in UNCOUNTED:
-            return None
-        address = dict(scope["headers"]).get(b"x-forwarded-for", b"local").decode("latin-1")
-        try:
-            self._rates.of_address(address[:64])
-        except TooMany as error:
-            return problems.of(error)
+
+def _too_often(scope: Scope) -> Response | None:
+    if scope["path"] in UNCOUNTED:
         return None
+    rates: Rates = scope["app"].state.rates
+    address = dict(scope["headers"]).get(b"x-forwarded-for", b"local").decode("latin-1")
+    try:
+        rates.of_address(address[:64])
+    except TooMany as error:
+        return problems.of(error)
+    return None
 
 
 def _refusal(scope: Scope) -> Response | None:
