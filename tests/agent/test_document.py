@@ -23,7 +23,7 @@ from zcplatform.agent.reading import read
 from zcplatform.agent.sealed import seal, token_hash, unseal
 from zcplatform.errors import BadInput
 
-HOW_MANY = int(os.environ.get("SETTINGS", "300"))
+HOW_MANY = int(os.environ.get("SETTINGS", "100"))
 KEY = bytes(range(32))
 HASH = token_hash("zc_" + "ab" * 32)
 CANARY = "canary-0123456789"
