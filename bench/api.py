@@ -22,7 +22,8 @@ class Api:
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.UnixConnector(path=str(self._platform.settings.web_socket), limit=0)
-        headers = {"Authorization": f"Bearer {self._platform.token}"}
+        # The type said with every request: the library says one of bytes where there is no body.
+        headers = {"Authorization": f"Bearer {self._platform.token}", "Content-Type": "application/json"}
         self._session = aiohttp.ClientSession("http://panel", connector=connector, headers=headers)
         return self
 

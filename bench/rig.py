@@ -15,6 +15,8 @@ from zcplatform.adapters.docker import Docker
 
 PARALLEL = 4
 PRODUCTION = {"converge_period_s": 10.0, "health_period_s": 30.0, "start_timeout_s": 60.0, "parallel": PARALLEL}
+# Deploys are looked at fifty times a second, and several at once: more than one address may ask by default.
+OPEN = {"requests_address": 1_000_000, "requests_account": 1_000_000, "requests_tenant": 1_000_000}
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ def installation() -> Iterator[Platform]:
     engine = Engine()
     try:
         engine.start()
-        platform = Platform(engine, os.environ["ZCP_BENCH_INSTANCE"], **PRODUCTION)
+        platform = Platform(engine, os.environ["ZCP_BENCH_INSTANCE"], **PRODUCTION, **OPEN)
         try:
             platform.start()
             platform.make_image()
