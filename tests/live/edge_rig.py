@@ -26,10 +26,16 @@ from zcplatform.worker.edge import EdgeLoop
 DEADLINE_S = 20
 
 
+_PORTS = itertools.cycle(range(10_000, 20_000))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below the range that the kernel takes the ports of outgoing connections from: one of these could have it before it is listened on."""
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("0.0.0.0", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 class Recorder:
