@@ -25,7 +25,8 @@ from tests.fakes.agents import (
     SilentAgent,
     answer,
 )
-from zcplatform.adapters.gateway import LONGEST_BODY, Channel, Component, Device, Gateway, Health, Said
+from zcplatform.adapters.gateway import Channel, Component, Device, Gateway, Health, Said
+from zcplatform.adapters.untrusted import LONGEST_BODY
 from zcplatform.errors import Conflict, NotFound, PlatformError, Unavailable
 
 DEADLINE_S = 0.3

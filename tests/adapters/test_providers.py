@@ -28,7 +28,8 @@ from tests.fakes.model_services import (
     StatusProvider,
     forgetful,
 )
-from zcplatform.adapters.providers import LONGEST_BODY, Providers, Resolve, Unreachable, is_of_this_host
+from zcplatform.adapters.providers import Providers, Resolve, Unreachable, is_of_this_host
+from zcplatform.adapters.untrusted import LONGEST_BODY
 from zcplatform.agent.provider_calls import Result, Verdict, talk
 from zcplatform.agent.trials import Provider
 

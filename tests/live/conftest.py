@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.edge_rig import Rig, started
 from tests.live.engine import IMAGE_CHANGES, Engine, NoEngine, busybox_tar
 from tests.live.platform import Platform
 from zcplatform.adapters.docker import Docker
@@ -48,6 +49,13 @@ async def docker(engine: Engine) -> AsyncIterator[Docker]:
 async def _import(socket: Path, tar: Path) -> str:
     async with Docker(socket) as client:
         return await client.import_image(tar, IMAGE_CHANGES, "zcptest-busybox:latest")
+
+
+@pytest.fixture
+async def made(anyio_backend: str) -> AsyncIterator[Rig]:
+    """The edge with a loop beside it, of its own for each test."""
+    async with started() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -11,23 +11,12 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
-from tests.live.edge_rig import DEADLINE_S, Rig, free_port, started, until
+from tests.live.edge_rig import DEADLINE_S, Rig, free_port, until
 from zcplatform.adapters.caddy import EdgeConflict, EdgeRejected, EdgeUnreachable
 from zcplatform.core import edge
 from zcplatform.worker.edge import EdgeLoop
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def made(anyio_backend: str) -> AsyncIterator[Rig]:
-    async with started() as found:
-        yield found
 
 
 async def test_a_route_leads_to_its_agent_with_its_marker(made: Rig) -> None:

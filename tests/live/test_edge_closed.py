@@ -11,17 +11,6 @@ pytestmark = pytest.mark.live
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def made(anyio_backend: str) -> AsyncIterator[Rig]:
-    async with started() as found:
-        yield found
-
-
-@pytest.fixture
 async def secure(anyio_backend: str) -> AsyncIterator[Rig]:
     async with started(tls="internal") as found:
         yield found

@@ -6,23 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.live.edge_rig import Recorder, Rig, started
+from tests.live.edge_rig import Recorder, Rig
 from zcplatform.core.edge import Listener
 
 pytestmark = pytest.mark.live
 ADDRESS = "10.83.255.250"
 LISTENER = Listener("/channels/webhook/main", ADDRESS, 8090, "/webhook")
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def made(anyio_backend: str) -> AsyncIterator[Rig]:
-    async with started() as found:
-        yield found
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import pwd
 import socket
 import stat
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.live.edge_rig import EdgeProcess, Rig, open_folder, rig, started
+from tests.live.edge_rig import EdgeProcess, Rig, open_folder, rig
 from zcplatform.adapters import rundirs
 from zcplatform.core import edge
 from zcplatform.errors import Refused
@@ -24,20 +24,9 @@ pytestmark = pytest.mark.live
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def folder() -> Iterator[Path]:
     with open_folder() as made:
         yield made
-
-
-@pytest.fixture
-async def made(anyio_backend: str) -> AsyncIterator[Rig]:
-    async with started() as found:
-        yield found
 
 
 async def test_caddy_runs_without_rights(made: Rig) -> None:

@@ -115,20 +115,22 @@ async def test_events_of_other_tenants_and_of_the_installation_are_not_told(web:
     assert {event.tenant_id for event in found} == {shop}
 
 
+async def _silent(closed: asyncio.Event) -> AsyncGenerator[str]:
+    """One line, then nothing for ever."""
+    try:
+        yield "one"
+        await asyncio.Event().wait()
+    finally:
+        closed.set()
+
+
 @pytest.mark.parametrize(("lose", "error"), [(_drop, NotFound), (_disable, NotSignedIn), (_revoke, NotSignedIn)])
 async def test_a_silent_log_stream_ends_too(web: Web, lose: object, error: type[PlatformError]) -> None:
     await web.client.post("/api/tenants", json={"slug": "shop"})
     actor = _actor(web, web.member("shop", "ada@example.com", "owner"), Permission.LOGS_READ, "shop")
     watcher, closed = Watcher(web.database), asyncio.Event()
 
-    async def silent() -> AsyncGenerator[str]:
-        try:
-            yield "one"
-            await asyncio.Event().wait()
-        finally:
-            closed.set()
-
-    lines = while_permitted(web.database, watcher, actor, silent())
+    lines = while_permitted(web.database, watcher, actor, _silent(closed))
     assert await anext(lines) == "one"
     waiting = asyncio.ensure_future(anext(lines))
     await asyncio.to_thread(lose, web, "ada@example.com")  # type: ignore[arg-type]
@@ -143,14 +145,7 @@ async def test_a_listener_who_goes_away_closes_what_he_listened_to(web: Web) -> 
     actor = _actor(web, web.member("shop", "ada@example.com", "owner"), Permission.LOGS_READ, "shop")
     watcher, closed = Watcher(web.database), asyncio.Event()
 
-    async def silent() -> AsyncGenerator[str]:
-        try:
-            yield "one"
-            await asyncio.Event().wait()
-        finally:
-            closed.set()
-
-    lines = while_permitted(web.database, watcher, actor, silent())
+    lines = while_permitted(web.database, watcher, actor, _silent(closed))
     assert await anext(lines) == "one"
     waiting = asyncio.ensure_future(anext(lines))
     await asyncio.wait({waiting}, timeout=0.1)

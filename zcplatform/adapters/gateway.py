@@ -12,11 +12,11 @@ from typing import Any, Self
 
 import aiohttp
 
+from zcplatform.adapters import untrusted
 from zcplatform.errors import Conflict, NotFound, Unavailable
 
 TIMEOUT_S = 5.0
 MESSAGE_S = 120.0
-LONGEST_BODY = 65_536
 LONGEST_CODE = 256
 MOST_COMPONENTS = 256
 MOST_ROWS = 512
@@ -197,28 +197,16 @@ class Gateway:
     def _open(self) -> aiohttp.ClientSession:
         """One session for all tenants would mix their cookies and connections: no cookies are kept, every connection is closed."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=64, force_close=True),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
-                headers={"User-Agent": "zcplatform", "Accept": "application/json", "Accept-Encoding": "identity"},
-                trust_env=False,
-                auto_decompress=False,
-                max_line_size=_LONGEST_HEADER,
-                max_field_size=_LONGEST_HEADER,
-                max_headers=_MOST_HEADERS,
-                read_bufsize=LONGEST_BODY,
-            )
+            connector = aiohttp.TCPConnector(limit=64, force_close=True)
+            self._session = untrusted.session(connector, longest_header=_LONGEST_HEADER, most_headers=_MOST_HEADERS)
         return self._session
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > LONGEST_BODY:
-            raise _nonsense(f"the agent's answer is longer than {LONGEST_BODY} bytes")
-    return bytes(body)
+    body = await untrusted.read(response)
+    if body is None:
+        raise _nonsense(f"the agent's answer is longer than {untrusted.LONGEST_BODY} bytes")
+    return body
 
 
 def _json(body: bytes, status: int) -> Any:

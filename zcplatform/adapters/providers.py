@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from zcplatform.adapters import untrusted
 from zcplatform.agent.provider_calls import Call, Reply, Talk, Verdict
 from zcplatform.core.addresses import may_be_called
 
 TIMEOUT_S = 12.0
-LONGEST_BODY = 65_536
 _LONGEST_HEADER = 8_190
 _MOST_HEADERS = 128
 _RESOLVING_THREADS = 2
@@ -92,18 +92,7 @@ async def _send(session: aiohttp.ClientSession, call: Call) -> Reply:
     headers = {**call.headers, **({"Content-Type": "application/json"} if call.body is not None else {})}
     method = "GET" if call.body is None else "POST"
     async with session.request(method, call.url, headers=headers, data=call.body, allow_redirects=False) as response:
-        return Reply(response.status, _json(await _read(response), response.headers.get("Content-Encoding", "identity")))
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """None when there is more than we read."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > LONGEST_BODY:
-            response.close()
-            return None
-    return bytes(body)
+        return Reply(response.status, _json(await untrusted.read(response), response.headers.get("Content-Encoding", "identity")))
 
 
 def _json(body: bytes | None, encoding: str) -> object:
@@ -118,20 +107,10 @@ def _json(body: bytes | None, encoding: str) -> object:
 
 def _session(address: str) -> aiohttp.ClientSession:
     """One for each test: nothing of one customer's is left for the next."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            resolver=_Pinned(address), family=socket.AF_INET, use_dns_cache=False, limit=1, force_close=True, happy_eyeballs_delay=None
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None),
-        headers={"User-Agent": "zcplatform", "Accept": "application/json", "Accept-Encoding": "identity"},
-        trust_env=False,
-        auto_decompress=False,
-        max_line_size=_LONGEST_HEADER,
-        max_field_size=_LONGEST_HEADER,
-        max_headers=_MOST_HEADERS,
-        read_bufsize=LONGEST_BODY,
+    connector = aiohttp.TCPConnector(
+        resolver=_Pinned(address), family=socket.AF_INET, use_dns_cache=False, limit=1, force_close=True, happy_eyeballs_delay=None
     )
+    return untrusted.session(connector, longest_header=_LONGEST_HEADER, most_headers=_MOST_HEADERS)
 
 
 class _Pinned(AbstractResolver):

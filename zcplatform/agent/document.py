@@ -17,8 +17,9 @@ from zcplatform.agent.channels import ChannelType, Use, holds, types
 from zcplatform.agent.model import CHEAP, EMBEDDING, MAIN, Channel, Delivery, Job, Provider, Settings, to_json
 from zcplatform.agent.parsing import LONGEST_FILE
 from zcplatform.agent.places import auth_of, places
-from zcplatform.agent.policy import AGENT, GATEWAY_PORT, PROFILE, Policy
+from zcplatform.agent.policy import AGENT, PROFILE, Policy
 from zcplatform.agent.providers import FAMILIES, Auth, Price
+from zcplatform.core.container import GATEWAY_PORT
 from zcplatform.errors import BadInput
 
 MOST_PEERS = 1_000

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 from zcplatform.agent.model import Settings
 from zcplatform.agent.providers import FAMILIES, Price
+from zcplatform.core.container import GATEWAY_PORT
 
 LEVELS = ("readonly", "supervised", "full")
 UNLIMITED_USD = 1_000_000_000.0
 
 PROFILE = "tenant"
 AGENT = "main"
-GATEWAY_PORT = 42617
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,15 @@
 The old one by a fresh code (the route wants one of the last ten minutes), the new one by a code that is sent to it now.
 """
 
-import secrets
 from datetime import timedelta
 
 from zcplatform import clock
-from zcplatform.core import login
 from zcplatform.core.mails import Kind
 from zcplatform.ops import access, mail
 from zcplatform.ops import login as codes
 from zcplatform.ops.desk import Actor, Desk
 from zcplatform.ops.login import NOBODY, Asker, Wanted
-from zcplatform.ops.sessions import bare_code, end_others, signed_in_person
+from zcplatform.ops.sessions import ask_signed_in, bare_code, end_others, signed_in_person
 from zcplatform.store import audit, users
 from zcplatform.store.db import Tx
 
@@ -24,23 +22,13 @@ TOLD_FOR = timedelta(days=1)
 async def ask(desk: Desk, actor: Actor, asker: Asker, email: str) -> str:
     """What the browser is to hold. An address that somebody has gets no mail, and the answer is the same."""
     session_id, user_id = signed_in_person(actor)
-    address, held = codes.mailbox(email), secrets.token_urlsafe(32)
+    address = codes.mailbox(email)
 
-    def write(tx: Tx) -> bool:
-        now = clock.now()
-        at = clock.text(now)
-        access.again(tx, actor, at)
-        if not codes.within(tx, "code.request", asker, login.REQUESTS, now):
-            return False
+    def wanted(tx: Tx) -> Wanted:
         recipient = user_id if users.by_email(tx, address) is None else NOBODY
-        codes.challenge(tx, desk, asker, Wanted("email", Kind.EMAIL_CODE, address, recipient, f"email {user_id}", session_id), held, now)
-        audit.append(tx, actor.entry(at, "code.request", session_id, "", email=[None, address]))
-        return True
+        return Wanted("email", Kind.EMAIL_CODE, address, recipient, f"email {user_id}", session_id)
 
-    if not await desk.database.write(write):
-        raise codes.too_many(login.REQUESTS)
-    desk.wake("")
-    return held
+    return await ask_signed_in(desk, actor, asker, session_id, wanted, email=[None, address])
 
 
 async def confirm(desk: Desk, actor: Actor, asker: Asker, held: str, code: str) -> str:

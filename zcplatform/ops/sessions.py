@@ -1,6 +1,7 @@
 """Sessions: begun with a code or a link, made fresh by another code, ended by the person, by an administrator, or by time."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -120,16 +121,22 @@ def _browser(tx: Tx, desk: Desk, asker: Asker, user_id: UserId, at: str) -> str:
 async def ask_step_up(desk: Desk, actor: Actor, asker: Asker) -> str:
     """A code to the signed-in person's own address; gives what the browser is to hold."""
     session_id, user_id = signed_in_person(actor)
+    wanted = Wanted("step_up", Kind.STEP_UP_CODE, actor.name, user_id, f"session {session_id}", session_id)
+    return await ask_signed_in(desk, actor, asker, session_id, lambda _: wanted)
+
+
+async def ask_signed_in(desk: Desk, actor: Actor, asker: Asker, session_id: str, wanted: Callable[[Tx], Wanted], **changes: object) -> str:
+    """Send a code for something a signed-in person is about to do; gives what the browser is to hold. Raises TooMany."""
     held = secrets.token_urlsafe(32)
 
     def write(tx: Tx) -> bool:
         now = clock.now()
-        access.again(tx, actor, clock.text(now))
+        at = clock.text(now)
+        access.again(tx, actor, at)
         if not within(tx, "code.request", asker, login.REQUESTS, now):
             return False
-        wanted = Wanted("step_up", Kind.STEP_UP_CODE, actor.name, user_id, f"session {session_id}", session_id)
-        codes.challenge(tx, desk, asker, wanted, held, now)
-        audit.append(tx, actor.entry(clock.text(now), "code.request", session_id))
+        codes.challenge(tx, desk, asker, wanted(tx), held, now)
+        audit.append(tx, actor.entry(at, "code.request", session_id, "", **changes))
         return True
 
     if not await desk.database.write(write):

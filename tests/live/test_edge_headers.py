@@ -3,7 +3,6 @@
 import pytest
 
 from tests.live.edge_rig import Rig
-from tests.live.test_edge_closed import made as made
 
 pytestmark = pytest.mark.live
 
