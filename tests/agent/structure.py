@@ -10,7 +10,8 @@ from typing import Any
 
 from zcplatform.agent.channels import types
 from zcplatform.agent.fields import Field, Type
-from zcplatform.agent.providers import FAMILIES
+from zcplatform.agent.probes import KEY_FORMS, PROBES
+from zcplatform.agent.providers import FAMILIES, Family
 
 UNMARKED = frozenset(
     {
@@ -51,7 +52,7 @@ def reduced(schema: Mapping[str, Any]) -> dict[str, Any]:
 def differences(schema: Mapping[str, Any]) -> list[str]:
     """Each a sentence with the name of what differs; none when catalog and schema say the same."""
     defs = schema["$defs"]
-    return [*_channels(defs), *_families(defs)]
+    return [*_channels(defs), *_families(defs), *untested(FAMILIES)]
 
 
 def _channels(defs: Mapping[str, Any]) -> Iterator[str]:
@@ -66,6 +67,15 @@ def _families(defs: Mapping[str, Any]) -> Iterator[str]:
     yield from _names("provider family", set(told), set(FAMILIES))
     for name in sorted(set(told) & set(FAMILIES)):
         yield from _entry(f"providers.models.{name}", name, defs, defs[told[name]], FAMILIES[name].fields, set())
+
+
+def untested(families: Mapping[str, Family]) -> Iterator[str]:
+    """Families of which nobody says how a key is tested, or why it can not be."""
+    for name, known in families.items():
+        if (known.test is None) == (known.test_reason is None):
+            yield f"provider family {name}: it needs either a test or a reason why there is none"
+        elif known.test is not None and (known.test not in PROBES or known.header not in KEY_FORMS):
+            yield f"provider family {name}: provider_tests.toml has no test {known.test} or no form of key {known.header}"
 
 
 def _maps(defs: Mapping[str, Any], owner: str) -> dict[str, str]:

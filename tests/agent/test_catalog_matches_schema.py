@@ -1,6 +1,7 @@
 """The catalog says what the agent's own schema says. `scripts/test-agent` asks the installed agent the same."""
 
 import copy
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.agent.structure import differences
+from tests.agent.structure import differences, untested
+from zcplatform.agent.probes import PROBES
+from zcplatform.agent.providers import FAMILIES
 
 SCHEMA = json.loads((Path(__file__).parent / "schema-0.8.7.json").read_text("utf-8"))
 
@@ -55,3 +58,19 @@ def test_a_schema_that_differs_is_told_by_name(change: str) -> None:
     mutate, wanted = CHANGES[change]
     mutate(schema)
     assert [line for line in differences(schema) if line.startswith(wanted)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"test": None}, {"test_reason": "because"}, {"test": "nosuch"}, {"header": "nosuch"}],
+    ids=["neither", "both", "unknown test", "unknown form of key"],
+)
+def test_a_family_needs_a_test_or_a_reason(change: dict[str, Any]) -> None:
+    (told,) = untested({**FAMILIES, "openai": dataclasses.replace(FAMILIES["openai"], **change)})
+    assert told.startswith("provider family openai: ")
+
+
+def test_every_probe_is_used_and_leads_somewhere() -> None:
+    used = {known.test for known in FAMILIES.values()} | {probe.otherwise for probe in PROBES.values()}
+    assert used - {None} == set(PROBES)
+    assert all((probe.method == "POST") == (probe.body is not None) and probe.path.startswith("/") for probe in PROBES.values())

@@ -2,15 +2,17 @@
 
 import json
 from base64 import b64encode
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
 import pytest
 
 from tests.fakes.model_services import GOOD, HonestProvider, SlowProvider
-from tests.worker.talking_rig import Make, Rig
+from tests.worker.talking_rig import ACTOR, AT, Make, Rig
 from zcplatform.agent.hosts import key_host
 from zcplatform.errors import BadInput, NotFound, PlatformError
+from zcplatform.ops import config
+from zcplatform.ops.desk import Desk
 from zcplatform.ops.providers import Provider
 from zcplatform.store.db import Database
 from zcplatform.vault.opening import CannotOpen
@@ -22,6 +24,12 @@ async def tried(rig: Rig, **arguments: object) -> dict[str, Any]:
     tests = ProviderTests(rig.tools, rig.keys)
     async with aclosing(tests.run({"tenant_id": rig.tenant.id, "alias": "main", **arguments})) as answers:
         return await anext(answers)
+
+
+def saved(rig: Rig, providers: dict[str, Any], given: dict[str, str]) -> None:
+    """As a save through the API leaves them."""
+    desk = Desk(rig.tools.database, rig.tools.settings, rig.keys.seal_public, rig.keys.code_mac, lambda _: None)
+    rig.tools.database.write_now(lambda tx: config.patch(tx, desk, ACTOR, AT, "shop", {"providers": providers}, given, None))
 
 
 def box(rig: Rig, url: str, **changed: Any) -> str:
@@ -48,6 +56,33 @@ async def test_a_saved_key_goes_to_no_other_host_than_its_own(database: Database
     assert told["result"] == "refused"
     assert [asked.key for asked in other.asked] == [""]
     assert saved.asked == []
+
+
+async def test_each_alias_is_tested_with_its_own_key_at_its_own_address(database: Database, make: Make) -> None:
+    """Main, fallback, cheap and embedding, all of one family: the keys are not the right ones, so that each service tells which one it saw."""
+    async with AsyncExitStack() as stack:
+        services = {
+            alias: await stack.enter_async_context(HonestProvider(f"127.0.0.{number}").running())
+            for number, alias in enumerate(("main", "second", "cheap", "embedding"), start=5)
+        }
+        rig = make(20_000, allowed_hosts=[service.place for service in services.values()])
+        providers = {alias: {"family": "custom", "model": "echo", "base_url": service.url} for alias, service in services.items()}
+        saved(rig, providers, {f"provider.{alias}.api_key": f"sk-{alias}" for alias in services})
+        told = {alias: await tried(rig, alias=alias) for alias in services}
+    assert {alias: (one["result"], one["host"]) for alias, one in told.items()} == {
+        alias: ("refused", service.place) for alias, service in services.items()
+    }
+    assert {alias: [asked.key for asked in service.asked] for alias, service in services.items()} == {
+        alias: [f"sk-{alias}"] for alias in services
+    }
+
+
+async def test_a_key_goes_to_the_site_that_was_chosen(database: Database, make: Make) -> None:
+    """An `endpoint` is another host than the family's usual one, and the key was saved for that."""
+    rig = make(20_000)
+    saved(rig, {"main": {"family": "zai", "model": "glm-4.6", "options": {"endpoint": "cn"}}}, {"provider.main.api_key": "id.secret"})
+    provider = await ProviderTests(rig.tools, rig.keys)._saved(rig.case, "main")
+    assert (provider.uri, provider.api_key) == ("https://open.bigmodel.cn/api/coding/paas/v4", "id.secret")
 
 
 async def test_an_unsaved_key_comes_in_a_box_and_is_kept_nowhere(database: Database, make: Make) -> None:

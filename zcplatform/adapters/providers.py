@@ -90,8 +90,7 @@ def _place(url: str) -> tuple[str, int]:
 
 async def _send(session: aiohttp.ClientSession, call: Call) -> Reply:
     headers = {**call.headers, **({"Content-Type": "application/json"} if call.body is not None else {})}
-    method = "GET" if call.body is None else "POST"
-    async with session.request(method, call.url, headers=headers, data=call.body, allow_redirects=False) as response:
+    async with session.request(call.method, call.url, headers=headers, data=call.body, allow_redirects=False) as response:
         return Reply(response.status, _json(await untrusted.read(response), response.headers.get("Content-Encoding", "identity")))
 
 

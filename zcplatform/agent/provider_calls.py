@@ -1,7 +1,7 @@
-"""How a provider's key is tested: which requests to send, in which order, and what the answers prove. Pure: somebody else sends them.
+"""How a provider's key is tested: what the catalog says (`probes`), made into requests and verdicts. Pure: somebody else sends them.
 
 A list of models that everybody may read proves nothing about a key, so a good list is asked for again without one. Where there is no list,
-or it is open to all, the smallest completion is asked for, at the very address the agent uses.
+or it is open to all, another probe decides: the smallest completion, at the very address the agent uses.
 """
 
 import hmac
@@ -11,9 +11,9 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from zcplatform.agent.probes import KEY_FORMS, PROBES, KeyForm, Probe
 from zcplatform.agent.providers import Key, Uri, family
 from zcplatform.agent.trials import Provider
 
@@ -41,10 +41,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Call:
+    method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: str | None = None
-    """JSON to post; None is a GET."""
+    """JSON."""
 
 
 @dataclass(frozen=True)
@@ -58,47 +59,22 @@ class Reply:
 Talk = Generator[Call, Reply, Verdict]
 """Yields the calls to make, is sent the reply of each, returns what they prove."""
 
-NOT_TESTABLE: Mapping[str, str] = MappingProxyType(
-    {
-        "azure": "its address is made of a resource and a deployment; send the agent a message instead",
-        "bedrock": "its requests are signed for a region that only the agent knows; send the agent a message instead",
-        "copilot": "its key is exchanged for another one by the agent; send the agent a message instead",
-        "gemini_cli": "it is a program inside the container with a login of its own",
-        "grok_cli": "it is a program inside the container with a login of its own",
-        "kilocli": "it is a program inside the container with a login of its own",
-    }
-)
-_ONLY_COMPLETIONS = frozenset({"cohere", "perplexity", "glm", "zai"})
-_SHORT_TOKEN = frozenset({"glm", "zai"})
-
 
 def talk(provider: Provider, now: datetime) -> Talk:
     """The conversation that tests `provider` (checked before, with its key in clear)."""
-    reason = not_testable(provider)
-    if reason is not None:
-        return Verdict(Result.NOT_TESTABLE, reason)
-    base = (provider.uri or family(provider.family).default_uri or "").rstrip("/")
-    match provider.family:
-        case "anthropic":
-            return (yield from _one(Call(f"{base}/v1/models?limit=1000", _anthropic(provider.api_key or "")), provider, "data", "id"))
-        case "openrouter":
-            return (yield from _one(Call(f"{base}/auth/key", _bearer(provider.api_key)), provider, "data", None))
-        case "gemini":
-            headers = {"x-goog-api-key": provider.api_key or ""}
-            return (yield from _one(Call(f"{base}/models?pageSize=1000", headers), provider, "models", "name"))
-        case "ollama":
-            return (yield from _one(Call(f"{_ollama(base)}/api/tags", _bearer(provider.api_key)), provider, "models", "name"))
-    if provider.family in _ONLY_COMPLETIONS:
-        key = _short_token(provider.api_key or "", now) if provider.family in _SHORT_TOKEN else provider.api_key
-        return (yield from _completion(base, key, provider.model, None))
-    return (yield from _openai(base, provider))
+    known, reason = family(provider.family), not_testable(provider)
+    if known.test is None or reason is not None:
+        return Verdict(Result.NOT_TESTABLE, reason or "")
+    key = _key_headers(KEY_FORMS[known.header], provider.api_key, now)
+    base = (provider.uri or known.default_uri or "").rstrip("/")
+    return (yield from _ask(PROBES[known.test], base, key, provider.model, None))
 
 
 def not_testable(provider: Provider) -> str | None:
     """Why it can not be tested from here; None when it can."""
-    if provider.family in NOT_TESTABLE:
-        return NOT_TESTABLE[provider.family]
     known = family(provider.family)
+    if known.test is None:
+        return known.test_reason
     if provider.uri is None and known.default_uri is not None and urlsplit(known.default_uri).hostname in ("localhost", "127.0.0.1"):
         return "its usual address is inside the agent's own container; give a `base_url`"
     if known.key is Key.REQUIRED and not provider.api_key:
@@ -112,57 +88,48 @@ def not_testable(provider: Provider) -> str | None:
     return None
 
 
-def _openai(base: str, provider: Provider) -> Talk:
-    root = base.removesuffix("/chat/completions")
-    reply = yield Call(f"{root}/models", _bearer(provider.api_key))
-    listed = _listed(reply.body, "data", "id", provider.model)
-    if reply.status == 200 and _has(reply.body, "data"):
-        if not provider.api_key:
-            return _works(listed, 200)
-        without = yield Call(f"{root}/models")
-        if without.status in (401, 403):
-            return _works(listed, 200)
-        return (yield from _completion(base, provider.api_key, provider.model, listed))
-    if reply.status in (200, 404, 405, 501):
-        return (yield from _completion(base, provider.api_key, provider.model, listed))
-    return _judge(reply.status)
+def _ask(probe: Probe, base: str, key: Mapping[str, str], model: str, listed: bool | None) -> Talk:
+    """`listed`: what a list said of the model that was asked for before."""
+    reply = yield _call(probe, base, key, model)
+    if probe.name is not None:
+        listed = _listed(reply.body, probe.rows, probe.name, model)
+    if probe.otherwise is None or not (
+        reply.status in probe.no_list or (reply.status == 200 and (yield from _is_open(probe, reply, base, key)))
+    ):
+        return _judge(probe, reply, listed)
+    return (yield from _ask(PROBES[probe.otherwise], base, key, model, listed))
 
 
-def _one(call: Call, provider: Provider, rows: str, name: str | None) -> Talk:
-    """Services with an answer of their own that only a good key gets."""
-    reply = yield call
-    if reply.status != 200:
-        # Google's answer to a wrong key is 400.
-        return _judge(401 if provider.family == "gemini" and reply.status == 400 else reply.status, reply.status)
-    if reply.body is not None and not _has(reply.body, rows):
-        return Verdict(Result.ODD, "it answered something else than this service does", 200)
-    return _works(_listed(reply.body, rows, name, provider.model) if name else None, 200)
+def _is_open(probe: Probe, reply: Reply, base: str, key: Mapping[str, str]) -> Generator[Call, Reply, bool]:
+    """Whether a good answer says nothing about the key: it is no list, or everybody gets it."""
+    if not _has(reply.body, probe.rows):
+        return True
+    return bool(key) and (yield _call(probe, base, {}, "")).status not in probe.refused
 
 
-def _completion(base: str, key: str | None, model: str, listed: bool | None) -> Talk:
-    url = base if base.endswith("/chat/completions") else f"{base}/chat/completions"
-    asked = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
-    reply = yield Call(url, _bearer(key), json.dumps(asked))
-    if reply.status == 200 and (reply.body is None or not _has(reply.body, "choices")):
-        return Verdict(Result.ODD, "it answered, but not as a model does", 200)
-    if reply.status == 200:
-        return _works(listed, 200)
-    if reply.status in (400, 404, 422):
-        return Verdict(
-            Result.ODD, f"it refused a message for this model (status {reply.status}): is the model's name right?", reply.status, listed
-        )
-    return _judge(reply.status)
+def _call(probe: Probe, base: str, key: Mapping[str, str], model: str) -> Call:
+    for ending in probe.cut:
+        base = base.removesuffix(ending)
+    body = None if probe.body is None else json.dumps({**probe.body, **({"model": model} if "model" in probe.body else {})})
+    return Call(probe.method, f"{base}{probe.path}", {**probe.headers, **key}, body)
 
 
-def _judge(status: int, shown: int | None = None) -> Verdict:
-    shown = status if shown is None else shown
-    if status in (401, 403):
-        return Verdict(Result.REFUSED, f"it refused the key (status {shown})", shown)
-    if status in (402, 429):
-        return Verdict(Result.LIMITED, f"it knows the key but takes no more requests now (status {shown}): no credit, or too many", shown)
+def _judge(probe: Probe, reply: Reply, listed: bool | None) -> Verdict:
+    status = reply.status
+    if status == 200:
+        # A list may be longer than what is read of it; the answer to a message of one word is not.
+        if _has(reply.body, probe.rows) or (reply.body is None and probe.name is not None):
+            return _works(listed, status)
+        return Verdict(Result.ODD, "it answered something else than this service does", status)
+    if status in probe.refused:
+        return Verdict(Result.REFUSED, f"it refused the key (status {status})", status)
+    if status in probe.limited:
+        return Verdict(Result.LIMITED, f"it knows the key but takes no more requests now (status {status}): no credit, or too many", status)
+    if status in probe.wrong_model:
+        return Verdict(Result.ODD, f"it refused a message for this model (status {status}): is the model's name right?", status, listed)
     if 300 <= status < 400:
-        return Verdict(Result.ODD, f"it leads to another address (status {shown}), where a key is never sent", shown)
-    return Verdict(Result.ODD, f"it answered with status {shown}", shown)
+        return Verdict(Result.ODD, f"it leads to another address (status {status}), where a key is never sent", status)
+    return Verdict(Result.ODD, f"it answered with status {status}", status)
 
 
 def _works(listed: bool | None, status: int) -> Verdict:
@@ -174,7 +141,7 @@ def _has(body: object, rows: str) -> bool:
     return isinstance(body, dict) and isinstance(body.get(rows), list | dict)
 
 
-def _listed(body: object, rows: str, name: str | None, model: str) -> bool | None:
+def _listed(body: object, rows: str, name: str, model: str) -> bool | None:
     found = body.get(rows) if isinstance(body, dict) else None
     if not isinstance(found, list) or not found:
         return None
@@ -182,20 +149,11 @@ def _listed(body: object, rows: str, name: str | None, model: str) -> bool | Non
     return bool({model, f"models/{model}", f"{model}:latest"} & names)
 
 
-def _bearer(key: str | None) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"} if key else {}
-
-
-def _anthropic(key: str) -> dict[str, str]:
-    """Tokens of a subscription's login are sent as the agent sends them."""
-    version = {"anthropic-version": "2023-06-01"}
-    if key.startswith("sk-ant-oat01-"):
-        return {**version, "Authorization": f"Bearer {key}", "anthropic-beta": "oauth-2025-04-20"}
-    return {**version, "x-api-key": key}
-
-
-def _ollama(base: str) -> str:
-    return base.removesuffix("/v1").removesuffix("/api")
+def _key_headers(form: KeyForm, key: str | None, now: datetime) -> dict[str, str]:
+    if not key:
+        return {}
+    headers = next((other for prefix, other in form.prefixes.items() if key.startswith(prefix)), form.headers)
+    return {name: value.format(key=key, short_token=_short_token(key, now)) for name, value in headers.items()}
 
 
 def _short_token(key: str, now: datetime) -> str:

@@ -37,18 +37,6 @@ class Auth(StrEnum):
     LOGIN = "login"
 
 
-class Test(StrEnum):
-    """The request that proves a key."""
-
-    MODELS = "models"
-    COMPLETION = "completion"
-    ANTHROPIC = "anthropic"
-    OPENROUTER = "openrouter"
-    GEMINI = "gemini"
-    OLLAMA = "ollama"
-    NONE = "none"
-
-
 @dataclass(frozen=True)
 class Price:
     """USD for a million tokens; None is not known."""
@@ -70,9 +58,9 @@ class Family:
     """The first is usual."""
     header: str
     """How a key is sent: bearer, x-api-key, x-goog-api-key, api-key, github (exchanged for another), zhipu (a short token made of it)."""
-    test: Test
+    test: str | None
+    """The probe that proves a key; None with the reason why there is none."""
     test_reason: str | None
-    """Why it can not be tested; only with `Test.NONE`."""
     models: tuple[str, ...]
     """Suggestions."""
     endpoints: Mapping[str, str]
@@ -95,7 +83,7 @@ def _family(name: str, row: Mapping[str, Any]) -> Family:
         key=Key(row["key"]),
         auth=tuple(Auth(form) for form in row["auth"]),
         header=row.get("header", "bearer"),
-        test=Test(row.get("test", "models")),
+        test=row.get("test"),
         test_reason=row.get("test_reason"),
         models=tuple(row.get("models", ())),
         endpoints=MappingProxyType(row.get("endpoints", {})),

@@ -96,7 +96,10 @@ class FieldShape(BaseModel):
 
 
 class Family(BaseModel):
-    """`auth` begins with the usual form; `base_url` is needed, honoured or ignored."""
+    """`auth` begins with the usual form; `base_url` is needed, honoured or ignored.
+
+    `test` names how a key of it is tested; null with the reason why it can not be.
+    """
 
     name: str
     label: str
@@ -105,7 +108,7 @@ class Family(BaseModel):
     default_base_url: str | None
     models: list[str]
     fields: list[FieldShape]
-    test: str
+    test: str | None
     test_reason: str | None
     note: str | None
 

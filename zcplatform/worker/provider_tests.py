@@ -13,7 +13,7 @@ from zcplatform import clock
 from zcplatform.adapters.providers import Providers, Unreachable
 from zcplatform.agent import provider_calls, trials
 from zcplatform.agent.hosts import key_host
-from zcplatform.agent.places import host_of
+from zcplatform.agent.places import address, host_of
 from zcplatform.agent.provider_calls import Result, Verdict
 from zcplatform.agent.providers import Key, family
 from zcplatform.agent.trials import Provider
@@ -60,7 +60,9 @@ class ProviderTests:
                 "provider.unknown", f"Tenant `{case.tenant.slug}` has no provider `{alias[:63]}`", "zcplatform tenants show lists it"
             )
         tenant_id, at = case.tenant.id, clock.text(clock.now())
-        provider = Provider(entry.family, entry.model, entry.base_url, None, alias)
+        # Where the agent goes, by a choice of site too; the usual address is the family's own affair.
+        uri = address(entry)
+        provider = Provider(entry.family, entry.model, None if uri == family(entry.family).default_uri else uri, None, alias)
 
         def load(tx: Tx) -> tuple[str, str] | None:
             self._tools.secrets.open_boxes(tx, at, tenant_id)

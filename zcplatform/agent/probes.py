@@ -1,0 +1,58 @@
+"""How a key is tested, as data: the requests and the meaning of their answers stand in `catalog/provider_tests.toml`, by the name a family gives."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True)
+class KeyForm:
+    """How a key is sent: headers with `{key}` or `{short_token}` in them; others for keys that begin with a prefix."""
+
+    headers: Mapping[str, str]
+    prefixes: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One request. `otherwise` names the probe that decides when there is no list, or one that is open to all."""
+
+    method: str
+    path: str
+    rows: str
+    name: str | None
+    cut: tuple[str, ...]
+    headers: Mapping[str, str]
+    body: Mapping[str, Any] | None
+    refused: frozenset[int]
+    limited: frozenset[int]
+    wrong_model: frozenset[int]
+    no_list: frozenset[int]
+    otherwise: str | None
+
+
+def _probe(row: Mapping[str, Any]) -> Probe:
+    return Probe(
+        method=row["method"],
+        path=row["path"],
+        rows=row["rows"],
+        name=row.get("name"),
+        cut=tuple(row.get("cut", ())),
+        headers=MappingProxyType(row.get("headers", {})),
+        body=row.get("body"),
+        refused=frozenset(row.get("refused", (401, 403))),
+        limited=frozenset(row.get("limited", (402, 429))),
+        wrong_model=frozenset(row.get("wrong_model", ())),
+        no_list=frozenset(row.get("no_list", ())),
+        otherwise=row.get("else"),
+    )
+
+
+_CATALOG = tomllib.loads(files("zcplatform.agent").joinpath("catalog/provider_tests.toml").read_text("utf-8"))
+KEY_FORMS: Mapping[str, KeyForm] = MappingProxyType(
+    {name: KeyForm(row["headers"], row.get("prefixes", {})) for name, row in _CATALOG["keys"].items()}
+)
+PROBES: Mapping[str, Probe] = MappingProxyType({name: _probe(row) for name, row in _CATALOG["tests"].items()})
