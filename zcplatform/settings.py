@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     requests_address: Annotated[int, Field(ge=60, le=1_000_000)] = 3_000
     requests_account: Annotated[int, Field(ge=60, le=1_000_000)] = 6_000
     requests_tenant: Annotated[int, Field(ge=60, le=1_000_000)] = 6_000
+    streams_account: Annotated[int, Field(ge=1, le=300)] = 20
+    streams_tenant: Annotated[int, Field(ge=1, le=300)] = 50
+    streams_all: Annotated[int, Field(ge=1, le=300)] = 300
 
     @model_validator(mode="after")
     def _anchors_lie_elsewhere(self) -> Self:

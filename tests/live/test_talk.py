@@ -57,6 +57,29 @@ def over_websocket(platform: Platform, slug: str, bearer: str, words: str) -> di
     return frames[-1]
 
 
+def test_open_streams_have_an_end_and_closed_ones_make_room(platform: Platform, talk: str) -> None:
+    """S-71: through real sockets; another account, and what is no stream, go on while one account holds all it may."""
+    most = platform.settings.streams_account
+    mine = {"Authorization": f"Bearer {platform.new_token()}"}
+    with platform.client() as client, contextlib.ExitStack() as held:
+        for number in range(most):
+            path = f"/api/tenants/{talk}/logs?follow=true" if number % 2 else "/api/events"
+            assert held.enter_context(client.stream("GET", path, headers=mine)).status_code == 200
+        for path in (f"/api/tenants/{talk}/logs", "/api/events"):
+            refused = client.get(path, headers=mine)
+            assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (429, "stream.too_many", "10")
+        assert client.get("/api/tenants", headers=mine).status_code == 200
+        with client.stream("GET", "/api/events") as other:
+            assert other.status_code == 200
+    with platform.client() as client:
+
+        def is_open() -> bool:
+            with client.stream("GET", "/api/events", headers=mine) as again:
+                return again.status_code == 200
+
+        wait_until(is_open, 10, "a place is free")
+
+
 def test_what_is_sent_is_answered_and_counted_exactly(platform: Platform, talk: str) -> None:
     bearer = platform.pair(talk)
     before = metrics(platform, talk)

@@ -18,6 +18,7 @@ from zcplatform.web import shape, shapes
 from zcplatform.web.actor import AskedOf, DeskOf, needs
 from zcplatform.web.events import HEADERS
 from zcplatform.web.live import Worker
+from zcplatform.web.streams import Kind, OpeningOf
 from zcplatform.web.watching import while_permitted
 
 router = APIRouter(prefix="/api/tenants", tags=["agents"])
@@ -98,6 +99,7 @@ async def logs(
     request: Request,
     desk: DeskOf,
     actor: Annotated[Actor, needs(Permission.LOGS_READ)],
+    opening: OpeningOf,
     tail: Annotated[int, Query(ge=0, le=10_000)] = 100,
     since: Annotated[AwareDatetime | None, Query(description="RFC 3339 time")] = None,
     follow: bool = False,
@@ -105,6 +107,7 @@ async def logs(
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> StreamingResponse:
     """What the agent printed, as text or (Accept: text/event-stream) as server-sent events."""
+    opening.count(Kind.LOGS, actor)
     row = desk.database.read(lambda tx: asking.get(tx, tenant))
     answers = worker_of(request).follow(
         "logs", tenant_id=row.id, tail=tail, since=clock.text(since) if since else None, follow=follow, timestamps=timestamps

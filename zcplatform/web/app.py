@@ -55,6 +55,7 @@ from zcplatform.web.live import Worker
 from zcplatform.web.metrics import Metrics
 from zcplatform.web.rates import Rates
 from zcplatform.web.references import References
+from zcplatform.web.streams import Streams
 
 GRACE_S = 3
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -124,6 +125,7 @@ def furnish(app: FastAPI, handed: Handed) -> FastAPI:
     database = Database(handed.settings.database)
     app.state.metrics = Metrics()
     app.state.rates = Rates(handed.settings)
+    app.state.streams = Streams(handed.settings)
     app.state.looked = (0.0, None)
     app.state.worker = Worker(handed.settings.worker_socket)
     app.state.watcher = Watcher(database)

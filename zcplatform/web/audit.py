@@ -16,6 +16,7 @@ from zcplatform.store import audit as rows
 from zcplatform.store.audit import Question, Stored
 from zcplatform.web import shapes
 from zcplatform.web.actor import DeskOf, needs
+from zcplatform.web.streams import Kind, OpeningOf
 
 router = APIRouter(prefix="/api", tags=["audit"])
 COLUMNS = ("sequence", "at", "actor", "role", "address", "action", "object", "tenant_id", "outcome", "changes", "request_id", "hash")
@@ -48,12 +49,14 @@ async def everything(
     desk: DeskOf,
     actor: Annotated[Actor, needs(Permission.AUDIT_READ_ALL)],
     wanted: Wanted,
+    opening: OpeningOf,
     tenant: Text = "",
     format: Form = "json",  # noqa: A002
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
     """The whole log, newest first. That it was read, and what was asked for, is an entry of its own."""
+    opening.count(Kind.EXPORT, actor)
     await asking.told(desk, actor, wanted, f"tenant {tenant}" if tenant else format)
     return _answer(desk, actor, Question(**{**wanted.__dict__, "tenant_id": tenant}), format, cursor, limit)
 
@@ -63,11 +66,13 @@ async def of_tenant(
     desk: DeskOf,
     actor: Annotated[Actor, needs(Permission.AUDIT_READ)],
     wanted: Wanted,
+    opening: OpeningOf,
     format: Form = "json",  # noqa: A002
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
     """What was done to this tenant, newest first."""
+    opening.count(Kind.EXPORT, actor)
     return _answer(desk, actor, Question(**{**wanted.__dict__, "tenant_id": actor.tenant_id or "none"}), format, cursor, limit)
 
 

@@ -21,6 +21,7 @@ from zcplatform.store import events
 from zcplatform.store.db import Database, Tx
 from zcplatform.store.events import Event
 from zcplatform.web.actor import DeskOf, needs
+from zcplatform.web.streams import Kind, OpeningOf
 
 router = APIRouter(prefix="/api/events", tags=["events"])
 LOOK_EVERY_S = 0.1
@@ -77,6 +78,7 @@ async def stream(
     request: Request,
     desk: DeskOf,
     actor: Annotated[Actor, needs(Permission.EVENTS_READ)],
+    opening: OpeningOf,
     tenant: Annotated[str | None, Query(max_length=64, description="id or slug: only this tenant's")] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
@@ -84,6 +86,7 @@ async def stream(
     if tenant and actor.needed is not None:
         needed, at = actor.needed, clock.text(clock.now())
         actor = desk.database.read(lambda tx: access.permit(tx, actor, needed, tenant, at))
+    opening.count(Kind.EVENTS, actor)
     start = int(last_event_id) if last_event_id and _NUMBER.fullmatch(last_event_id) else desk.database.read(events.newest_id)
     watcher: Watcher = request.app.state.watcher
     return StreamingResponse(_stream(desk.database, watcher, start, actor), media_type="text/event-stream", headers=HEADERS)

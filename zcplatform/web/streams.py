@@ -1,0 +1,84 @@
+"""How many answers that go on are open at once: event streams, logs, exports; for one account, one tenant, and altogether.
+
+Each holds a connection, and is looked at again after every commit. In memory: a connection ends with the process that counts it.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from zcplatform.errors import TooMany
+from zcplatform.ops.actor import Actor
+from zcplatform.settings import Settings
+
+MOST_LOGS = 100
+"""Each is a live request to the worker, which takes 200: others, such as pairing codes, keep their part."""
+RETRY_AFTER_S = 10
+
+
+class Kind(StrEnum):
+    EVENTS = "events"
+    LOGS = "logs"
+    EXPORT = "export"
+
+
+class Streams:
+    """Raises TooMany, which says whose limit it is and how to get below it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._most = {
+            "account": settings.streams_account,
+            "tenant": settings.streams_tenant,
+            "all": settings.streams_all,
+            "logs": MOST_LOGS,
+        }
+        self._open: Counter[tuple[str, str]] = Counter()
+
+    @contextmanager
+    def one(self, kind: Kind, account: str, tenant_id: str | None) -> Iterator[None]:
+        keys = [("account", account), ("tenant", tenant_id or ""), ("all", ""), ("logs", "")]
+        keys = [key for key in keys if (key[0] != "tenant" or tenant_id) and (key[0] != "logs" or kind is Kind.LOGS)]
+        for whose, _ in (key for key in keys if self._open[key] >= self._most[key[0]]):
+            raise _too_many(whose, self._most[whose])
+        self._open.update(keys)
+        try:
+            yield
+        finally:
+            self._open.subtract(keys)
+            self._open = +self._open
+
+
+class Opening:
+    """What a route calls once it knows for whom its answer goes on; it counts until the answer has ended, however it does."""
+
+    def __init__(self, streams: Streams, until_the_end: ExitStack) -> None:
+        self._streams = streams
+        self._until_the_end = until_the_end
+
+    def count(self, kind: Kind, actor: Actor) -> None:
+        self._until_the_end.enter_context(self._streams.one(kind, actor.user_id or actor.id, actor.tenant_id))
+
+
+async def _opening(request: Request) -> AsyncIterator[Opening]:
+    with ExitStack() as until_the_end:
+        yield Opening(request.app.state.streams, until_the_end)
+
+
+OpeningOf = Annotated[Opening, Depends(_opening)]
+
+
+def _too_many(whose: str, most: int) -> TooMany:
+    told = {
+        "account": (
+            f"You have {most} streams of events and logs open",
+            "close one (a page of the panel, a `logs --follow`), then ask again",
+        ),
+        "tenant": (f"This tenant has {most} streams of events and logs open", "wait until one of its members closes one, then ask again"),
+        "all": (f"This platform has {most} streams open", "ask again later; the operator can raise `streams_all` in the settings file"),
+        "logs": (f"This platform shows {most} logs at once already", "ask again later"),
+    }
+    return TooMany("stream.too_many", *told[whose], retry_after_s=RETRY_AFTER_S)
