@@ -65,8 +65,8 @@ class Unavailable(PlatformError):
     status = 503
 
 
-class StorageFull(PlatformError):
-    status = 507
+class StorageFull(Unavailable):
+    """A disk of the platform's is full: nothing was written, and the same request works once there is room."""
 
 
 class StepFailed(PlatformError):

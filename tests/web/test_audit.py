@@ -8,11 +8,12 @@ import pytest
 
 from tests.web.conftest import AT, Web
 from zcplatform.core.audit import Entry
+from zcplatform.errors import StorageFull, Unavailable
 from zcplatform.ops import desk as ops
 from zcplatform.ops.actor import Actor, Bearer, Kind
 from zcplatform.ops.desk import Answer, Asked
 from zcplatform.store import audit, plans
-from zcplatform.store.db import Tx
+from zcplatform.store.db import Tx, connect
 from zcplatform.web.denials import MOST, Denial, Denials
 
 TENANT = {"slug": "first", "provider": {"family": "ollama", "model": "m", "base_url": "http://198.51.100.10:8391"}}
@@ -129,8 +130,9 @@ async def test_a_change_without_its_entry_is_rolled_back(web: Web) -> None:
 
     before = web.database.read(plans.everything)
     app = web.client._transport.app  # type: ignore[attr-defined]
-    with pytest.raises(AssertionError):
+    with pytest.raises(Unavailable, match="no entry") as told:
         await ops.change(app.state.desk, actor, Asked("POST /x", "key", b""), forgetful)
+    assert (told.value.status, told.value.code) == (503, "audit.forgotten")
     assert web.database.read(plans.everything) == before
 
 
@@ -138,10 +140,68 @@ async def test_an_entry_that_can_not_be_written_keeps_the_change_from_happening(
     web.database.write_now(
         lambda tx: tx.execute("CREATE TRIGGER broken BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'the log is broken'); END")
     )
-    answer = await web.client.post("/api/tenants", json=TENANT)
-    assert answer.status_code >= 500
+    await _is_refused_whole(web, "audit.unwritable")
     web.database.write_now(lambda tx: tx.execute("DROP TRIGGER broken"))
-    assert (await web.client.get("/api/tenants/first")).status_code == 404
+    assert (await web.client.post("/api/tenants", json=TENANT)).status_code == 201
+
+
+async def test_a_full_disk_keeps_the_change_from_happening(web: Web) -> None:
+    """Also when only the entry did not fit: what was written before it in the same transaction goes with it."""
+    fits = 0
+    assert (await web.client.get("/api/me")).status_code == 200
+    web.database.write_now(lambda tx: tx.pragma("max_page_count", tx.pragma("page_count")))
+    while (answer := await web.client.post("/api/tenants", json={"slug": f"t-{fits:03d}"})).status_code == 201:
+        fits += 1
+    assert (answer.status_code, answer.json()["code"]) == (503, "database.full")
+    listed = (await web.client.get("/api/tenants?limit=200")).json()["items"]
+    made = [row.entry for row in web.database.read(lambda tx: audit.after(tx, audit.Question(action="tenant.create"), 0, 500))]
+    assert len(listed) == len(made) == fits > 0
+    with pytest.raises(StorageFull):
+        _fill(web)
+    await _is_refused_whole(web, "database.full")
+    web.database.write_now(lambda tx: tx.pragma("max_page_count", 1_000_000))
+    assert (await web.client.post("/api/tenants", json=TENANT)).status_code == 201
+
+
+async def test_a_locked_log_keeps_the_change_from_happening(web: Web) -> None:
+    token = web.token()
+    assert (await web.client.get("/api/me")).status_code == 200
+    web.database.write_now(lambda tx: tx.set_busy_timeout(50))
+    other = connect(web.settings.database, query_only=False)
+    other.execute("BEGIN IMMEDIATE")
+    unused = {"Authorization": f"Bearer {token}"}
+    assert (await web.client.get("/api/tenants", headers=unused)).status_code == 200  # though its first use can not be noted
+    await _is_refused_whole(web, "database.busy")
+    other.execute("ROLLBACK")
+    other.close()
+    assert (await web.client.post("/api/tenants", json=TENANT)).status_code == 201
+
+
+def _fill(web: Web) -> None:
+    while True:
+        web.database.write_now(lambda tx: audit.append(tx, Entry(AT, "", "", "")))
+
+
+async def _is_refused_whole(web: Web, code: str) -> None:
+    """503 for changes of tenants, people and sessions, for readings that are told; nothing of any stays behind."""
+    before = web.database.read(_rows)
+    for method, path, body in (
+        ("POST", "/api/tenants", TENANT),
+        ("POST", "/api/users", {"email": "new@example.com"}),
+        ("PATCH", "/api/plans/free", {"pids": 99}),
+        ("GET", "/api/audit", None),
+    ):
+        answer = await web.client.request(method, path, headers={"Idempotency-Key": "k"}, **({"json": body} if body else {}))
+        assert (answer.status_code, answer.json()["code"]) == (503, code), path
+        assert "retry-after" in answer.headers
+        assert "nothing was changed" in answer.json()["detail"]
+    assert web.database.read(_rows) == before
+
+
+def _rows(tx: Tx) -> dict[str, list[object]]:
+    """Everything there is, but for when tokens were used last."""
+    names = [name for (name,) in tx.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall() if name != "tokens"]
+    return {name: tx.execute(f"SELECT * FROM {name}").fetchall() for name in names}
 
 
 async def test_each_asked_change_leaves_its_entry(web: Web) -> None:

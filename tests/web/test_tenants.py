@@ -240,7 +240,7 @@ async def test_every_change_and_its_audit_entry_commit_together(web: Web) -> Non
     """A failing audit insert takes the change with it: no entry, no mutation."""
     web.database.write_now(lambda tx: tx.execute("CREATE TRIGGER no_audit BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'no'); END"))
     answer = await web.client.post("/api/tenants", json={"slug": "shop"})
-    assert answer.status_code == 500
+    assert (answer.status_code, answer.json()["code"]) == (503, "audit.unwritable")
     assert web.database.read(tenants.everything) == []
     assert web.database.read(lambda tx: scalar(tx, "SELECT count(*) FROM events")) == 0
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from zcplatform import clock
-from zcplatform.errors import Conflict
+from zcplatform.errors import Conflict, Unavailable
+from zcplatform.log import logger
 from zcplatform.ops import access
 from zcplatform.ops.actor import Actor as Actor
 from zcplatform.settings import Settings
@@ -62,7 +63,7 @@ async def change(desk: Desk, actor: Actor, asked: Asked, act: Callable[[Tx, str]
         repeated = _kept(tx, actor, asked)
         if repeated is not None:
             return repeated
-        answer = _told(tx, lambda: act(tx, at))
+        answer = _told(tx, actor, lambda: act(tx, at))
         if asked.key is not None:
             idempotency.keep(
                 tx,
@@ -78,12 +79,18 @@ async def change(desk: Desk, actor: Actor, asked: Asked, act: Callable[[Tx, str]
     return answer
 
 
-def _told(tx: Tx, act: Callable[[], Answer]) -> Answer:
-    """No change without its audit entry: an operation that forgot it is a bug, and is rolled back."""
+def _told(tx: Tx, actor: Actor, act: Callable[[], Answer]) -> Answer:
+    """No change without its audit entry: an operation that forgot it is a bug, and is rolled back. Raises Unavailable then."""
     rows, head = tx.total_changes(), audit.head(tx)
     answer = act()
     if tx.total_changes() != rows and audit.head(tx) == head:
-        raise AssertionError("rows were changed and no audit entry tells of it")
+        needed = str(actor.needed.permission) if actor.needed else ""
+        logger.error("an operation changed rows and told the audit log nothing; it is rolled back", needed=needed)
+        raise Unavailable(
+            "audit.forgotten",
+            "The change has no entry in the audit log; nothing was changed",
+            "this is a defect of the platform: report it",
+        )
     return answer
 
 

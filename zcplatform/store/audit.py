@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
+import apsw
+
 from zcplatform.core.audit import GENESIS, Entry, canonical, entry_hash
+from zcplatform.errors import Unavailable
 from zcplatform.store.db import Tx, many, names, one, scalar
 
 
@@ -84,6 +87,18 @@ _ASKED = (
 
 
 def append(tx: Tx, entry: Entry) -> None:
+    """Raises Unavailable when the log does not take it: the transaction it stands in is rolled back."""
+    try:
+        _append(tx, entry)
+    except (apsw.BusyError, apsw.FullError, apsw.IOError, apsw.ReadOnlyError):
+        raise  # no matter of the log's: the database tells what it is
+    except apsw.Error as error:
+        raise Unavailable(
+            "audit.unwritable", f"The audit log does not take an entry ({error}); nothing was changed", "zcplatform doctor, on the host"
+        ) from None
+
+
+def _append(tx: Tx, entry: Entry) -> None:
     _, previous = head(tx)
     tx.execute(
         "INSERT INTO audit_log (at, actor, role, address, action, object, tenant_id, outcome, changes, request_id, previous_hash, hash)"

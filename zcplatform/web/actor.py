@@ -1,6 +1,7 @@
 """Who asks and whether he may: every route names the permission it needs, and it is read from the database on every request."""
 
 import secrets
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from fastapi import Depends, Header, Request
 
 from zcplatform import clock
 from zcplatform.core.roles import LOOKED_AT, Permission
-from zcplatform.errors import BadInput, NotFound, NotSignedIn
+from zcplatform.errors import BadInput, NotFound, NotSignedIn, Unavailable
 from zcplatform.ids import TokenId
 from zcplatform.ops import access
 from zcplatform.ops.actor import Bearer, Needed
@@ -89,7 +90,8 @@ async def _token(request: Request, desk: Desk, authorization: str) -> TokenId:
     if token is None or token.revoked_at is not None:
         raise NotSignedIn("token.invalid", "The token is unknown, expired or revoked", access.TOKEN_HINT)
     if token.last_used_at is None or token.last_used_at < clock.text(now - USED_EVERY):
-        await desk.database.write(lambda tx: tokens.used(tx, token.id, clock.text(now)))
+        with suppress(Unavailable):  # nobody is kept from reading because that can not be noted now
+            await desk.database.write(lambda tx: tokens.used(tx, token.id, clock.text(now)))
     return token.id
 
 

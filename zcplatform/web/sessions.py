@@ -4,13 +4,14 @@ A cookie is sent by the browser whoever asks, a tenant's page on a neighbouring 
 origin, word for word, and what only reads must not come from a page that the browser itself calls another one.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 
 from fastapi import Request, Response
 
 from zcplatform import clock
 from zcplatform.core import login
-from zcplatform.errors import NotAllowed, NotSignedIn
+from zcplatform.errors import NotAllowed, NotSignedIn, Unavailable
 from zcplatform.ops.desk import Desk
 from zcplatform.ops.login import Asker
 from zcplatform.ops.sessions import Begun
@@ -43,7 +44,8 @@ async def signed_in(request: Request, desk: Desk) -> Session | None:
     if session is None or named is None or session.user_id != named[1]:
         raise NotSignedIn("session.ended", "The session has ended", "sign in again")
     if session.last_used_at < clock.text(now - min(USED_EVERY, _idle(desk) / 4)):
-        await desk.database.write(lambda tx: sessions.used(tx, session.id, at, clock.text(now + _idle(desk))))
+        with suppress(Unavailable):  # nobody is kept from reading because that can not be noted now
+            await desk.database.write(lambda tx: sessions.used(tx, session.id, at, clock.text(now + _idle(desk))))
     return session
 
 
