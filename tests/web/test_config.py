@@ -132,6 +132,29 @@ async def test_a_secret_is_set_for_its_place_and_taken_away_when_it_is_not_neede
     assert isinstance(web.database.read(audit.verify), int)
 
 
+async def test_the_end_of_a_long_secret_is_shown_to_those_who_may_set_it(web: Web) -> None:
+    await _tenant(web)
+
+    async def told(role: str, path: str = "/secrets") -> dict[str, Any]:
+        answer = await web.client.get(f"/api/tenants/acme{path}", headers=web.member("acme", f"{role}@example.com", role))
+        assert answer.status_code == 200, answer.text
+        assert "canary" not in answer.text
+        found = answer.json()
+        return dict((found["items"] if path == "/secrets" else found["secrets"])[0])
+
+    for value, shown in (("sk-canary-15-abc", "-abc"), ("sk-canary-5-abc", None), ("sk-canary-longer-wxyz", "wxyz")):
+        await _ask(web, "PUT", "/secrets/provider.main.api_key", {"value": value})
+        for path in ("/secrets", "/config"):
+            assert (await told("manager", path))["hint"] == shown
+            assert (await told("contributor", path))["hint"] is None, "S-33"
+    at = (await told("manager"))["updated_at"]
+    assert at > AT
+    name = "provider.main.api_key"
+    web.database.write_now(lambda tx: tx.execute("UPDATE secrets SET host = 'elsewhere:443'"))
+    assert (await told("manager"))["hint"] is None, "it is not stored for the host that the settings name"
+    assert (await _ask(web, "GET", "/secrets"))["items"][0]["name"] == name
+
+
 def test_the_names_of_places_and_rows_lead_to_each_other() -> None:
     for place in (
         "provider.main.api_key",

@@ -14,17 +14,24 @@ Name = Annotated[str, typer.Argument(metavar="SECRET", help="For example provide
 
 @app.command("list")
 def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> None:
-    """The places for secrets, and which have a value."""
+    """The places for secrets, which have a value, how long ones end, and since when."""
     with open_api(context) as api:
         items = api.items(route("tenants", tenant, "secrets"))
     if json:
         output.as_json(items)
         return
     rows = [
-        (one["name"], "saved" if one["is_stored"] else "needed" if one["is_needed"] else "", one["host"], one["updated_at"], one["error"])
+        (
+            one["name"],
+            "saved" if one["is_stored"] else "needed" if one["is_needed"] else "",
+            f"…{one['hint']}" if one["hint"] else "",
+            one["host"],
+            one["updated_at"],
+            one["error"],
+        )
         for one in items
     ]
-    output.table(("SECRET", "", "FOR", "SINCE", "WHY"), rows, "These settings have no place for a secret.")
+    output.table(("SECRET", "", "ENDS", "FOR", "SINCE", "WHY"), rows, "These settings have no place for a secret.")
 
 
 @app.command("set")

@@ -19,24 +19,23 @@ from zcplatform.vault.sealing import Place, hint, seal
 
 @dataclass(frozen=True)
 class State:
-    """One place of the settings. `is_stored` also means: for the host that the settings name now (S-59)."""
+    """One place of the settings. `is_stored` also means: for the host that the settings name now (S-59). `hint` is of what is stored."""
 
     place: SecretPlace
     is_stored: bool
     error: str | None
     updated_at: str | None
+    hint: str | None
 
 
 def states(tx: Tx, tenant_id: TenantId, settings: Settings) -> list[State]:
     found = []
     for place in places(settings):
         row = _row(tx, tenant_id, place.name)
-        fits = row is not None and row.host == (place.host or "")
-        found.append(
-            State(
-                place, fits and row is not None and row.error is None, row.error if row and fits else None, row.updated_at if row else None
-            )
-        )
+        kept = row if row is not None and row.host == (place.host or "") else None
+        is_stored = kept is not None and kept.error is None
+        error, hinted = (kept.error, kept.hint) if kept is not None else (None, None)
+        found.append(State(place, is_stored, error, row.updated_at if row else None, hinted if is_stored else None))
     return found
 
 

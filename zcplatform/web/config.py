@@ -24,14 +24,14 @@ Name = Annotated[str, Path(max_length=200)]
 
 
 @router.get("/config", response_model=shapes.Config)
-async def show(tenant: str, desk: DeskOf, _: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.Config:
+async def show(tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.Config:
     def load(tx: Tx) -> shapes.Config:
         row = get_tenant(tx, tenant)
         settings = asking.current(tx, row)
         return shapes.Config(
             revision=row.revision,
             settings=settings.model_dump(mode="json"),
-            secrets=[_place(state) for state in secrets.states(tx, row.id, settings)],
+            secrets=[_place(actor, state) for state in secrets.states(tx, row.id, settings)],
             unpriced=list(policy.unpriced(settings, asking.policy(existing(plans.get(tx, row.plan))))),
         )
 
@@ -55,10 +55,10 @@ async def change(
 
 
 @router.get("/secrets", response_model=shapes.Secrets)
-async def listing(tenant: str, desk: DeskOf, _: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.Secrets:
+async def listing(tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.Secrets:
     def load(tx: Tx) -> shapes.Secrets:
         row = get_tenant(tx, tenant)
-        return shapes.Secrets(items=[_place(state) for state in secrets.states(tx, row.id, asking.current(tx, row))])
+        return shapes.Secrets(items=[_place(actor, state) for state in secrets.states(tx, row.id, asking.current(tx, row))])
 
     return desk.database.read(load)
 
@@ -89,7 +89,7 @@ async def remove(
     )
 
 
-def _place(state: State) -> shapes.SecretPlace:
+def _place(actor: Actor, state: State) -> shapes.SecretPlace:
     return shapes.SecretPlace(
         name=state.place.name,
         path=state.place.path,
@@ -98,4 +98,5 @@ def _place(state: State) -> shapes.SecretPlace:
         is_stored=state.is_stored,
         error=state.error,
         updated_at=state.updated_at,
+        hint=state.hint if actor.may(Permission.SECRET_WRITE) else None,
     )

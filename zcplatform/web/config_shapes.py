@@ -30,6 +30,9 @@ class SecretPlace(BaseModel):
     is_stored: bool
     error: str | None
     updated_at: str | None
+    """When the one that is stored was set."""
+    hint: str | None
+    """Its last four characters, for those who may set it (`secret.write`); null for one of less than 16."""
 
 
 class Secrets(BaseModel):

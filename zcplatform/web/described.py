@@ -81,7 +81,7 @@ too) is written into that tenant's audit log as `super-admin`, with the reason h
 """
 _ROUTES = """
 Parts of a request have permissions of their own: in `PATCH /api/tenants/{tenant}` the name and the image need `tenant.update`, the plan `tenant.plan`,
-a provider's key `secret.write` and a fresh code; giving or taking the role of an owner needs `owner.change` and a fresh code.
+a provider's key `secret.write` and a fresh code; how a stored secret ends is told to those with `secret.write`; giving or taking the role of an owner needs `owner.change` and a fresh code.
 
 "Code": a person must have given a code within the last ten minutes. Tokens made on the host are trusted as root is; other tokens never do these.
 """
