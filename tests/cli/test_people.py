@@ -55,6 +55,9 @@ async def test_people_are_added_let_in_and_sent_away(web: Web, zc: Zc) -> None:
     assert [(item["email"], item["role"]) for item in changed] == [("ada@example.com", "viewer")]
     assert "No members." in zc("members", "rm", "shop", "ada@example.com").stdout
     assert "disabled" in zc("users", "disable", "ada@example.com").stdout
+    assert zc("users", "delete", "ada@example.com", stdin="n\n").returncode == 1
+    assert zc("users", "delete", "ada@example.com", stdin="y\n").stdout.endswith("deleted\n")
+    assert zc("users", "show", "ada@example.com").returncode == 1
 
 
 async def test_a_service_account_is_made_and_revoked_and_a_reason_is_told(web: Web, zc: Zc) -> None:
@@ -64,6 +67,16 @@ async def test_a_service_account_is_made_and_revoked_and_a_reason_is_told(web: W
     row = web.database.read(lambda tx: tx.execute("SELECT changes, object FROM audit_log ORDER BY sequence DESC LIMIT 1").fetchone())
     assert json.loads(row[0])["reason"] == "ticket 7"
     assert zc("tokens", "revoke", row[1], "--tenant", "shop").stdout == "revoked\n"
+
+
+async def test_the_end_of_a_secret_is_listed(web: Web, zc: Zc) -> None:
+    provider = {"family": "anthropic", "model": "claude-sonnet-4-5", "api_key": "sk-canary-longer-wxyz"}
+    assert (await web.client.post("/api/tenants", json={"slug": "shop", "provider": provider})).status_code == 201
+    told = zc("secrets", "list", "shop").stdout
+    assert "…wxyz" in told
+    assert "canary" not in told
+    assert zc("secrets", "set", "shop", "provider.main.api_key", "--no-wait", stdin="sk-short-abcd\n").returncode == 0
+    assert "abcd" not in zc("secrets", "list", "shop").stdout
 
 
 async def test_a_plan_is_edited(web: Web, zc: Zc) -> None:

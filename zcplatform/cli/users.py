@@ -65,6 +65,16 @@ def enable(context: typer.Context, user: User, json: AsJson = False) -> None:
 
 
 @app.command()
+def delete(context: typer.Context, user: User, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Take a person away for good, with his address. The last super-admin and a tenant's only owner stay."""
+    if not yes:
+        typer.confirm(f"{user} is taken out of all tenants and can not be brought back. Go on", abort=True, err=True)
+    with open_api(context) as api:
+        api.send("DELETE", route("users", user))
+    output.line("deleted")
+
+
+@app.command()
 def promote(context: typer.Context, user: User, json: AsJson = False) -> None:
     """Make a super-admin."""
     _change(context, user, {"is_super_admin": True}, json=json)

@@ -130,5 +130,6 @@ class Actor:
         return Entry(at, self._told(), action, subject, tenant_id, self.standing, self.address, "done", told, self.request_id)
 
     def _told(self) -> str:
+        """A person by id only: the log outlives him, and is read with the addresses of those who are still there (`ops.audit`)."""
         by = f" by {self.session_id}" if self.session_id else f" of {self.user_id or self.service_of}" if not self.is_of_host else ""
-        return f"{self.id} ({self.name}){by}"
+        return f"{self.id}{by}" if self.kind is Kind.USER else f"{self.id} ({self.name}){by}"

@@ -1,16 +1,19 @@
 """The audit log as it may be read: whole by super-admins, whose reading is itself told, one tenant's by its owners."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import asdict
 
 from zcplatform import clock
+from zcplatform.core.audit import Entry
 from zcplatform.errors import BadInput
 from zcplatform.ops import access
 from zcplatform.ops.desk import Actor, Desk
-from zcplatform.store import audit
+from zcplatform.store import audit, invitations, users
 from zcplatform.store.audit import Question, Stored
+from zcplatform.store.db import Tx
 
 PAGE = 500
+ABOUT_PEOPLE = frozenset({"user", "member", "invitation", "link", "session", "code"})
 
 
 def asked(tenant_id: str, actor: str, action: str, subject: str, since: str, until: str) -> Question:
@@ -41,6 +44,29 @@ async def export(desk: Desk, actor: Actor, question: Question) -> AsyncIterator[
         if len(rows) < PAGE:
             return
         seen = rows[-1].sequence
+
+
+def people(tx: Tx, rows: Iterable[Stored]) -> dict[str, str]:
+    """Addresses, as they are now, of the users and invitations that these entries name; who was deleted has none.
+
+    Only where the program itself put the id: names that people chose lead nowhere.
+    """
+    found: dict[str, str] = {}
+    for named in {one for row in rows for one in ids_of(row.entry)}:
+        address = invitations.address(tx, named) if named.startswith("inv_") else _address(users.get(tx, named))
+        if address is not None:
+            found[named] = address
+    return found
+
+
+def ids_of(entry: Entry) -> set[str]:
+    first, _, rest = entry.actor.partition(" ")
+    subject = entry.object if entry.action.partition(".")[0] in ABOUT_PEOPLE else ""
+    return {one for one in (first, rest.rpartition(" ")[2], subject) if one.startswith(("usr_", "inv_"))}
+
+
+def _address(user: users.User | None) -> str | None:
+    return None if user is None else user.email
 
 
 def _time(name: str, value: str) -> str:

@@ -12,7 +12,8 @@ from zcplatform.ops import login as codes
 from zcplatform.ops.desk import Actor, Desk
 from zcplatform.ops.login import NOBODY, Asker, Wanted
 from zcplatform.ops.sessions import ask_signed_in, bare_code, end_others, signed_in_person
-from zcplatform.store import audit, users
+from zcplatform.ops.users import CHANGED
+from zcplatform.store import audit, erasure, users
 from zcplatform.store.db import Tx
 
 TOLD_FOR = timedelta(days=1)
@@ -28,7 +29,7 @@ async def ask(desk: Desk, actor: Actor, asker: Asker, email: str) -> str:
         recipient = user_id if users.by_email(tx, address) is None else NOBODY
         return Wanted("email", Kind.EMAIL_CODE, address, recipient, f"email {user_id}", session_id)
 
-    return await ask_signed_in(desk, actor, asker, session_id, wanted, email=[None, address])
+    return await ask_signed_in(desk, actor, asker, session_id, wanted, email=CHANGED)
 
 
 async def confirm(desk: Desk, actor: Actor, asker: Asker, held: str, code: str) -> str:
@@ -45,10 +46,11 @@ async def confirm(desk: Desk, actor: Actor, asker: Asker, held: str, code: str) 
             codes.tell(tx, at, asker, "user.change_email", user_id, "refused")
             return None
         users.readdress(tx, user_id, found.email)
+        erasure.rename(tx, user.email, found.email)
         end_others(tx, user_id, session_id, at, "the address was changed")
         for recipient in (user.email, found.email):
             mail.post(tx, desk.seal_public, at, Kind.EMAIL_CHANGED, recipient, {"old": user.email, "new": found.email}, TOLD_FOR)
-        audit.append(tx, actor.entry(at, "user.change_email", user_id, "", email=[user.email, found.email]))
+        audit.append(tx, actor.entry(at, "user.change_email", user_id, "", email=CHANGED))
         return found.email
 
     email = await desk.database.write(write)

@@ -47,7 +47,7 @@ def create(tx: Tx, desk: Desk, pepper: bytes, actor: Actor, at: str, tenant: str
     _check_flood(tx, row.id, address, at)
     if user is None:
         made = people.add(tx, address, "", at)
-        audit.append(tx, actor.entry(at, "user.create", made.id, row.id, email=[None, address]))
+        audit.append(tx, actor.entry(at, "user.create", made.id))  # none of the tenant's: its owners are not told who was there before
     token = secrets.token_urlsafe(TOKEN_BYTES)
     invitation = Invitation(
         id=new_invitation_id(),
@@ -61,7 +61,7 @@ def create(tx: Tx, desk: Desk, pepper: bytes, actor: Actor, at: str, tenant: str
         expires_at=clock.text(clock.parse(at) + LIVES),
     )
     invitations.insert(tx, invitation)
-    audit.append(tx, actor.entry(at, "invitation.create", invitation.id, row.id, email=[None, address], role=[None, role]))
+    audit.append(tx, actor.entry(at, "invitation.create", invitation.id, row.id, role=[None, role]))
     if desk.settings.mail_host is None:
         return Made(invitation, token)
     values = {"tenant": _line(row.name), "inviter": _line(actor.name), "role": str(role), "token": token}

@@ -19,8 +19,7 @@ def make(tx: Tx, settings: Settings, code_mac: bytes, user: User, at: str, lives
     token = secrets.token_urlsafe(32)
     expires_at = clock.text(clock.parse(at) + lives)
     login_links.insert(tx, handles.handle(code_mac, handles.LINK, token), user.id, at, expires_at)
-    changes = {"email": [None, user.email], "expires_at": [None, expires_at]}
-    audit.append(tx, Entry(at, "host:root", "link.create", user.id, changes=changes))
+    audit.append(tx, Entry(at, "host:root", "link.create", user.id, changes={"expires_at": [None, expires_at]}))
     return f"{settings.panel_url}/login#link={token}"
 
 

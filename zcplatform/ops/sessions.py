@@ -102,7 +102,7 @@ def _begin(tx: Tx, desk: Desk, asker: Asker, user: User, method: str, at: str) -
     changes = {"method": [None, method]}
     audit.append(
         tx,
-        Entry(at, f"{user.id} ({user.email})", "session.start", session.id, "", "user", asker.address, "done", changes, asker.request_id),
+        Entry(at, user.id, "session.start", session.id, "", "user", asker.address, "done", changes, asker.request_id),
     )
     return Begun(session, user, browser)
 

@@ -8,9 +8,12 @@ from zcplatform.errors import BadInput, Conflict, NotFound
 from zcplatform.ids import new_user_id
 from zcplatform.ops.actor import Actor
 from zcplatform.ops.sessions import end_everything
-from zcplatform.store import audit, users
+from zcplatform.store import audit, erasure, events, members, users
 from zcplatform.store.db import Tx, existing
 from zcplatform.store.users import User
+
+CHANGED = "changed"
+"""What the audit log is told of a person's name and address: it keeps ids, and can never forget."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def create(tx: Tx, actor: Actor, at: str, email: str, name: str, *, is_super_adm
     if is_super_admin:
         actor.need_step_up(at)
     user = add(tx, address, name, at, is_super_admin=is_super_admin)
-    audit.append(tx, actor.entry(at, "user.create", user.id, email=[None, address], is_super_admin=[None, is_super_admin]))
+    audit.append(tx, actor.entry(at, "user.create", user.id, is_super_admin=[None, is_super_admin]))
     return user
 
 
@@ -64,7 +67,7 @@ def change(tx: Tx, actor: Actor, at: str, user_id: str, wish: Changes) -> User:
     told: dict[str, object] = {}
     if wish.name is not None and wish.name != user.name:
         users.rename(tx, user.id, wish.name)
-        told["name"] = [user.name, wish.name]
+        told["name"] = CHANGED
     if wish.is_super_admin is not None and wish.is_super_admin != bool(user.is_super_admin):
         actor.need_step_up(at)
         if not wish.is_super_admin:
@@ -82,10 +85,27 @@ def change(tx: Tx, actor: Actor, at: str, user_id: str, wish: Changes) -> User:
     return existing(users.get(tx, user.id))
 
 
+def delete(tx: Tx, actor: Actor, at: str, user_id: str) -> None:
+    """Nothing of his opens anything from now on, and no row holds his address. Raises Conflict where nobody could take his place."""
+    user = get(tx, user_id)
+    _keep_one(tx, user)
+    alone = members.owned_alone(tx, user.id)
+    if alone:
+        named = ", ".join(f"`{slug}`" for slug in alone)
+        raise Conflict(
+            "user.sole_owner", f"He is the only owner of {named}", "hand each over (POST /api/tenants/{tenant}/owner) or delete it"
+        )
+    for member in members.of_user(tx, user.id):
+        audit.append(tx, actor.entry(at, "member.remove", user.id, member.tenant_id, role=[member.role, None]))
+        events.append(tx, at, "member.changed", tenant_id=member.tenant_id, object_id=user.id, role=None)
+    erasure.erase(tx, user.id, user.email, at)
+    audit.append(tx, actor.entry(at, "user.delete", user.id))
+
+
 def rename_self(tx: Tx, actor: Actor, at: str, name: str) -> User:
     user = person(tx, actor)
     users.rename(tx, user.id, name)
-    audit.append(tx, actor.entry(at, "user.change", user.id, name=[user.name, name]))
+    audit.append(tx, actor.entry(at, "user.change", user.id, name=CHANGED))
     return existing(users.get(tx, user.id))
 
 
@@ -107,7 +127,7 @@ def bootstrap(tx: Tx, at: str, email: str) -> User:
     else:
         users.make_super_admin(tx, user.id, True)
         users.disable(tx, user.id, None)
-    audit.append(tx, Entry(at, "host:root", "user.bootstrap", user.id, changes={"email": [None, address], "is_super_admin": [None, True]}))
+    audit.append(tx, Entry(at, "host:root", "user.bootstrap", user.id, changes={"is_super_admin": [None, True]}))
     return existing(users.get(tx, user.id))
 
 

@@ -33,6 +33,12 @@ def insert(tx: Tx, row: Invitation) -> None:
     tx.execute(f"INSERT INTO invitations ({names(Invitation)}) VALUES ({marks})", [getattr(row, column) for column in columns(Invitation)])
 
 
+def address(tx: Tx, invitation_id: str) -> str | None:
+    """Whom it is for; None when he was deleted."""
+    found = scalar(tx, "SELECT email FROM invitations WHERE id = ? AND instr(email, '@')", invitation_id)
+    return None if found is None else str(found)
+
+
 def open_by_hash(tx: Tx, token_hash: bytes, at: str) -> Invitation | None:
     statement = (
         f"SELECT {names(Invitation)} FROM invitations WHERE hash = ? AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ?"

@@ -61,6 +61,21 @@ def count(tx: Tx, tenant_id: str) -> int:
     return int(scalar(tx, "SELECT count(*) FROM members WHERE tenant_id = ?", tenant_id))
 
 
+def of_user(tx: Tx, user_id: str) -> list[Member]:
+    return many(tx, Member, f"SELECT {names(Member)} FROM members WHERE user_id = ? ORDER BY tenant_id", user_id)
+
+
+def owned_alone(tx: Tx, user_id: str) -> list[str]:
+    """Slugs of the tenants that have no other owner who can act."""
+    found = tx.execute(
+        "SELECT t.slug FROM members AS m JOIN tenants AS t ON t.id = m.tenant_id WHERE m.user_id = ?1 AND m.role = 'owner'"
+        " AND t.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM members AS o JOIN users AS u ON u.id = o.user_id WHERE o.tenant_id = t.id"
+        " AND o.user_id != ?1 AND o.role = 'owner' AND u.disabled_at IS NULL AND u.deleted_at IS NULL) ORDER BY t.slug",
+        (user_id,),
+    )
+    return [slug for (slug,) in found]
+
+
 def other_owners(tx: Tx, tenant_id: str, user_id: str) -> int:
     """How many owners who can act there are besides this one."""
     return int(

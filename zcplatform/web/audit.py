@@ -19,7 +19,21 @@ from zcplatform.web.actor import DeskOf, needs
 from zcplatform.web.streams import Kind, OpeningOf
 
 router = APIRouter(prefix="/api", tags=["audit"])
-COLUMNS = ("sequence", "at", "actor", "role", "address", "action", "object", "tenant_id", "outcome", "changes", "request_id", "hash")
+COLUMNS = (
+    "sequence",
+    "at",
+    "actor",
+    "role",
+    "address",
+    "action",
+    "object",
+    "tenant_id",
+    "outcome",
+    "changes",
+    "request_id",
+    "hash",
+    "people",
+)
 MEDIA = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 Text = Annotated[str, Query(max_length=200)]
@@ -82,7 +96,7 @@ def _answer(desk: Desk, actor: Actor, question: Question, form: str, cursor: int
         headers["Content-Disposition"] = f'attachment; filename="audit.{form}"'
         return StreamingResponse(_lines(desk, actor, question, form), 200, headers, MEDIA[form])
     found = desk.database.read(lambda tx: rows.page(tx, question, cursor, limit))
-    items = [shapes.AuditEntry(**_shape(row)) for row in found]
+    items = [shapes.AuditEntry(**row) for row in _shaped(desk, found)]
     told = shapes.AuditEntries(items=items, next_cursor=str(found[-1].sequence) if len(found) == limit else None)
     return JSONResponse(told.model_dump(), 200, headers)
 
@@ -91,15 +105,24 @@ async def _lines(desk: Desk, actor: Actor, question: Question, form: str) -> Asy
     if form == "csv":
         yield _csv(COLUMNS)
     async for page in asking.export(desk, actor, question):
-        shaped = [_shape(row) for row in page]
+        shaped = _shaped(desk, page)
         if form == "csv":
             yield "".join(_csv([_cell(row[name]) for name in COLUMNS]) for row in shaped)
         else:
             yield "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in shaped)
 
 
-def _shape(row: Stored) -> dict[str, Any]:
-    return {"sequence": row.sequence, **row.entry.__dict__, "hash": row.hash.hex()}
+def _shaped(desk: Desk, rows: list[Stored]) -> list[dict[str, Any]]:
+    people = desk.database.read(lambda tx: asking.people(tx, rows))
+    return [
+        {
+            "sequence": row.sequence,
+            **row.entry.__dict__,
+            "hash": row.hash.hex(),
+            "people": {one: people[one] for one in sorted(asking.ids_of(row.entry)) if one in people},
+        }
+        for row in rows
+    ]
 
 
 def _cell(value: object) -> str:

@@ -300,6 +300,8 @@ class AuditEntry(BaseModel):
     changes: dict[str, Any]
     request_id: str
     hash: str
+    people: dict[str, str]
+    """Addresses, as they are now, of the users and invitations that the entry names; no part of what the hash covers."""
 
 
 class AuditEntries(BaseModel):

@@ -66,3 +66,17 @@ async def change(
         return Answer(200, shape(asking.change(tx, actor, at, user, wish)).model_dump_json())
 
     return as_json(await ops.change(desk, actor, asked, act))
+
+
+@router.delete("/{user}", status_code=204)
+async def remove(user: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.USER_MANAGE, step_up=True)], asked: AskedOf) -> Response:
+    """For good: sessions, tokens, memberships and invitations end, the address is taken out of all rows; the audit log keeps the id.
+
+    The last super-admin and a tenant's only owner stay.
+    """
+
+    def act(tx: Tx, at: str) -> Answer:
+        asking.delete(tx, actor, at, user)
+        return Answer(204, "")
+
+    return Response(status_code=(await ops.change(desk, actor, asked, act)).status)

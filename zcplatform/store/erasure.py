@@ -1,0 +1,37 @@
+"""What all rows together hold of one person, taken out at once. His own row stays as an id: the audit log and the work of others lead to it."""
+
+from zcplatform.ids import UserId
+from zcplatform.store.db import Tx
+
+_GONE = (
+    "DELETE FROM sessions WHERE user_id = :user",
+    "DELETE FROM browsers WHERE user_id = :user",
+    "DELETE FROM login_links WHERE user_id = :user",
+    "DELETE FROM members WHERE user_id = :user",
+    "DELETE FROM outbox WHERE recipient = :address OR id IN (SELECT outbox_id FROM challenges WHERE user_id = :user)",
+    "DELETE FROM challenges WHERE user_id = :user OR email = :address",
+    "DELETE FROM idempotency_keys WHERE actor = :user OR instr(answer, :address)",
+    "UPDATE invitations SET revoked_at = :at WHERE (email = :address OR inviter_user_id = :user) AND accepted_at IS NULL AND revoked_at IS NULL",
+    "UPDATE invitations SET email = :user WHERE email = :address",
+    "UPDATE tokens SET revoked_at = :at WHERE (user_id = :user OR maker_user_id = :user) AND revoked_at IS NULL",
+    "UPDATE tokens SET name = '' WHERE user_id = :user",
+    "UPDATE users SET email = '', name = '', is_super_admin = 0, deleted_at = :at WHERE id = :user",
+)
+_TOLD = (
+    "UPDATE revisions SET author = :new WHERE author = :old",
+    "UPDATE operations SET requested_by = :new WHERE requested_by = :old",
+    "UPDATE invitations SET inviter = :new WHERE inviter = :old",
+)
+
+
+def erase(tx: Tx, user_id: UserId, address: str, at: str) -> None:
+    """Nothing of his opens anything from now on, and no row but those of the audit log holds his address or name."""
+    for statement in _GONE:
+        tx.execute(statement, {"user": user_id, "address": address, "at": at})
+    rename(tx, address, user_id)
+
+
+def rename(tx: Tx, old: str, new: str) -> None:
+    """Who has another name where rows tell people who did something."""
+    for statement in _TOLD:
+        tx.execute(statement, {"old": old, "new": new})
