@@ -1,9 +1,17 @@
-"""What a long-running process gives back once it stands: garbage of its start, and the pages the allocator keeps for it."""
+"""A process's own memory: what it gives back once it stands, and that nobody finds it in a core file."""
 
 import ctypes
 import gc
+import resource
 
 _M_ARENA_MAX = -8
+_PR_SET_DUMPABLE = 4
+
+
+def never_dumped() -> None:
+    """Before a key is read: a crash leaves no core file, nor hands one to a program, and others of the same user may not look inside."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def one_arena() -> None:

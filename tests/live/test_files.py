@@ -1,9 +1,11 @@
 """Hostile trees and the configuration mount on a real kernel. Needs root and mounts, hence among the live tests."""
 
+import contextlib
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from zcplatform.errors import StepFailed
 pytestmark = pytest.mark.live
 
 SLUG = "acme-one"
+ROUNDS = 40
 
 
 @pytest.fixture
@@ -184,6 +187,69 @@ def test_a_hostile_workspace_is_removed_and_nothing_else(tmp_path: Path) -> None
     assert not (root / SLUG).exists()
     assert (host / "kept").read_text() == "kept"
     assert (root / "neighbour" / "data").is_dir()
+
+
+def test_names_that_are_swapped_under_a_removal_lead_nowhere_else(tmp_path: Path) -> None:
+    """S-55: the tenant exchanges directories and links, as fast as it can, while its tree is removed and read, over and over."""
+    root, host, config = tmp_path / "tenants", tmp_path / "host", tmp_path / "config"
+    host.mkdir()
+    for name in ("kept", "config.toml"):
+        (host / name).write_text("of the host")
+    files.config_mount(config, SLUG, UID, {"config.toml": b"mine"})
+    (own(config) / "sub").mkdir()
+    (own(config) / "sub" / "config.toml").write_text("mine")
+    (own(config) / "link").symlink_to(host)
+    read: set[bytes | None] = set()
+    swapped = 0
+    try:
+        for _ in range(ROUNDS):
+            files.workspace_create(root, SLUG, UID)
+            for number in range(30):
+                folder = root / SLUG / "data" / f"d{number}"
+                folder.mkdir()
+                (folder / "kept").write_text("")
+                (root / SLUG / "data" / f"l{number}").symlink_to(host)
+            with _swapping((root / SLUG / "data", "d{}", "l{}", 30), (own(config), "sub", "link", 1)) as count:
+                read |= {files.config_read(config, SLUG, "sub/config.toml", 100) for _ in range(50)}
+                with contextlib.suppress(StepFailed):  # what changes all the time may be refused, and is removed when it is quiet
+                    files.workspace_remove(root, SLUG)
+            swapped += count()
+            files.workspace_remove(root, SLUG)
+            assert not (root / SLUG).exists()
+        assert {path.name: path.read_text() for path in host.iterdir()} == {"kept": "of the host", "config.toml": "of the host"}
+        assert read == {b"mine", None}
+        assert swapped > 10 * ROUNDS, "there was a race"
+    finally:
+        files.config_unmount(config, SLUG)
+
+
+@contextlib.contextmanager
+def _swapping(*pairs: tuple[Path, str, str, int]) -> Iterator[Callable[[], int]]:
+    """A process that exchanges two names in each folder, numbered, until the block ends. Gives how often it did."""
+    script = (
+        "import ctypes, os, select, sys\n"
+        "swap, done = ctypes.CDLL(None).renameat2, 0\n"
+        "pairs = [(os.open(folder, os.O_RDONLY), one.format(n).encode(), two.format(n).encode())\n"
+        "         for folder, one, two, count in eval(sys.argv[1]) for n in range(int(count))]\n"
+        "print('on', flush=True)\n"
+        "while not select.select([0], [], [], 0)[0]:\n"
+        "    for folder, one, two in pairs:\n"
+        "        done += swap(folder, one, folder, two, 2) == 0\n"
+        "print(done, flush=True)\n"
+    )
+    told = repr([(str(folder), *rest) for folder, *rest in pairs])
+    process = subprocess.Popen([sys.executable, "-c", script, told], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline() == "on\n"
+    counted: list[int] = []
+    try:
+        yield lambda: counted[0]
+    finally:
+        process.stdin.close()
+        counted.append(int(process.stdout.read()))
+        process.stdout.close()
+        process.wait(10)
 
 
 def test_removal_stops_at_another_file_system(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 import os
 import pwd
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -252,10 +254,9 @@ def test_a_wrong_key_stops_the_start_and_changes_nothing(platform: Platform) -> 
     before = platform.settings.database.read_bytes()
     try:
         platform.settings.key_file.write_text("ab12" * 16)
-        started = time.monotonic()
-        refused = platform._run("serve")
-        assert refused.wait(10) == 78
-        assert time.monotonic() - started < 5
+        refused, used_s = _refused_after(platform)
+        assert refused == 78
+        assert used_s < 2, "of the processor's time, which a busy machine does not stretch; nothing waits"
         assert "is not the key of" in platform.log()
         assert platform.settings.database.read_bytes() == before
         platform.settings.key_file.unlink()
@@ -264,6 +265,14 @@ def test_a_wrong_key_stops_the_start_and_changes_nothing(platform: Platform) -> 
         platform.settings.key_file.write_bytes(right)
         platform.settings.key_file.chmod(0o600)
     platform.start_serve()
+
+
+def _refused_after(platform: Platform) -> tuple[int, float]:
+    """How a start ended, and the processor's time it took."""
+    process = platform._run("serve")
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, used.ru_utime + used.ru_stime
 
 
 def test_a_newer_database_is_refused(platform: Platform) -> None:
@@ -304,3 +313,105 @@ def test_no_secret_is_where_it_must_not_be(platform: Platform) -> None:
             continue
         assert b"sk-canary" not in told
     platform.do("canary", "delete")
+
+
+@pytest.fixture
+def careless() -> Iterator[None]:
+    """What is started from here may write cores as large as it likes, as on a host that wants them."""
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    yield
+    resource.setrlimit(resource.RLIMIT_CORE, before)
+
+
+def test_a_crash_leaves_no_core(platform: Platform, careless: None, tmp_path: Path) -> None:
+    """S-96: worker, web process, edge and agent are killed as by a bug of their own. A process without the guard does leave one here."""
+    platform.stop_serve()
+    platform.stop_edge()
+    platform.start_serve()
+    platform.start_edge()
+    platform.create("crash")
+    platform.do("crash", "deploy")
+    agent = int(platform.docker("inspect", "-f", "{{.State.Pid}}", platform.names.container("crash")))
+    assert platform.serve is not None
+    assert platform.edge is not None
+    for pid in (platform.serve.pid, platform.web_pid(), platform.edge.pid, agent):
+        limits = Path(f"/proc/{pid}/limits").read_text()
+        assert "Max core file size        0                    0 " in limits, Path(f"/proc/{pid}/cmdline").read_bytes()
+    web = platform.web_pid()
+    assert os.stat(f"/proc/{web}/environ").st_uid == 0, "its memory is root's to read, not its user's"
+    assert "PermissionError" in _as_web(platform, f"open('/proc/{web}/mem', 'rb')")
+    before = _cores(platform)
+    os.kill(agent, signal.SIGSEGV)
+    os.kill(web, signal.SIGSEGV)
+    wait_until(lambda: not Path(f"/proc/{web}").exists(), 10, "the web process crashed")
+    platform.edge.send_signal(signal.SIGABRT)
+    platform.serve.send_signal(signal.SIGSEGV)
+    assert _ended(platform.edge) != os.CLD_DUMPED
+    assert _ended(platform.serve) == os.CLD_KILLED
+    unguarded = subprocess.Popen([sys.executable, "-I", "-c", "import os; os.abort()"], cwd=tmp_path)
+    assert _ended(unguarded) == os.CLD_DUMPED, "this machine does write cores"
+    assert _cores(platform) == before
+    platform.start_serve()
+    platform.start_edge()
+    platform.wait_state("crash", "running")
+    platform.do("crash", "delete")
+    invariants.check(platform)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """How the kernel says that it ended: with a core or without."""
+    told = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    process.wait()
+    assert told is not None
+    return told.si_code
+
+
+def _cores(platform: Platform) -> set[str]:
+    places = [
+        Path("/"),
+        Path.cwd(),
+        platform.root,
+        platform.run,
+        platform.settings.data_dir / "edge",
+        *platform.settings.tenants_dir.rglob("*"),
+    ]
+    return {str(path) for place in places if place.is_dir() for path in place.glob("*core*") if path.is_file()}
+
+
+def test_the_configuration_is_on_a_tmpfs_alone_and_gone_with_the_stop(platform: Platform) -> None:
+    """S-97, S-101: nothing of it in the workspace, whatever the agent saves; nothing left when it was stopped, or the machine was."""
+    platform.create("quiet")
+    platform.do("quiet", "deploy")
+    assert "hello" in platform.talk("quiet", platform.pair("quiet"))  # pairing makes the agent save its file
+    folder = platform.settings.config_dir / "quiet"
+    (line,) = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if line.split(" ")[4] == str(folder)]
+    assert " - tmpfs " in line
+    assert "noswap" in line.rpartition(" ")[2].split(",")
+    uid = int(platform.docker("inspect", "-f", "{{.Config.User}}", platform.names.container("quiet")).split(":")[0])
+    saved = {path for path in folder.rglob("*") if path.is_file() and path.name != "nonce"}
+    assert {"config.toml", ".secret_key"} <= {path.name for path in saved}
+    assert {(path.stat().st_uid, path.stat().st_mode & 0o077) for path in saved} == {(uid, 0)}
+    kept = {path.name for path in (platform.settings.tenants_dir / "quiet").rglob("*")}
+    assert {name for name in kept if "config.toml" in name or "secret_key" in name} == set()
+    platform.do("quiet", "stop")
+    assert not folder.exists(), "the stop has ended, and so has it"
+    platform.do("quiet", "start")
+    assert folder.is_dir()
+    platform.do("quiet", "delete")
+    assert not folder.exists()
+
+
+def test_what_no_request_asked_for_is_in_the_audit_log_too(platform: Platform) -> None:
+    """S-113: the start of the worker, images, states, the vault, a stop; each by the part that did it."""
+    platform.create("told")
+    platform.do("told", "deploy")
+    platform.do("told", "delete")
+    platform.stop_serve()
+    platform.start_serve()
+    with platform.database() as database:
+        found = set(database.read(lambda tx: tx.execute("SELECT actor, action FROM audit_log WHERE actor LIKE 'system:%'").fetchall()))
+    assert {
+        ("system:worker", "worker.start"), ("system:worker", "worker.stop"), ("system:images", "image.ready"),
+        ("system:vault", "secret.keep"), ("system:state", "tenant.state"), ("system:converge", "tenant.deleted"),
+    } <= found  # fmt: skip

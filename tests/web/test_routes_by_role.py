@@ -211,6 +211,52 @@ async def test_a_token_without_the_permission_is_refused(world: World) -> None:
                 assert (answer.status_code, answer.json()["code"]) == (403, "access.denied"), _name(route)
 
 
+SOMETIMES_SECRET = re.compile(r"address|before|after|changes|code|cookie|hash|hint|key|request_id|settings|token|link")
+
+
+async def test_an_object_has_one_form_for_all_who_may_read_it(world: World) -> None:
+    """S-33: no field depends on the role; what a role may not read stands behind a permission of its own. So viewers' fields are looked through."""
+    slug = await _furnished(world)
+    read: dict[str, dict[str, set[str]]] = {}
+    for route in ROUTES:
+        if route.method == "GET" and "{tenant}" in route.path and "/logs" not in route.path:
+            for standing in (*Role, "super-admin"):
+                answer = await world.ask(route, slug, ELSEWHERE, world.tokens[standing])
+                if answer.status_code == 200 and answer.headers["content-type"] == "application/json":
+                    read.setdefault(route.path, {})[standing] = set(_fields(answer.json()))
+    assert len(read) >= 8
+    assert {path: forms for path, forms in read.items() if len({frozenset(fields) for fields in forms.values()}) > 1} == {}
+    shown = {field for forms in read.values() for field in forms.get("viewer", ())}
+    assert {"provider.family", "items.email", "items.steps.name"} <= shown
+    assert {field for field in shown if SOMETIMES_SECRET.search(field.rpartition(".")[2])} == {"provider.has_key"}
+
+
+async def _furnished(world: World) -> str:
+    """A tenant in which everybody is a member, with something of everything that is listed."""
+    slug = world.tenant("owner")
+    world.web.image()
+    provider = {"family": "anthropic", "model": "claude", "api_key": "sk-ant-0123456789abcdef"}
+    assert (await world.web.client.patch(f"/api/tenants/{slug}", json={"provider": provider})).status_code == 200
+    assert (await world.web.client.post(f"/api/tenants/{slug}/deploy")).status_code == 202
+
+    def write(tx: Tx) -> None:
+        _other(tx, slug)
+        for role in Role:
+            members.put(tx, members.Member(asking.get(tx, slug).id, existing(users.get(tx, world.people[role])).id, role, AT))
+
+    world.web.database.write_now(write)
+    return slug
+
+
+def _fields(value: object, path: str = "") -> list[str]:
+    """By path; what an entry of the audit log tells of, and whom, are names of their own."""
+    if isinstance(value, dict) and not path.endswith(("changes", "people")):
+        return [name for key, part in value.items() for name in _fields(part, f"{path}.{key}".lstrip("."))] or [path]
+    if isinstance(value, list):
+        return sorted({name for part in value for name in _fields(part, path)})
+    return [path]
+
+
 @pytest.mark.parametrize("variant", ["{}/", "/{}", "{}%2f", "{};x", "{}/."])
 async def test_variants_of_a_path_decide_the_same_or_are_no_route(world: World, variant: str) -> None:
     theirs = world.tenant(None)

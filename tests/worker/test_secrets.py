@@ -80,6 +80,28 @@ def test_a_ciphertext_in_another_place_opens_nothing(database: Database, field: 
         database.read(lambda tx: Secrets(KEYS).get(tx, owner, "provider", "main"))
 
 
+def test_an_older_ciphertext_put_back_opens_nothing(database: Database) -> None:
+    """S-104: into the row that replaced it. (An older row put back as a whole does open: the database alone can not tell.)"""
+
+    def replaced(tx: Tx) -> tuple[Secret, Secret]:
+        before = _submitted(tx, _tenant(tx), "sk-old")
+        Secrets(KEYS).open_boxes(tx, AT)
+        old = secrets.get(tx, before.tenant_id, "provider", "main")
+        box = seal(KEYS.seal_public, Place(before.tenant_id, "provider", "main", HOST, before.id, 2), "sk-new")
+        secrets.put(tx, replace(before, version=2, box=box))
+        Secrets(KEYS).open_boxes(tx, AT)
+        new = secrets.get(tx, before.tenant_id, "provider", "main")
+        assert old is not None
+        assert new is not None
+        return old, new
+
+    old, new = database.write_now(replaced)
+    assert database.read(lambda tx: Secrets(KEYS).get(tx, new.tenant_id, "provider", "main")) == (HOST, "sk-new")
+    database.write_now(lambda tx: secrets.put(tx, replace(new, ciphertext=old.ciphertext)))
+    with pytest.raises(CannotOpen):
+        database.read(lambda tx: Secrets(KEYS).get(tx, new.tenant_id, "provider", "main"))
+
+
 def test_a_deleted_tenants_ciphertexts_open_with_no_key_of_now(database: Database) -> None:
     def fill(tx: Tx) -> Secret:
         secret = _submitted(tx, _tenant(tx))

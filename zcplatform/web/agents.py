@@ -116,7 +116,10 @@ async def logs(
     as_events = "text/event-stream" in (accept or "")
     rest = while_permitted(desk.database, request.app.state.watcher, actor, answers)
     body = _lines(rest, first, as_events=as_events)
-    return StreamingResponse(body, media_type="text/event-stream" if as_events else "text/plain; charset=utf-8", headers=HEADERS)
+    if as_events:
+        return StreamingResponse(body, media_type="text/event-stream", headers=HEADERS)
+    download = {"Content-Disposition": f'attachment; filename="{row.slug}.log"'}  # a browser shows no agent's words as a page of ours
+    return StreamingResponse(body, media_type="text/plain; charset=utf-8", headers=HEADERS | download)
 
 
 async def _lines(answers: AsyncGenerator[dict[str, Any]], first: dict[str, Any] | None, *, as_events: bool) -> AsyncIterator[str]:

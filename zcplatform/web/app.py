@@ -5,7 +5,6 @@ It ends when the pipe ends (the worker is gone), on SIGTERM within seconds even 
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -61,7 +60,6 @@ GRACE_S = 3
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": shapes.Problem, "description": "What happened, to which object, what to do"} for status in ("4XX", 422, 503)
 }
-_PR_SET_DUMPABLE = 4
 
 
 @dataclass(frozen=True)
@@ -210,7 +208,7 @@ async def _serve(app: FastAPI, listener: socket.socket, pipe: int) -> None:
 
 def main() -> None:
     """`python -m zcplatform.web.app LISTENER PIPE`: two descriptors inherited from the worker."""
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    memory.never_dumped()
     listener, pipe = int(sys.argv[1]), int(sys.argv[2])
     handed = Handed.read(pipe)
     log.configure("web", handed.settings.log_level)

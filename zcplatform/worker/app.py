@@ -63,6 +63,7 @@ def run(settings: Settings) -> int:
     log.configure("worker", settings.log_level)
     os.umask(0o077)
     memory.one_arena()
+    memory.never_dumped()
     web = ensure_user(settings.web_user)
     ensure_user(settings.edge_user)
     _data_dirs(settings, web)

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def load(context: typer.Context) -> "Settings":
+    from zcplatform import memory
     from zcplatform import settings as files
 
+    memory.never_dumped()  # most of these verbs hold the root key
     return files.load(options(context).settings)
 
 
