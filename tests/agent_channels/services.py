@@ -110,7 +110,7 @@ class Telegram:
 
 
 @contextmanager
-def telegram(token: str) -> Iterator[tuple[Telegram, str]]:
+def telegram(token: str, host: str = "127.0.0.1") -> Iterator[tuple[Telegram, str]]:
     made = Telegram(token)
 
     class Handler(BaseHTTPRequestHandler):
@@ -128,9 +128,9 @@ def telegram(token: str) -> Iterator[tuple[Telegram, str]]:
         def log_message(self, *_arguments: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, _thread(server):
+    with ThreadingHTTPServer((host, 0), Handler) as server, _thread(server):
         try:
-            yield made, f"http://127.0.0.1:{server.server_port}"
+            yield made, f"http://{host}:{server.server_port}"
         finally:
             made.ends = True
 

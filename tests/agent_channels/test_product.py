@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import pytest
 from tests.agent_channels.model import Model, serving
 from tests.agent_channels.receiver import Receiver, receiving
 from tests.agent_channels.servers import Irc, Mqtt, mosquitto, ngircd
+from tests.agent_channels.services import Telegram, telegram
 from tests.agent_channels.test_irc import Person
 from tests.agent_channels.trust import Trust
 from tests.live.edge_rig import free_port
@@ -29,6 +31,7 @@ pytestmark = pytest.mark.live
 
 SLUG = "talkative"
 SECRET = "hook-canary-90d1"
+BOT_TOKEN = "1:telegram-canary-77aa"
 ANSWER_S = 30
 
 
@@ -42,6 +45,8 @@ class Town:
     walled: Irc
     mqtt: Mqtt
     receiver: Receiver
+    bot: Telegram
+    bot_url: str
 
     def hook(self, words: str, secret: str | None = SECRET, path: str = "/channels/webhook/main") -> int:
         body = json.dumps({"sender": "alice", "content": words, "thread_id": "t-1"})
@@ -49,9 +54,11 @@ class Town:
         headers = {"Content-Type": "application/json", **({"X-Webhook-Signature": f"sha256={signature}"} if secret else {})}
         return self.platform.visit(SLUG, path, "POST", content=body, headers=headers).status_code
 
-    def add(self, kind: str, options: dict[str, Any], secrets: dict[str, str], peers: list[str], alias: str = "main") -> None:
+    def add(
+        self, kind: str, options: dict[str, Any], secrets: dict[str, str], peers: list[str], alias: str = "main", slug: str = SLUG
+    ) -> None:
         sent = {"type": kind, "alias": alias, "options": options, "secrets": secrets, "peers": peers}
-        answer = self.platform.api("POST", f"/api/tenants/{SLUG}/channels", sent)
+        answer = self.platform.api("POST", f"/api/tenants/{slug}/channels", sent)
         assert answer.status in (200, 201, 202), answer
         if answer.status == 202:
             self.platform.finish(answer.body)
@@ -77,15 +84,16 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
             ngircd(certificate, MODEL_ADDRESS) as walled,
             mosquitto(MODEL_ADDRESS) as mqtt,
             receiving(MODEL_ADDRESS, free_port()) as receiver,
+            telegram(BOT_TOKEN, MODEL_ADDRESS) as (bot, bot_url),
             serving(model, MODEL_ADDRESS, platform.model_port),
         ):
-            allowed = (platform.model_port, irc.tls_port, mqtt.port, int(receiver.url.rpartition(":")[2]))
+            allowed = (platform.model_port, irc.tls_port, mqtt.port, *(int(url.rpartition(":")[2]) for url in (receiver.url, bot_url)))
             platform.configure(allowed_hosts=[f"{MODEL_ADDRESS}:{port}" for port in allowed])
             platform.start_serve()
             platform.start_edge()
             platform.token = platform.new_token()
             platform.make_image()
-            yield Town(platform, model, irc, walled, mqtt, receiver)
+            yield Town(platform, model, irc, walled, mqtt, receiver, bot, bot_url)
     finally:
         platform.close()
         engine.close()
@@ -144,6 +152,78 @@ def test_a_webhook_irc_and_mqtt_in_one_hardened_container(town: Town) -> None:
     wait_until(lambda: town.hook("words too late") in (404, 405), ANSWER_S, "the way in is closed")
     assert not town.model.heard("words too late")
     platform.do(SLUG, "delete", 60)
+
+
+def test_people_let_in_by_the_dashboard_stay_let_in(town: Town) -> None:
+    """By the real agent's own `bind`, asked through Caddy with a paired person's token, as its dashboard does."""
+    platform, slug, bot = town.platform, "binding", town.bot
+    platform.create(slug)
+    town.add("telegram", {"api_base_url": town.bot_url}, {"bot_token": BOT_TOKEN}, ["1001"], slug=slug)
+    platform.do(slug, "deploy", 60)
+    bearer = platform.pair(slug)
+
+    def dashboard(method: str, path: str, body: object) -> dict[str, Any]:
+        answer = platform.visit(slug, path, method, json=body, headers={"Authorization": f"Bearer {bearer}"})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def let_in(person: int) -> None:
+        told = dashboard("POST", "/api/channels/bind", {"channel_type": "telegram", "alias": "main", "identity": str(person)})
+        assert (told["saved"], told["group"]) == (True, "telegram_main")
+
+    def answers(person: int, words: str) -> None:
+        bot.write(person, f"person{person}", words)
+        wait_until(lambda: any(words in text for text in bot.answers_to(person)), ANSWER_S, f"{words!r} is answered")
+
+    def is_refused(person: int, words: str) -> None:
+        bot.write(person, f"person{person}", words)
+        wait_until(lambda: any("operator" in text.lower() for text in bot.answers_to(person)), ANSWER_S, f"{words!r} is refused")
+        assert not town.model.heard(words)
+
+    def stand(when: str, *people: int) -> None:
+        for person in people:
+            answers(person, f"{person} {when}")
+        assert "paired" in platform.talk(slug, bearer, "paired still")
+        assert not platform.tenant(slug)["has_drift"], "who is let in is the agent's own business"
+
+    is_refused(2002, "too early")
+    let_in(2002)
+    stand("after the bind", 1001, 2002)
+
+    platform.finish(platform.api("PATCH", f"/api/tenants/{slug}/config", {"settings": {"instructions": "Answer in verse."}}).body)
+    stand("after a new revision", 1001, 2002)
+
+    let_in(3003)
+    platform.do(slug, "restart")
+    stand("after a restart", 1001, 2002, 3003)
+
+    reboot(platform, slug)
+    stand("after a reboot", 1001, 2002, 3003)
+
+    # Who is put out there stays out, also behind a render.
+    dashboard("PUT", "/api/config/prop", {"path": "peer_groups.telegram_main.external_peers", "value": ["1001", "3003"]})
+    platform.do(slug, "restart")
+    bot.sent.clear()
+    is_refused(2002, "too late")
+    stand("at the end", 1001, 3003)
+    platform.do(slug, "delete", 60)
+
+
+def reboot(platform: Platform, slug: str) -> None:
+    """The power goes: nobody stops anything, and what lay in memory is gone."""
+    platform.kill_serve()
+    platform.kill_edge()
+    platform.docker("kill", platform.names.container(slug))
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        point = line.split()[4]
+        if point.startswith(f"{platform.run}/"):
+            subprocess.run(["umount", "-l", point], check=True)
+    for inside in platform.run.iterdir():
+        shutil.rmtree(inside) if inside.is_dir() else inside.unlink()
+    assert not (platform.settings.config_dir / slug).exists()
+    platform.start_serve()
+    platform.start_edge()
+    platform.wait_state(slug, "running")
 
 
 def nothing_in_clear(platform: Platform, secrets: list[str]) -> None:
