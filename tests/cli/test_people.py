@@ -1,7 +1,10 @@
 """Users, members, tokens and plans on the command line, against the real API over TCP."""
 
 import json
+import os
+import pty
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +12,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from tests.cli.running import run
+from tests.cli.running import LIMIT_S, environment, run
 from tests.web.conftest import Web
 from tests.web.conftest import web as _web
 
@@ -25,24 +28,29 @@ class _Quiet(uvicorn.Server):
 
 
 @pytest.fixture
-def zc(web: Web, tmp_path: Path) -> Iterator[Zc]:
-    """The command line as a super-admin of the host."""
+def api(web: Web) -> Iterator[str]:
+    """Its address."""
     config = uvicorn.Config(web.client._transport.app, port=0, log_config=None, lifespan="off")  # type: ignore[attr-defined]
     server = _Quiet(config)
     listener = config.bind_socket()
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+@pytest.fixture
+def zc(web: Web, api: str, tmp_path: Path) -> Zc:
+    """The command line as a super-admin of the host."""
     token = tmp_path / "token"
     token.write_text(web.token())
 
     def ask(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        api = f"http://127.0.0.1:{listener.getsockname()[1]}"
         return run(tmp_path, "--api", api, "--token-file", str(token), *arguments, stdin=stdin)
 
-    yield ask
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    return ask
 
 
 async def test_people_are_added_let_in_and_sent_away(web: Web, zc: Zc) -> None:
@@ -77,6 +85,32 @@ async def test_the_end_of_a_secret_is_listed(web: Web, zc: Zc) -> None:
     assert "canary" not in told
     assert zc("secrets", "set", "shop", "provider.main.api_key", "--no-wait", stdin="sk-short-abcd\n").returncode == 0
     assert "abcd" not in zc("secrets", "list", "shop").stdout
+
+
+async def test_a_super_admin_is_asked_why_at_a_terminal_and_told_how_in_a_script(web: Web, api: str, tmp_path: Path) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    token = tmp_path / "token"
+    token.write_text(web.token_of(web.user("root@example.com", is_super_admin=True)))
+    command = ("--api", api, "--token-file", str(token), "members", "list", "shop", "--json")
+    refused = run(tmp_path, *command)
+    assert refused.returncode == 1
+    assert "--reason TEXT" in refused.stderr
+    ours, theirs = pty.openpty()
+    asked = subprocess.Popen(
+        [sys.executable, "-m", "zcplatform", *command],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(tmp_path),
+    )
+    os.close(theirs)
+    os.write(ours, b"ticket 9\n")
+    out, told = asked.communicate(timeout=LIMIT_S)
+    os.close(ours)
+    assert (asked.returncode, json.loads(out)) == (0, [])
+    assert b"will read why" in told
+    reasons = web.database.read(lambda tx: tx.execute("SELECT changes FROM audit_log WHERE action = 'member.read'").fetchall())
+    assert [json.loads(row[0]) for row in reasons] == [{"reason": "ticket 9"}]
 
 
 async def test_a_plan_is_edited(web: Web, zc: Zc) -> None:

@@ -285,6 +285,38 @@ async def test_a_super_admin_in_anothers_tenant_leaves_a_reason_there(web: Web) 
         assert (role, json.loads(changes)["reason"], tenant_id[:4]) == ("super-admin", "ticket 7please", "ten_")
 
 
+async def test_who_must_say_why_and_whose_name_says_it(web: Web) -> None:
+    """A person above his role there; not a member within it. A host's token says it by its name. The whole log, asked for one tenant, is that tenant's."""
+    shop = (await web.client.post("/api/tenants", json={"slug": "shop"})).json()["id"]
+    root = web.user("root@example.com", is_super_admin=True)
+    headers = web.member("shop", "root@example.com", "viewer")
+
+    async def ask(**more: str) -> str:
+        answer = await web.client.patch("/api/tenants/shop", json={"name": "New"}, headers={**headers, **more})
+        return "done" if answer.is_success else str(answer.json()["code"])
+
+    assert await ask() == "reason.needed"
+    assert await ask(**{"X-Reason": " \t "}) == "reason.needed"
+    assert await ask(**{"X-Reason": "ticket 7"}) == "done"
+    assert (await web.client.get("/api/tenants/shop/members", headers=headers)).status_code == 200, "a viewer reads these"
+    web.member("shop", "root@example.com", "owner")
+    assert await ask() == "done"
+    web.database.write_now(lambda tx: member_rows.remove(tx, shop, root))
+    for path, code in (
+        (f"/api/audit?tenant={shop}", "reason.needed"),
+        ("/api/audit", ""),
+        (f"/api/audit?tenant={shop}&format=csv", "reason.needed"),
+    ):
+        answer = await web.client.get(path, headers=headers)
+        assert (answer.json()["code"] if code else answer.status_code) == (code or 200)
+    assert (await web.client.get(f"/api/audit?tenant={shop}", headers={**headers, "X-Reason": "ticket 8"})).status_code == 200
+    assert (await web.client.get("/api/tenants/shop/config")).status_code == 200, "of the host"
+    seen = (await web.client.get("/api/tenants/shop/audit?limit=3")).json()["items"]
+    assert [(item["action"], item["changes"].get("reason")) for item in seen] == [
+        ("audit.read", "test"), ("config.read", "test"), ("audit.read", "ticket 8"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("extra", ["tenant_id", "role_id", "is_admin", "created_at", "user_id", "status"])
 async def test_nothing_is_set_that_is_not_meant_to_be(web: Web, extra: str) -> None:
     await web.client.post("/api/tenants", json={"slug": "shop"})

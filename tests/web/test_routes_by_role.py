@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from zcplatform.core.roles import LEAST, Anybody, Permission, Role, is_of_tenant
+from zcplatform.core.roles import LEAST, LOOKED_AT, Anybody, Permission, Role, is_of_tenant
 from zcplatform.ids import new_invitation_id, new_token_id
 from zcplatform.ops import tenants as asking
 from zcplatform.ops import users as people
@@ -76,9 +76,9 @@ class World:
         self.web.database.write_now(write)
         return slug
 
-    async def ask(self, route: Described, slug: str, names: Mapping[str, str], token: str | None) -> httpx2.Response:
+    async def ask(self, route: Described, slug: str, names: Mapping[str, str], token: str | None, reason: str = "walk") -> httpx2.Response:
         path = re.sub(r"\{(\w+)(:path)?\}", lambda match: slug if match[1] == "tenant" else names.get(match[1], "1"), route.path)
-        headers = {"Authorization": f"Bearer {token}" if token else ""}
+        headers = {"Authorization": f"Bearer {token}" if token else "", **({"X-Reason": reason} if reason else {})}
         return await self.web.client.request(route.method, path, headers=headers, **({"json": {}} if route.method in BODIES else {}))
 
 
@@ -93,12 +93,15 @@ def world(web: Web) -> World:
 
 def _verdict(answer: httpx2.Response) -> str:
     """What was decided of who asks: `let in` whatever became of the question then."""
-    try:
-        code = str(answer.json()["code"]) if answer.status_code >= 400 else ""
-    except (ValueError, KeyError):
-        code = ""
     refusals = {401: "401", 403: "403"}
-    return "404" if code == "tenant.unknown" else refusals.get(answer.status_code, "let in")
+    return "404" if _code(answer) == "tenant.unknown" else refusals.get(answer.status_code, "let in")
+
+
+def _code(answer: httpx2.Response) -> str:
+    try:
+        return str(answer.json()["code"]) if answer.status_code >= 400 else ""
+    except (ValueError, KeyError):
+        return ""
 
 
 def _expected(route: Described, standing: str) -> str:
@@ -151,6 +154,26 @@ async def test_each_route_by_each_role_in_his_own_tenant(world: World, standing:
         if _expected(route, standing) == "let in":
             assert "access.denied" not in answer.text, _name(route)
     assert wrong == []
+
+
+async def test_a_super_admin_says_why_before_anything_is_done_in_anothers_tenant(world: World) -> None:
+    """Every change, and every reading that is told to the owners."""
+    asked = []
+    for route in ROUTES:
+        if "{tenant}" not in route.path or route.needed is None:
+            continue
+        slug = world.tenant(None)
+        before = _all_rows(world.web)
+        answer = await world.ask(route, slug, ELSEWHERE, world.tokens["super-admin"], reason="")
+        must_say = route.method != "GET" or route.needed.permission in LOOKED_AT
+        if route.needed.step_up:
+            assert answer.status_code == 403, _name(route)
+        else:
+            assert (_code(answer) == "reason.needed") == must_say, (_name(route), answer.text)
+            assert not must_say or _all_rows(world.web) == before, _name(route)
+            asked.append(must_say)
+    assert sum(asked) >= 30
+    assert len(asked) > sum(asked)
 
 
 @pytest.mark.parametrize("standing", [*Role])

@@ -1,11 +1,13 @@
 """The HTTP client of the command line: requests, endless answers, and errors as sentences. Nothing is asked twice but for a connection."""
 
+import sys
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx2
+import typer
 
 from zcplatform.cli.login import Login, Told
 
@@ -59,6 +61,8 @@ class Api:
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         with self._errors():
             answer = self._client.request(method, path, **options)
+            if self._says_why(answer):
+                answer = self._client.request(method, path, **options)
             self._check(answer)
             if answer.status_code == NOTHING_TO_SAY:
                 return None
@@ -74,11 +78,29 @@ class Api:
         """The lines of an answer that may have no end. `silence_s`: how long nothing at all may come."""
         params: dict[str, Any] = {key: value for key, value in query.items() if value is not None}
         timeout = httpx2.Timeout(ANSWER_S, read=silence_s)
-        with self._errors(), self._client.stream("GET", path, params=params, headers={"Accept": accept}, timeout=timeout) as answer:
-            if not answer.is_success:
-                answer.read()
+        with self._errors(), ExitStack() as held:
+
+            def begin() -> httpx2.Response:
+                begun = held.enter_context(self._client.stream("GET", path, params=params, headers={"Accept": accept}, timeout=timeout))
+                if not begun.is_success:
+                    begun.read()
+                return begun
+
+            answer = begin()
+            if self._says_why(answer):
+                answer = begin()
             self._check(answer)
             yield answer.iter_lines()
+
+    def _says_why(self, answer: httpx2.Response) -> bool:
+        """A super-admin in a tenant of others, at a terminal, is asked for his reason; nothing was done without it."""
+        if answer.status_code != httpx2.codes.UNPROCESSABLE_ENTITY or b'"reason.needed"' not in answer.content or not sys.stdin.isatty():
+            return False
+        reason = str(typer.prompt("You act in a tenant of others. Its owners will read why", err=True)).strip()
+        if not (reason.isascii() and reason.isprintable() and reason):
+            return False
+        self._client.headers["X-Reason"] = reason
+        return True
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

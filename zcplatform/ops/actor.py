@@ -7,7 +7,7 @@ from enum import StrEnum
 from zcplatform import clock
 from zcplatform.core.audit import Entry
 from zcplatform.core.roles import Permission, Rights, Role, Sight
-from zcplatform.errors import NotAllowed
+from zcplatform.errors import BadInput, NotAllowed
 from zcplatform.ids import TenantId, TokenId, UserId
 
 STEP_UP = timedelta(minutes=10)
@@ -104,6 +104,11 @@ class Actor:
             return "super-admin"
         return self.role or "user"
 
+    @property
+    def acts_above(self) -> bool:
+        """In a tenant, by what no role there gives. Of a token made on the host its name is the reason, where the request gives none."""
+        return self.tenant_id is not None and self.standing == "super-admin"
+
     def may(self, permission: Permission) -> bool:
         return self.rights.allow(permission)
 
@@ -125,8 +130,20 @@ class Actor:
                 "session.step_up_needed", "This needs a code that was given within the last 10 minutes", "ask for a code again"
             )
 
+    def need_reason(self) -> None:
+        """Raises BadInput for a person who acts in a tenant as a super-admin and does not say why."""
+        if self.acts_above and not self.is_of_host and not self.reason:
+            why = "is missing"
+            raise BadInput(
+                "reason.needed",
+                "You act here as a super-admin, not as a member, and give no reason; nothing was done",
+                "say why in the header X-Reason (zcplatform --reason TEXT …): the tenant's owners read it in their audit log",
+                fields={"X-Reason": why},
+            )
+
     def entry(self, at: str, action: str, subject: str, tenant_id: str = "", **changes: object) -> Entry:
-        told = {**changes, "reason": self.reason} if self.reason else changes
+        reason = self.reason or (self.name if self.acts_above else "")
+        told = {**changes, "reason": reason} if reason else changes
         return Entry(at, self._told(), action, subject, tenant_id, self.standing, self.address, "done", told, self.request_id)
 
     def _told(self) -> str:

@@ -61,8 +61,11 @@ class Needs:
         rates.of_account(actor.user_id or actor.id)
         if actor.tenant_id is not None:
             rates.of_tenant(actor.tenant_id)
-        if actor.tenant_id is not None and actor.standing == "super-admin" and self.needed.permission in LOOKED_AT:
-            entry = actor.entry(at, str(self.needed.permission), actor.tenant_id, actor.tenant_id)
+        is_looked_at = self.needed.permission in LOOKED_AT
+        if is_looked_at or request.method in sessions.MUTATIONS:
+            actor.need_reason()
+        if actor.acts_above and is_looked_at:
+            entry = actor.entry(at, str(self.needed.permission), actor.tenant_id or "", actor.tenant_id or "")
             await desk.database.write(lambda tx: audit.append(tx, entry))
         return actor
 
