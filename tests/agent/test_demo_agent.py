@@ -1,10 +1,12 @@
 """The demo agent's parts that depend on time or on damaged files; what it promises over HTTP stands in the contract tests."""
 
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from tests.agent.demo_table import table
 from zcplatform.agent.sealed import token_hash
 from zcplatform.demo_agent.devices import Devices
 from zcplatform.demo_agent.echo_model import LONGEST_ANSWER, answer, usage
@@ -161,3 +163,8 @@ def test_the_model_repeats_the_last_user_message(messages: object, said: str) ->
 
 def test_the_model_s_answer_is_bounded() -> None:
     assert len(answer([{"role": "user", "content": "a" * 100_000}])) == LONGEST_ANSWER
+
+
+def test_its_table_of_fields_is_the_real_agent_s_schema() -> None:
+    """Otherwise: python -m tests.agent.demo_table > zcplatform/demo_agent/channel_fields.txt"""
+    assert files("zcplatform.demo_agent").joinpath("channel_fields.txt").read_text("utf-8") == table()

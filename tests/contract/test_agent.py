@@ -81,6 +81,147 @@ def test_patch_finds_an_address_that_is_not_http(home: Home) -> None:
     assert json.loads(result.stderr)["code"] == "validation_failed"
 
 
+CHANNELS: Mapping[str, tuple[str, str]] = {
+    "a text that is a number": ('[channels.irc.main]\nserver = 5\nnickname = "n"', "channels.irc.main.server"),
+    "a number that is a text": ('[channels.irc.main]\nserver = "s"\nnickname = "n"\nport = "x"', "channels.irc.main.port"),
+    "a port above all": ('[channels.irc.main]\nserver = "s"\nnickname = "n"\nport = 70000', "channels.irc.main.port"),
+    "a port below all": ('[channels.irc.main]\nserver = "s"\nnickname = "n"\nport = -1', "channels.irc.main.port"),
+    "a port with a fraction": ('[channels.irc.main]\nserver = "s"\nnickname = "n"\nport = 1.0', "channels.irc.main.port"),
+    "a yes that is a text": ('[channels.webhook.main]\nenabled = "yes"', "channels.webhook.main.enabled"),
+    "a list that is a text": ('[channels.irc.main]\nserver = "s"\nnickname = "n"\nchannels = "x"', "channels.irc.main.channels"),
+    "a list of numbers": ('[channels.irc.main]\nserver = "s"\nnickname = "n"\nchannels = [1]', "channels.irc.main.channels"),
+    "a word that is none of its words": ('[channels.telegram.main]\nstream_mode = "nosuch"', "channels.telegram.main.stream_mode"),
+    "what has to be there": ('[channels.irc.main]\nserver = "s"', "nickname"),
+    "a table that is a number": (
+        '[channels.email.main]\nimap_host = "a"\nsmtp_host = "b"\nusername = "c"\npassword = "d"\nfrom_address = "e"\noauth2 = 5',
+        "channels.email.main.oauth2",
+    ),
+    "a channel that is a number": ("[channels.webhook]\nmain = 5", "channels.webhook.main"),
+    "a type that is a number": ("[channels]\nwebhook = 5", "channels.webhook"),
+    "an unknown way to a server": ('[[mcp.servers]]\nname = "x"\ntransport = "nosuch"', "mcp.servers.transport"),
+}
+"""What the strict parse refuses, with what it names; the daemon starts without the channel."""
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_migrate_finds_what_is_wrong_with_a_channel(home: Home, name: str) -> None:
+    text, path = CHANNELS[name]
+    home.write("config.toml", f"{home.text}{text}\n")
+    result = home.run("config", "migrate", "--json")
+    assert result.returncode == 1
+    found = json.loads(result.stdout)
+    assert (found["valid"], path in found["error"]) == (False, True), found
+    assert home.run("config", "patch", "--json", "-", stdin="[]").returncode == 0, "it goes on without what it can not read"
+
+
+REFERENCES: Mapping[str, tuple[str, str, str | None]] = {
+    "no token": ("[channels.telegram.main]\nenabled = true", "required_field_empty", "channels.telegram.main.bot_token"),
+    "a blank token": (
+        '[channels.discord.main]\nenabled = true\nbot_token = " "',
+        "required_field_empty",
+        "channels.discord.main.bot_token",
+    ),
+    "no account": (
+        '[channels.signal.main]\nenabled = true\nhttp_url = "http://x"\naccount = ""',
+        "required_field_empty",
+        "channels.signal.main.account",
+    ),
+    "no forge": ('[channels.git.main]\nenabled = true\nprovider = "gitea"', "required_field_empty", "channels.git.main.api_base_url"),
+    "no http": ('[channels.telegram.main]\napi_base_url = "ftp://x"', "invalid_format", "channels.telegram.main.api_base_url"),
+    "too slow": (
+        "[channels.telegram.main]\nreply_min_interval_secs = 3601",
+        "invalid_numeric_range",
+        "channels.telegram.main.reply_min_interval_secs",
+    ),
+    "too much": (
+        "[channels.slack.main]\nthread_context_max_messages = 51",
+        "invalid_numeric_range",
+        "channels.slack.main.thread_context_max_messages",
+    ),
+    "people of nowhere": ('[peer_groups.g]\nchannel = "irc.nosuch"', "dangling_reference", "peer_groups.g.channel"),
+    "people of nothing": ("[peer_groups.g]\n", "required_field_empty", "peer_groups.g.channel"),
+    "a group of nobody": (
+        '[channels.webhook.main]\n[peer_groups.g]\nchannel = "webhook.main"\nagents = ["nosuch"]',
+        "dangling_reference",
+        "peer_groups.g.agents[0]",
+    ),
+    "a group for one who does not listen": (
+        '[channels.webhook.main]\n[peer_groups.g]\nchannel = "webhook.main"\nagents = ["main"]',
+        "invalid_format",
+        "peer_groups.g.agents[0]",
+    ),
+    "a server without address": (
+        '[mcp]\nenabled = true\n[[mcp.servers]]\nname = "x"\ntransport = "http"',
+        "validation_failed",
+        None,
+    ),
+    "a server without command": ('[mcp]\nenabled = true\n[[mcp.servers]]\nname = "x"', "validation_failed", None),
+    "a server without name": (
+        '[mcp]\nenabled = true\n[[mcp.servers]]\ntransport = "http"\nurl = "http://x"',
+        "required_field_empty",
+        "mcp.servers[0].name",
+    ),
+}
+"""What the parser takes and the validation refuses: code and path."""
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_patch_finds_what_is_wrong_with_a_channel(home: Home, name: str) -> None:
+    text, code, path = REFERENCES[name]
+    home.write("config.toml", f"{home.text}{text}\n")
+    assert home.run("config", "migrate", "--json").returncode == 0
+    result = home.run("config", "patch", "--json", "-", stdin="[]")
+    assert result.returncode == 1
+    found = json.loads(result.stderr)
+    assert (found["code"], found.get("path")) == (code, path), found
+
+
+@pytest.mark.parametrize(
+    ("channel", "code"), [("irc.nosuch", "dangling_reference"), ("irc", "invalid_format"), (5, "")], ids=["nowhere", "no alias", "no list"]
+)
+def test_an_agent_listens_to_channels_that_are_there(home: Home, channel: object, code: str) -> None:
+    channels = json.dumps([channel] if code else channel)
+    home.change(r"\[agents.main\]\n", f"[agents.main]\nchannels = {channels}\n")
+    assert home.run("config", "migrate", "--json").returncode == (0 if code else 1)
+    result = home.run("config", "patch", "--json", "-", stdin="[]")
+    assert result.returncode == (1 if code else 0)
+    if code:
+        found = json.loads(result.stderr)
+        assert (found["code"], found["path"]) == (code, "agents.main.channels[0]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[channels.telegram.main]\nbot_token = "enc2:0000"\n',
+        '[channels.email.main]\nimap_host = "a"\nsmtp_host = "b"\nusername = "c"\npassword = "enc2:00"\nfrom_address = "e"\n',
+        '[mcp]\nenabled = true\n[[mcp.servers]]\nname = "x"\ntransport = "http"\nurl = "http://x"\n[mcp.servers.headers]\nA = "enc2:00"\n',
+    ],
+    ids=["of a channel", "that the schema does not mark", "of a server"],
+)
+def test_a_secret_that_does_not_open_stops_every_command(home: Home, text: str) -> None:
+    home.write("config.toml", home.text + text)
+    for command in (("config", "migrate", "--json"), ("config", "patch", "--json", "-"), ("--verbose", "daemon")):
+        result = home.run(*command, stdin="[]")
+        assert result.returncode == 1
+        assert "Failed to decrypt" in result.stderr
+
+
+def test_channels_that_can_not_be_read_or_are_not_known_are_left_out(home: Home) -> None:
+    home.write(
+        "config.toml",
+        home.text
+        + "[channels.nosuch.main]\nenabled = true\n[channels.wechat.good]\nenabled = true\nnosuch = 1\n"
+        + '[channels.wechat.bad]\nenabled = "yes"\n[channels.irc.main]\nserver = "s"\n',
+    )
+    with home.running() as agent:
+        rows = agent.ask("GET", "/api/channels").json()["channels"]
+        text = "".join(agent.lines)
+    assert [row["name"] for row in rows] == ["wechat.good"]
+    assert "`channels.wechat.bad`" in text
+    assert "`channels.irc.main`" in text
+
+
 def test_an_unknown_command_is_2(home: Home) -> None:
     assert home.run("nosuch").returncode == 2
 

@@ -48,7 +48,7 @@ def add(tree: Tree, work: Path, launcher: str) -> Python:
     for package in ("nacl", "websockets"):
         _copy_sources(_found(package).parent, work / PACKAGES / package)
     own = Path(__file__).parent.parent
-    for path in [*map(own.joinpath, _OWN), *(own / "demo_agent").glob("*.py")]:
+    for path in [*map(own.joinpath, _OWN), *(own / "demo_agent").glob("*.py"), own / "demo_agent/channel_fields.txt"]:
         _copy(path, work / PACKAGES / "zcplatform" / path.relative_to(own))
     _compile(interpreter, work)
     backend = _found("_cffi_backend")

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from zcplatform.demo_agent.config import SCHEMA, Config, Refused, gateway_problem, load, read_document, security_problem
+from zcplatform.demo_agent import channel_checks
+from zcplatform.demo_agent.config import SCHEMA, Config, Refused, load, malformed, read_document, security_problem
 
 
 def migrate(home: Path) -> tuple[int, dict[str, Any]]:
@@ -12,8 +13,9 @@ def migrate(home: Path) -> tuple[int, dict[str, Any]]:
     document = read_document(home / "config.toml")
     if "tools" not in document:
         return 0, {"migrated": True, "schema_version": SCHEMA}
-    gateway = document.get("gateway", {})
-    problem = security_problem(document) or (gateway_problem(gateway) if isinstance(gateway, dict) else "invalid type in `gateway`")
+    problem = security_problem(document) or next(iter(malformed(document).values()), None)
+    if problem is None:
+        load(home, lambda _: None)  # every command opens the secrets
     return (1 if problem else 0), {"error": problem, "migrated": False, "schema_version": SCHEMA, "valid": problem is None}
 
 
@@ -50,4 +52,4 @@ def _problem(config: Config, document: dict[str, Any]) -> dict[str, str] | None:
             if not is_known and (value or key != "runtime_profile"):
                 message = f"{path}.{key} = {json.dumps(value)} but it is not configured"
                 return {"code": "dangling_reference", "message": message, "path": f"{path}.{key}"}
-    return None
+    return channel_checks.problem(config, document)

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from zcplatform.agent.sealed import KEY_BYTES, PREFIX, NotSealed, token_hash, unseal
+from zcplatform.demo_agent import channel_fields
 
 SCHEMA = 3
 SECURITY_SECTIONS = ("security", "risk_profiles", "peer_groups", "users", "oidc", "permission_profiles")
+TRANSPORTS = ("stdio", "http", "sse")
 LEVELS = ("readonly", "supervised", "full")
 OVERRIDDEN = frozenset(
     f"ZEROCLAW_{name}"
@@ -98,7 +100,9 @@ class Config:
     providers: tuple[Provider, ...] = ()
     agents: tuple[Agent, ...] = ()
     channels: tuple[tuple[str, str, bool], ...] = ()
-    """Type, alias, whether it is switched on."""
+    """Type, alias, whether it is switched on; of those that could be read."""
+    servers: tuple[Mapping[str, Any], ...] = ()
+    """MCP, as they stand in the file; nobody speaks to them."""
     has_metrics: bool = False
 
     def agent(self, alias: str) -> Agent | None:
@@ -169,7 +173,8 @@ def load(home: Path, warn: Callable[[str], None]) -> Config:
             gateway=_gateway(gateway, opener),
             providers=_providers(_section(document, "providers", warn), opener),
             agents=_agents(_section(document, "agents", warn)),
-            channels=_channels(_section(document, "channels", warn)),
+            channels=_channels(_section(document, "channels", warn), opener, warn),
+            servers=_servers(_section(document, "mcp", warn), opener),
             has_metrics=_section(document, "observability", warn).get("backend") == "prometheus",
         )
     except NotSealed as error:
@@ -228,9 +233,28 @@ def security_problem(document: dict[str, Any]) -> str | None:
     return None
 
 
+def malformed(document: dict[str, Any]) -> Mapping[str, str]:
+    """The sections that are not of their form, beside those of security: each falls back to its default, with what is wrong in it."""
+    gateway, agents, mcp = (document.get(name, {}) for name in ("gateway", "agents", "mcp"))
+    found = {} if isinstance(channels := document.get("channels", {}), dict) else {"channels": "invalid type in `channels`"}
+    found |= dict(channel_fields.problems(channels)) if not found else {}
+    why = gateway_problem(gateway) if isinstance(gateway, dict) else "invalid type in `gateway`"
+    found |= {"gateway": why} if why else {}
+    if not isinstance(agents, dict) or not all(_are_texts(entry.get("channels", [])) for _, entry in _entries(agents)):
+        found["agents"] = "invalid type in `agents.channels`"
+    servers = mcp.get("servers", []) if isinstance(mcp, dict) else None
+    if not isinstance(servers, list) or not all(isinstance(one, dict) and one.get("transport", "stdio") in TRANSPORTS for one in servers):
+        found["mcp"] = f"invalid value, expected a list of {', '.join(TRANSPORTS)} in `mcp.servers.transport`"
+    return found
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
 def _section(document: dict[str, Any], name: str, warn: Callable[[str], None]) -> dict[str, Any]:
     section = document.get(name, {})
-    if isinstance(section, dict):
+    if isinstance(section, dict) and name not in malformed(document):
         return section
     warn(f"config section `{name}` is malformed and was reset to defaults for this run")
     return {}
@@ -292,5 +316,22 @@ def _agents(section: dict[str, Any]) -> tuple[Agent, ...]:
     )
 
 
-def _channels(section: dict[str, Any]) -> tuple[tuple[str, str, bool], ...]:
-    return tuple((kind, alias, entry.get("enabled") is True) for kind, aliases in _entries(section) for alias, entry in _entries(aliases))
+def _channels(section: dict[str, Any], opener: Opener, warn: Callable[[str], None]) -> tuple[tuple[str, str, bool], ...]:
+    spoiled = dict(channel_fields.problems(section))
+    for path in spoiled:
+        warn(f"config section `{path}` is malformed and was reset to defaults for this run")
+    found = []
+    for kind, aliases in _entries({kind: section[kind] for kind in section if kind in channel_fields.types()}):
+        for alias, entry in _entries(aliases):
+            if f"channels.{kind}.{alias}" not in spoiled:
+                for path, value in channel_fields.secrets(kind, entry):
+                    opener.open(path, value)
+                found.append((kind, alias, entry.get("enabled") is True))
+    return tuple(found)
+
+
+def _servers(section: dict[str, Any], opener: Opener) -> tuple[Mapping[str, Any], ...]:
+    for server in section.get("servers", []):
+        for name, value in server.get("headers", {}).items():
+            opener.open(f"mcp.servers.headers.{name}", str(value))
+    return tuple(section.get("servers", ())) if section.get("enabled") is True else ()
