@@ -262,6 +262,23 @@ async def test_an_operator_edits_a_plan(web: Web) -> None:
     assert (await web.client.patch("/api/plans/nope", json={"members": 7})).status_code == 404
 
 
+async def test_a_plan_s_ceilings_bind_what_is_saved(web: Web) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop", "plan": "free"})
+    ceilings = {"most_level": "readonly", "excluded_tools": ["shell", "mcp:docs.x"]}
+    answer = await web.client.patch("/api/plans/free", json=ceilings)
+    assert answer.status_code == 200
+    listed = {item["name"]: item for item in (await web.client.get("/api/plans")).json()["items"]}
+    assert {name: listed["free"][name] for name in ceilings} == {name: answer.json()[name] for name in ceilings} == ceilings
+    assert listed["starter"]["excluded_tools"] == []
+    for risk in ({"level": "supervised"}, {"level": "readonly", "auto_approve": ["shell"]}):
+        refused = await web.client.patch("/api/tenants/shop/config", json={"settings": {"risk": risk}})
+        assert refused.status_code == 422, risk
+        assert [field.split(".")[0] for field in refused.json()["fields"]] == ["risk"]
+    assert (await web.client.patch("/api/tenants/shop/config", json={"settings": {"risk": {"level": "readonly"}}})).status_code == 200
+    for wrong in ({"most_level": "all"}, {"excluded_tools": ["a b"]}, {"excluded_tools": ["x" * 81]}, {"excluded_tools": ["x"] * 201}):
+        assert (await web.client.patch("/api/plans/free", json=wrong)).status_code == 422, wrong
+
+
 async def test_a_hundred_invitations_at_once_keep_to_the_plan(web: Web) -> None:
     await web.client.post("/api/tenants", json={"slug": "shop"})
     web.member("shop", "olga@example.com", "owner")

@@ -12,7 +12,10 @@ def unreachable(allowed: Collection[str], address: str) -> str | None:
     """Why a server (a URL, or a bare name) would not be reached; None when it may be. `allowed` holds HOST:PORT."""
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")
-        host, port = parts.hostname or "", parts.port or {"https": 443, "http": 80, "mqtt": 1883, "mqtts": 8883}.get(parts.scheme)
+        host, port = (
+            (parts.hostname or "").rstrip("."),
+            parts.port or {"https": 443, "http": 80, "mqtt": 1883, "mqtts": 8883}.get(parts.scheme),
+        )
     except ValueError:
         return "is not an address"
     if not is_inside(host) or f"{host}:{port}" in allowed or (port is None and any(one.rpartition(":")[0] == host for one in allowed)):

@@ -193,7 +193,9 @@ class PlanChange(_Input):
     tokens_month: Count | None = None
     dollars_month_micros: Count | None = None
     most_level: Literal["readonly", "supervised", "full"] | None = None
-    excluded_tools: list[Annotated[str, Field(max_length=80, pattern=r"^[A-Za-z0-9_.:-]+$")]] | None = None
+    excluded_tools: Annotated[list[Annotated[str, Field(max_length=80, pattern=r"^[A-Za-z0-9_.:-]+$")]], Field(max_length=200)] | None = (
+        None
+    )
     actions_per_hour: Count | None = None
 
 
