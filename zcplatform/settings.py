@@ -111,6 +111,7 @@ class Settings(BaseSettings):
     health_period_s: Annotated[float, Field(ge=1, le=600)] = 30
     start_timeout_s: Annotated[float, Field(ge=1, le=900)] = 60
     audit_anchor: Path | Literal["syslog"] | None = None
+    syslog_socket: Path = Path("/dev/log")
     event_days: Annotated[int, Field(ge=1, le=3650)] = 30
 
     mail_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")] | None = None

@@ -17,6 +17,7 @@ from zcplatform.store.db import Database, connect
 from zcplatform.store.migrate import migrate
 from zcplatform.vault import keys
 from zcplatform.worker.anchors import Anchors, signed
+from zcplatform.worker.metrics import Metrics
 
 
 @pytest.fixture
@@ -155,7 +156,7 @@ def _anchored(installation: Path, kind: str = "hour") -> None:
     settings = files.load(installation)
     database = Database(settings.database)
     made = keys.Keys.of(keys.load(settings.key_file))
-    asyncio.run(Anchors(settings, made, database).write(kind))
+    asyncio.run(Anchors(settings, made, database, Metrics()).write(kind))
     database.close()
 
 

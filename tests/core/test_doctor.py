@@ -33,6 +33,7 @@ SOUND = Facts(
     web_blocker="",
     overlapping_uids="",
     core_pattern="core",
+    anchor_trouble="",
 )
 
 
@@ -56,6 +57,7 @@ def test_a_sound_host_has_nothing_to_mend() -> None:
         ({"kernel": "6.1.0-28", "allow_swap": True}, "noswap", Level.WARNING, "allow_swap"),
         ({"kernel": "6.1.0-28", "swap_is_active": False}, "noswap", Level.WARNING, "no swap is active"),
         ({"core_pattern": "|/usr/share/apport/apport %p"}, "core_pattern", Level.WARNING, "/usr/share/apport/apport"),
+        ({"anchor_trouble": "Nobody keeps a system log at /dev/log."}, "audit_anchor", Level.PROBLEM, "Nobody keeps"),
         ({"iptables": ""}, "iptables", Level.PROBLEM, "iptables cannot"),
         ({"ip6tables": ""}, "iptables", Level.PROBLEM, "ip6tables cannot"),
         ({"taken_ports": (80, 443)}, "ports", Level.PROBLEM, "80 and 443"),

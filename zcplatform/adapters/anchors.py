@@ -1,13 +1,17 @@
 """The second place: a file that is only appended to, on the disk before it counts, or the host's system log."""
 
 import os
+import socket
 import stat
-import syslog
+import time
 from pathlib import Path
 
 from zcplatform.errors import Unavailable
 
 TAG = "zcplatform-audit"
+PRIORITY = 10 * 8 + 5
+"""authpriv.notice"""
+WAIT_S = 5.0
 
 
 def append(path: Path, line: str) -> None:
@@ -32,8 +36,45 @@ def append(path: Path, line: str) -> None:
         ) from None
 
 
-def log(line: str) -> None:
-    """To the system log, whose keeper sends it on to another machine. It answers nothing, so nothing is known of its fate."""
-    syslog.openlog(TAG, syslog.LOG_NDELAY, syslog.LOG_AUTHPRIV)
-    syslog.syslog(syslog.LOG_NOTICE, line)
-    syslog.closelog()
+def log(line: str, path: Path, wait_s: float = WAIT_S) -> None:
+    """To the system log, whose keeper sends it on to another machine. Raises Unavailable when nobody keeps one.
+
+    Not by the C library: it says nothing when nobody listens. What a keeper does with a line he took, he does not tell.
+    """
+    stamp = time.strftime("%b %e %H:%M:%S")
+    with _reached(path) as keeper:
+        keeper.settimeout(wait_s)
+        try:
+            keeper.send(f"<{PRIORITY}>{stamp} {TAG}: {line}".encode())
+        except OSError as error:
+            raise _deaf(path, error) from None
+
+
+def file_trouble(path: Path) -> str:
+    """Why an anchor would not be taken now; the empty text when it would. Writes nothing."""
+    kept = path if path.exists() else path.parent
+    return "" if os.access(kept, os.W_OK) and not path.is_symlink() else f"{path} can not be written."
+
+
+def log_trouble(path: Path) -> str:
+    """The same of a system log."""
+    try:
+        _reached(path).close()
+    except Unavailable as error:
+        return f"{error.detail}."
+    return ""
+
+
+def _reached(path: Path) -> socket.socket:
+    keeper = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        keeper.connect(str(path))
+    except OSError as error:
+        keeper.close()
+        raise _deaf(path, error) from None
+    return keeper
+
+
+def _deaf(path: Path, error: OSError) -> Unavailable:
+    why = error.strerror or "it takes nothing"
+    return Unavailable("anchors.no_log", f"Nobody keeps a system log at {path}: {why}", "start one, or set `audit_anchor` to a file")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import apsw
 
-from zcplatform.adapters import host
+from zcplatform.adapters import anchors, host
 from zcplatform.adapters.docker import Docker
 from zcplatform.adapters.docker_seen import EngineInfo
 from zcplatform.core.doctor import Facts
@@ -48,7 +48,15 @@ def facts(settings: Settings, caddy: Path | None) -> Facts:
         web_blocker=str(host.interpreter_blocker(settings.web_user) or ""),
         overlapping_uids=host.overlapping_uids(settings.uid_span) or "",
         core_pattern=Path("/proc/sys/kernel/core_pattern").read_text().strip(),
+        anchor_trouble=_anchor_trouble(settings),
     )
+
+
+def _anchor_trouble(settings: Settings) -> str:
+    """Before the first start there is nothing to anchor, and no folder for it."""
+    if settings.audit_anchor == "syslog":
+        return anchors.log_trouble(settings.syslog_socket)
+    return anchors.file_trouble(settings.anchor_file) if settings.data_dir.exists() else ""
 
 
 def _engine(path: Path) -> tuple[EngineInfo | None, str]:

@@ -64,6 +64,8 @@ class Facts:
     """The folder or file that keeps the web user from running the program."""
     overlapping_uids: str
     core_pattern: str
+    anchor_trouble: str
+    """Why the audit log can not be anchored now."""
 
 
 def findings(facts: Facts) -> list[Finding]:
@@ -78,6 +80,7 @@ def findings(facts: Facts) -> list[Finding]:
         *_disk(facts),
         *_clock(facts),
         *_users(facts),
+        *_anchors(facts),
     ]
 
 
@@ -228,3 +231,10 @@ def _users(facts: Facts) -> Iterator[Finding]:
         yield _problem("uids", f"The range of user ids for tenants overlaps {facts.overlapping_uids}.", "set `uids` to a free range")
     else:
         yield _ok("uids", "The range of user ids for tenants is free.")
+
+
+def _anchors(facts: Facts) -> Iterator[Finding]:
+    if facts.anchor_trouble:
+        yield _problem("audit_anchor", f"The audit log can not be anchored: {facts.anchor_trouble}", "docs/audit.md; see `audit_anchor`")
+    else:
+        yield _ok("audit_anchor", "The audit log can be anchored.")

@@ -17,6 +17,7 @@ from zcplatform.store import audit, instance
 from zcplatform.store.db import Database, Tx
 from zcplatform.vault import signing
 from zcplatform.vault.keys import Keys
+from zcplatform.worker.metrics import Metrics
 
 PERIOD_S = 3600.0
 AGAIN_S = 60.0
@@ -24,7 +25,9 @@ CHANGE = "anchors_of_a_new_key"
 
 
 class Anchors:
-    def __init__(self, settings: Settings, keys: Keys, database: Database) -> None:
+    def __init__(self, settings: Settings, keys: Keys, database: Database, metrics: Metrics, again_s: float = AGAIN_S) -> None:
+        self._metrics = metrics
+        self._again_s = again_s
         self._instance = settings.instance
         self._keys = keys
         self._database = database
@@ -38,7 +41,7 @@ class Anchors:
                 await self.write(kind)
             except PlatformError as error:
                 logger.error("the audit log could not be anchored", code=error.code, error=error.detail, hint=error.hint)
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(self._again_s)
                 continue
             kind = "hour"
             await asyncio.sleep(PERIOD_S)
@@ -48,7 +51,12 @@ class Anchors:
         sequence, hash_ = self._database.read(audit.head)
         signer = self._keys.audit_public.hex()
         anchor = Anchor(kind, self._instance, clock.text(clock.now()), sequence, hash_.hex(), signer)
-        await asyncio.to_thread(self._place, signed(self._keys, anchor).line())
+        try:
+            await asyncio.to_thread(self._place, signed(self._keys, anchor).line())
+        except PlatformError:
+            self._metrics.anchors.labels("failed").inc()
+            raise
+        self._metrics.anchors.labels("written").inc()
 
 
 def put_change(tx: Tx, settings: Settings, old: Keys, new: Keys, at: str) -> None:
@@ -90,5 +98,5 @@ def signed(keys: Keys, anchor: Anchor) -> Signed:
 
 def place(settings: Settings) -> Callable[[str], None]:
     if settings.audit_anchor == "syslog":
-        return places.log
+        return lambda line: places.log(line, settings.syslog_socket)
     return lambda line: places.append(settings.anchor_file, line)

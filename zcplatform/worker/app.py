@@ -164,7 +164,7 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
         loop.add_signal_handler(number, stop.set)
     tools = make_tools(settings, keys, database)
     driver, images = Driver(tools, settings.converge_period_s), ImagesLoop(tools, settings.converge_period_s)
-    anchors = Anchors(settings, keys, database)
+    anchors = Anchors(settings, keys, database, tools.metrics)
     _deliver(settings, keys, database)
     mail = MailLoop(database, keys.seal_private, settings.panel_url, _mail_server(settings), tools.metrics)
 

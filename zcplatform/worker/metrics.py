@@ -18,6 +18,9 @@ class Metrics:
         self.engine_up = Gauge("zcplatform_worker_engine_up", "Whether the container engine answered last time", registry=self._registry)
         self.edge_sets = Gauge("zcplatform_worker_edge_sets", "Documents given to the edge since the start", registry=self._registry)
 
+        self.anchors = Counter(
+            "zcplatform_worker_audit_anchors", "Attempts to anchor the audit log, by outcome", ["outcome"], registry=self._registry
+        )
         self.mails = Counter("zcplatform_worker_mails", "Attempts to hand over a mail, by outcome", ["outcome"], registry=self._registry)
 
     def text(self) -> str:
