@@ -49,6 +49,10 @@ def _tenant(**known: Any) -> Tenant:
         ({"wanted": Wanted.STOPPED, "seen_container": "running"}, State.STOPPING),
         ({"wanted": Wanted.STOPPED, "seen_container": "stopped", "seen_generation": 1}, State.STOPPED),
         ({"wanted": Wanted.STOPPED, "seen_container": "running", "error_code": "engine.unreachable"}, State.UNKNOWN),
+        ({"wanted": Wanted.STOPPED, "seen_container": "running", "suspended_reason": "x"}, State.STOPPING),
+        ({"wanted": Wanted.STOPPED, "seen_container": "stopped", "seen_generation": 1, "suspended_reason": "x"}, State.SUSPENDED),
+        ({"suspended_reason": "x"}, State.SUSPENDED),
+        ({"wanted": Wanted.ABSENT, "seen_container": "running", "suspended_reason": "x"}, State.DELETING),
         ({"wanted": Wanted.ABSENT, "seen_container": "running"}, State.DELETING),
     ],
 )

@@ -1,6 +1,7 @@
 """A tenant's whole life, as its people see it: through the API and through its own address."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from socket import create_connection
 
@@ -89,6 +90,38 @@ def test_a_websocket_stays_open_while_others_are_deployed(platform: Platform) ->
             frames += str(socket.recv(timeout=10))
         assert "still there" in frames
     for slug in ("talker", "next-a", "next-b"):
+        platform.do(slug, "delete")
+    invariants.check(platform)
+
+
+def test_a_suspended_tenant_is_stopped_and_stays_so(platform: Platform) -> None:
+    """S-72: within thirty seconds, and neither the health loop, nor a restart of everything, nor a hand on the engine brings it back."""
+    platform.create("debtor")
+    platform.do("debtor", "deploy")
+    platform.pair("debtor")
+    started = time.monotonic()
+    platform.finish(platform.api("POST", "/api/tenants/debtor/suspend", {"reason": "the bill of March"}).body, 30)
+    assert time.monotonic() - started < 30
+    assert platform.tenant("debtor")["reason"] == "suspended: the bill of March"
+    assert platform.visit("debtor", "/").status_code == 503
+    container = platform.names.container("debtor")
+
+    def runs() -> bool:
+        return platform.docker("inspect", "-f", "{{.State.Running}}", container) == "true"
+
+    assert not runs()
+    assert platform.api("POST", "/api/tenants/debtor/start").body["code"] == "tenant.suspended"
+    platform.docker("start", container)
+    wait_until(lambda: not runs(), 30, "what somebody started by hand is stopped again")
+    platform.kill_serve()
+    platform.start_serve()
+    platform.create("other")
+    platform.do("other", "deploy")
+    assert (runs(), platform.tenant("debtor")["state"]) == (False, "suspended"), "other work was done meanwhile"
+    invariants.check(platform)
+    platform.finish(platform.api("POST", "/api/tenants/debtor/resume").body)
+    assert platform.tenant("debtor")["state"] == "running"
+    for slug in ("debtor", "other"):
         platform.do(slug, "delete")
     invariants.check(platform)
 

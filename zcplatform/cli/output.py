@@ -12,6 +12,7 @@ COLOURS = {
     "failed": "red",
     "crash_loop": "red",
     "degraded": "yellow",
+    "suspended": "yellow",
     "unknown": "yellow",
     "waiting": "yellow",
 }

@@ -135,6 +135,24 @@ def restart(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, jso
 
 
 @app.command()
+def suspend(
+    context: typer.Context,
+    tenant: Tenant,
+    why: Annotated[str, typer.Option(help="What the tenant's members read.")],
+    no_wait: NoWait = False,
+    json: AsJson = False,
+) -> None:
+    """Stop a tenant, and keep everybody in it from starting it again."""
+    ask(context, "POST", route("tenants", tenant, "suspend"), {"reason": why}, wait=not no_wait, json=json)
+
+
+@app.command()
+def resume(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
+    """End a suspension; a tenant that ran before is started."""
+    ask(context, "POST", route("tenants", tenant, "resume"), None, wait=not no_wait, json=json)
+
+
+@app.command()
 def rm(
     context: typer.Context,
     tenant: Tenant,

@@ -32,6 +32,7 @@ class State(StrEnum):
     DEGRADED = "degraded"
     STOPPING = "stopping"
     STOPPED = "stopped"
+    SUSPENDED = "suspended"
     RESTARTING = "restarting"
     CRASH_LOOP = "crash_loop"
     FAILED = "failed"
@@ -90,6 +91,10 @@ class Tenant:
     refused_revision: int | None = None
     """It was wanted, and taken back: refused by the check, or the agent did not get healthy with it."""
     refused_reason: str | None = None
+    suspended_reason: str | None = None
+    """The operator keeps it from running, and why; never together with a wish to run."""
+    suspended_runs: int = 0
+    """It was wanted running when it was suspended, and is again when it is resumed."""
 
     @property
     def revision(self) -> int:
@@ -111,6 +116,8 @@ class Tenant:
 def state(tenant: Tenant) -> tuple[State, str]:
     """The state and the reason for it in plain words."""
     match Wanted(tenant.wanted):
+        case Wanted.DRAFT if tenant.suspended_reason is not None:
+            return State.SUSPENDED, f"suspended: {tenant.suspended_reason}"
         case Wanted.DRAFT:
             return State.DRAFT, "created, not deployed yet"
         case Wanted.ABSENT:
@@ -124,6 +131,8 @@ def state(tenant: Tenant) -> tuple[State, str]:
 def _stopped(tenant: Tenant) -> tuple[State, str]:
     if tenant.error_code == ENGINE_UNREACHABLE and tenant.seen_container != "stopped":
         return State.UNKNOWN, f"waiting: {tenant.error_detail}"
+    if tenant.seen_generation == tenant.generation and tenant.suspended_reason is not None:
+        return State.SUSPENDED, f"suspended: {tenant.suspended_reason}"
     if tenant.seen_generation == tenant.generation:
         return State.STOPPED, "stopped on request"
     return State.STOPPING, tenant.error_detail or "the agent is being stopped"

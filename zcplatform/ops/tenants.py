@@ -118,6 +118,7 @@ def stop(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Te
 
 def restart(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
     tenant = _deployed(tx, id_or_slug)
+    _check_not_suspended(tenant)
     if tenant.wanted != Wanted.RUNNING:
         raise Conflict("tenant.stopped", f"Tenant `{tenant.slug}` is stopped", f"POST /api/tenants/{tenant.slug}/start starts it")
     return ask(tx, actor, tenant, at, Request.RESTART, wanted_epoch=tenant.wanted_epoch + 1)
@@ -131,6 +132,7 @@ def delete(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[
 
 
 def _run(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, request: Request) -> tuple[Tenant, Operation | None]:
+    _check_not_suspended(tenant)
     under_way = operations.open_of(tx, tenant.id)
     if tenant.wanted == Wanted.RUNNING and under_way is not None:
         return tenant, under_way
@@ -147,6 +149,12 @@ def _run(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, request: Req
     wanted["image_id"] = image.id
     _check_capacity(tx, desk, tenant.id, at)
     return ask(tx, actor, tenant, at, request, **wanted)
+
+
+def _check_not_suspended(tenant: Tenant) -> None:
+    if tenant.suspended_reason is not None:
+        why = f"Tenant `{tenant.slug}` is suspended: {tenant.suspended_reason}"
+        raise Conflict("tenant.suspended", why, "who runs this platform can resume it")
 
 
 def _deployed(tx: Tx, id_or_slug: str) -> Tenant:

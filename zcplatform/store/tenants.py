@@ -32,7 +32,9 @@ SEEN = frozenset(
         "refused_reason",
     }
 )
-WANTED = frozenset({"name", "plan", "image_id", "wanted", "last_request", "wanted_revision", "wanted_epoch"})
+WANTED = frozenset(
+    {"name", "plan", "image_id", "wanted", "last_request", "wanted_revision", "wanted_epoch", "suspended_reason", "suspended_runs"}
+)
 _OWN = frozenset({"generation", "updated_at", "state", "reason", "failures", "error_code", "error_detail", "error_hint", "next_attempt_at"})
 NO_ERROR = {"failures": 0, "error_code": None, "error_detail": None, "error_hint": None, "next_attempt_at": None}
 

@@ -40,6 +40,12 @@ class TenantChange(_Input):
     provider: ProviderInput | None = None
 
 
+class Suspension(_Input):
+    """The tenant's members read why."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
 class ImageInput(_Input):
     """`reference` is for pull, `binary` (a path that the settings file allows) for build."""
 

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from zcplatform.core.roles import Permission
 from zcplatform.core.tenant import Tenant
 from zcplatform.ops import desk as ops
-from zcplatform.ops import providers
+from zcplatform.ops import providers, suspension
 from zcplatform.ops import tenants as asking
 from zcplatform.ops.desk import Actor, Answer, Asked, Desk
 from zcplatform.store import operations as operation_rows
@@ -118,6 +118,24 @@ async def stop(tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permissi
 @router.post("/{tenant}/restart", responses=ASKED, status_code=202)
 async def restart(tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.TENANT_DEPLOY)], asked: AskedOf) -> Response:
     return await _ask(asking.restart, tenant, desk, actor, asked)
+
+
+@router.post("/{tenant}/suspend", responses=ASKED, status_code=202)
+async def suspend(
+    tenant: str, sent: shapes.Suspension, desk: DeskOf, actor: Annotated[Actor, needs(Permission.TENANT_SUSPEND)], asked: AskedOf
+) -> Response:
+    """Stop it, and keep everybody in it from starting it again."""
+
+    def act(tx: Tx, at: str) -> Answer:
+        return answer(tx, desk, *suspension.suspend(tx, actor, at, tenant, sent.reason))
+
+    return as_json(await ops.change(desk, actor, asked, act))
+
+
+@router.post("/{tenant}/resume", responses=ASKED, status_code=202)
+async def resume(tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.TENANT_SUSPEND)], asked: AskedOf) -> Response:
+    """End the suspension; a tenant that ran before is started."""
+    return await _ask(suspension.resume, tenant, desk, actor, asked)
 
 
 @router.get("/{tenant}/operations", response_model=shapes.Operations)

@@ -1,0 +1,68 @@
+"""Suspending a tenant: who may, what its members can still do, and what the database itself refuses."""
+
+import apsw
+import pytest
+
+from tests.web.conftest import Web
+from zcplatform.store import audit, tenants
+from zcplatform.store.db import existing
+
+WHY = {"reason": "the bill of March"}
+
+
+async def _deployed(web: Web) -> dict[str, str]:
+    """A tenant that is wanted running; its owner's headers."""
+    web.image()
+    assert (await web.client.post("/api/tenants", json={"slug": "shop"})).status_code == 201
+    assert (await web.client.post("/api/tenants/shop/deploy")).status_code == 202
+    return web.member("shop", "ann@example.com", "owner")
+
+
+async def test_nobody_in_a_suspended_tenant_can_start_it(web: Web) -> None:
+    """S-72. Nor by a change, nor by going back to an older revision."""
+    owner = await _deployed(web)
+    told = await web.client.post("/api/tenants/shop/suspend", json=WHY)
+    assert (told.status_code, told.json()["kind"]) == (202, "tenant.stop")
+    assert (await web.client.post("/api/tenants/shop/suspend", json=WHY)).json()["id"] == told.json()["id"], "asked twice is asked once"
+    for verb in ("deploy", "start", "restart"):
+        for headers in (owner, {}):
+            answer = await web.client.post(f"/api/tenants/shop/{verb}", headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (409, "tenant.suspended")
+            assert WHY["reason"] in answer.json()["detail"]
+    for verb in ("suspend", "resume"):
+        answer = await web.client.post(f"/api/tenants/shop/{verb}", headers=owner, **({"json": WHY} if verb == "suspend" else {}))
+        assert answer.status_code == 403
+    assert (await web.client.patch("/api/tenants/shop", json={"plan": "starter"})).status_code == 200
+    assert (await web.client.post("/api/tenants/shop/stop", headers=owner)).status_code in (200, 202)
+    assert (await web.client.get("/api/tenants/shop")).json()["wanted"] == "stopped"
+
+
+async def test_who_ran_before_runs_again_when_it_is_resumed(web: Web) -> None:
+    await _deployed(web)
+    await web.client.post("/api/tenants/shop/suspend", json=WHY)
+    resumed = await web.client.post("/api/tenants/shop/resume")
+    assert (resumed.status_code, resumed.json()["kind"]) == (202, "tenant.start")
+    assert (await web.client.get("/api/tenants/shop")).json()["wanted"] == "running"
+    assert (await web.client.post("/api/tenants/shop/resume")).json()["id"] == resumed.json()["id"]
+    entries = web.database.read(lambda tx: audit.page(tx, audit.Question(), None, 20))
+    assert [one.entry.action for one in entries if one.entry.action in ("tenant.suspend", "tenant.resume")] == [
+        "tenant.resume",
+        "tenant.suspend",
+    ]
+
+
+async def test_a_draft_can_be_suspended_and_starts_nothing_when_resumed(web: Web) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    told = (await web.client.post("/api/tenants/shop/suspend", json=WHY)).json()
+    assert (told["state"], told["reason"]) == ("suspended", "suspended: the bill of March")
+    assert (await web.client.post("/api/tenants/shop/deploy")).json()["code"] == "tenant.suspended"
+    assert (await web.client.post("/api/tenants/shop/resume")).json()["state"] == "draft"
+    assert (await web.client.delete("/api/tenants/shop")).status_code == 202
+
+
+async def test_no_row_is_suspended_and_wanted_running(web: Web) -> None:
+    """Whoever writes it."""
+    await _deployed(web)
+    row = existing(web.database.read(lambda tx: tenants.find(tx, "shop")))
+    with pytest.raises(apsw.ConstraintError):
+        web.database.write_now(lambda tx: tenants.want(tx, row, row.created_at, suspended_reason="x"))
