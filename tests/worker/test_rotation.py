@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.running import end
 from zcplatform import settings as files
 from zcplatform.errors import Refused
 from zcplatform.ids import new_secret_id, new_tenant_id
@@ -66,9 +67,8 @@ def _fill(tx: Tx, made: Keys) -> None:
 
 
 def _rotate(settings: Path, *arguments: str, failpoint: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "zcplatform", "--settings", str(settings), "admin", "rotate-key", "--json", *arguments]
-    environment = {**os.environ, "ZCPLATFORM_FAILPOINT": f"rotate.{failpoint}" if failpoint else ""}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=60)
+    failing = {"ZCPLATFORM_FAILPOINT": f"rotate.{failpoint}" if failpoint else ""}
+    return end(("--settings", str(settings), "admin", "rotate-key", "--json", *arguments), {**os.environ, **failing})
 
 
 def _all_is_readable(settings: Settings) -> Keys:
@@ -108,9 +108,7 @@ def test_a_rotation_that_is_killed_is_finished_by_the_next(installation: Path, p
     assert new.signing != old.signing
     log = settings.database.with_name("zcplatform.db-wal")
     assert not log.exists() or log.stat().st_size == 0
-    verified = subprocess.run(
-        [sys.executable, "-m", "zcplatform", "--settings", str(installation), "admin", "audit", "verify"], capture_output=True, text=True
-    )
+    verified = end(("--settings", str(installation), "admin", "audit", "verify"), os.environ)
     assert verified.returncode == 0, verified.stderr
 
 
@@ -162,8 +160,7 @@ def test_a_wrong_key_changes_nothing(installation: Path) -> None:
 
 def test_the_anchors_tie_the_new_signer_to_the_old_one(installation: Path) -> None:
     def admin(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "zcplatform", "--settings", str(installation), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return end(("--settings", str(installation), *arguments), os.environ)
 
     settings = files.load(installation)
     old = admin("admin", "audit", "key").stdout.strip()
