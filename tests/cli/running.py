@@ -66,6 +66,6 @@ def _become(arguments: tuple[str, ...], environment: dict[str, str], streams: li
         opened = os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY)
         os.dup2(opened, number)
         os.close(opened)
-    sys.stdin, sys.stdout, sys.stderr = (open(number, "w" if number else "r", closefd=False) for number in range(3))
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, "w" if number else "r", closefd=False) for number in range(3))
     sys.argv = ["zcplatform", *arguments]
     main()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,21 +15,16 @@ from zcplatform import settings as files
 from zcplatform.core.anchors import Anchor
 from zcplatform.store import audit, instance, signing_keys, tokens, users
 from zcplatform.store.db import Database, connect
-from zcplatform.store.migrate import migrate
 from zcplatform.vault import keys
 from zcplatform.worker.anchors import Anchors, signed
 from zcplatform.worker.metrics import Metrics
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Path:
+def installation(tmp_path: Path, make_database: Callable[[Path], None]) -> Path:
     """A settings file with a key and an empty database."""
-    (tmp_path / "data" / "db").mkdir(parents=True)
+    make_database(tmp_path / "data" / "db" / "zcplatform.db")
     keys.create(tmp_path / "root.key")
-    path = tmp_path / "data" / "db" / "zcplatform.db"
-    connection = connect(path, query_only=False)
-    migrate(connection, path)
-    connection.close()
     settings = tmp_path / "settings.toml"
     settings.write_text(f'data_dir = "{tmp_path}/data"\nkey_file = "{tmp_path}/root.key"\n')
     settings.chmod(0o600)

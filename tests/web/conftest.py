@@ -1,7 +1,7 @@
 """The web application on a real database, asked in-process; there is no worker, as when it is down."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,8 @@ from zcplatform.ids import new_image_id, new_token_id
 from zcplatform.ops import users as people
 from zcplatform.settings import Settings
 from zcplatform.store import members, tenants, tokens, users
-from zcplatform.store.db import Database, Tx, connect, existing
+from zcplatform.store.db import Database, Tx, existing
 from zcplatform.store.images import Image, insert, ready
-from zcplatform.store.migrate import migrate
 from zcplatform.vault.keys import Keys
 from zcplatform.vault.sealing import token_hash
 from zcplatform.web.app import Handed, described, furnish
@@ -76,12 +75,9 @@ class Web:
 
 
 @pytest.fixture
-async def web(tmp_path: Path) -> AsyncIterator[Web]:
+async def web(tmp_path: Path, make_database: Callable[[Path], None]) -> AsyncIterator[Web]:
     settings = Settings(data_dir=tmp_path, run_dir=tmp_path / "run", ports="20000-20002", allowed_hosts=["198.51.100.10:8391"])
-    settings.database.parent.mkdir()
-    connection = connect(settings.database, query_only=False)
-    migrate(connection, settings.database)
-    connection.close()
+    make_database(settings.database)
     keys = Keys.of(secrets.token_bytes(32))
     app = furnish(ROUTES, Handed(settings, keys.seal_public, keys.token_pepper, keys.code_mac, {1: keys.signing_key(1)}))
     database = app.state.desk.database

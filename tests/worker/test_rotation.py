@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,7 @@ from zcplatform.errors import Refused
 from zcplatform.ids import new_secret_id, new_tenant_id
 from zcplatform.settings import Settings
 from zcplatform.store import audit, instance, outbox, secrets
-from zcplatform.store.db import Database, Tx, connect
-from zcplatform.store.migrate import migrate
+from zcplatform.store.db import Database, Tx
 from zcplatform.vault import keys, letters, opening, sources
 from zcplatform.vault.keys import Keys
 from zcplatform.vault.opening import CannotOpen
@@ -30,16 +30,13 @@ VALUE = "sk-canary-rotation-51c2"
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Path:
+def installation(tmp_path: Path, make_database: Callable[[Path], None]) -> Path:
     """Settings, key, database; two tenants with a kept secret each, one of them with a box and a letter that wait."""
-    (tmp_path / "data" / "db").mkdir(parents=True)
     path = tmp_path / "settings.toml"
     path.write_text(f'data_dir = "{tmp_path}/data"\nkey_file = "{tmp_path}/root.key"\n')
     path.chmod(0o600)
     settings = files.load(path)
-    connection = connect(settings.database, query_only=False)
-    migrate(connection, settings.database)
-    connection.close()
+    make_database(settings.database)
     made = Keys.of(keys.create(settings.key_file))
     database = Database(settings.database)
     database.write_now(lambda tx: _fill(tx, made))
