@@ -13,6 +13,7 @@ from tests.core.test_container import SPEC
 from tests.fakes.engines import DyingDocker, ForgetfulDocker, HonestDocker, LyingDocker, SlowDocker
 from zcplatform.adapters.docker import Docker
 from zcplatform.adapters.docker_errors import EngineUnreachable, refusal
+from zcplatform.adapters.docker_pulls import Pulled
 from zcplatform.core.container import create_body
 from zcplatform.core.network import network_body
 from zcplatform.errors import PlatformError, StepFailed
@@ -197,14 +198,19 @@ async def test_a_connection_that_is_cut_is_an_engine_that_is_unreachable(socket:
 async def test_a_pull_that_is_cut_has_not_succeeded(socket: Path) -> None:
     async with DyingDocker("/images/create", b'{"status": "Downloading", "id": "abc"}\n').on(socket), Docker(socket) as docker:
         lines = docker.pull("ghcr.io/a/b:1")
-        assert await anext(lines) == "abc Downloading"
+        assert str(await anext(lines)) == "0 of 1 layers, 0.0 of 0.0 MB"
         with pytest.raises(EngineUnreachable):
             await anext(lines)
 
 
 async def test_a_pull_tells_its_progress(socket: Path) -> None:
     async with HonestDocker().on(socket) as engine, Docker(socket) as docker:
-        assert [line async for line in docker.pull("ghcr.io/a/b")] == ["latest Pulling from x", "abc Downloading [=> ]", "Done"]
+        assert [pulled async for pulled in docker.pull("ghcr.io/a/b")] == [
+            Pulled(),
+            Pulled(1, 0, 5, 20),
+            Pulled(1, 1, 20, 20),
+            Pulled(1, 1, 20, 20),
+        ]
         assert await docker.image("ghcr.io/a/b") is not None
         assert engine.calls[-2][0] == "POST"
 

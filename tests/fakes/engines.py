@@ -208,7 +208,8 @@ class HonestDocker:
         self.add_image(reference)
         lines = [
             {"status": "Pulling from x", "id": "latest"},
-            {"status": "Downloading", "progress": "[=> ]", "id": "abc"},
+            {"status": "Downloading", "progressDetail": {"current": 5, "total": 20}, "id": "abc"},
+            {"status": "Pull complete", "id": "abc"},
             {"status": "Done"},
         ]
         return web.Response(text="".join(json.dumps(line) + "\r\n" for line in lines), content_type="application/json")

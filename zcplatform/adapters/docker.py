@@ -19,6 +19,7 @@ from yarl import URL
 
 from zcplatform.adapters import docker_seen as seen
 from zcplatform.adapters.docker_errors import EngineUnreachable, bounded, refusal
+from zcplatform.adapters.docker_pulls import Layers, Pulled
 from zcplatform.adapters.docker_seen import BadAnswer, ContainerSeen, EngineInfo, ImageSeen, NetworkSeen
 from zcplatform.adapters.docker_streams import BrokenStream, documents, frame_lines
 from zcplatform.errors import PlatformError, StepFailed
@@ -135,14 +136,31 @@ class Docker:
             return seen.image(await self._client.images.inspect(reference))
         return None
 
-    async def pull(self, reference: str) -> AsyncGenerator[str, None]:
-        """Progress as short lines. It has succeeded only when `image` shows it afterwards."""
+    async def digest(self, reference: str) -> str:
+        """`sha256:…`: what the registry says the reference stands for now. The engine asks it, nothing is pulled."""
+        async with self._stream("pull", reference, "GET", f"distribution/{reference}/json", {}, idle_s=self._idle_s) as response:
+            found = seen.text((await response.json()).get("Descriptor") or {}, "digest")
+            if re.fullmatch(r"sha256:[0-9a-f]{64}", found) is None:
+                raise BadAnswer(f"{bounded(found)} is not a digest")
+            return found
+        raise AssertionError("the stream answers or raises")
+
+    async def pull(self, reference: str) -> AsyncGenerator[Pulled, None]:
+        """How far it is, whenever the engine says something. It has succeeded only when `image` shows it afterwards."""
         query = {"fromImage": reference}
         if "@" not in reference and ":" not in reference.rpartition("/")[2]:
             query["tag"] = "latest"
+        layers = Layers()
         async with aclosing(self._documents("pull", reference, "POST", "images/create", query, idle_s=self._idle_s)) as answers:
             async for answer in answers:
-                yield bounded(f"{answer.get('id') or ''} {answer.get('status') or ''} {answer.get('progress') or ''}")
+                yield layers.told(answer)
+
+    async def tag(self, reference: str, name: str) -> None:
+        """Another name for an image that is there, as `repository:tag`."""
+        repository, _, tag = name.rpartition(":")
+        query = {"repo": repository, "tag": tag}
+        async with self._stream("tag", reference, "POST", f"images/{reference}/tag", query, idle_s=self._deadline_s):
+            return
 
     async def import_image(self, tar: Path, changes: Sequence[str], reference: str) -> str:
         """Makes an image from the files in a tar, which is streamed; gives its id."""

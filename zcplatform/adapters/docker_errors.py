@@ -46,8 +46,27 @@ _ROWS = (
     _Row("remove_network", None, "active endpoints", "network.in_use", "a container is still attached to it"),
     _Row("remove_image", 409, "", "image.in_use", "a container still uses it"),
     _Row(
-        "pull", None, "not found|manifest unknown|denied|unauthorized", "image.missing", "check the name and digest, and that it is public"
+        "pull",
+        None,
+        "not found|manifest unknown|denied|unauthorized|name unknown",
+        "image.missing",
+        "check the name and digest, and that it is public",
     ),
+    _Row(
+        "pull",
+        None,
+        "no space left",
+        "engine.disk_full",
+        "make room where the engine keeps its images (`zcplatform doctor` names it), then try again",
+    ),
+    _Row(
+        "pull",
+        None,
+        r"connection refused|no such host|server misbehaving|timeout|deadline|unreachable|x509|tls: |gave HTTP response|\bEOF\b",
+        "registry.unreachable",
+        "the engine of this host must be able to reach the registry; then try again",
+    ),
+    _Row("import", None, "no space left", "engine.disk_full", "make room where the engine keeps its images, then try again"),
 )
 
 

@@ -110,6 +110,8 @@ def _follow(context: typer.Context, method: str, path: str, body: object, *, wai
             told = follow(api, told, quiet=json)
     if json:
         output.as_json(told)
+    elif told.get("result"):
+        output.line(f"{told['result']['digest']} is {'new' if told['result']['is_new'] else 'here already'}: {told['result']['image']}")
     elif "steps" in told:
         output.line(f"{told['kind']} {told['status']}" if wait else f"accepted: zcplatform operations watch {told['id']}")
     else:

@@ -38,3 +38,16 @@ def demo_reference(instance: str) -> str:
 def built_reference(instance: str, binary: str) -> str:
     """Names the program an image is made from; the engine's own tag can not hold a path."""
     return f"{instance}-zeroclaw:{binary}"
+
+
+def pinned(reference: str, digest: str) -> str:
+    """The same repository by digest: a tag may stand for something else tomorrow."""
+    repository = reference.partition("@")[0]
+    if ":" in repository.rpartition("/")[2]:
+        repository = repository.rpartition(":")[0]
+    return f"{repository}@{digest}"
+
+
+def pulled_reference(instance: str, digest: str) -> str:
+    """Our own name for what was pulled: an engine that tidies up removes images that no tag names."""
+    return f"{instance}-pulled:{digest.removeprefix('sha256:')}"

@@ -23,7 +23,8 @@ class Wish:
 
 
 def prepare(tx: Tx, desk: Desk, actor: Actor, at: str, wish: Wish) -> tuple[Image, Operation | None]:
-    """Ask for an image. One that is there is used again; `build` and `demo` are always made again, what they are made from may have changed."""
+    """Ask for an image. One that is named by its digest and there is used again. A tag is asked for again, and what `build` and `demo` make is
+    made again: it may stand for something else now."""
     reference = _reference(desk, wish)
     known = images.find(tx, reference)
     if known is not None and known.wanted == "present":
@@ -32,7 +33,7 @@ def prepare(tx: Tx, desk: Desk, actor: Actor, at: str, wish: Wish) -> tuple[Imag
             audit.append(tx, actor.entry(at, "image.make_default", known.id))
         if known.status == "preparing":
             return known, operations.open_of_image(tx, known.id, PREPARE)
-        if known.status == "ready" and wish.source == "pull":
+        if known.status == "ready" and "@" in reference:
             return known, None
     image = Image(
         id=new_image_id(),

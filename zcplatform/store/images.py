@@ -58,6 +58,12 @@ def find(tx: Tx, id_or_reference: str) -> Image | None:
     )
 
 
+def twin(tx: Tx, image_id: ImageId, reference: str, digest: str) -> Image | None:
+    """Another row that stands for the same of the same name already."""
+    statement = f"SELECT {names(Image)} FROM images WHERE status = 'ready' AND reference = ? AND digest = ? AND id != ? ORDER BY id DESC"
+    return one(tx, Image, statement, reference, digest, image_id)
+
+
 def default(tx: Tx) -> Image | None:
     return one(tx, Image, f"SELECT {names(Image)} FROM images WHERE is_default = 1")
 

@@ -137,6 +137,12 @@ def begin(tx: Tx, operation_id: OperationId, at: str) -> None:
     _tell(tx, operation_id, at)
 
 
+def progress(tx: Tx, operation_id: OperationId, at: str, words: str) -> None:
+    """How far the attempt is that goes on now."""
+    tx.execute("UPDATE operations SET reason = ? WHERE id = ? AND status = 'running'", (words, operation_id))
+    _tell(tx, operation_id, at)
+
+
 def wait(tx: Tx, operation_id: OperationId, at: str, code: str, detail: str, hint: str, next_attempt_at: str) -> None:
     """An attempt failed; there will be another."""
     tx.execute(

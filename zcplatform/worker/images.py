@@ -4,17 +4,19 @@ import asyncio
 import json
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from zcplatform import clock
 from zcplatform.adapters import agent_image
 from zcplatform.adapters.agent_image import Recipe
+from zcplatform.adapters.docker_pulls import Pulled
 from zcplatform.agent import versions
 from zcplatform.core import backoff
 from zcplatform.core.audit import Entry
-from zcplatform.core.images import LABEL_MADE_BY, built_reference, demo_reference, is_allowed, may_run
+from zcplatform.core.images import LABEL_MADE_BY, built_reference, demo_reference, is_allowed, may_run, pinned, pulled_reference
 from zcplatform.core.tenant import ENGINE_UNREACHABLE
 from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.log import logger
@@ -29,6 +31,7 @@ from zcplatform.worker.tools import Tools
 
 DASHBOARDS = ("web/dist", "../web/dist", "../share/zeroclawlabs/web/dist")
 """Where a program's dashboard files are looked for, seen from its folder."""
+PROGRESS_S = 1.0
 
 
 class ImagesLoop:
@@ -110,17 +113,19 @@ def _failed(tx: Tx, image: Image, kind: str, error: PlatformError) -> None:
 
 
 async def _prepare(tools: Tools, image: Image) -> None:
+    digest: str | None = None
     match image.source:
         case "pull":
-            engine_id, digest, version = await _pull(tools, image)
+            digest = named = await _digest(tools, image)
+            engine_id, version = await _pull(tools, image, named)
+            if await tools.database.write(lambda tx: _is_known(tx, image, named)):
+                return
         case "demo":
             engine_id, version = await _import(tools, agent_image.demo, demo_reference(tools.settings.instance))
-            digest = None
         case _:
             binary = _allowed_binary(tools, image)
             tag = f"{tools.settings.instance}-zeroclaw:{image.id.removeprefix('img_')}"
             engine_id, version = await _import(tools, lambda out: agent_image.zeroclaw(binary, _dashboard(binary), out), tag)
-            digest = None
     found = await tools.docker.image(engine_id)
     size = found.size_bytes if found is not None else 0
     told = await probe(tools, image.id, engine_id)
@@ -143,7 +148,8 @@ async def _prepare(tools: Tools, image: Image) -> None:
         audit.append(tx, Entry(at, "system:images", "image.ready", image.id, changes={"image_id": [None, engine_id]}))
         operation = operations.open_of_image(tx, image.id, "image.prepare")
         if operation is not None:
-            operations.succeed(tx, operation.id, at)
+            result = json.dumps({"image": image.id, "digest": digest, "is_new": True}) if digest else None
+            operations.succeed(tx, operation.id, at, result)
 
     await tools.database.write(write)
 
@@ -164,16 +170,23 @@ def _asked(image: Image, version: str | None) -> str | None:
         return None
 
 
-async def _pull(tools: Tools, image: Image) -> tuple[str, str | None, str | None]:
+async def _digest(tools: Tools, image: Image) -> str:
+    """What the row's reference stands for now, as its registry says; nothing of an image is fetched before it is allowed."""
     if not is_allowed(image.reference, tools.settings.image_repositories):
         raise StepFailed(
             "image.not_allowed", f"`{image.reference}` is not from a repository that the settings file allows", "docs/images.md"
         )
-    async for _ in tools.docker.pull(image.reference):
-        pass
-    found = await tools.docker.image(image.reference)
+    _, _, digest = image.reference.partition("@")
+    return digest or await tools.docker.digest(image.reference)
+
+
+async def _pull(tools: Tools, image: Image, digest: str) -> tuple[str, str | None]:
+    """The engine's id and the version that is written on it."""
+    reference = pinned(image.reference, digest)
+    await _told_while(tools, image, tools.docker.pull(reference))
+    found = await tools.docker.image(reference)
     if found is None:
-        raise StepFailed("image.missing", f"`{image.reference}` was pulled and is not there", "try again")
+        raise StepFailed("image.missing", f"`{reference}` was pulled and is not there", "try again")
     version = found.labels.get("org.opencontainers.image.version")
     try:
         problem = versions.problem(versions.parse(version or image.reference.rpartition(":")[2]))
@@ -181,7 +194,50 @@ async def _pull(tools: Tools, image: Image) -> tuple[str, str | None, str | None
         problem = None  # it does not say which one it is; its first start shows
     if problem is not None:
         raise StepFailed("image.version", problem, "docs/images.md")
-    return found.id, (found.digests[0] if found.digests else None), version
+    await tools.docker.tag(reference, pulled_reference(tools.settings.instance, digest))
+    return found.id, version
+
+
+async def _told_while(tools: Tools, image: Image, pull: AsyncIterable[Pulled]) -> None:
+    """Its progress is told on the operation, once a second when there is any."""
+    latest = ""
+
+    async def tell() -> None:
+        said = ""
+        while True:
+            await asyncio.sleep(PROGRESS_S)
+            if latest != said:
+                said = latest
+                await tools.database.write(partial(_progress, image, f"pulling: {said}"))
+
+    telling = asyncio.create_task(tell())
+    try:
+        async for pulled in pull:
+            latest = str(pulled)
+    finally:
+        telling.cancel()
+
+
+def _progress(image: Image, words: str, tx: Tx) -> None:
+    operation = operations.open_of_image(tx, image.id, "image.prepare")
+    if operation is not None:
+        operations.progress(tx, operation.id, clock.text(clock.now()), words)
+
+
+def _is_known(tx: Tx, image: Image, digest: str) -> bool:
+    """A tag that has not moved becomes no second image: the row that asked goes, the one that was there stands for it."""
+    twin = images.twin(tx, image.id, image.reference, digest)
+    if twin is None:
+        return False
+    at = clock.text(clock.now())
+    images.remove(tx, image.id, at)
+    images.removed(tx, image.id, at)
+    if image.wants_default:
+        images.make_default(tx, twin.id, at)
+    operation = operations.open_of_image(tx, image.id, "image.prepare")
+    if operation is not None:
+        operations.succeed(tx, operation.id, at, json.dumps({"image": twin.id, "digest": digest, "is_new": False}))
+    return True
 
 
 async def _import(tools: Tools, make: Callable[[Path], Recipe], tag: str) -> tuple[str, str]:
@@ -225,6 +281,8 @@ async def _remove(tools: Tools, image: Image) -> None:
     found = await tools.docker.image(image.image_id) if image.image_id else None
     ours = found is not None and may_run(tools.settings.instance, found.labels, found.digests, tools.settings.image_repositories)
     if found is not None and ours and tools.database.read(lambda tx: images.same_engine_id(tx, found.id)) == 0:
+        for digest in (one.rpartition("@")[2] for one in found.digests):
+            await tools.docker.remove_image(pulled_reference(tools.settings.instance, digest))
         await tools.docker.remove_image(found.id)
     at = clock.text(clock.now())
 

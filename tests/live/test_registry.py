@@ -1,0 +1,202 @@
+"""Images from a real registry: pinned to what a tag meant, never pulled again, and what goes wrong is told in words."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.engine import Engine
+from tests.live.platform import Platform
+from tests.live.registry import Registry
+from tests.live.waiting import wait_until
+
+pytestmark = pytest.mark.live
+TAG, MOVING = "v0.8.7", "stable"
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    made = Registry(tmp_path_factory.mktemp("registry") / "data")
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def puller(engine: Engine, registry: Registry) -> Iterator[Platform]:
+    """An installation without any image, and a registry that holds the demo agent's under two tags."""
+    made = Platform(engine, "puller", image_repositories=[registry.name])
+    try:
+        made.start()
+        made.make_image()
+        demo = images(made)[0]
+        for tag in (TAG, MOVING):
+            push(made, demo["image_id"], f"{registry.name}:{tag}")
+        made.finish(made.api("DELETE", f"/api/images/{demo['id']}").body)
+        assert made.docker("images", "-q", "--filter", "label=io.zcplatform.made-by=puller") == ""
+        yield made
+    finally:
+        made.close()
+
+
+def images(platform: Platform) -> list[dict[str, Any]]:
+    return [item for item in platform.api("GET", "/api/images").body["items"] if item["status"] != "removed"]
+
+
+def push(platform: Platform, engine_id: str, name: str) -> None:
+    """With the local name taken away again."""
+    platform.docker("tag", engine_id, name)
+    assert "digest:" in platform.docker("push", name)
+    platform.docker("rmi", name)
+
+
+def pull(platform: Platform, reference: str) -> dict[str, Any]:
+    answer = platform.api("POST", "/api/images", {"source": "pull", "reference": reference})
+    assert answer.status == 202, answer
+    return platform.end(answer.body, 90)
+
+
+def cli(platform: Platform, tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    token = tmp_path / "token"
+    token.write_text(platform.token)
+    token.chmod(0o600)
+    command = [sys.executable, "-I", "-m", "zcplatform", "--settings", str(platform.settings_path), "--token-file", str(token)]
+    environment = {"PATH": "/usr/bin:/bin", "XDG_CONFIG_HOME": str(tmp_path)}
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, env=environment, timeout=120)
+
+
+def running(platform: Platform, slug: str) -> str:
+    """The engine's id of the image that the tenant's container is of."""
+    return platform.docker("inspect", "-f", "{{.Image}}", platform.names.container(slug))
+
+
+def test_a_pulled_image_is_pinned_and_needs_its_registry_no_more(puller: Platform, registry: Registry, tmp_path: Path) -> None:
+    done = cli(puller, tmp_path, "images", "pull", f"{registry.name}:{TAG}")
+    assert done.returncode == 0, done.stderr
+    image = next(item for item in images(puller) if item["reference"] == f"{registry.name}:{TAG}")
+    assert done.stdout.strip() == f"{registry.digest(TAG)} is new: {image['id']}"
+    assert (image["status"], image["digest"], image["agent_version"]) == ("ready", registry.digest(TAG), "0.8.7-demo")
+    puller.create("pinned", image=image["id"])
+    puller.do("pinned", "deploy")
+    registry.stop()
+    puller.do("pinned", "restart")
+    puller.docker("rm", "-f", puller.names.container("pinned"))
+    puller.wait_state("pinned", "running")
+    wait_until(lambda: running(puller, "pinned") == image["image_id"], 40, "the container is made again, of the same image")
+    puller.docker("image", "prune", "-f")
+    puller.do("pinned", "delete")
+    puller.docker("image", "prune", "-f")
+    assert puller.docker("image", "inspect", "-f", "{{.Id}}", image["image_id"]) == image["image_id"], "a tidied engine keeps it"
+    registry.start()
+
+
+def test_a_tag_that_moved_is_a_new_image_and_moves_nobody(puller: Platform, registry: Registry) -> None:
+    first = pull(puller, f"{registry.name}:{MOVING}")["result"]
+    before = next(item for item in images(puller) if item["id"] == first["image"])
+    puller.create("stays", image=before["id"])
+    puller.do("stays", "deploy")
+    again = pull(puller, f"{registry.name}:{MOVING}")
+    assert again["result"] == {"image": before["id"], "digest": before["digest"], "is_new": False}
+
+    container = puller.docker("create", before["image_id"])
+    puller.docker("commit", "--change", "LABEL newer=yes", container, f"{registry.name}:newer")
+    puller.docker("rm", container)
+    newer = puller.docker("image", "inspect", "-f", "{{.Id}}", f"{registry.name}:newer")
+    puller.docker("tag", newer, f"{registry.name}:{MOVING}")
+    assert "digest:" in puller.docker("push", f"{registry.name}:{MOVING}")
+    puller.docker("rmi", f"{registry.name}:newer", f"{registry.name}:{MOVING}")
+    puller.do("stays", "restart")
+    assert running(puller, "stays") == before["image_id"]
+
+    moved = pull(puller, f"{registry.name}:{MOVING}")["result"]
+    assert (moved["is_new"], moved["digest"]) == (True, registry.digest(MOVING))
+    assert moved["image"] != before["id"]
+    asked = puller.finish(puller.api("POST", f"/api/images/{moved['image']}/preflight").body)
+    assert [(one["tenant"], one["accepted"]) for one in asked["result"]["tenants"]] == [("stays", True)]
+    assert running(puller, "stays") == before["image_id"], "nobody is moved by a pull"
+    puller.docker("rm", "-f", puller.names.container("stays"))
+    wait_until(lambda: running(puller, "stays") == before["image_id"], 40, "what the tag meant is still there to be deployed")
+    puller.wait_state("stays", "running")
+    puller.finish(puller.api("PATCH", "/api/tenants/stays", {"image": moved["image"]}).body)
+    assert running(puller, "stays") != before["image_id"]
+    puller.do("stays", "delete")
+    puller.finish(puller.api("DELETE", f"/api/images/{moved['image']}").body)
+    assert puller.docker("images", "-q", "--filter", "label=newer=yes") == "", "a removed image leaves nothing on the host"
+
+
+def test_a_digest_is_pulled_once(puller: Platform, registry: Registry) -> None:
+    reference = f"{registry.name}@{registry.digest(TAG)}"
+    ended = pull(puller, reference)
+    assert ended["status"] == "succeeded", ended
+    answer = puller.api("POST", "/api/images", {"source": "pull", "reference": reference})
+    assert (answer.status, answer.body["digest"]) == (200, registry.digest(TAG))
+    with_tag = pull(puller, f"{registry.name}:{TAG}@{registry.digest(TAG)}")
+    assert with_tag["status"] == "succeeded", with_tag
+
+
+@pytest.mark.parametrize("name", [":no-such-tag", "@sha256:" + "0" * 64])
+def test_what_the_registry_does_not_have_is_told(puller: Platform, registry: Registry, name: str) -> None:
+    ended = pull(puller, f"{registry.name}{name}")
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "image.missing"), ended
+    assert registry.name in ended["error"]["detail"]
+
+
+def test_a_registry_that_is_down_is_told(puller: Platform, registry: Registry, tmp_path: Path) -> None:
+    closed = Registry(tmp_path / "never")
+    closed.close()
+    puller.stop_serve()
+    puller.configure(image_repositories=[registry.name, closed.name])
+    puller.start_serve()
+    ended = pull(puller, f"{closed.name}:v0.8.7")
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "registry.unreachable"), ended
+    assert closed.name in ended["error"]["detail"]
+
+
+def test_another_repository_of_the_same_registry_is_refused(puller: Platform, registry: Registry) -> None:
+    answer = puller.api("POST", "/api/images", {"source": "pull", "reference": f"{registry.name}-evil:v0.8.7"})
+    assert (answer.status, answer.body["code"]) == (422, "image.not_allowed")
+
+
+def test_a_slow_pull_tells_how_far_it_is(engine: Engine, registry: Registry) -> None:
+    """Of an engine without the layers: an installation's images may have been pulled already by the tests before."""
+    other = Engine()
+    platform = Platform(other, "slow", image_repositories=[registry.name])
+    try:
+        other.start()
+        platform.start()
+        registry.relay.hold_after(2_000_000)
+        operation = platform.api("POST", "/api/images", {"source": "pull", "reference": f"{registry.name}:{TAG}"}).body
+
+        def reason() -> str:
+            return str(platform.api("GET", f"/api/operations/{operation['id']}").body["reason"])
+
+        wait_until(lambda: reason().startswith("pulling: 0 of ") and " 0.0 of" not in reason(), 30, f"progress is told, not {reason()!r}")
+        registry.relay.let_go()
+        assert platform.end(operation, 90)["status"] == "succeeded"
+    finally:
+        registry.relay.let_go()
+        platform.close()
+        other.close()
+
+
+def test_an_engine_without_room_is_told(registry: Registry) -> None:
+    small = Engine()
+    data = small.root / "data"
+    data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "small", str(data)], check=True)
+    platform = Platform(small, "full", image_repositories=[registry.name])
+    try:
+        small.start()
+        platform.start()
+        ended = pull(platform, f"{registry.name}:{TAG}")
+        assert (ended["status"], ended["error"]["code"]) == ("failed", "engine.disk_full"), ended
+        assert json.dumps(ended).count("no space left")
+    finally:
+        platform.close()
+        small.close()
