@@ -53,6 +53,15 @@ Range = Annotated[str, AfterValidator(_range)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
+class ModelPrice(BaseModel, frozen=True, extra="forbid"):
+    """USD for a million tokens."""
+
+    input: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    output: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    cached_input: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    cache_write: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+
 class Span(BaseModel, frozen=True):
     """Whole numbers from first to last, both included."""
 
@@ -102,6 +111,7 @@ class Settings(BaseSettings):
     resolvers: list[Annotated[str, AfterValidator(lambda value: str(ipaddress.IPv4Address(value)))]] = ["1.1.1.1", "9.9.9.9"]
     allowed_hosts: list[HostPort] = []
     allow_swap: bool = False
+    model_prices: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+/.{1,200}$")], ModelPrice] = {}
 
     image_repositories: list[str] = ["ghcr.io/zeroclaw-labs/zeroclaw"]
     image_binaries: list[Path] = []

@@ -209,6 +209,46 @@ def test_people_let_in_by_the_dashboard_stay_let_in(town: Town) -> None:
     platform.do(slug, "delete", 60)
 
 
+def test_what_no_variable_can_pin_is_shown_and_taken_back(town: Town) -> None:
+    """Prices, further agents and other risk profiles: set looser by a paired person through the real dashboard's API."""
+    platform, slug = town.platform, "loosened"
+    platform.create(slug)
+    platform.do(slug, "deploy", 60)
+    bearer = platform.pair(slug)
+
+    def dashboard(method: str, where: str, body: object, **query: str) -> None:
+        """The agent reads its file again after each of these; meanwhile nobody answers."""
+        sent = {"headers": {"Authorization": f"Bearer {bearer}"}, "params": query, **({"json": body} if body is not None else {})}
+        wait_until(lambda: platform.visit(slug, where, method, **sent).status_code == 200, ANSWER_S, f"{method} {where} {query} is done")
+
+    rate = "cost.rates.providers.models.custom"
+    for path, key in (("risk_profiles", "loose"), ("agents", "second"), (rate, "echo")):
+        dashboard("POST", "/api/config/map-key", None, path=path, key=key)
+    dashboard("PUT", "/api/config/prop", {"path": "risk_profiles.loose.level", "value": "full"})
+    dashboard("PUT", "/api/config/prop", {"path": f"{rate}.echo.input_per_mtok", "value": 0.0})
+    agent = {"risk_profile": "loose", "model_provider": "custom.main"}
+    dashboard("PATCH", "/api/config", [{"op": "add", "path": f"/agents/second/{name}", "value": value} for name, value in agent.items()])
+
+    def drift() -> dict[str, Any]:
+        changes = platform.api("GET", f"/api/tenants/{slug}/drift").body["changes"]
+        return {one["path"]: (one["found"], one["can_be_kept"]) for one in changes}
+
+    def shown(*paths: str) -> bool:
+        return all(any(path.startswith(wanted) for path in drift()) for wanted in paths)
+
+    wait_until(lambda: shown("risk_profiles.loose", "agents.second", "cost.rates"), ANSWER_S, "all three are told")
+    assert "'full'" in repr(drift())
+    assert not any(can_be_kept for _, can_be_kept in drift().values())
+    assert platform.api("POST", f"/api/tenants/{slug}/drift/keep").body["code"] == "drift.not_keepable"
+    platform.finish(platform.api("POST", f"/api/tenants/{slug}/drift/discard").body)
+    assert drift() == {}
+    told = platform.visit(slug, "/api/config/map-keys", params={"path": "agents"}, headers={"Authorization": f"Bearer {bearer}"})
+    assert "main" in told.text
+    assert "second" not in told.text, "the running agent has it no more"
+    assert "loose" not in (platform.settings.config_dir / slug / "zeroclaw" / "config.toml").read_text()
+    platform.do(slug, "delete", 60)
+
+
 def reboot(platform: Platform, slug: str) -> None:
     """The power goes: nobody stops anything, and what lay in memory is gone."""
     platform.kill_serve()

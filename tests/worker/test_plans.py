@@ -1,9 +1,18 @@
 """A plan that is edited binds the agents that have it: what the worker gives them follows the row."""
 
-from tests.worker.talking_rig import ACTOR, AT, Make
-from zcplatform.agent.policy import environment
+from dataclasses import replace
+
+from tests.worker.talking_rig import ACTOR, AT, KEY, Make
+from zcplatform.agent import sealed
+from zcplatform.agent.document import Kept, document
+from zcplatform.agent.policy import environment, unpriced
 from zcplatform.ops import plans
+from zcplatform.ops.providers import Provider
+from zcplatform.settings import Settings
 from zcplatform.store.db import Database
+
+PRICES = {"openai/house-model": {"input": 2.0, "output": 8.0, "cached_input": 0.5}}
+OTHER = {"custom/echo": {"input": 2.0, "output": 8.0}}
 
 
 async def test_ceilings_of_an_edited_plan_are_pinned(database: Database, make: Make) -> None:
@@ -14,6 +23,21 @@ async def test_ceilings_of_an_edited_plan_are_pinned(database: Database, make: M
         found = environment(rig.case.settings, rig.case.policy)
         return found[level], found[tools]
 
-    before = pinned()
+    before, mark = pinned(), rig.case.config_mark
     database.write_now(lambda tx: plans.change(tx, ACTOR, AT, rig.tenant.plan, {"most_level": "readonly", "excluded_tools": ["shell"]}))
     assert (before, pinned()) == (("supervised", "[]"), ("readonly", '["shell"]'))
+    assert rig.case.config_mark != mark, "the file is rendered again, or it would be told as changed by the agent"
+
+
+async def test_the_operator_s_price_binds_a_model_and_renders_it_again(database: Database, make: Make) -> None:
+    provider = Provider("openai", "house-model", None, "sk-x")
+    free = make(20_000, provider)
+    priced = replace(free.tools, settings=Settings.model_validate({**free.tools.settings.model_dump(), "model_prices": PRICES}))
+    other = replace(free.tools, settings=Settings.model_validate({**free.tools.settings.model_dump(), "model_prices": OTHER}))
+    before, same, case = (replace(free, tools=tools).case for tools in (free.tools, other, priced))
+    written = document(case.settings, {}, case.policy, Kept(), lambda value: sealed.seal(KEY, value))
+    assert written["cost"]["rates"]["providers"]["models"] == {
+        "openai": {"house-model": {"input_per_mtok": 2.0, "output_per_mtok": 8.0, "cached_input_per_mtok": 0.5}}
+    }
+    assert (unpriced(before.settings, before.policy), unpriced(case.settings, case.policy)) == (("openai/house-model",), ())
+    assert before.config_mark == same.config_mark != case.config_mark, "only who uses the model"

@@ -6,7 +6,8 @@ from typing import Any
 from zcplatform.agent import checks, model
 from zcplatform.agent.model import Settings
 from zcplatform.agent.policy import Policy
-from zcplatform.agent.providers import FAMILIES, Auth
+from zcplatform.agent.policy import unpriced as unpriced_of
+from zcplatform.agent.providers import FAMILIES, Auth, Price
 from zcplatform.core.differences import difference, merged
 from zcplatform.core.roles import Permission
 from zcplatform.core.tenant import Tenant
@@ -113,7 +114,7 @@ def problems(settings: Settings, plan: Plan, stored: frozenset[str] | None) -> d
     keyless = frozenset(
         f"provider.{alias}.api_key" for alias, one in settings.providers.items() if one.auth is None and _may_be_open(one.family)
     )
-    return checks.problems(settings, policy(plan), None if stored is None else stored | keyless)
+    return checks.problems(settings, Policy(**plan.ceilings()), None if stored is None else stored | keyless)
 
 
 def check_plan(tx: Tx, tenant: Tenant, name: str) -> None:
@@ -127,8 +128,10 @@ def check_plan(tx: Tx, tenant: Tenant, name: str) -> None:
         raise Conflict("plan.exceeded", f"`{path}` of tenant `{tenant.slug}` {why}", "change the settings first")
 
 
-def policy(plan: Plan) -> Policy:
-    return Policy(**plan.ceilings())
+def unpriced(desk: Desk, plan: Plan, settings: Settings) -> list[str]:
+    """Models, as `family/model`, that have a price neither of the operator's nor in the catalog."""
+    prices = {name: Price(**one.model_dump()) for name, one in desk.settings.model_prices.items()}
+    return list(unpriced_of(settings, Policy(**plan.ceilings(), prices=prices)))
 
 
 def _may_be_open(family: str) -> bool:

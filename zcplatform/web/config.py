@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
-from zcplatform.agent import policy
 from zcplatform.core.roles import Permission
 from zcplatform.ops import config as asking
 from zcplatform.ops import desk as ops
@@ -32,7 +31,7 @@ async def show(tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permissi
             revision=row.revision,
             settings=settings.model_dump(mode="json"),
             secrets=[_place(actor, state) for state in secrets.states(tx, row.id, settings)],
-            unpriced=list(policy.unpriced(settings, asking.policy(existing(plans.get(tx, row.plan))))),
+            unpriced=asking.unpriced(desk, existing(plans.get(tx, row.plan)), settings),
         )
 
     return desk.database.read(load)

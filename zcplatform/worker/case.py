@@ -1,13 +1,16 @@
 """Everything the database says about one tenant, loaded in one snapshot and distrusted: the web process can write rows."""
 
 import functools
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from zcplatform.agent import model, policy
 from zcplatform.agent.policy import Policy
+from zcplatform.agent.providers import Price
 from zcplatform.core.container import CONFIG_NAME, ContainerSpec, create_body
 from zcplatform.core.network import address, capacity
 from zcplatform.core.slugs import check as slug_problem
@@ -37,6 +40,8 @@ class Case:
     """Without any secret: those are opened only for rendering."""
     operation: Operation | None
     """The open one, if it is for the wanted generation."""
+    prices: Mapping[str, Price]
+    """The operator's."""
 
     @property
     def port(self) -> int:
@@ -49,12 +54,19 @@ class Case:
 
     @property
     def policy(self) -> Policy:
-        return Policy(**self.plan.ceilings())
+        return Policy(**self.plan.ceilings(), prices=self.prices)
 
     @property
     def config_mark(self) -> str:
-        """What the configuration depends on besides its mount."""
-        return f"{self.tenant.revision}"
+        """What the configuration depends on besides its mount: the plan's ceilings and the prices of its own models, and the revision at the end."""
+        ceilings = self.policy
+        prices = [
+            policy.price(one.family, model, ceilings)
+            for one in self.settings.providers.values()
+            for model in (one.model, *one.fallback_models)
+        ]
+        told = repr((sorted(self.plan.ceilings().items()), prices))
+        return f"{hashlib.sha256(told.encode()).hexdigest()[:8]}.{self.tenant.revision}"
 
 
 def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> Case | None:
@@ -73,7 +85,9 @@ def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> Case | None:
     if operation is not None and operation.generation != tenant.generation:
         operation = None
     image = images.get(tx, tenant.image_id) if tenant.image_id else None
-    return Case(tenant, allocation, plan, image, wanted, operation)
+    return Case(
+        tenant, allocation, plan, image, wanted, operation, {name: Price(**one.model_dump()) for name, one in settings.model_prices.items()}
+    )
 
 
 def of_revision(tx: Tx, case: Case, number: int) -> Case | None:
