@@ -26,7 +26,7 @@ from zcplatform.store import users as user_rows
 from zcplatform.store.db import Database, Tx, scalar
 
 from .conftest import AT, Web
-from .people import letters
+from .people import letters, person, signed_in
 
 PEPPER = b"p" * 32
 
@@ -156,6 +156,42 @@ async def test_nobody_invites_above_himself_and_a_fallen_inviter_gives_nothing(w
     web.member("shop", "max@example.com", "viewer")
     ada = web.user_of("ada@example.com")
     assert (await _accept(web, ada, token)).json()["code"] == "invitation.void"
+
+
+@pytest.mark.parametrize("fall", ["removed", "demoted", "disabled", "deleted"])
+async def test_a_service_account_leaves_no_way_in_for_who_made_it(web: Web, fall: str) -> None:
+    """Its invitations are worth no more than the person who made it, when they are accepted."""
+    shop = (await web.client.post("/api/tenants", json={"slug": "shop", "plan": "pro"})).json()["id"]
+    web.member("shop", "olga@example.com", "owner")
+    maker = signed_in(web, person(web, "max@example.com"))
+    web.member("shop", "max@example.com", "manager")
+    async with maker.client as client:
+        made = (await client.post("/api/tenants/shop/tokens", json={"name": "ci", "role": "manager"})).json()["token"]
+    as_service = {"Authorization": f"Bearer {made}"}
+    good = _token(await _invite(web, "good@example.com", "manager", as_service))
+    assert (await _accept(web, web.user_of("good@example.com"), good)).status_code == 200
+    token = _token(await _invite(web, "mallory@example.com", "manager", as_service))
+    match fall:
+        case "removed":
+            web.database.write_now(lambda tx: member_rows.remove(tx, shop, maker.user_id))
+        case "demoted":
+            web.member("shop", "max@example.com", "viewer")
+        case "disabled":
+            assert (await web.client.patch(f"/api/users/{maker.user_id}", json={"disabled": True})).status_code == 200
+        case _:
+            assert (await web.client.delete(f"/api/users/{maker.user_id}")).status_code == 204
+    refused = await _accept(web, web.user_of("mallory@example.com"), token)
+    assert refused.json()["code"] in ("invitation.void", "invitation.unknown")
+
+
+@pytest.mark.parametrize("name", ["a\u202eb", "a\u2066b", "a\x1bb", "a\nb", "\x7f"])
+async def test_no_name_turns_what_stands_around_it(web: Web, name: str) -> None:
+    """Control characters and those that turn the direction of writing."""
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    for path in ("/api/me", "/api/tenants/shop"):
+        headers = web.member("shop", "max@example.com", "owner")
+        assert (await web.client.patch(path, json={"name": name}, headers=headers)).status_code == 422
+        assert (await web.client.patch(path, json={"name": "Zoë \u05d0\u05d1 \u4e2d"}, headers=headers)).status_code == 200
 
 
 async def test_an_invitation_link_is_never_replayed(web: Web) -> None:
@@ -321,12 +357,15 @@ async def test_who_must_say_why_and_whose_name_says_it(web: Web) -> None:
     web.database.write_now(lambda tx: member_rows.remove(tx, shop, root))
     for path, code in (
         (f"/api/audit?tenant={shop}", "reason.needed"),
+        ("/api/audit?tenant=shop", "reason.needed"),
+        ("/api/audit?tenant=..%2Fshop", "tenant.unknown"),
         ("/api/audit", ""),
         (f"/api/audit?tenant={shop}&format=csv", "reason.needed"),
     ):
         answer = await web.client.get(path, headers=headers)
         assert (answer.json()["code"] if code else answer.status_code) == (code or 200)
-    assert (await web.client.get(f"/api/audit?tenant={shop}", headers={**headers, "X-Reason": "ticket 8"})).status_code == 200
+    read = await web.client.get("/api/audit?tenant=shop", headers={**headers, "X-Reason": "ticket 8"})
+    assert {item["tenant_id"] for item in read.json()["items"]} == {shop}
     assert (await web.client.get("/api/tenants/shop/config")).status_code == 200, "of the host"
     seen = (await web.client.get("/api/tenants/shop/audit?limit=3")).json()["items"]
     assert [(item["action"], item["changes"].get("reason")) for item in seen] == [

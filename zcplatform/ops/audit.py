@@ -9,7 +9,7 @@ from zcplatform.errors import BadInput
 from zcplatform.ids import TenantId
 from zcplatform.ops import access
 from zcplatform.ops.desk import Actor, Desk
-from zcplatform.store import audit, invitations, users
+from zcplatform.store import audit, invitations, tenants, users
 from zcplatform.store.audit import Question, Stored
 from zcplatform.store.db import Tx
 
@@ -22,14 +22,26 @@ def asked(tenant_id: str, actor: str, action: str, subject: str, since: str, unt
     return Question(tenant_id, actor, action, subject, _time("since", since), _time("until", until))
 
 
-async def told(desk: Desk, actor: Actor, question: Question, form: str, tenant_id: str) -> None:
-    """That a super-admin reads the whole log, or one tenant's (whose owners see it), and what he asked for, before he gets it."""
-    if tenant_id:
-        actor = desk.database.read(lambda tx: access.enter(tx, actor, TenantId(tenant_id), tenant_id))
+async def told(desk: Desk, actor: Actor, question: Question, form: str, tenant: str) -> str:
+    """That a super-admin reads the whole log, or one tenant's (whose owners see it), and what he asked for, before he gets it.
+
+    Gives the id of that tenant, which may be deleted; the empty text for all. Raises NotFound for one that never was.
+    """
+    tenant_id = ""
+    if tenant:
+        actor = desk.database.read(lambda tx: access.enter(tx, actor, _any(tx, tenant), tenant))
         actor.need_reason()
+        tenant_id = actor.tenant_id or ""
     wanted = {name: value for name, value in asdict(question).items() if value}
     entry = actor.entry(clock.text(clock.now()), "audit.read", form, tenant_id, asked=wanted)
     await desk.database.write(lambda tx: audit.append(tx, entry))
+    return tenant_id
+
+
+def _any(tx: Tx, id_or_slug: str) -> TenantId:
+    """Also one that is deleted, by its id."""
+    deleted = tenants.get(tx, TenantId(id_or_slug))
+    return deleted.id if deleted is not None else access.find(tx, id_or_slug).id
 
 
 async def export(desk: Desk, actor: Actor, question: Question) -> AsyncIterator[list[Stored]]:

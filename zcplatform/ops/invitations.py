@@ -56,7 +56,7 @@ def create(tx: Tx, desk: Desk, pepper: bytes, actor: Actor, at: str, tenant: str
         role=role,
         hash=token_hash(pepper, f"invitation:{token}"),
         inviter=actor.name,
-        inviter_user_id=actor.user_id,
+        inviter_user_id=actor.user_id or actor.maker_user_id,
         created_at=at,
         expires_at=clock.text(clock.parse(at) + LIVES),
     )

@@ -8,7 +8,7 @@ from zcplatform.store.db import Tx, columns, many, names, one, scalar
 
 @dataclass(frozen=True)
 class Invitation:
-    """`inviter` is a name for people to read; `inviter_user_id` None means a token made on the host or a tenant's own."""
+    """`inviter` is a name for people to read; `inviter_user_id` who answers for it, of a service account who made that; None means the host."""
 
     id: InvitationId
     tenant_id: TenantId

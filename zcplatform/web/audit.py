@@ -71,8 +71,8 @@ async def everything(
 ) -> Response:
     """The whole log, newest first. That it was read, and what was asked for, is an entry of its own."""
     opening.count(Kind.EXPORT, actor)
-    await asking.told(desk, actor, wanted, format, tenant)
-    return _answer(desk, actor, Question(**{**wanted.__dict__, "tenant_id": tenant}), format, cursor, limit)
+    tenant_id = await asking.told(desk, actor, wanted, format, tenant)
+    return _answer(desk, actor, Question(**{**wanted.__dict__, "tenant_id": tenant_id}), format, cursor, limit)
 
 
 @router.get("/tenants/{tenant}/audit", response_model=shapes.AuditEntries, responses=FILES)

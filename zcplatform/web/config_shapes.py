@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from zcplatform.web.shapes import _Input
 
-Note = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Note = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]*$")]
 SecretValue = Annotated[SecretStr, Field(min_length=1, max_length=8_000)]
 PlaceName = Annotated[str, Field(min_length=1, max_length=200)]
 

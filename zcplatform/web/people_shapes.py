@@ -8,7 +8,7 @@ from zcplatform.core.roles import Permission, Role
 from zcplatform.web.shapes import Name, _Input
 
 Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
-PersonName = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+PersonName = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]*$")]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
