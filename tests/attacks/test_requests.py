@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 from fastapi import FastAPI
+from starlette.routing import WebSocketRoute
 
 from tests.web.conftest import Web
 from tests.web.conftest import web as web
@@ -224,6 +225,33 @@ async def test_one_tenant_has_its_share(web: Web) -> None:
         assert (await web.client.get("/api/tenants/shop", headers=members[number % 3])).status_code == 200
     assert (await web.client.get("/api/tenants/shop", headers=members[0])).status_code == 429
     assert (await web.client.get("/api/tenants/other")).status_code == 200
+
+
+async def test_there_is_no_websocket(web: Web) -> None:
+    """S-38: no route takes one, and whoever asks for one is told nothing, whatever he brings and wherever his page is from."""
+    app = web.client._transport.app  # type: ignore[attr-defined]
+    assert [route for route in app.routes if isinstance(route, WebSocketRoute)] == []
+    told: list[object] = []
+
+    async def send(message: object) -> None:
+        told.append(message)
+
+    async def receive() -> dict[str, str]:
+        return {"type": "websocket.connect"}
+
+    for origin in (web.settings.panel_url, "http://shop.localhost", "null", None):
+        headers = [(b"authorization", web.client.headers["Authorization"].encode()), *([(b"origin", origin.encode())] if origin else [])]
+        for path in ("/api/events", "/api/tenants/shop/logs", "/"):
+            scope = {
+                "type": "websocket",
+                "path": path,
+                "raw_path": path.encode(),
+                "query_string": b"",
+                "headers": headers,
+                "subprotocols": [],
+            }
+            await app(scope, receive, send)
+    assert told == []
 
 
 async def test_no_redirect_is_made_of_what_was_sent(web: Web) -> None:

@@ -2,20 +2,25 @@
 
 import asyncio
 import json
+import os
+import re
+import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.running import run
+from tests.live.waiting import wait_until
 from zcplatform import clock, ids
 from zcplatform import settings as files
 from zcplatform.core.anchors import Anchor
 from zcplatform.store import audit, instance, signing_keys, tokens, users
 from zcplatform.store.db import Database, connect
-from zcplatform.vault import keys
+from zcplatform.vault import keys, sources
 from zcplatform.worker.anchors import Anchors, signed
 from zcplatform.worker.metrics import Metrics
 
@@ -219,3 +224,32 @@ def test_old_entries_go_behind_a_checkpoint_that_is_signed(installation: Path) -
     found = _admin(installation, "audit", "verify")
     assert found.returncode == 1
     assert "not by `audit prune`" in found.stderr
+
+
+def test_a_verb_that_holds_the_root_key_leaves_no_core(installation: Path) -> None:
+    """S-96: looked at while it waits for the passphrase that would open everything."""
+    installation.write_text(installation.read_text() + 'key_source = "passphrase"\n')
+    reads, writes = os.pipe()
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    command = [
+        "prlimit",
+        f"--core={'unlimited' if hard < 0 else hard}",
+        sys.executable,
+        "-m",
+        "zcplatform",
+        "--settings",
+        str(installation),
+    ]
+    environment = {**os.environ, sources.DESCRIPTOR: str(reads)}
+    process = subprocess.Popen(
+        [*command, "admin", "token", "create", "--name", "x"], pass_fds=[reads], env=environment, stderr=subprocess.DEVNULL
+    )
+    os.close(reads)
+    try:
+        limits = Path(f"/proc/{process.pid}/limits")
+        wait_until(
+            lambda: re.search(r"^Max core file size +0 +0 ", limits.read_text(), re.MULTILINE) is not None, 20, "it may write no core"
+        )
+    finally:
+        os.close(writes)
+        assert process.wait(20) != 0
