@@ -1,4 +1,5 @@
-"""Servers that stand at an address of one's own, played by what their makers publish: signal-cli's HTTP daemon and Mattermost's API (version 4)."""
+"""Servers that stand at an address of one's own, played by what their makers publish: signal-cli's HTTP daemon, Mattermost's API
+(version 4) and Gitea's."""
 
 import json
 import queue
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 ROBOT = "robot0000000000000000000000"
 ROOM = "room00000000000000000000000"
@@ -62,6 +64,8 @@ class MattermostServer:
 
     def __init__(self, token: str) -> None:
         self.sent: list[dict[str, Any]] = []
+        self.is_asked = threading.Event()
+        """For what is new: from now on it is heard."""
         self._token = token
         self._posts: dict[str, dict[str, Any]] = {}
 
@@ -93,6 +97,7 @@ class MattermostServer:
             case "GET", place if place == f"/channels/{ROOM}":
                 return 200, self._room()
             case "GET", place if place == f"/channels/{ROOM}/posts":
+                self.is_asked.set()
                 since = int(query.removeprefix("since=") or 0)
                 new = {name: post for name, post in self._posts.items() if post["create_at"] > since}
                 return 200, {"order": list(reversed(new)), "posts": new}
@@ -111,8 +116,53 @@ class MattermostServer:
         pass
 
 
+class Forge:
+    """Gitea: one repository with one issue, asked again and again for new comments."""
+
+    def __init__(self, token: str) -> None:
+        self.sent: list[tuple[str, str]] = []
+        self.is_asked = threading.Event()
+        """For what is new: from now on it is heard."""
+        self._token = token
+        self._comments: list[dict[str, Any]] = []
+
+    def write(self, person: str, words: str) -> None:
+        # Whole seconds: that of now began before the agent did.
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1))
+        issue = "http://127.0.0.1/api/v1/repos/ada/notes/issues/7"
+        user = {"id": 2, "login": person, "username": person}
+        told = {"id": len(self._comments) + 1, "body": words, "user": user, "created_at": at, "updated_at": at, "issue_url": issue}
+        self._comments.append(told)
+
+    def said(self, words: str) -> list[str]:
+        return [issue for issue, body in self.sent if words in body]
+
+    def answer(self, method: str, path: str, authorization: str, asked: Any) -> tuple[int, object] | None:
+        where, _, query = path.partition("?")
+        if authorization not in (f"token {self._token}", f"Bearer {self._token}"):
+            return 401, {"message": "invalid username, password or token"}
+        match method, where.removeprefix("/api/v1"):
+            case "GET", "/user":
+                return 200, {"id": 1, "login": "agent", "username": "agent"}
+            case "GET", "/repos/ada/notes/issues/comments":
+                self.is_asked.set()
+                return 200, self._comments if dict(parse_qsl(query)).get("page", "1") == "1" else []
+            case "POST", "/repos/ada/notes/issues/7/comments":
+                self.sent.append(("7", asked["body"]))
+                return 201, {"id": 1000 + len(self.sent), "body": asked["body"]}
+            case "GET", _:
+                return 200, []
+        return 201, {"id": 1}
+
+    def events(self) -> Iterator[str]:
+        yield from ()
+
+    def end(self) -> None:
+        pass
+
+
 @contextmanager
-def standing(made: SignalDaemon | MattermostServer) -> Iterator[str]:
+def standing(made: SignalDaemon | MattermostServer | Forge) -> Iterator[str]:
     """Its address."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,8 +1,8 @@
-"""Signal and Mattermost, against counterparts that speak what is published of their interfaces (counterparts.py)."""
+"""Signal, Mattermost and Gitea, against counterparts that speak what is published of their interfaces (counterparts.py)."""
 
 from pathlib import Path
 
-from tests.agent_channels.counterparts import ROOM, MattermostServer, SignalDaemon, standing
+from tests.agent_channels.counterparts import ROOM, Forge, MattermostServer, SignalDaemon, standing
 from tests.agent_channels.rig import ANSWER_S, Channel, Place, talking
 from tests.live.waiting import wait_until
 
@@ -25,13 +25,24 @@ def test_mattermost(place: Place, tmp_path: Path) -> None:
     with standing(server) as address:
         channel = Channel("mattermost.main", {"url": address, "channel_ids": [ROOM]}, {"bot_token": "mm-canary"}, ("friend",))
         with talking(place, tmp_path, channel):
-
-            def answered() -> bool:
-                server.write("stranger", "strange words")
-                server.write("friend", "friendly words")
-                return bool(server.said("friendly words"))
-
-            # What was posted before it listened is not for it, and it does not say when it does.
-            wait_until(answered, ANSWER_S, "the answer comes")
+            assert server.is_asked.wait(ANSWER_S)
+            server.write("stranger", "strange words")
+            server.write("friend", "friendly words")
+            wait_until(lambda: bool(server.said("friendly words")), ANSWER_S, "the answer comes")
             assert not place.model.heard("strange words")
             assert {sent["channel_id"] for sent in server.sent} == {ROOM}
+
+
+def test_git(place: Place, tmp_path: Path) -> None:
+    forge = Forge("git-canary")
+    with standing(forge) as address:
+        options = {"provider": "gitea", "api_base_url": f"{address}/api/v1", "repos": ["ada/notes"], "poll_interval_secs": 1}
+        with talking(place, tmp_path, Channel("git.main", options, {"access_token": "git-canary"}, ("ada",))):
+            assert forge.is_asked.wait(ANSWER_S)
+            forge.write("mallory", "@agent strange words")
+            forge.write("ada", "unasked words")
+            forge.write("ada", "@agent friendly words")
+            wait_until(lambda: bool(forge.said("friendly words")), ANSWER_S, "the answer comes")
+            assert forge.said("friendly words") == ["7"]
+            assert not place.model.heard("strange words")
+            assert not place.model.heard("unasked words")
