@@ -34,12 +34,22 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
         ("instance = 'A b'", "instance"),
         ("tls = 'maybe'", "tls"),
         ("a = [", "TOML"),
+        ("[model_prices.'echo']\ninput = 1\noutput = 1", "model_prices"),
+        ("[model_prices.'custom/echo']\ninput = 1", "model_prices"),
+        ("[model_prices.'custom/echo']\ninput = -1\noutput = 1", "model_prices"),
+        ("[model_prices.'custom/echo']\ninput = inf\noutput = 1", "model_prices"),
+        ("[model_prices.'custom/echo']\ninput = 1\noutput = 1\nprice = 1", "model_prices"),
     ],
 )
 def test_a_wrong_key_is_named(tmp_path: Path, line: str, named: str) -> None:
     with pytest.raises(Refused) as refused:
         settings.load(_file(tmp_path, line))
     assert named in refused.value.detail
+
+
+def test_prices_are_a_table_for_each_model(tmp_path: Path) -> None:
+    found = settings.load(_file(tmp_path, '[model_prices."custom/some.model"]\ninput = 1\noutput = 2.5\n'))
+    assert found.model_prices == {"custom/some.model": settings.ModelPrice(input=1, output=2.5)}
 
 
 def test_a_file_that_others_can_change_is_refused(tmp_path: Path) -> None:

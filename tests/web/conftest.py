@@ -76,7 +76,11 @@ class Web:
 
 @pytest.fixture
 async def web(tmp_path: Path, make_database: Callable[[Path], None]) -> AsyncIterator[Web]:
-    settings = Settings(data_dir=tmp_path, run_dir=tmp_path / "run", ports="20000-20002", allowed_hosts=["198.51.100.10:8391"])
+    prices = {"anthropic/house-model": {"input": 1.0, "output": 2.0}}
+    settings = Settings.model_validate(
+        {"data_dir": tmp_path, "run_dir": tmp_path / "run", "ports": "20000-20002", "allowed_hosts": ["198.51.100.10:8391"]}
+        | {"model_prices": prices}
+    )
     make_database(settings.database)
     keys = Keys.of(secrets.token_bytes(32))
     app = furnish(ROUTES, Handed(settings, keys.seal_public, keys.token_pepper, keys.code_mac, {1: keys.signing_key(1)}))

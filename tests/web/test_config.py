@@ -117,6 +117,13 @@ async def test_a_channel_that_the_image_does_not_have_is_refused(web: Web) -> No
     await _ask(web, "POST", "/channels", {**TELEGRAM, "enabled": False})
 
 
+async def test_models_without_a_price_are_named(web: Web) -> None:
+    await _tenant(web)
+    for models, unpriced in ((["house-model"], []), (["house-model", "nobody-s"], ["anthropic/nobody-s"])):
+        await _ask(web, "PATCH", "/config", {"settings": {"providers": {"main": {"fallback_models": models}}}})
+        assert (await _ask(web, "GET", "/config"))["unpriced"] == unpriced
+
+
 async def test_a_secret_is_set_for_its_place_and_taken_away_when_it_is_not_needed(web: Web) -> None:
     await _tenant(web)
     assert (await _ask(web, "PUT", "/secrets/provider.main.api_key", {"value": "sk-canary-2"}))["revision"] == 2
