@@ -27,7 +27,7 @@ DOMAIN = "zcp.example"
 OPERATOR = "root@example.com"
 SESSION = "__Host-zcp_session"
 PAYLOADS = ['<script>window.hit=1;alert(1)</script>', '<img src=x onerror="window.hit=1;alert(1)">', '"><svg onload=window.hit=1;alert(1)>', "{{constructor.constructor('alert(1)')()}}",
-    "javascript:alert(1)", "</title><script>window.hit=1</script>", "‮evil‬"]  # fmt: skip
+    "javascript:alert(1)", "</title><script>window.hit=1</script>"]  # fmt: skip
 
 
 @dataclass

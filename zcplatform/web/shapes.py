@@ -43,7 +43,7 @@ class TenantChange(_Input):
 class Suspension(_Input):
     """The tenant's members read why."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    reason: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+$")]
 
 
 class ImageInput(_Input):
