@@ -73,11 +73,37 @@ def test_the_state_follows_from_the_row(known: dict[str, Any], expected: State) 
         ({"last_good_revision": 3, "refused_revision": 4}, 3, False),
         ({"last_good_revision": 2, "refused_revision": 3}, 4, True),
         ({"refused_revision": 4}, 4, False),
+        ({"last_good_revision": 3, "refused_revision": 4, "refused_image_id": "img_b"}, 4, True),
     ],
 )
 def test_the_revision_to_run_with(known: dict[str, Any], revision: int, needs_check: bool) -> None:
     tenant = _tenant(wanted_revision=4, **known)
     assert (tenant.revision, tenant.needs_check) == (revision, needs_check)
+
+
+@pytest.mark.parametrize(
+    ("known", "image", "needs_check"),
+    [
+        ({}, "img_b", False),
+        ({"last_good_revision": 1, "last_good_image_id": "img_b"}, "img_b", False),
+        ({"last_good_revision": 1, "last_good_image_id": "img_a"}, "img_b", True),
+        ({"last_good_revision": 1, "last_good_image_id": "img_a", "checked_revision": 1, "checked_image_id": "img_a"}, "img_b", True),
+        ({"last_good_revision": 1, "last_good_image_id": "img_a", "checked_revision": 1, "checked_image_id": "img_b"}, "img_b", False),
+        ({"last_good_revision": 1, "last_good_image_id": "img_a", "refused_revision": 1, "refused_image_id": "img_b"}, "img_a", False),
+        ({"last_good_revision": 1, "last_good_image_id": "img_a", "refused_revision": 1, "refused_image_id": "img_c"}, "img_b", True),
+    ],
+)
+def test_the_image_to_run_with(known: dict[str, Any], image: str, needs_check: bool) -> None:
+    tenant = _tenant(image_id="img_b", wanted_revision=1, **known)
+    assert (tenant.image, tenant.needs_check) == (image, needs_check)
+
+
+def test_the_state_says_that_an_image_was_taken_back() -> None:
+    good = {**SERVES, "wanted_revision": 1, "last_good_revision": 1, "last_good_image_id": "img_a", "image_id": "img_b"}
+    row = _tenant(**good, refused_revision=1, refused_image_id="img_b", refused_reason="no")
+    assert state(row) == (State.RUNNING, "running the image before; the new one was taken back: no")
+    both = _tenant(**{**good, "wanted_revision": 2}, refused_revision=2, refused_image_id="img_b", refused_reason="no")
+    assert state(both) == (State.RUNNING, "running revision 1; revision 2, on a new image, was taken back: no")
 
 
 def test_the_state_says_that_a_revision_was_taken_back() -> None:

@@ -10,10 +10,13 @@ from tests.live import invariants
 from tests.live.platform import Platform
 from tests.live.waiting import wait_until
 from zcplatform import clock
+from zcplatform.adapters import files
 from zcplatform.core.differences import merged
+from zcplatform.ids import LABEL_CHECK, LABEL_INSTANCE, LABEL_TENANT
 from zcplatform.ops import wishes
 from zcplatform.ops.actor import Actor, Bearer, Kind
 from zcplatform.store.db import Tx
+from zcplatform.worker.checking import CHECK
 
 pytestmark = pytest.mark.live
 
@@ -104,6 +107,25 @@ def test_a_worker_killed_in_a_check_is_taken_up_by_the_next(platform: Platform, 
     invariants.check(platform)
 
 
+def test_what_a_check_left_behind_is_swept(platform: Platform) -> None:
+    tenant_id = platform.create("swept")
+    platform.do("swept", "deploy")
+    image = platform.api("GET", "/api/images").body["items"][0]["image_id"]
+    mine, check = f"--label={LABEL_INSTANCE}={platform.settings.instance}", f"--label={LABEL_CHECK}=1"
+    name = platform.names.check("swept", CHECK)
+    left = platform.docker("create", "--name", name, mine, check, f"--label={LABEL_TENANT}={tenant_id}", image)
+    foreign = platform.docker("create", f"--label={LABEL_INSTANCE}=other", check, image)
+    root = platform.settings.check_dir / CHECK
+    files.config_mount(root, "swept", platform.settings.uid_span.first, {"config.toml": b"left"})
+    wait_until(lambda: platform.docker("ps", "-aq", "--no-trunc", "--filter", f"id={left}") == "", 15, "its container is removed")
+    wait_until(lambda: files.config_mounts(root) == set(), 15, "its mount is removed")
+    assert platform.docker("ps", "-aq", "--no-trunc", "--filter", f"id={foreign}") == foreign, "another installation's is not touched"
+    platform.docker("rm", foreign)
+    assert platform.tenant("swept")["state"] == "running"
+    platform.do("swept", "delete")
+    invariants.check(platform)
+
+
 def test_an_image_says_what_it_is_and_whether_it_takes_each_tenant(platform: Platform) -> None:
     image = next(one for one in platform.api("GET", "/api/images").body["items"] if one["is_default"])
     assert image["agent_version"].startswith("0.8.")
@@ -165,6 +187,13 @@ def test_instructions_lie_in_the_workspace(platform: Platform) -> None:
     path = platform.settings.tenants_dir / "taught" / "agents" / "main" / "workspace" / "AGENTS.md"
     assert path.read_text() == "Answer in verse."
     assert path.stat().st_uid == path.parent.stat().st_uid != 0
+    kept = platform.root / "of-the-host"
+    kept.write_text("kept")
+    path.unlink()
+    path.symlink_to(kept)
+    platform.finish(platform.api("PATCH", "/api/tenants/taught/config", {"settings": {"instructions": "Answer in prose."}}).body)
+    assert (kept.read_text(), kept.stat().st_uid) == ("kept", 0), "a link that the agent put there is not followed"
+    assert (path.is_symlink(), path.read_text(), path.stat().st_uid) == (False, "Answer in prose.", path.parent.stat().st_uid)
     platform.finish(platform.api("PATCH", "/api/tenants/taught/config", {"settings": {"instructions": None}}).body)
     assert not path.exists()
     platform.do("taught", "delete")

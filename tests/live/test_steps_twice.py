@@ -8,12 +8,15 @@ from tests.live import invariants
 from tests.live.platform import Platform
 from tests.live.waiting import wait_until
 from zcplatform import clock
+from zcplatform.core.differences import merged
 from zcplatform.core.plan import FIRST_DEPLOY, Step
 from zcplatform.ids import TenantId
 from zcplatform.ops import tenants as asking
+from zcplatform.ops import wishes
 from zcplatform.ops.actor import Actor, Bearer, Kind
 from zcplatform.ops.desk import Desk
-from zcplatform.store.db import Database
+from zcplatform.store import tenants
+from zcplatform.store.db import Database, Tx
 from zcplatform.vault import keys
 from zcplatform.worker.app import make_tools
 from zcplatform.worker.case import load
@@ -23,6 +26,7 @@ from zcplatform.worker.tools import Tools
 pytestmark = pytest.mark.live
 ACTOR = Actor(id="tok_tests", kind=Kind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
 STOP = (Step.UNROUTE, Step.STOP, Step.DROP_CONFIGURATION)
+UPDATE = (Step.IMAGE, Step.CHECK, Step.UNROUTE, Step.STOP, Step.REMOVE, *FIRST_DEPLOY[FIRST_DEPLOY.index(Step.CONFIGURATION) :])
 DELETE = (*STOP[:2], Step.REMOVE, Step.DROP_CONFIGURATION, Step.REMOVE_NETWORK, Step.REMOVE_WORKSPACE, Step.PROVE)
 
 
@@ -34,6 +38,12 @@ async def _twice(tools: Tools, tenant_id: TenantId, *steps: Step) -> None:
             await STEPS[step](tools, case)
 
 
+def _change(tx: Tx, _: Desk, actor: Actor, at: str, slug: str) -> None:
+    tenant = wishes.live(tx, slug)
+    wanted = merged(wishes.settings_of(tx, tenant), {"providers": {"main": {"model": "echo-2"}}})
+    wishes.bring(tx, actor, tenant, at, wanted_revision=wishes.revise(tx, actor, tenant, wanted, "twice", at))
+
+
 async def test_every_step_may_be_taken_twice(platform: Platform) -> None:
     tenant_id = TenantId(platform.create("twice"))
     platform.stop_serve()
@@ -42,9 +52,18 @@ async def test_every_step_may_be_taken_twice(platform: Platform) -> None:
     tools = make_tools(platform.settings, root, database)
     desk = Desk(database, platform.settings, root.seal_public, root.code_mac, lambda _: None)
     try:
-        for ask, steps in ((asking.deploy, FIRST_DEPLOY), (asking.stop, STOP), (asking.start, FIRST_DEPLOY), (asking.delete, DELETE)):
+        for ask, steps in (
+            (asking.deploy, FIRST_DEPLOY),
+            (_change, UPDATE),
+            (asking.stop, STOP),
+            (asking.start, FIRST_DEPLOY),
+            (asking.delete, DELETE),
+        ):
             await database.write(lambda tx, ask=ask: ask(tx, desk, ACTOR, clock.text(clock.now()), "twice"))  # type: ignore[misc]
             await _twice(tools, tenant_id, *steps)
+        row = database.read(lambda tx: tenants.get(tx, tenant_id))
+        assert row is not None
+        assert (row.checked_revision, row.last_good_revision) == (2, 2)
     finally:
         await tools.docker.close()
         await tools.gateway.close()

@@ -52,3 +52,45 @@ async def test_what_is_not_there_is_said(web: Web) -> None:
         assert (answer.status_code, answer.json()["code"]) == (404, "revision.unknown")
     answer = await web.client.post("/api/tenants/acme/revisions/9/rollback")
     assert (answer.status_code, answer.json()["code"]) == (404, "revision.unknown")
+
+
+async def test_going_back_to_another_server_says_which_secret_is_not_for_it(web: Web) -> None:
+    """The key went with the server it was given for: going back without it would be an agent that can not answer."""
+    first = {"family": "custom", "model": "m", "base_url": "https://one.example/v1", "api_key": "sk-canary-one"}
+    assert (await web.client.post("/api/tenants", json={"slug": "acme", "provider": first})).status_code == 201
+    second = {**first, "base_url": "https://two.example/v1", "api_key": "sk-canary-two"}
+    assert (await web.client.patch("/api/tenants/acme", json={"provider": second})).json()["revision"] == 2
+    path = "/api/tenants/acme/revisions/1/rollback"
+    refused = await web.client.post(path)
+    assert refused.status_code == 422
+    why = refused.json()["fields"]["providers.main.api_key"]
+    assert "is kept for two.example:443" in why
+    assert "one.example:443" in why
+    assert (await _get(web, ""))["items"][0]["number"] == 2, "nothing was stored"
+    told = await web.client.post(path, json={"secrets": {"provider.main.api_key": "sk-canary-again"}})
+    assert (told.status_code, told.json()["revision"], told.json()["provider"]["base_url"]) == (200, 3, "https://one.example/v1")
+    assert told.json()["provider"]["has_key"]
+    assert "canary" not in refused.text + told.text
+
+
+async def test_going_back_asks_for_what_was_deleted_meanwhile(web: Web) -> None:
+    await _tenant(web)
+    channel = {"type": "telegram", "peers": ["1"], "secrets": {"bot_token": "tg-canary"}}
+    assert (await web.client.post("/api/tenants/acme/channels", json=channel)).json()["revision"] == 3
+    assert (await web.client.patch("/api/tenants/acme/channels/telegram.main", json={"enabled": False})).json()["revision"] == 4
+    assert (await web.client.delete("/api/tenants/acme/secrets/channel.telegram.main.bot_token")).json()["revision"] == 5
+    refused = await web.client.post("/api/tenants/acme/revisions/3/rollback")
+    assert (refused.status_code, list(refused.json()["fields"])) == (422, ["channels.telegram.main.bot_token"])
+    given = {"secrets": {"channel.telegram.main.bot_token": "tg-canary-2"}}
+    assert (await web.client.post("/api/tenants/acme/revisions/3/rollback", json=given)).json()["revision"] == 6
+
+
+async def test_going_back_is_held_to_what_a_plan_allows_by_now(web: Web) -> None:
+    await _tenant(web)
+    await web.client.patch("/api/tenants/acme", json={"plan": "pro"})
+    for number, many in ((3, 150), (4, 50)):
+        told = await web.client.patch("/api/tenants/acme/config", json={"settings": {"risk": {"actions_per_hour": many}}})
+        assert told.json()["revision"] == number
+    assert (await web.client.patch("/api/tenants/acme", json={"plan": "free"})).status_code == 200
+    refused = await web.client.post("/api/tenants/acme/revisions/3/rollback")
+    assert (refused.status_code, list(refused.json()["fields"])) == (422, ["risk.actions_per_hour"])

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zcplatform.cli import output
+from zcplatform.cli import output, values
 from zcplatform.cli.context import AsJson, NoWait, Tenant, open_api, route
 from zcplatform.cli.following import ask
 
@@ -76,9 +76,13 @@ def rollback(
     tenant: Tenant,
     number: Number,
     note: Annotated[str | None, typer.Option(help="Why.")] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option("--ask", metavar="NAME", help="A secret the older settings need: asked for, or one a line from standard input."),
+    ] = None,
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
-    """Save an older revision's settings again, as a new one. Secrets stay as they are."""
-    body = {"note": note} if note else None
+    """Save an older revision's settings again, as a new one. Secrets stay as they are, but for those that are given."""
+    body = ({"note": note} if note else {}) | ({"secrets": values.secrets(secret)} if secret else {})
     ask(context, "POST", route("tenants", tenant, "revisions", str(number), "rollback"), body, wait=not no_wait, json=json)

@@ -45,6 +45,8 @@ ATTEMPTS_BEFORE_FAILED = 3
 PERMANENT = frozenset({"image.missing", "image.not_allowed", "container.foreign", "network.foreign", "host.exhausted", "tenant.invalid"})
 """Errors that will not mend themselves: told at once instead of after three attempts. The loop goes on trying all the same."""
 CRASHES = frozenset({"agent.exited", "agent.unhealthy"})
+IMAGE_GONE = frozenset({"image.missing", "image.not_allowed"})
+"""Reasons to go back to the last good image, where another one is wanted."""
 UNREACHABLE = frozenset({ENGINE_UNREACHABLE, "edge.unreachable"})
 """Nobody's fault and no reason to give up: waited for, however long it takes."""
 OTHER_NUMBER = frozenset({"container.port_taken", "container.port_dead", "network.subnet_taken"})
@@ -95,22 +97,35 @@ class Tenant:
     """The operator keeps it from running, and why; never together with a wish to run."""
     suspended_runs: int = 0
     """It was wanted running when it was suspended, and is again when it is resumed."""
+    checked_image_id: ImageId | None = None
+    """Each of these three revisions goes with the image it was tried on: only the two together are good or refused."""
+    last_good_image_id: ImageId | None = None
+    refused_image_id: ImageId | None = None
 
     @property
     def revision(self) -> int:
-        """The one it runs with: the wanted one, or the last good one in place of one that was taken back."""
-        if self.last_good_revision is not None and self.refused_revision == self.wanted_revision:
-            return self.last_good_revision
-        return self.wanted_revision
+        """The one it runs with: the wanted one, or the last good one in place of what was taken back."""
+        return self.last_good_revision if self.is_taken_back and self.last_good_revision is not None else self.wanted_revision
+
+    @property
+    def image(self) -> ImageId | None:
+        """The same for the image; `image_id` is the wanted one."""
+        return self.last_good_image_id if self.is_taken_back else self.image_id
+
+    @property
+    def is_taken_back(self) -> bool:
+        """What is wanted was tried and refused, and there is something good in its place."""
+        wanted = (self.wanted_revision, self.image_id)
+        return self.last_good_revision is not None and (self.refused_revision, self.refused_image_id) == wanted
 
     @property
     def is_unproven(self) -> bool:
-        """There is a good revision to go back to, and this is another one."""
-        return self.last_good_revision is not None and self.revision != self.last_good_revision
+        """There is something good to go back to, and this is another revision or image."""
+        return self.last_good_revision is not None and (self.revision, self.image) != (self.last_good_revision, self.last_good_image_id)
 
     @property
     def needs_check(self) -> bool:
-        return self.is_unproven and self.checked_revision != self.revision
+        return self.is_unproven and (self.checked_revision, self.checked_image_id) != (self.revision, self.image)
 
 
 def state(tenant: Tenant) -> tuple[State, str]:
@@ -156,9 +171,13 @@ def _running(tenant: Tenant) -> tuple[State, str]:
 
 
 def _taken_back(tenant: Tenant) -> str | None:
-    if tenant.refused_revision is None or tenant.revision != tenant.last_good_revision:
+    if tenant.refused_revision is None or tenant.last_good_revision is None or tenant.is_unproven:
         return None
-    return f"running revision {tenant.revision}; revision {tenant.refused_revision} was taken back: {tenant.refused_reason}"
+    new_image = tenant.refused_image_id != tenant.last_good_image_id
+    if tenant.refused_revision == tenant.last_good_revision:
+        return f"running the image before; the new one was taken back: {tenant.refused_reason}"
+    what = f"{tenant.refused_revision}, on a new image," if new_image else f"{tenant.refused_revision}"
+    return f"running revision {tenant.revision}; revision {what} was taken back: {tenant.refused_reason}"
 
 
 def has_failed(error_code: str, attempts: int) -> bool:

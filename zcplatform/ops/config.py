@@ -12,11 +12,13 @@ from zcplatform.core.differences import difference, merged
 from zcplatform.core.roles import Permission
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import Conflict, PlatformError
+from zcplatform.ids import ImageId
 from zcplatform.ops import limits, secrets, wishes
 from zcplatform.ops.desk import Actor, Desk
 from zcplatform.ops.reach import unreachable
 from zcplatform.store import audit, images, plans
 from zcplatform.store.db import Tx, existing
+from zcplatform.store.images import Image
 from zcplatform.store.operations import Operation
 from zcplatform.store.plans import Plan
 
@@ -103,8 +105,9 @@ def check(tx: Tx, desk: Desk, tenant: Tenant, settings: Settings, stored: frozen
         why = unreachable(desk.settings.allowed_hosts, address)
         if why is not None:
             found.setdefault(path, why)
-    for path, why in _not_compiled(tx, tenant, settings).items():
+    for path, why in _not_compiled(_image_of(tx, tenant), settings).items():
         found.setdefault(path, why)
+    found |= {path: why for path, why in secrets.elsewhere(tx, tenant.id, settings, stored).items() if path in found}
     if found:
         raise model.bad(found)
 
@@ -128,6 +131,12 @@ def check_plan(tx: Tx, tenant: Tenant, name: str) -> None:
         raise Conflict("plan.exceeded", f"`{path}` of tenant `{tenant.slug}` {why}", "change the settings first")
 
 
+def check_image(tx: Tx, tenant: Tenant, image_id: ImageId) -> None:
+    """Raises Conflict when another image lacks a channel that the settings have; all else its own agent is asked before it takes over."""
+    for path, why in _not_compiled(images.get(tx, image_id), current(tx, tenant)).items():
+        raise Conflict("image.lacks_channel", f"`{path}` of tenant `{tenant.slug}` {why}", "change the settings first")
+
+
 def unpriced(desk: Desk, plan: Plan, settings: Settings) -> list[str]:
     """Models, as `family/model`, that have a price neither of the operator's nor in the catalog."""
     prices = {name: Price(**one.model_dump()) for name, one in desk.settings.model_prices.items()}
@@ -139,9 +148,12 @@ def _may_be_open(family: str) -> bool:
     return family in FAMILIES and Auth.NONE in FAMILIES[family].auth
 
 
-def _not_compiled(tx: Tx, tenant: Tenant, settings: Settings) -> dict[str, str]:
-    """Enabled channels that the tenant's image can not run, as far as that is known."""
-    image = images.get(tx, tenant.image_id) if tenant.image_id else images.default(tx)
+def _image_of(tx: Tx, tenant: Tenant) -> Image | None:
+    return images.get(tx, tenant.image) if tenant.image else images.default(tx)
+
+
+def _not_compiled(image: Image | None, settings: Settings) -> dict[str, str]:
+    """Enabled channels that the image can not run, as far as that is known."""
     known = image.channel_types if image else None
     if image is None or known is None:
         return {}

@@ -1,13 +1,15 @@
 """A tenant's revisions: looked at, compared, and gone back to. What was saved is never changed; going back is saving again."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from zcplatform.agent import model
 from zcplatform.core.differences import Difference, difference
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import NotFound
-from zcplatform.ops import wishes
-from zcplatform.ops.desk import Actor
+from zcplatform.ops import config, secrets, wishes
+from zcplatform.ops.desk import Actor, Desk
 from zcplatform.store import audit, revisions
 from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
@@ -35,14 +37,21 @@ def against(tx: Tx, tenant: Tenant, number: int, other: int | None) -> tuple[int
     return compared, difference(before, settings(revision))
 
 
-def roll_back(tx: Tx, actor: Actor, at: str, id_or_slug: str, number: int, note: str | None) -> tuple[Tenant, Operation | None]:
-    """Save the settings of an older revision again, as a new one. Secrets are not part of a revision and stay as they are."""
+def roll_back(
+    tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, number: int, given: Mapping[str, str], note: str | None
+) -> tuple[Tenant, Operation | None]:
+    """Save the settings of an older revision again, as a new one: with all that a save asks, for plan, rights and hosts may be others by now.
+
+    Secrets are not part of a revision and stay as they are; `given` are those that the older settings need and that are gone.
+    """
     tenant = wishes.live(tx, id_or_slug)
-    revision = get(tx, tenant, number)
-    before = wishes.settings_of(tx, tenant)
-    wanted = settings(revision)
-    if wanted == before:
-        return tenant, None
-    new = wishes.revise(tx, actor, tenant, wanted, note or f"back to revision {number}", at)
-    audit.append(tx, actor.entry(at, "revision.roll_back", tenant.id, tenant.id, revision=[tenant.revision, new], to=[None, number]))
-    return wishes.bring(tx, actor, tenant, at, wanted_revision=new)
+    wanted = settings(get(tx, tenant, number))
+    parsed = model.parse(wanted)
+    lost = secrets.elsewhere(tx, tenant.id, parsed, secrets.stored(tx, tenant.id, parsed) | given.keys())
+    if lost:
+        raise model.bad(lost)  # also where an agent could do without a key: it did not, then
+    changed, operation = config.save(tx, desk, actor, at, tenant, wanted, given, note or f"back to revision {number}")
+    if changed.wanted_revision != tenant.wanted_revision:
+        told = {"revision": [tenant.revision, changed.wanted_revision], "to": [None, number]}
+        audit.append(tx, actor.entry(at, "revision.roll_back", tenant.id, tenant.id, **told))
+    return changed, operation

@@ -43,6 +43,16 @@ def stored(tx: Tx, tenant_id: TenantId, settings: Settings) -> frozenset[str]:
     return frozenset(state.place.name for state in states(tx, tenant_id, settings) if state.is_stored)
 
 
+def elsewhere(tx: Tx, tenant_id: TenantId, settings: Settings, stored: frozenset[str]) -> dict[str, str]:
+    """By path, the secrets that are kept and not for the server these settings name: no key goes to another one than it was given for."""
+    found = {}
+    for place in places(settings):
+        row = _row(tx, tenant_id, place.name)
+        if place.name not in stored and row is not None and row.error is None and row.host != (place.host or ""):
+            found[place.path] = f"is kept for {row.host or 'no server'} and goes to no other; give the value for {place.host or 'this'} too"
+    return found
+
+
 def find(settings: Settings, name: str) -> SecretPlace:
     """Raises NotFound: what the settings have no place for is not stored."""
     for place in places(settings):

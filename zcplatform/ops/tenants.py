@@ -77,9 +77,10 @@ def change(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, wish: Cha
         wanted["plan"] = _plan(tx, wish.plan)
         config.check_plan(tx, tenant, wish.plan)
         told["plan"] = [tenant.plan, wish.plan]
-    if wish.image is not None and (image_id := _image(tx, wish.image)) != tenant.image_id:
-        wanted["image_id"] = image_id
-        told["image"] = [tenant.image_id, image_id]
+    if wish.image is not None and (image_id := _image(tx, wish.image)) != tenant.image:
+        config.check_image(tx, tenant, image_id)
+        wanted |= {"image_id": image_id, **tenants.NOT_TRIED}
+        told["image"] = [tenant.image, image_id]
     if wish.provider is not None:
         number = providers.save(tx, desk, actor, at, tenant, wish.provider)
         wanted |= {} if number is None else {"wanted_revision": number}
@@ -139,7 +140,7 @@ def _run(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, request: Req
     if tenant.wanted == Wanted.RUNNING and tenant.state == State.RUNNING:
         return tenant, None
     wanted: dict[str, object] = {"wanted": Wanted.RUNNING}
-    image = images.get(tx, tenant.image_id) if tenant.image_id else images.default(tx)
+    image = images.get(tx, tenant.image) if tenant.image else images.default(tx)
     if image is None:
         raise Conflict(
             "image.none", f"There is no agent image to deploy `{tenant.slug}` with", "zcplatform images pull REF, or zcplatform images demo"

@@ -40,7 +40,7 @@ def bring(tx: Tx, actor: Actor, tenant: Tenant, at: str, **wanted: object) -> tu
     if not wanted:
         return tenant, None
     if tenant.wanted != Wanted.RUNNING:
-        changed = tenants.want(tx, tenant, at, **wanted)
+        changed = tenants.want(tx, tenant, at, **(_as_it_runs(tenant) | wanted))
         operations.carry_over(tx, tenant.id, changed.generation)
         return changed, None
     return ask(tx, actor, tenant, at, Request.UPDATE, **wanted)
@@ -50,9 +50,13 @@ def ask(tx: Tx, actor: Actor, tenant: Tenant, at: str, request: Request, **wante
     """Write down the wish: rows, operation and audit entry in the caller's transaction."""
     operations.supersede_open(tx, tenant.id, at)
     first = tenant.wanted == Wanted.DRAFT and request is Request.DEPLOY
-    wanted = {"wanted_revision": tenant.revision, **wanted}  # one that was taken back is not tried again by asking for something else
-    asked = tenants.want(tx, tenant, at, last_request=str(request), **wanted)
+    asked = tenants.want(tx, tenant, at, last_request=str(request), **(_as_it_runs(tenant) | wanted))
     operation = operations.asked(f"tenant.{request}", actor.name, at, tenant_id=tenant.id, generation=asked.generation)
     operations.insert(tx, operation, FIRST_DEPLOY if first else ())
     audit.append(tx, actor.entry(at, f"tenant.{request}", tenant.id, tenant.id, operation=[None, operation.id]))
     return asked, operation
+
+
+def _as_it_runs(tenant: Tenant) -> dict[str, object]:
+    """What was taken back is not tried again by asking for something else."""
+    return {"wanted_revision": tenant.revision, "image_id": tenant.image}

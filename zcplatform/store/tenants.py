@@ -24,16 +24,33 @@ SEEN = frozenset(
         "error_detail",
         "error_hint",
         "next_attempt_at",
-        "image_id",
         "deleted_at",
         "checked_revision",
         "last_good_revision",
         "refused_revision",
         "refused_reason",
+        "checked_image_id",
+        "last_good_image_id",
+        "refused_image_id",
     }
 )
+NOT_TRIED: dict[str, object] = dict.fromkeys(
+    ("refused_revision", "refused_reason", "refused_image_id", "checked_revision", "checked_image_id")
+)
+"""An image that was taken back, or only checked, and is asked for again."""
 WANTED = frozenset(
-    {"name", "plan", "image_id", "wanted", "last_request", "wanted_revision", "wanted_epoch", "suspended_reason", "suspended_runs"}
+    {
+        "name",
+        "plan",
+        "image_id",
+        "wanted",
+        "last_request",
+        "wanted_revision",
+        "wanted_epoch",
+        "suspended_reason",
+        "suspended_runs",
+        *NOT_TRIED,
+    }
 )
 _OWN = frozenset({"generation", "updated_at", "state", "reason", "failures", "error_code", "error_detail", "error_hint", "next_attempt_at"})
 NO_ERROR = {"failures": 0, "error_code": None, "error_detail": None, "error_hint": None, "next_attempt_at": None}

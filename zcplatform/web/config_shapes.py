@@ -19,6 +19,13 @@ class ConfigChange(_Input):
     note: Note | None = None
 
 
+class RollBack(_Input):
+    """`secrets` are those that the older settings need and that are gone, or were given for another server."""
+
+    secrets: dict[PlaceName, SecretValue] = Field(default_factory=dict)
+    note: Note | None = None
+
+
 class SecretPlace(BaseModel):
     """Where the settings have room for a secret. Its value is never given back."""
 

@@ -16,6 +16,7 @@ from zcplatform.store.db import Tx
 from zcplatform.store.revisions import Revision
 from zcplatform.web import shapes
 from zcplatform.web.actor import AskedOf, DeskOf, needs
+from zcplatform.web.config_shapes import RollBack
 from zcplatform.web.tenants import ASKED, Limit, answer, as_json
 
 router = APIRouter(prefix="/api/tenants/{tenant}/revisions", tags=["revisions"])
@@ -78,13 +79,16 @@ async def rollback(
     desk: DeskOf,
     actor: Annotated[Actor, needs(Permission.CONFIG_WRITE)],
     asked: AskedOf,
-    sent: shapes.Note | None = None,
+    sent: RollBack | None = None,
 ) -> Response:
-    """Save the settings of this revision again, as a new one."""
-    note = sent.note if sent else None
-    return as_json(
-        await ops.change(desk, actor, asked, lambda tx, at: answer(tx, desk, *asking.roll_back(tx, actor, at, tenant, number, note)))
-    )
+    """Save the settings of this revision again, as a new one. Secrets it needs that are gone by now may come along."""
+    sent = sent or RollBack()
+    given, note = {name: value.get_secret_value() for name, value in sent.secrets.items()}, sent.note
+
+    def save(tx: Tx, at: str) -> ops.Answer:
+        return answer(tx, desk, *asking.roll_back(tx, desk, actor, at, tenant, number, given, note))
+
+    return as_json(await ops.change(desk, actor, asked, save))
 
 
 def _shape(tenant: Tenant, revision: Revision) -> shapes.Revision:

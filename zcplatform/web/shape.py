@@ -19,7 +19,7 @@ def url(settings: Settings, slug: str) -> str:
 
 
 def tenant(tx: Tx, settings: Settings, row: Tenant) -> shapes.Tenant:
-    image = images.get(tx, row.image_id) if row.image_id else None
+    image = images.get(tx, row.image) if row.image else None
     return shapes.Tenant(
         id=row.id,
         slug=row.slug,
@@ -31,7 +31,7 @@ def tenant(tx: Tx, settings: Settings, row: Tenant) -> shapes.Tenant:
         wanted=row.wanted,
         generation=row.generation,
         revision=row.revision,
-        refused=shapes.Refused(revision=row.refused_revision, reason=row.refused_reason or "") if row.refused_revision else None,
+        refused=_refused(tx, row),
         image=shapes.ImageName(id=image.id, reference=image.reference, agent_version=image.agent_version) if image else None,
         provider=_provider(tx, row),
         has_drift=_has_drift(tx, row),
@@ -46,6 +46,16 @@ def _provider(tx: Tx, row: Tenant) -> shapes.Provider | None:
     if main is None:
         return None
     return shapes.Provider(family=main.family, model=main.model, base_url=main.base_url, has_key=providers.has_key(tx, row))
+
+
+def _refused(tx: Tx, row: Tenant) -> shapes.Refused | None:
+    if row.refused_revision is None:
+        return None
+    image = images.get(tx, row.refused_image_id) if row.refused_image_id else None
+    is_new = image is not None and row.refused_image_id != row.last_good_image_id
+    return shapes.Refused(
+        revision=row.refused_revision, image=image.reference if image and is_new else None, reason=row.refused_reason or ""
+    )
 
 
 def _has_drift(tx: Tx, row: Tenant) -> bool:

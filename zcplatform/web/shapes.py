@@ -69,9 +69,11 @@ class ImageName(BaseModel):
 
 
 class Refused(BaseModel):
-    """A revision that was taken back: the agent refused it, or did not get healthy with it."""
+    """What was taken back: the agent refused it, or did not get healthy with it."""
 
     revision: int
+    image: str | None = None
+    """Reference of the image, when it was another one than the one that runs."""
     reason: str
 
 
@@ -99,10 +101,6 @@ class Tenant(BaseModel):
 class Tenants(BaseModel):
     items: list[Tenant]
     next_cursor: str | None
-
-
-class Note(_Input):
-    note: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]*$")] | None = None
 
 
 class Revision(BaseModel):

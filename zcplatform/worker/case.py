@@ -84,7 +84,7 @@ def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> Case | None:
     operation = operations.open_of(tx, tenant_id)
     if operation is not None and operation.generation != tenant.generation:
         operation = None
-    image = images.get(tx, tenant.image_id) if tenant.image_id else None
+    image = images.get(tx, tenant.image) if tenant.image else None
     return Case(
         tenant, allocation, plan, image, wanted, operation, {name: Price(**one.model_dump()) for name, one in settings.model_prices.items()}
     )

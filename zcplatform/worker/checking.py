@@ -1,4 +1,4 @@
-"""A configuration asked of the agent itself before it replaces one that runs: in a throw-away container of the tenant's image.
+"""A configuration asked of the agent itself before it, or another image, replaces what runs: in a throw-away container of the image it will run on.
 
 It has no network, no file of the tenant's and none of its secrets: placeholders under a key of their own, on a mount of its own. What a killed worker
 left behind is swept by the next one.
@@ -21,14 +21,21 @@ from zcplatform.worker.tools import Tools
 
 CHECK, PREFLIGHT = "check", "preflight"
 PURPOSES = (CHECK, PREFLIGHT)
+NOT_STARTED = "container.start_failed"
 
 
 async def check(tools: Tools, case: Case) -> None:
     """The step. Raises RevisionRefused with the agent's words."""
-    words = await objection(tools, case, CHECK)
+    tenant = case.tenant
+    try:
+        words = await objection(tools, case, CHECK)
+    except StepFailed as error:
+        if error.code != NOT_STARTED or tenant.image == tenant.last_good_image_id:
+            raise  # an image that has run here is not to blame: the next attempt may do
+        raise RevisionRefused("image.refused", f"its program can not be started: {error.detail}") from None
     if words is not None:
         raise RevisionRefused("revision.refused", f"the agent refuses it: {words}")
-    await saw(tools, case, {"checked_revision": case.tenant.revision})
+    await saw(tools, case, {"checked_revision": tenant.revision, "checked_image_id": tenant.image})
 
 
 async def objection(tools: Tools, case: Case, purpose: str) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from zcplatform import clock
 from zcplatform.adapters import files
@@ -17,17 +18,17 @@ from zcplatform.adapters.docker_seen import ContainerSeen, NetworkSeen
 from zcplatform.core import backoff
 from zcplatform.core.audit import Entry
 from zcplatform.core.plan import ContainerFacts, Seen, Step, plan
-from zcplatform.core.tenant import ATTEMPTS_BEFORE_FAILED, CRASHES, EDGE, OTHER_NUMBER, UNREACHABLE, Tenant, Wanted, has_failed
+from zcplatform.core.tenant import ATTEMPTS_BEFORE_FAILED, CRASHES, EDGE, IMAGE_GONE, OTHER_NUMBER, UNREACHABLE, Tenant, Wanted, has_failed
 from zcplatform.errors import PlatformError, RevisionRefused
 from zcplatform.failpoint import failpoint
-from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT, TenantId
+from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT, ImageId, TenantId
 from zcplatform.log import logger
-from zcplatform.store import audit, events, operations, revisions, tenants
+from zcplatform.store import audit, events, images, operations, revisions, tenants
 from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
 from zcplatform.worker.agents import exited
 from zcplatform.worker.case import Case, Superseded, is_current, load
-from zcplatform.worker.recording import saw, told
+from zcplatform.worker.recording import saw, told, verified
 from zcplatform.worker.steps import STEPS, network_spec
 from zcplatform.worker.tools import Tools
 
@@ -59,7 +60,7 @@ async def converge(tools: Tools, tenant_id: TenantId) -> None:
             await take_back(tools, tenant_id, generation, refused.detail)
         except Exception as unknown:  # whatever it is, it is told on this tenant and stops nobody else
             error = told(unknown, tenant=tenant_id)
-            if error.code in CRASHES and await take_back(tools, tenant_id, generation, error.detail):
+            if error.code in CRASHES | IMAGE_GONE and await take_back(tools, tenant_id, generation, error.detail, error.code in IMAGE_GONE):
                 continue
             await record_failure(tools, tenant_id, generation, error)
             if error.code not in CRASHES | OTHER_NUMBER:
@@ -184,6 +185,8 @@ async def _settle(tools: Tools, case: Case, seen: Seen) -> None:
     tenant = case.tenant
     if seen.is_waiting:
         return
+    if tenant.wanted == Wanted.RUNNING and tenant.is_unproven:
+        await verified(tools, case)  # another row for the image that runs: nothing had to be started again for it
     container = "absent" if seen.container is None else "running" if seen.container.is_running else "stopped"
     changes: dict[str, object] = {}
     if tenant.seen_generation != tenant.generation:
@@ -204,32 +207,51 @@ async def _settle(tools: Tools, case: Case, seen: Seen) -> None:
 
 
 def _end(tx: Tx, tenant: Tenant, operation: Operation, at: str) -> None:
-    """What was asked for is so; or as far as it could be, when the revision that came with it was taken back."""
+    """What was asked for is so; or as far as it could be, when the revision or image that came with it was taken back."""
     for step in operations.steps_of(tx, operation.id):
         if step.status == "running":
             operations.end_step(tx, operation.id, step.name, at)
-    if tenant.wanted == Wanted.RUNNING and tenant.revision != tenant.wanted_revision:
+    if tenant.wanted != Wanted.RUNNING or not tenant.is_taken_back:
+        operations.succeed(tx, operation.id, at)
+    elif tenant.refused_image_id == tenant.last_good_image_id:
         detail = f"Revision {tenant.refused_revision} of `{tenant.slug}` was taken back: {tenant.refused_reason}"
         hint = f"it runs with revision {tenant.revision}; change the settings and save again"
         operations.fail(tx, operation.id, at, "revision.refused", detail, hint)
     else:
-        operations.succeed(tx, operation.id, at)
+        new = "" if tenant.refused_revision == tenant.last_good_revision else f" with revision {tenant.refused_revision}"
+        detail = f"Image {_reference(tx, tenant.refused_image_id)}{new} was taken back from `{tenant.slug}`: {tenant.refused_reason}"
+        hint = f"it runs with {_reference(tx, tenant.image)} and revision {tenant.revision}; choose an image that takes its settings"
+        operations.fail(tx, operation.id, at, "image.refused", detail, hint)
 
 
-async def take_back(tools: Tools, tenant_id: TenantId, generation: int | None, words: str) -> bool:
-    """The wanted revision is given up for the last good one, where there is one. What was asked for goes on, and ends as failed with the words."""
+def _reference(tx: Tx, image_id: ImageId | None) -> str:
+    image = images.get(tx, image_id or "")
+    return image.reference if image else "that is gone"
+
+
+async def take_back(tools: Tools, tenant_id: TenantId, generation: int | None, words: str, for_image: bool = False) -> bool:
+    """What is wanted is given up for the last good revision and image, where there are any. What was asked for goes on, and ends as failed
+    with the words. `for_image`: only another image is to blame.
+    """
     at = clock.text(clock.now())
 
     def write(tx: Tx) -> bool:
         tenant = tenants.get(tx, tenant_id)
         if tenant is None or tenant.generation != generation or not tenant.is_unproven:
             return False
+        new_image = tenant.image_id != tenant.last_good_image_id
+        if for_image and not new_image:
+            return False
         refused = tenant.wanted_revision
-        tenants.saw(tx, tenant_id, tenant.generation, at, {"refused_revision": refused, "refused_reason": words[:500], **tenants.NO_ERROR})
+        seen = {"refused_revision": refused, "refused_image_id": tenant.image_id, "refused_reason": words[:500], **tenants.NO_ERROR}
+        tenants.saw(tx, tenant_id, tenant.generation, at, seen)
         revisions.went(tx, tenant_id, refused, "refused", words[:500])
-        events.append(tx, at, "revision.taken_back", tenant_id=tenant_id, slug=tenant.slug, revision=refused, reason=words[:500])
-        changes = {"revision": [refused, tenant.last_good_revision]}
-        audit.append(tx, Entry(at, "system:converge", "revision.take_back", tenant_id, tenant_id, changes=changes))
+        subject = "image" if new_image else "revision"
+        told: dict[str, Any] = {"slug": tenant.slug, "revision": refused, "image_id": tenant.image_id, "reason": words[:500]}
+        events.append(tx, at, f"{subject}.taken_back", tenant_id=tenant_id, **told)
+        changes: dict[str, object] = {"revision": [refused, tenant.last_good_revision]} if refused != tenant.last_good_revision else {}
+        changes |= {"image": [tenant.image_id, tenant.last_good_image_id]} if new_image else {}
+        audit.append(tx, Entry(at, "system:converge", f"{subject}.take_back", tenant_id, tenant_id, changes=changes))
         return True
 
     request = tools.database.read(lambda tx: tenants.get(tx, tenant_id))
@@ -237,7 +259,7 @@ async def take_back(tools: Tools, tenant_id: TenantId, generation: int | None, w
     done = await tools.database.write(write)
     if done:
         failpoint(f"{request.last_request if request else ''}.take_back.after")
-        logger.info("a revision was taken back", tenant=tenant_id, reason=words)
+        logger.info("a revision or image was taken back", tenant=tenant_id, reason=words)
     return done
 
 

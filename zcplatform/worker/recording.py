@@ -30,12 +30,12 @@ async def saw(tools: Tools, case: Case, changes: Mapping[str, object]) -> None:
 
 
 async def verified(tools: Tools, case: Case) -> None:
-    """Healthy and reachable: its revision is the one to go back to from now on. Raises Superseded."""
+    """Healthy and reachable: its revision and image are those to go back to from now on. Raises Superseded."""
     tenant = case.tenant
     at = clock.text(clock.now())
-    changes: dict[str, object] = {"seen_verified": 1, "last_good_revision": tenant.revision}
-    if tenant.revision != tenant.last_good_revision:
-        changes |= {"refused_revision": None, "refused_reason": None}
+    changes: dict[str, object] = {"seen_verified": 1, "last_good_revision": tenant.revision, "last_good_image_id": tenant.image}
+    if tenant.is_unproven:
+        changes |= {"refused_revision": None, "refused_reason": None, "refused_image_id": None}
 
     def write(tx: Tx) -> bool:
         if not tenants.saw(tx, tenant.id, tenant.generation, at, changes):

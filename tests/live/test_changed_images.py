@@ -1,0 +1,264 @@
+"""A tenant's image changed: asked of the new image's own agent before it replaces what runs, and taken back when it does not get healthy."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live import invariants
+from tests.live.platform import Platform
+from tests.live.waiting import wait_until
+from zcplatform import clock
+from zcplatform.ids import new_image_id
+from zcplatform.store import images
+from zcplatform.store.db import Tx
+from zcplatform.store.images import Image
+
+pytestmark = pytest.mark.live
+
+FINE = 'exec {agent} "$@"'
+REFUSES = '[ "$1" = config ] && {{ echo "Error: this agent knows no providers any more"; exit 1; }}\nexec {agent} "$@"'
+ENDS = 'case "$*" in *daemon*) echo "Error: the moon is in the way"; exit 4;; esac\nexec {agent} "$@"'
+HANGS = 'case "$*" in *daemon*) exec /odd/busybox sleep 600;; esac\nexec {agent} "$@"'
+RESTART = ("image", "check", "unroute", "stop", "remove", "configuration", "container", "start", "health", "route", "verify")
+ROUNDS = int(os.environ.get("ZCP_ROUNDS", "1"))
+
+Make = Callable[[str, str], str]
+
+
+@pytest.fixture
+def make(platform: Platform, tmp_path: Path) -> Iterator[Make]:
+    """Images of the platform's own agent behind a script: name and script in, id of the row out. Gone with the test."""
+    made: list[str] = []
+
+    def one(name: str, script: str) -> str:
+        made.append(_derived(platform, tmp_path, name, script))
+        return made[-1]
+
+    yield one
+    for row in made:
+        platform.finish(platform.api("DELETE", f"/api/images/{row}").body)
+
+
+def _derived(platform: Platform, folder: Path, name: str, script: str) -> str:
+    base = next(item for item in platform.api("GET", "/api/images").body["items"] if item["is_default"])
+    agent = json.loads(platform.docker("inspect", "-f", "{{json .Config.Entrypoint}}", base["image_id"]))
+    odd = folder / name / "odd"
+    odd.mkdir(parents=True)
+    busybox = shutil.which("busybox")
+    assert busybox is not None
+    shutil.copy(busybox, odd / "busybox")
+    os.link(odd / "busybox", odd / "sh")
+    (odd / "agent").write_text("#!/odd/sh\n" + script.format(agent=" ".join(agent)) + "\n")
+    for path in (odd, *odd.iterdir()):
+        path.chmod(0o755)
+    container = platform.docker("create", base["image_id"])
+    platform.docker("cp", str(odd), f"{container}:/")
+    reference = f"{platform.settings.instance}-{name}:latest"
+    entry = "/odd/agent" if script else "/odd/nothing"
+    engine_id = platform.docker("commit", "--change", f'ENTRYPOINT ["{entry}"]', container, reference)
+    platform.docker("rm", container)
+    return _row(platform, reference, engine_id)
+
+
+def _row(platform: Platform, reference: str, engine_id: str) -> str:
+    assert engine_id.startswith("sha256:"), engine_id
+    at = clock.text(clock.now())
+    row = Image(new_image_id(), "build", reference, "present", "preparing", None, None, None, None, 0, 0, None, at, at)
+
+    def write(tx: Tx) -> None:
+        images.insert(tx, row)
+        images.ready(tx, row.id, at, engine_id=engine_id, digest=None, agent_version=None, size_bytes=0)
+
+    with platform.database() as database:
+        database.write_now(write)
+    return row.id
+
+
+def change(platform: Platform, slug: str, image: str) -> dict[str, Any]:
+    answer = platform.api("PATCH", f"/api/tenants/{slug}", {"image": image})
+    assert answer.status == 202, answer
+    return dict(answer.body)
+
+
+def taken(operation: dict[str, Any]) -> list[str]:
+    return [step["name"] for step in operation["steps"] if step["status"] != "pending"]
+
+
+def container(platform: Platform, slug: str) -> str:
+    return platform.docker("inspect", "-f", "{{.Id}} {{.State.StartedAt}}", platform.names.container(slug))
+
+
+def audited(platform: Platform, slug: str) -> list[dict[str, Any]]:
+    items = platform.api("GET", f"/api/tenants/{slug}/audit?limit=50").body["items"]
+    return [item for item in items if item["action"] == "image.take_back"]
+
+
+def test_another_image_is_asked_first_and_takes_over(platform: Platform, make: Make) -> None:
+    platform.create("moves")
+    first = platform.do("moves", "deploy")
+    bearer = platform.pair("moves")
+    before = platform.tenant("moves")["image"]
+    fine = make("fine", FINE)
+    ended = platform.finish(change(platform, "moves", fine))
+    assert [step for step in taken(ended) if step in RESTART] == list(RESTART), "looked for and asked before anything is taken away"
+    told = platform.tenant("moves")
+    assert (told["image"]["id"], told["refused"], told["reason"]) == (fine, None, "healthy and reachable")
+    assert "there" in platform.talk("moves", bearer, "there"), "a paired device survives"
+    again = platform.do("moves", "restart")
+    assert "check" not in taken(first) + taken(again), "what is new or proven is not asked"
+    platform.finish(change(platform, "moves", before["id"]))
+    assert platform.tenant("moves")["image"] == before
+    platform.do("moves", "delete")
+    invariants.check(platform)
+
+
+@pytest.mark.agent
+def test_from_the_real_agent_to_the_demo_agent_and_back(platform: Platform) -> None:
+    """Two programs that share nothing but the contract."""
+    platform.create("real")
+    platform.do("real", "deploy")
+    bearer = platform.pair("real")
+    before = platform.tenant("real")["image"]
+    platform.finish(platform.api("POST", "/api/images", {"source": "demo"}).body, 90)
+    demo = next(item for item in platform.api("GET", "/api/images").body["items"] if item["source"] == "demo")
+    for image in (demo["id"], before["id"]):
+        assert "check" in taken(platform.finish(change(platform, "real", image)))
+        assert platform.tenant("real")["image"]["id"] == image
+        assert "hi" in platform.talk("real", bearer, "hi")
+    platform.do("real", "delete")
+    platform.finish(platform.api("DELETE", f"/api/images/{demo['id']}").body)
+    invariants.check(platform)
+
+
+@pytest.mark.parametrize(
+    ("slug", "script", "words"),
+    [("stays", REFUSES, "this agent knows no providers any more"), ("stands", "", "its program can not be started")],
+)
+def test_an_image_whose_agent_refuses_leaves_the_old_one_serving(
+    platform: Platform, make: Make, slug: str, script: str, words: str
+) -> None:
+    platform.create(slug)
+    platform.do(slug, "deploy")
+    bearer = platform.pair(slug)
+    before, ran = platform.tenant(slug)["image"], container(platform, slug)
+    bad = make("bad", script)
+    for _ in range(2):  # asked for again it is asked again
+        ended = platform.end(change(platform, slug, bad))
+        assert (ended["status"], ended["error"]["code"]) == ("failed", "image.refused")
+        assert words in ended["error"]["detail"]
+        assert "live-bad:latest" in ended["error"]["detail"]
+        assert taken(ended) == ["image", "check"]
+    told = platform.tenant(slug)
+    assert (told["state"], told["image"], told["refused"]["image"]) == ("running", before, "live-bad:latest")
+    assert told["reason"].startswith("running the image before; the new one was taken back: ")
+    assert words in told["reason"]
+    assert container(platform, slug) == ran, "it was not touched"
+    assert "hi" in platform.talk(slug, bearer, "hi")
+    assert [one["changes"]["image"] for one in audited(platform, slug)] == [[bad, before["id"]]] * 2
+    assert "check" not in taken(platform.do(slug, "restart")), "a restart does not try it again"
+    assert platform.tenant(slug)["image"] == before
+    assert platform.docker("ps", "-aq", "--filter", "label=io.zcplatform.check") == ""
+    platform.do(slug, "delete")
+    invariants.check(platform)
+
+
+@pytest.mark.parametrize(
+    ("slug", "script", "words"), [("ends", ENDS, "the moon is in the way"), ("hangs", HANGS, "did not become healthy within 20 s")]
+)
+def test_an_image_that_does_not_get_healthy_is_taken_back(platform: Platform, make: Make, slug: str, script: str, words: str) -> None:
+    platform.create(slug)
+    platform.do(slug, "deploy")
+    bearer = platform.pair(slug)
+    before, ran = platform.tenant(slug)["image"], container(platform, slug)
+    bad = make("ill", script)
+    assert slug in str(platform.api("DELETE", f"/api/images/{before['id']}").body["detail"]), "nobody takes the way back away"
+    ended = platform.end(change(platform, slug, bad), 90)
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "image.refused")
+    assert words in ended["error"]["detail"]
+    told = platform.wait_state(slug, "running")
+    assert (told["image"], told["revision"], told["refused"]["image"]) == (before, 1, "live-ill:latest")
+    assert container(platform, slug) != ran
+    assert "well" in platform.talk(slug, bearer, "well"), "a paired device survives"
+    assert len(audited(platform, slug)) == 1
+    platform.do(slug, "delete")
+    invariants.check(platform)
+
+
+def test_an_image_that_was_removed_meanwhile_changes_nothing(platform: Platform, make: Make) -> None:
+    platform.create("keeps")
+    platform.do("keeps", "deploy")
+    before, ran = platform.tenant("keeps")["image"], container(platform, "keeps")
+    gone = make("gone", FINE)
+    platform.docker("rmi", "-f", "live-gone:latest")
+    ended = platform.end(change(platform, "keeps", gone))
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "image.refused")
+    assert "is not on this host" in ended["error"]["detail"]
+    assert (platform.tenant("keeps")["state"], platform.tenant("keeps")["image"]) == ("running", before)
+    assert container(platform, "keeps") == ran
+    platform.do("keeps", "delete")
+    invariants.check(platform)
+
+
+def test_two_quick_changes_are_one_restart_with_the_last(platform: Platform, make: Make) -> None:
+    platform.create("hasty")
+    platform.do("hasty", "deploy")
+    first, second = make("one", FINE), make("two", FINE)
+    superseded = change(platform, "hasty", first)
+    ended = platform.finish(change(platform, "hasty", second))
+    told = platform.api("GET", f"/api/operations/{superseded['id']}").body
+    assert told["status"] == "superseded"
+    assert not [step for step in told["steps"] if step["name"] == "start" and step["attempts"]]
+    assert [step["attempts"] for step in ended["steps"] if step["name"] == "start"] == [1]
+    assert platform.tenant("hasty")["image"]["id"] == second
+    platform.do("hasty", "delete")
+    invariants.check(platform)
+
+
+def test_a_stopped_tenant_is_not_started_and_its_next_start_asks(platform: Platform, make: Make) -> None:
+    platform.create("rests")
+    platform.do("rests", "deploy")
+    before = platform.tenant("rests")["image"]
+    platform.do("rests", "stop")
+    bad = make("cold", REFUSES)
+    answer = platform.api("PATCH", "/api/tenants/rests", {"image": bad})
+    assert (answer.status, answer.body["image"]["id"]) == (200, bad)
+    platform.wait_state("rests", "stopped")
+    assert platform.docker("inspect", "-f", "{{.State.Running}}", platform.names.container("rests")) == "false"
+    ended = platform.end(platform.ask("rests", "start"))
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "image.refused")
+    told = platform.wait_state("rests", "running")
+    assert told["image"] == before
+    assert platform.visit("rests", "/").status_code == 200
+    platform.do("rests", "delete")
+    invariants.check(platform)
+
+
+@pytest.mark.parametrize("turn", range(ROUNDS))
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", [*RESTART, "take_back"])
+def test_a_worker_killed_at_a_step_of_a_change_is_taken_up_by_the_next(
+    platform: Platform, make: Make, step: str, when: str, turn: int
+) -> None:
+    slug = f"ki{turn}-{step}-{when[0]}".replace("_", "-")
+    platform.create(slug)
+    platform.do(slug, "deploy")
+    before = platform.tenant(slug)["image"]["id"]
+    wanted = make("late", REFUSES if step == "take_back" else FINE)
+    platform.failpoint.write_text(f"update.{step}.{when}")
+    operation = change(platform, slug, wanted)
+    assert platform.serve is not None
+    platform.serve.wait(30)
+    assert platform.serve.returncode == -9
+    assert not platform.failpoint.exists(), "the failpoint was not reached"
+    platform.start_serve()
+    ended = platform.end(operation)
+    assert ended["status"] == ("failed" if step == "take_back" else "succeeded"), ended
+    assert platform.wait_state(slug, "running")["image"]["id"] == (before if step == "take_back" else wanted)
+    wait_until(lambda: platform.docker("ps", "-aq", "--filter", "label=io.zcplatform.check") == "", 10, "no checking container is left")
+    invariants.check(platform)
+    platform.do(slug, "delete")
