@@ -137,7 +137,7 @@ def test_from_the_real_agent_to_the_demo_agent_and_back(platform: Platform) -> N
 
 @pytest.mark.parametrize(
     ("slug", "script", "words"),
-    [("stays", REFUSES, "this agent knows no providers any more"), ("stands", "", "its program can not be started")],
+    [("stays", REFUSES, "this agent knows no providers any more"), ("stands", "", "exec /odd/nothing failed")],
 )
 def test_an_image_whose_agent_refuses_leaves_the_old_one_serving(
     platform: Platform, make: Make, slug: str, script: str, words: str

@@ -21,21 +21,14 @@ from zcplatform.worker.tools import Tools
 
 CHECK, PREFLIGHT = "check", "preflight"
 PURPOSES = (CHECK, PREFLIGHT)
-NOT_STARTED = "container.start_failed"
 
 
 async def check(tools: Tools, case: Case) -> None:
     """The step. Raises RevisionRefused with the agent's words."""
-    tenant = case.tenant
-    try:
-        words = await objection(tools, case, CHECK)
-    except StepFailed as error:
-        if error.code != NOT_STARTED or tenant.image == tenant.last_good_image_id:
-            raise  # an image that has run here is not to blame: the next attempt may do
-        raise RevisionRefused("image.refused", f"its program can not be started: {error.detail}") from None
+    words = await objection(tools, case, CHECK)
     if words is not None:
         raise RevisionRefused("revision.refused", f"the agent refuses it: {words}")
-    await saw(tools, case, {"checked_revision": tenant.revision, "checked_image_id": tenant.image})
+    await saw(tools, case, {"checked_revision": case.tenant.revision, "checked_image_id": case.tenant.image})
 
 
 async def objection(tools: Tools, case: Case, purpose: str) -> str | None:
