@@ -18,6 +18,10 @@ storage:
 http:
   addr: 127.0.0.1:{port}
 """
+TLS = """  tls:
+    certificate: {certificate}
+    key: {key}
+"""
 
 
 class Registry:
@@ -26,7 +30,8 @@ class Registry:
     def __init__(self, root: Path) -> None:
         self._root, self._port = root, free_port()
         self.relay = Relay(self._port)
-        self.name = f"127.0.0.1:{self.relay.port}/zeroclaw"
+        self.address = f"127.0.0.1:{self.relay.port}"
+        self.name = f"{self.address}/zeroclaw"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -39,6 +44,12 @@ class Registry:
         finally:
             os.close(log)
         wait_until(self._answers, 20, "the registry answers")
+
+    def secure(self, port: int, certificate: Path, key: Path) -> list[str]:
+        """The command of a second one on the same blobs, with TLS."""
+        config = self._root / "secure.yml"
+        config.write_text(CONFIG.format(root=self._root / "blobs", port=port) + TLS.format(certificate=certificate, key=key))
+        return ["docker-registry", "serve", str(config)]
 
     def stop(self) -> None:
         if self._process is not None:

@@ -3,6 +3,7 @@
 It lives in a network of its own: the tests' network has an engine already, and the demo refuses to start a second one beside it.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -17,6 +18,11 @@ from typing import Any
 
 import pytest
 
+from tests.live.engine import Engine
+from tests.live.registry import Registry
+from zcplatform.adapters import agent_image
+from zcplatform.adapters.docker import Docker
+
 pytestmark = pytest.mark.live
 ROOT = Path(__file__).parents[2]
 
@@ -28,6 +34,7 @@ class Demo:
         self.checkout = checkout
         self.key = hashlib.sha256(os.fsencode(checkout)).hexdigest()[:8]
         self.state = Path(f"/var/lib/zcplatform/demo-{self.key}")
+        self.servers: list[subprocess.Popen[bytes]] = []
         self._network = network
 
     def run(self, *arguments: str, **environment: str) -> str:
@@ -42,9 +49,13 @@ class Demo:
             env={"PATH": os.environ["PATH"], "VENV": sys.prefix, **environment},
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=240,
             check=False,
         )
+
+    def serve(self, command: list[str]) -> None:
+        """A server in the demo's network, until the demo ends."""
+        self.servers.append(subprocess.Popen(["nsenter", f"--net=/proc/{self._network}/ns/net", *command]))
 
     def facts(self) -> dict[str, Any]:
         path = self.checkout / ".demo" / "facts.json"
@@ -86,6 +97,9 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     finally:
         with contextlib.suppress(subprocess.TimeoutExpired):
             made.enter([str(checkout / "scripts" / "demo"), "stop"], PURGE="1")
+        for server in made.servers:
+            server.terminate()
+            server.wait()
         holder.kill()
         holder.wait()
         holder.stdout.close()
@@ -156,3 +170,50 @@ def _pair(demo: Demo, tenant: dict[str, Any], code: str) -> int:
 
 def _lasting(facts: dict[str, Any]) -> list[Any]:
     return [facts["api_url"], facts["token"], *((tenant["slug"], tenant["url"], tenant["bearer"]) for tenant in facts["tenants"])]
+
+
+REGISTRY = "ghcr.io"
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+HOSTS = Path("/etc/hosts")
+
+
+@pytest.fixture
+def official(demo: Demo, tmp_path: Path) -> Iterator[Registry]:
+    """A real registry that answers in the demo's network under the official one's name, with a certificate that this host believes."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subject = ["-subj", f"/CN={REGISTRY}", "-addext", f"subjectAltName=DNS:{REGISTRY}"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, *files], check=True, capture_output=True
+    )
+    believed, hosts = tmp_path / "believed.pem", tmp_path / "hosts"
+    believed.write_bytes(CERTIFICATES.read_bytes() + certificate.read_bytes())
+    hosts.write_text(HOSTS.read_text() + f"127.0.0.1 {REGISTRY}\n")
+    made = Registry(tmp_path / "registry")
+    # The tests' mounts are their own (scripts/test).
+    for mine, place in ((believed, CERTIFICATES), (hosts, HOSTS)):
+        subprocess.run(["mount", "--bind", str(mine), str(place)], check=True)
+    try:
+        made.start()
+        demo.serve(made.secure(443, certificate, key))
+        yield made
+    finally:
+        made.close()
+        for place in (CERTIFICATES, HOSTS):
+            subprocess.run(["umount", str(place)], check=True)
+
+
+async def test_demo_takes_the_official_image_once_its_registry_has_it(
+    demo: Demo, official: Registry, engine: Engine, docker: Docker, tmp_path: Path
+) -> None:
+    assert "the official image could not be pulled" in demo.run()
+    tar = tmp_path / "agent.tar"
+    recipe = await asyncio.to_thread(agent_image.demo, tar)
+    name = f"{official.address}/zeroclaw-labs/zeroclaw:v0.8.7"
+    await docker.import_image(tar, recipe.changes, name)
+    command = ["docker", "-H", f"unix://{engine.socket}"]
+    subprocess.run([*command, "push", name], check=True, capture_output=True)
+    subprocess.run([*command, "rmi", name], check=True, capture_output=True)
+    told = demo.run()
+    assert f"{REGISTRY}/zeroclaw-labs/zeroclaw:v0.8.7" in told
+    _check_told(demo, told, demo.facts())
