@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from tests.agent_channels.rig import ANSWER_S, Channel, Place, talking
-from tests.contract.rig import TOKEN, free_port
+from tests.contract.rig import TOKEN
 from tests.live.waiting import wait_until
 from zcplatform.adapters import gateway
 from zcplatform.adapters.gateway import Gateway
@@ -16,9 +16,9 @@ async def _ask(port: int) -> dict[str, gateway.Channel]:
 
 
 def test_each_channel_is_shown_as_it_is(place: Place, tmp_path: Path) -> None:
-    listening = Channel("webhook.main", {"port": free_port()}, {"secret": "hook-canary-51c7"})
-    failing = Channel("irc.main", {"server": "127.0.0.1", "port": 1, "nickname": "zero", "channels": ["#a"]})
-    missing = Channel("wechat.main", {})
+    listening = Channel("webhook.main", {}, {"secret": "hook-canary-51c7"})
+    failing = Channel("irc.main", {"server": "127.0.0.1", "port": 1, "nickname": "zero", "channels": ["#a"]}, peers=("ada",))
+    missing = Channel("wechat.main", {}, peers=("ada",))
     with talking(place, tmp_path, listening, failing, missing) as agent:
         found: dict[str, gateway.Channel] = {}
 
