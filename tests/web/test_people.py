@@ -329,12 +329,16 @@ async def test_a_super_admin_in_anothers_tenant_leaves_a_reason_there(web: Web) 
     root = web.user("root@example.com", is_super_admin=True)
     headers = {"Authorization": f"Bearer {web.token_of(root)}", "X-Reason": "ticket 7\tplease"}
     await web.client.patch("/api/tenants/shop", json={"name": "New"}, headers=headers)
-    await web.client.get("/api/tenants/shop/members", headers=headers)
+    for listed in ("members", "invitations", "tokens"):
+        assert (await web.client.get(f"/api/tenants/shop/{listed}", headers=headers)).status_code == 200
+    await web.client.post("/api/tenants/shop/members", json={"email": "x@example.com"}, headers=headers)
     rows = web.database.read(
-        lambda tx: tx.execute("SELECT action, role, changes, tenant_id FROM audit_log ORDER BY sequence DESC LIMIT 2").fetchall()
+        lambda tx: tx.execute("SELECT action, role, changes, tenant_id FROM audit_log ORDER BY sequence DESC LIMIT 6").fetchall()
     )
-    assert [row[0] for row in rows] == ["member.read", "tenant.change"]
-    for _, role, changes, tenant_id in rows:
+    assert [row[0] for row in rows] == ["invitation.create", "user.create", "token.manage", "member.manage", "member.read", "tenant.change"]
+    for action, role, changes, tenant_id in rows:
+        if action == "user.create":
+            continue
         assert (role, json.loads(changes)["reason"], tenant_id[:4]) == ("super-admin", "ticket 7please", "ten_")
 
 

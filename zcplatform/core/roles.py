@@ -115,8 +115,10 @@ LEAST: Mapping[Permission, Role | Anybody] = {
         Anybody.SUPER_ADMIN,
     ),
 }
-LOOKED_AT: Set[Permission] = {_P.LOGS_READ, _P.CONFIG_READ, _P.MEMBER_READ, _P.DEVICE_READ, _P.AUDIT_READ}
-"""A super-admin who reads these inside a tenant he is no member of leaves an entry in its audit log; changes always do."""
+LOOKED_AT: Set[Permission] = {
+    _P.LOGS_READ, _P.CONFIG_READ, _P.MEMBER_READ, _P.MEMBER_MANAGE, _P.TOKEN_MANAGE, _P.DEVICE_READ, _P.AUDIT_READ,
+}  # fmt: skip
+"""A super-admin who reads what needs one of these inside a tenant he is no member of leaves an entry in its audit log; changes always do."""
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,9 @@ class Needs:
         rates.of_account(actor.user_id or actor.id)
         if actor.tenant_id is not None:
             rates.of_tenant(actor.tenant_id)
-        is_looked_at = self.needed.permission in LOOKED_AT
-        if is_looked_at or request.method in sessions.MUTATIONS:
+        is_change = request.method in sessions.MUTATIONS
+        is_looked_at = not is_change and self.needed.permission in LOOKED_AT
+        if is_looked_at or is_change:
             actor.need_reason()
         if actor.acts_above and is_looked_at:
             entry = actor.entry(at, str(self.needed.permission), actor.tenant_id or "", actor.tenant_id or "")
