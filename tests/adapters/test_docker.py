@@ -223,6 +223,10 @@ async def test_a_pull_that_fails_inside_a_success(socket: Path) -> None:
     assert caught.value.code == "image.missing"
 
 
+def test_the_cause_at_the_end_of_a_long_refusal_is_found() -> None:
+    assert refusal("pull", "a", 200, f"failed to extract {'x' * 400}: no space left on device").code == "engine.disk_full"
+
+
 async def test_a_silent_pull_ends(socket: Path) -> None:
     async with SlowDocker("/images/create").on(socket), Docker(socket, idle_s=0.05) as docker:
         with pytest.raises(EngineUnreachable):

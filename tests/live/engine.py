@@ -73,8 +73,9 @@ class Engine:
             self._process = None
 
     def pause(self) -> None:
-        """It keeps its socket and answers nobody."""
+        """It keeps its socket and answers nobody. A signal takes its time to reach every thread."""
         os.kill(self.pid, signal.SIGSTOP)
+        wait_until(lambda: all(state == "T" for state in _states(self.pid)), 10, "every thread of the engine stands still")
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
@@ -140,6 +141,11 @@ class Engine:
             is_ours = os.fsencode(self.root) in arguments or f"/{self._cgroup}/" in groups
             if is_ours and state != "Z" and int(process.name) != os.getpid():
                 yield int(process.name)
+
+
+def _states(pid: int) -> Iterator[str]:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        yield (task / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 def busybox_tar(path: Path) -> Path:

@@ -304,7 +304,9 @@ async def test_an_image_is_imported_seen_and_removed(docker: Docker, tmp_path: P
     made = await docker.import_image(tar, ['LABEL kind="a test"', 'CMD ["/hello"]'], "zcptest-hello:v1")
     seen = await docker.image("zcptest-hello:v1")
     assert seen is not None
-    assert (seen.id, seen.labels, seen.digests) == (made, {"kind": "a test"}, ())
+    assert (seen.id, seen.labels) == (made, {"kind": "a test"})
+    # An engine with containerd's image store knows every image by a digest.
+    assert seen.digests in ((), (f"zcptest-hello@{made}",))
     assert seen.size_bytes >= 5
     await docker.remove_image(made)
     await docker.remove_image(made)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from zcplatform.errors import PlatformError, StepFailed, Unavailable
 
 _LONGEST = 300
+_SEARCHED = 8192
+"""The cause of a failure may stand at the end of a long sentence."""
 
 
 class EngineUnreachable(Unavailable):
@@ -77,9 +79,9 @@ def bounded(words: object) -> str:
 
 
 def refusal(verb: str, subject: str, status: int, words: str) -> PlatformError:
-    said = bounded(words)
+    said, whole = bounded(words), str(words)[:_SEARCHED]
     detail = f"{verb.replace('_', ' ')} {subject}: the engine answered {status}: {said}"
     for row in _ROWS:
-        if row.verb == verb and row.status in (None, status) and re.search(row.words, said, re.IGNORECASE):
+        if row.verb == verb and row.status in (None, status) and re.search(row.words, whole, re.IGNORECASE):
             return StepFailed(row.code, detail, row.hint)
     return StepFailed("engine.refused", detail, "see the words of the engine")
