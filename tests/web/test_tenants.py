@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from zcplatform.store import audit, secrets, tenants
+from zcplatform.store import audit, operations, secrets, tenants
 from zcplatform.store.db import scalar
 from zcplatform.vault.opening import CannotOpen, open_box
 from zcplatform.vault.sealing import Place
@@ -223,6 +223,21 @@ async def test_deleting_hides_nothing_until_it_is_done(web: Web) -> None:
     assert (first.status_code, first.json()["id"]) == (202, again.json()["id"])
     assert (await web.client.get("/api/tenants/shop")).json()["state"] == "deleting"
     assert (await web.client.post("/api/tenants/shop/deploy")).json()["code"] == "tenant.deleting"
+
+
+@pytest.mark.parametrize("verb", ["delete", "stop"])
+async def test_what_failed_is_begun_again_by_asking_again(web: Web, verb: str) -> None:
+    web.image()
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    await web.client.post("/api/tenants/shop/deploy")
+    ask = ("DELETE", "/api/tenants/shop") if verb == "delete" else ("POST", "/api/tenants/shop/stop")
+    failed = (await web.client.request(*ask)).json()["id"]
+    web.database.write_now(lambda tx: operations.fail(tx, failed, AT, "engine.refused", "the engine refused", ""))
+    answers = [await web.client.request(*ask) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    again = {answer.json()["id"] for answer in answers}
+    assert len(again) == 1
+    assert failed not in again
 
 
 async def test_listing_pages_by_slug(web: Web) -> None:

@@ -112,8 +112,9 @@ def start(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[T
 
 def stop(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
     tenant = _deployed(tx, id_or_slug)
-    if tenant.wanted == Wanted.STOPPED:
-        return tenant, operations.open_of(tx, tenant.id)
+    under_way = operations.open_of(tx, tenant.id)
+    if tenant.wanted == Wanted.STOPPED and (under_way is not None or tenant.seen_generation == tenant.generation):
+        return tenant, under_way
     return ask(tx, actor, tenant, at, Request.STOP, wanted=Wanted.STOPPED)
 
 
@@ -126,9 +127,11 @@ def restart(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple
 
 
 def delete(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
+    """One that failed is begun again by asking again."""
     tenant = get(tx, id_or_slug)
-    if tenant.wanted == Wanted.ABSENT:
-        return tenant, operations.open_of(tx, tenant.id)
+    under_way = operations.open_of(tx, tenant.id)
+    if tenant.wanted == Wanted.ABSENT and under_way is not None:
+        return tenant, under_way
     return ask(tx, actor, tenant, at, Request.DELETE, wanted=Wanted.ABSENT)
 
 
