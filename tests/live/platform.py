@@ -253,10 +253,10 @@ class Platform:
             "api_key": "sk-canary-7f3a",
         }
 
-    def make_image(self) -> None:
-        """The demo agent's, or of the real program that AGENT names."""
+    def make_image(self) -> dict[str, Any]:
+        """The demo agent's, or of the real program that AGENT names; the operation that made it."""
         wish = {"source": "build", "binary": self.agent} if self.agent else {"source": "demo"}
-        self.finish(self.api("POST", "/api/images", wish).body, 90)
+        return self.finish(self.api("POST", "/api/images", wish).body, 90)
 
     def create(self, slug: str, **fields: object) -> str:
         answer = self.api("POST", "/api/tenants", {"slug": slug, "provider": self.provider(), **fields})

@@ -1,5 +1,7 @@
 """Images: prepared once, pinned, removed when nobody uses them; nothing but what the settings allow."""
 
+from typing import Any
+
 import pytest
 
 from tests.live.platform import Platform
@@ -41,17 +43,30 @@ def test_an_image_in_use_stays(platform: Platform) -> None:
     platform.do("user", "delete")
 
 
-def test_a_second_demo_image_stands_for_the_same_and_goes_alone(platform: Platform) -> None:
-    """Built again from the same files it is the same image: removing one row leaves the other's image on the host."""
-    before = next(item for item in platform.api("GET", "/api/images").body["items"] if item["is_default"])
-    platform.make_image()
-    after = [item for item in platform.api("GET", "/api/images").body["items"] if item["status"] == "ready"]
-    assert [item["id"] for item in after if item["is_default"]] == [before["id"]]
-    second = next(item for item in after if item["id"] != before["id"])
-    platform.finish(platform.api("DELETE", f"/api/images/{second['id']}").body)
-    platform.create("still")
-    platform.do("still", "deploy")
-    platform.do("still", "delete")
+def ready_images(platform: Platform) -> list[dict[str, Any]]:
+    return [item for item in platform.api("GET", "/api/images").body["items"] if item["status"] == "ready"]
+
+
+def test_an_image_made_again_of_the_same_files_is_the_one_that_is_there(platform: Platform) -> None:
+    before = ready_images(platform)
+    for _ in range(2):
+        ended = platform.make_image()
+        assert ended["result"] == {"image": before[0]["id"], "digest": before[0]["digest"], "is_new": False}
+    assert ready_images(platform) == before
+
+
+def test_an_image_that_is_gone_from_the_engine_is_made_anew(platform: Platform) -> None:
+    """The hint of a missing image is to prepare it again: a row without its image stands for nothing."""
+    before = ready_images(platform)
+    assert len(before) == 1
+    platform.docker("rmi", "-f", before[0]["image_id"])
+    made = platform.make_image()["result"]
+    assert (made["is_new"], made["digest"]) == (True, before[0]["digest"])
+    platform.create("anew", image=made["image"])
+    platform.do("anew", "deploy")
+    platform.do("anew", "delete")
+    platform.finish(platform.api("DELETE", f"/api/images/{before[0]['id']}").body)
+    assert platform.make_image()["result"] == made | {"is_new": False}
 
 
 def test_metrics_tell_of_both_processes(platform: Platform) -> None:

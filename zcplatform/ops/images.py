@@ -24,7 +24,7 @@ class Wish:
 
 def prepare(tx: Tx, desk: Desk, actor: Actor, at: str, wish: Wish) -> tuple[Image, Operation | None]:
     """Ask for an image. One that is named by its digest and there is used again. A tag is asked for again, and what `build` and `demo` make is
-    made again: it may stand for something else now."""
+    made again: it may stand for something else now. Where it does not, the operation's result names the image that is there."""
     reference = _reference(desk, wish)
     known = images.find(tx, reference)
     if known is not None and known.wanted == "present":

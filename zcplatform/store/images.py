@@ -10,7 +10,7 @@ from zcplatform.store.db import Tx, columns, existing, many, names, one, scalar
 
 @dataclass(frozen=True)
 class Image:
-    """`image_id` is the engine's id (`sha256:…`), `digest` the registry's, where the image came from one."""
+    """`image_id` is the engine's id (`sha256:…`), `digest` the registry's, or for one that was made here that of its files and recipe."""
 
     id: ImageId
     source: str

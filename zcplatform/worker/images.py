@@ -1,6 +1,7 @@
 """The images' loop: what is wanted is pulled, built or removed, one after the other. Each source is checked against the settings again."""
 
 import asyncio
+import hashlib
 import json
 import stat
 import tempfile
@@ -113,19 +114,20 @@ def _failed(tx: Tx, image: Image, kind: str, error: PlatformError) -> None:
 
 
 async def _prepare(tools: Tools, image: Image) -> None:
-    digest: str | None = None
     match image.source:
         case "pull":
-            digest = named = await _digest(tools, image)
-            engine_id, version = await _pull(tools, image, named)
-            if await tools.database.write(lambda tx: _is_known(tx, image, named)):
-                return
+            digest = await _digest(tools, image)
+            pulled = await _pull(tools, image, digest)
+            made = None if await tools.database.write(lambda tx: _is_known(tx, image, digest)) else (*pulled, digest)
         case "demo":
-            engine_id, version = await _import(tools, agent_image.demo, demo_reference(tools.settings.instance))
+            made = await _make(tools, image, agent_image.demo, demo_reference(tools.settings.instance))
         case _:
             binary = _allowed_binary(tools, image)
             tag = f"{tools.settings.instance}-zeroclaw:{image.id.removeprefix('img_')}"
-            engine_id, version = await _import(tools, lambda out: agent_image.zeroclaw(binary, _dashboard(binary), out), tag)
+            made = await _make(tools, image, lambda out: agent_image.zeroclaw(binary, _dashboard(binary), out), tag)
+    if made is None:
+        return
+    engine_id, version, digest = made
     found = await tools.docker.image(engine_id)
     size = found.size_bytes if found is not None else 0
     told = await probe(tools, image.id, engine_id)
@@ -148,8 +150,7 @@ async def _prepare(tools: Tools, image: Image) -> None:
         audit.append(tx, Entry(at, "system:images", "image.ready", image.id, changes={"image_id": [None, engine_id]}))
         operation = operations.open_of_image(tx, image.id, "image.prepare")
         if operation is not None:
-            result = json.dumps({"image": image.id, "digest": digest, "is_new": True}) if digest else None
-            operations.succeed(tx, operation.id, at, result)
+            operations.succeed(tx, operation.id, at, json.dumps({"image": image.id, "digest": digest, "is_new": True}))
 
     await tools.database.write(write)
 
@@ -240,7 +241,11 @@ def _is_known(tx: Tx, image: Image, digest: str) -> bool:
     return True
 
 
-async def _import(tools: Tools, make: Callable[[Path], Recipe], tag: str) -> tuple[str, str]:
+async def _make(tools: Tools, image: Image, make: Callable[[Path], Recipe], tag: str) -> tuple[str, str, str] | None:
+    """The engine's id, the version and the digest of what is in it; None when an image of the same name has just that already.
+
+    The engine gives each import another id, for it writes down when: what is the same is told by its files and its recipe.
+    """
     with tempfile.TemporaryDirectory(prefix="zcplatform-image-") as folder:
         tar = Path(folder) / "image.tar"
         recipe = await asyncio.to_thread(make, tar)
@@ -248,7 +253,19 @@ async def _import(tools: Tools, make: Callable[[Path], Recipe], tag: str) -> tup
         if problem is not None:
             raise StepFailed("image.version", problem, "docs/images.md")
         changes = (*recipe.changes, f"LABEL {LABEL_MADE_BY}={tools.settings.instance}")
-        return await tools.docker.import_image(tar, changes, tag), recipe.version
+        digest = await asyncio.to_thread(_content_digest, tar, changes)
+        twin = tools.database.read(lambda tx: images.twin(tx, image.id, image.reference, digest))
+        is_there = twin is not None and twin.image_id is not None and await tools.docker.image(twin.image_id) is not None
+        if is_there and await tools.database.write(lambda tx: _is_known(tx, image, digest)):
+            return None
+        return await tools.docker.import_image(tar, changes, tag), recipe.version, digest
+
+
+def _content_digest(tar: Path, changes: tuple[str, ...]) -> str:
+    with tar.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256")
+    found.update(json.dumps(changes).encode())
+    return f"sha256:{found.hexdigest()}"
 
 
 def _allowed_binary(tools: Tools, image: Image) -> Path:
