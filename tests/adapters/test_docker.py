@@ -174,7 +174,7 @@ async def test_what_the_filter_should_have_kept_out_is_left_out(socket: Path) ->
 
 
 async def test_another_object_under_the_asked_name_is_not_believed(socket: Path) -> None:
-    answer = {"Id": "b" * 64, "Name": "/other", "Config": {"Labels": {}}, "State": {"Status": "running"}}
+    answer = {"Id": "b" * 64, "Name": "/other", "Config": {"Labels": {}}, "State": {"Status": "running"}, "HostConfig": {}}
     async with LyingDocker("/json", json.dumps(answer).encode()).on(socket), Docker(socket) as docker:
         assert await docker.container("zc-acme") is None
 

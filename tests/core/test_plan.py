@@ -40,7 +40,7 @@ SERVING = Seen(
     is_verified=True,
     is_waiting=False,
 )
-containers = st.none() | st.builds(ContainerFacts, st.booleans(), st.booleans())
+containers = st.none() | st.builds(ContainerFacts, st.booleans(), st.booleans(), st.booleans())
 
 
 def _possible(seen: Seen) -> Seen:
@@ -91,6 +91,18 @@ def test_a_changed_specification_replaces_the_container() -> None:
     assert plan(Wanted.RUNNING, changed) == (
         Step.IMAGE, Step.UNROUTE, Step.STOP, Step.REMOVE, Step.CONFIGURATION, Step.CONTAINER, Step.START, Step.HEALTH, Step.ROUTE, Step.VERIFY,
     )  # fmt: skip
+
+
+def test_limits_changed_by_hand_are_given_back_without_a_restart() -> None:
+    loosened = ContainerFacts(is_running=True, is_current=True, is_limited=False)
+    assert plan(Wanted.RUNNING, replace(SERVING, container=loosened)) == (Step.LIMITS,)
+
+
+@given(anything)
+def test_nothing_starts_with_limits_of_somebody_elses(seen: Seen) -> None:
+    steps = plan(Wanted.RUNNING, seen)
+    if Step.START in steps and seen.container is not None and not seen.container.is_limited:
+        assert {Step.CONTAINER, Step.LIMITS} & set(steps[: steps.index(Step.START)])
 
 
 def test_a_replaced_mount_is_drift() -> None:
@@ -187,8 +199,11 @@ def _after(seen: Seen, step: Step) -> Seen:
         Step.REMOVE_WORKSPACE: {"has_workspace": False},
     }
     if step in (Step.STOP, Step.START):
-        current = seen.container is not None and seen.container.is_current
-        return replace(seen, container=ContainerFacts(step is Step.START, current), is_healthy=False)
+        assert seen.container is not None
+        return replace(seen, container=replace(seen.container, is_running=step is Step.START), is_healthy=False)
+    if step is Step.LIMITS:
+        assert seen.container is not None
+        return replace(seen, container=replace(seen.container, is_limited=True))
     return replace(seen, **effects.get(step, {}))  # type: ignore[arg-type]
 
 

@@ -56,6 +56,23 @@ def test_one_false_answer_ends_in_one_container(spoiled: tuple[Platform, EngineP
     platform.do(slug, "delete", 60)
 
 
+def test_a_container_that_can_not_be_given_its_limits_back_is_replaced(spoiled: tuple[Platform, EngineProxy]) -> None:
+    platform, proxy = spoiled
+    platform.create("loose")
+    platform.do("loose", "deploy")
+    name = platform.names.container("loose")
+    told = platform.docker("inspect", "-f", "{{.HostConfig.PidsLimit}}", name)
+    first = platform.docker("inspect", "-f", "{{.Id}}", name)
+    proxy.spoil(r"POST [^ ]*/containers/[^ ]*/update", "answer 500")
+    platform.docker("update", "--pids-limit=777", name)
+    wait_until(lambda: platform.docker("inspect", "-f", "{{.Id}}", name) not in ("", first), 30, "another container")
+    platform.wait_state("loose", "running")
+    assert proxy.spoiled[-1].startswith("answer 500")
+    assert platform.docker("inspect", "-f", "{{.HostConfig.PidsLimit}}", name) == told
+    invariants.check(platform)
+    platform.do("loose", "delete")
+
+
 def test_an_agent_that_never_gets_healthy_is_told_and_another_image_mends_it(spoiled: tuple[Platform, EngineProxy]) -> None:
     platform, _ = spoiled
     good = platform.api("GET", "/api/images").body["items"][0]["id"]

@@ -1,7 +1,9 @@
 """Faults: the worker killed at every step, strangers in the way, an engine and an edge that go away. After each: the invariants."""
 
 import os
+import secrets
 import subprocess
+from collections.abc import Iterator
 from socket import create_server
 
 import httpx2
@@ -172,6 +174,63 @@ def test_an_agent_that_is_killed_comes_back(platform: Platform) -> None:
     platform.wait_state("mortal", "running", 35)
     invariants.check(platform)
     platform.do("mortal", "delete")
+
+
+LOOSENED = ("--memory=900m", "--memory-swap=900m", "--cpus=1.9", "--pids-limit=777", "--restart=always")
+
+
+def _limits(platform: Platform, slug: str) -> str:
+    told = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} {{.HostConfig.RestartPolicy.Name}}"
+    return platform.docker("inspect", "-f", told, platform.names.container(slug))
+
+
+def _limits_told(platform: Platform) -> list[dict[str, object]]:
+    return [item["changes"] for item in platform.api("GET", "/api/audit?action=tenant.limits").body["items"]]
+
+
+@pytest.fixture
+def limited(platform: Platform) -> Iterator[tuple[str, str]]:
+    """A running tenant: its slug, and the engine's words for its limits."""
+    slug = f"limited-{secrets.token_hex(3)}"
+    platform.create(slug)
+    platform.do(slug, "deploy")
+    yield slug, _limits(platform, slug)
+    platform.wait_state(slug, "running")
+    invariants.check(platform)
+    platform.do(slug, "delete")
+
+
+def test_limits_changed_by_hand_are_given_back_and_told(platform: Platform, limited: tuple[str, str]) -> None:
+    slug, before = limited
+    name, told = platform.names.container(slug), len(_limits_told(platform))
+    started = platform.docker("inspect", "-f", "{{.State.StartedAt}}", name)
+    platform.docker("update", *LOOSENED, name)
+    wait_until(lambda: len(_limits_told(platform)) > told, 10, "it is told")
+    assert _limits(platform, slug) == before
+    assert platform.docker("inspect", "-f", "{{.State.StartedAt}}", name) == started, "it went on running"
+    changes = _limits_told(platform)[0]
+    assert changes["PidsLimit"][0] == 777  # type: ignore[index]
+    assert changes["RestartPolicy"] == ["always", "no"]
+
+
+def test_limits_changed_while_the_worker_was_away_are_found_by_the_period(platform: Platform, limited: tuple[str, str]) -> None:
+    slug, before = limited
+    platform.stop_serve()
+    platform.docker("update", *LOOSENED, platform.names.container(slug))
+    assert _limits(platform, slug) != before
+    platform.start_serve()
+    wait_until(lambda: _limits(platform, slug) == before, 40, "its limits are the plan's again, without a hint")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_worker_killed_while_it_gives_limits_back_is_taken_up(platform: Platform, limited: tuple[str, str], when: str) -> None:
+    slug, before = limited
+    platform.failpoint.write_text(f"deploy.limits.{when}")
+    platform.docker("update", *LOOSENED, platform.names.container(slug))
+    assert platform.serve is not None
+    assert platform.serve.wait(30) == -9
+    platform.start_serve()
+    wait_until(lambda: _limits(platform, slug) == before, 40, "its limits are the plan's again")
 
 
 def test_a_replaced_mount_under_a_running_container_is_drift(platform: Platform) -> None:

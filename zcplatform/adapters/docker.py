@@ -95,6 +95,11 @@ class Docker:
         async with self._call("start", id):
             await self._client.containers.container(id).start()
 
+    async def update(self, id: str, body: dict[str, Any]) -> None:  # noqa: A002
+        """Other limits for a container, which goes on running."""
+        async with self._call("update", id):
+            await self._client._query_json(f"containers/{id}/update", "POST", data=body)  # noqa: SLF001
+
     async def stop(self, id: str, timeout_s: int) -> None:  # noqa: A002
         """Killed when it does not end within `timeout_s`."""
         async with self._call("stop", id, deadline_s=timeout_s + 10, fine=(304, 404)):

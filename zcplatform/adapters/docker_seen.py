@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zcplatform.adapters.docker_errors import bounded
+from zcplatform.core.container import limits
 
 
 class BadAnswer(Exception):
@@ -27,6 +28,8 @@ class ContainerSeen:
     """Empty when it was only listed, not inspected."""
     address: str = ""
     """In its network, while it runs; empty when it was only listed."""
+    limits: Mapping[str, Any] | None = None
+    """As `core.container.limits`; None when it was only listed."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ def inspected_container(answer: Mapping[str, Any]) -> ContainerSeen:
         error=bounded(state.get("Error") or ""),
         started_at=str(state.get("StartedAt") or ""),
         address=_address(answer),
+        limits=limits(_object(answer, "HostConfig")),
     )
 
 

@@ -129,6 +129,17 @@ def create_body(names: Names, spec: ContainerSpec) -> dict[str, Any]:
     return body
 
 
+def limits(host_config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a body or of what the engine tells of a container, in the same form: what `docker update` can change of all that we set."""
+    policy = (host_config.get("RestartPolicy") or {}).get("Name") or "no"
+    return {name: host_config.get(name) or 0 for name in ("Memory", "MemorySwap", "NanoCpus", "PidsLimit")} | {"RestartPolicy": policy}
+
+
+def update_body(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What `POST /containers/{id}/update` gets; `wanted` are all of `limits`, for the engine refuses some without the others."""
+    return {**wanted, "RestartPolicy": {"Name": wanted["RestartPolicy"]}}
+
+
 def _hardening(uid: int) -> dict[str, Any]:
     return {
         "Init": True,

@@ -21,6 +21,7 @@ class Step(StrEnum):
     CONFIGURATION = "configuration"
     IMAGE = "image"
     CONTAINER = "container"
+    LIMITS = "limits"
     START = "start"
     HEALTH = "health"
     ROUTE = "route"
@@ -53,6 +54,8 @@ class ContainerFacts:
 
     is_running: bool
     is_current: bool
+    is_limited: bool = True
+    """It has the limits it was made with: nobody gave it others since (`docker update`). Only a close look tells."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,11 @@ def _run(seen: Seen) -> tuple[Step, ...]:
         steps.append(Step.WORKSPACE)
     if not (_serves(seen) and seen.config_is_current and seen.network_is_current):
         steps += _start_again(seen)
-    elif not seen.is_healthy:
-        steps.append(Step.HEALTH)
+    else:
+        if _has_other_limits(seen):
+            steps.append(Step.LIMITS)
+        if not seen.is_healthy:
+            steps.append(Step.HEALTH)
     if Step.HEALTH in steps or not seen.route_is_current:
         steps += [Step.ROUTE, Step.VERIFY]
     elif not seen.is_verified:
@@ -119,6 +125,10 @@ def _run(seen: Seen) -> tuple[Step, ...]:
 
 def _serves(seen: Seen) -> bool:
     return seen.container is not None and seen.container.is_running and seen.container.is_current
+
+
+def _has_other_limits(seen: Seen) -> bool:
+    return seen.container is not None and not seen.container.is_limited
 
 
 def _start_again(seen: Seen) -> list[Step]:
@@ -142,6 +152,8 @@ def _start_again(seen: Seen) -> list[Step]:
         steps.append(Step.IMAGE)
     if replace:
         steps.append(Step.CONTAINER)
+    elif _has_other_limits(seen):
+        steps.append(Step.LIMITS)
     return [*steps, Step.START, Step.HEALTH]
 
 

@@ -287,11 +287,11 @@ async def _forever(run: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _follow_engine(docker: Docker, settings: Settings, driver: Driver) -> None:
-    """The engine's events are hints: a container that died is looked at now, not in a period."""
+    """The engine's events are hints: a container that died or was given other limits is looked at now, not in a period."""
     while True:
         try:
             async for tenant_id, action in docker.events(settings.instance):
-                if tenant_id and is_id(tenant_id) and action in ("die", "oom", "destroy"):
+                if tenant_id and is_id(tenant_id) and action in ("die", "oom", "update", "destroy"):
                     driver.wake(TenantId(tenant_id))
         except PlatformError as error:
             logger.debug("the engine's events broke off", error=error.detail)

@@ -28,6 +28,7 @@ from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
 from zcplatform.worker.agents import exited
 from zcplatform.worker.case import Case, Superseded, is_current, load
+from zcplatform.worker.limits import other_limits
 from zcplatform.worker.recording import saw, told, verified
 from zcplatform.worker.steps import STEPS, network_spec
 from zcplatform.worker.tools import Tools
@@ -100,7 +101,9 @@ def facts(
         and files.workspace_is_whole(tools.settings.tenants_dir, tenant.slug, case.allocation.uid),
         has_config=nonce is not None,
         config_is_current=nonce is not None and tenant.seen_config == f"{nonce}.{case.config_mark}",
-        container=ContainerFacts(container.state in ALIVE, current) if container is not None and _is_ours(tools, case, container) else None,
+        container=ContainerFacts(container.state in ALIVE, current, is_limited=not current or not other_limits(tools, case, container))
+        if container is not None and _is_ours(tools, case, container)
+        else None,
         is_healthy=bool(tenant.seen_healthy),
         is_routed=tenant.seen_route_port is not None,
         route_is_current=port is not None and tenant.seen_route_port == port,

@@ -22,6 +22,8 @@ from zcplatform.worker.tools import Tools
 
 AT_ONCE = 32
 FAILURES_BEFORE_RESTART = 3
+CLOSE_LOOK_EVERY = 20
+"""Rounds. What a listing of the engine does not tell (a container's limits) is looked at for one tenant in twenty each round."""
 
 
 class HealthLoop:
@@ -31,6 +33,7 @@ class HealthLoop:
         self._period_s = period_s
         self._places = asyncio.Semaphore(AT_ONCE)
         self._kept: dict[TenantId, bytes | None] = {}
+        self._rounds = 0
 
     async def run(self) -> None:
         while True:
@@ -46,6 +49,10 @@ class HealthLoop:
         alive = {container.name for container in found if container.state in ALIVE}
         rows = [row for row in self._tools.database.read(tenants.everything) if row.wanted == "running" and row.seen_healthy]
         self._kept = {row.id: self._kept[row.id] for row in rows if row.id in self._kept}
+        self._rounds += 1
+        for position, row in enumerate(rows):
+            if (position + self._rounds) % CLOSE_LOOK_EVERY == 0:
+                self._wake(row.id)
         await asyncio.gather(*(self._look(row) for row in rows if self._tools.names.container(row.slug) in alive))
 
     async def _look(self, row: Tenant) -> None:

@@ -25,6 +25,7 @@ from zcplatform.worker import checking
 from zcplatform.worker.agents import health
 from zcplatform.worker.case import Case, Superseded, body
 from zcplatform.worker.configuration import configuration, drop_configuration
+from zcplatform.worker.limits import give_back
 from zcplatform.worker.recording import saw, verified
 from zcplatform.worker.tools import Tools
 
@@ -151,6 +152,18 @@ async def container(tools: Tools, case: Case) -> None:
     await tools.docker.create(name, wanted)
 
 
+async def limits(tools: Tools, case: Case) -> None:
+    """Given back while it runs; where the engine can not (it uses more memory than it may), the container goes, and the next round makes another."""
+    found = await tools.docker.container(tools.names.container(case.tenant.slug))
+    if found is None:
+        return
+    _check_ours(tools, case.tenant.id, found.labels, f"container `{found.name}`", "container.foreign")
+    if not await give_back(tools, case, found):
+        await unroute(tools, case)
+        await stop(tools, case)
+        await remove(tools, case)
+
+
 async def start(tools: Tools, case: Case) -> None:
     if not tools.firewall.stands:
         await tools.firewall.ensure()
@@ -257,6 +270,7 @@ STEPS: Mapping[Step, Callable[[Tools, Case], Awaitable[None]]] = {
     Step.CONFIGURATION: configuration,
     Step.IMAGE: image,
     Step.CONTAINER: container,
+    Step.LIMITS: limits,
     Step.START: start,
     Step.HEALTH: health,
     Step.ROUTE: route,

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 from zcplatform.adapters.caddy import Caddy
 from zcplatform.adapters.docker import Docker
@@ -31,3 +32,5 @@ class Tools:
     """How many tenants may be worked on at once as far as the engine is concerned."""
     checking: set[str] = field(default_factory=set)
     """Names of the containers that check a configuration just now; others of that kind are left over."""
+    unkept: dict[str, Any] = field(default_factory=dict)
+    """Limits that the engine of this host does not keep (no swap is counted, say), and what it tells instead."""

@@ -1,0 +1,56 @@
+"""A container's limits: what somebody changed by hand (`docker update`) is seen, told and given back.
+
+The engine's list of containers does not hold them: they are compared when a container is inspected, after the engine's `update` event, and for one
+tenant in twenty in each round of the health loop, because a hint may be lost.
+"""
+
+from typing import Any
+
+from zcplatform import clock
+from zcplatform.adapters.docker_seen import ContainerSeen
+from zcplatform.core.audit import Entry
+from zcplatform.core.container import limits, update_body
+from zcplatform.errors import StepFailed
+from zcplatform.log import logger
+from zcplatform.store import audit, events
+from zcplatform.store.db import Tx
+from zcplatform.worker.case import Case, body
+from zcplatform.worker.tools import Tools
+
+
+def other_limits(tools: Tools, case: Case, container: ContainerSeen) -> dict[str, list[Any]]:
+    """Name → [seen, wanted] of what differs; empty when it was only listed. What this host's engine does not keep is no difference."""
+    if container.limits is None:
+        return {}
+    seen, wanted = container.limits, limits(body(tools.settings, tools.names, case)["HostConfig"])
+    names = (name for name in wanted if seen[name] != wanted[name] and tools.unkept.get(name) != seen[name])
+    return {name: [seen[name], wanted[name]] for name in names}
+
+
+async def give_back(tools: Tools, case: Case, container: ContainerSeen) -> bool:
+    """Told in the audit log and as an event. False when the engine refuses; what it takes without keeping it is noted, and told in the log."""
+    different = other_limits(tools, case, container)
+    if not different:
+        return True
+    tenant, at = case.tenant, clock.text(clock.now())
+    wanted = limits(body(tools.settings, tools.names, case)["HostConfig"])
+    try:
+        await tools.docker.update(container.id, update_body(wanted))
+        is_taken = True
+    except StepFailed as error:
+        logger.warning("a container can not be given its limits back and is replaced", tenant=tenant.id, error=error.detail)
+        is_taken = False
+    found = await tools.docker.container(container.name) if is_taken else None
+    left = other_limits(tools, case, found) if found is not None else {}
+    if left:
+        logger.warning("this engine does not keep all limits of containers", told=left)
+        tools.unkept.update({name: seen for name, (seen, _) in left.items()})
+    mended = {name: values for name, values in different.items() if name not in left}
+
+    def write(tx: Tx) -> None:
+        audit.append(tx, Entry(at, "system:converge", "tenant.limits", tenant.id, tenant.id, changes=mended))
+        events.append(tx, at, "tenant.limits_restored", tenant_id=tenant.id, slug=tenant.slug, changes=mended)
+
+    if mended:
+        await tools.database.write(write)
+    return is_taken
