@@ -259,6 +259,23 @@ def test_caddy_killed_and_restarted_has_its_routes(platform: Platform) -> None:
     platform.do("edgy", "delete")
 
 
+def _edge_told(platform: Platform) -> tuple[float, float]:
+    """Whether it serves what it should, and when it was last seen to."""
+    told = dict(line.rsplit(" ", 1) for line in platform.api("GET", "/metrics").body.splitlines() if line and not line.startswith("#"))
+    return float(told["zcplatform_worker_edge_ok"]), float(told["zcplatform_worker_edge_ok_timestamp_seconds"])
+
+
+def test_an_edge_that_is_down_is_told_by_the_metrics_and_since_when(platform: Platform) -> None:
+    wait_until(lambda: _edge_told(platform)[0] == 1, 10, "it serves what it should")
+    platform.stop_edge()
+    wait_until(lambda: _edge_told(platform)[0] == 0, 10, "it is told to be down")
+    seen_at = _edge_told(platform)[1]
+    assert seen_at > 0
+    platform.start_edge()
+    wait_until(lambda: _edge_told(platform)[0] == 1, 10, "it serves again")
+    assert _edge_told(platform)[1] > seen_at
+
+
 def test_caddy_restarts_with_its_routes_while_the_platform_is_down(platform: Platform) -> None:
     platform.create("alone")
     platform.do("alone", "deploy")

@@ -133,6 +133,8 @@ class EdgeLoop:
         try:
             self._save(standing)
         except OSError as error:
+            if self.status.last_error is None:
+                logger.warning("the edge's document can not be kept for its next start", error=str(error))
             return error
         self._kept = standing
         return None

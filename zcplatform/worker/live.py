@@ -91,7 +91,10 @@ class LiveServer:
         yield {"ok": True}
 
     async def _health(self, _: dict[str, Any]) -> Answers:
-        self._tools.metrics.edge_sets.set(self._tools.edge.status.sets)
+        status, metrics = self._tools.edge.status, self._tools.metrics
+        metrics.edge_sets.set(status.sets)
+        metrics.edge_ok_at.set(status.last_ok_at.timestamp() if status.last_ok_at is not None else 0)
+        metrics.edge_ok.set(status.last_ok_at is not None and status.last_error is None)
         yield {"metrics": self._tools.metrics.text()}
 
     async def _logs(self, request: dict[str, Any]) -> Answers:

@@ -17,7 +17,16 @@ class Metrics:
         self.round_seconds = Gauge("zcplatform_worker_round_seconds", "Time the last look at all tenants took", registry=self._registry)
         self.engine_up = Gauge("zcplatform_worker_engine_up", "Whether the container engine answered last time", registry=self._registry)
         self.edge_sets = Gauge("zcplatform_worker_edge_sets", "Documents given to the edge since the start", registry=self._registry)
-
+        self.edge_ok_at = Gauge(
+            "zcplatform_worker_edge_ok_timestamp_seconds",
+            "When the edge was last seen to serve what the database says; 0 if not since the start",
+            registry=self._registry,
+        )
+        self.edge_ok = Gauge(
+            "zcplatform_worker_edge_ok",
+            "Whether the last round did, and its document was kept for the edge's next start",
+            registry=self._registry,
+        )
         self.anchors = Counter(
             "zcplatform_worker_audit_anchors", "Attempts to anchor the audit log, by outcome", ["outcome"], registry=self._registry
         )
