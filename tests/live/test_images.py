@@ -67,6 +67,7 @@ def test_an_image_that_is_gone_from_the_engine_is_made_anew(platform: Platform) 
     platform.do("anew", "delete")
     platform.finish(platform.api("DELETE", f"/api/images/{before[0]['id']}").body)
     assert platform.make_image()["result"] == made | {"is_new": False}
+    assert [item["id"] for item in ready_images(platform) if item["is_default"]] == [made["image"]], "the default one has an heir"
 
 
 def test_metrics_tell_of_both_processes(platform: Platform) -> None:

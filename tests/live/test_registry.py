@@ -167,7 +167,9 @@ def test_a_slow_pull_tells_how_far_it_is(puller: Platform, registry: Registry, t
     # Of one layer that no other image of this engine has: what is here already is not fetched.
     (tmp_path / "content").write_bytes(os.urandom(4_000_000))
     subprocess.run(["tar", "-C", tmp_path, "-cf", tmp_path / "layer.tar", "content"], check=True)
-    large = puller.docker("import", "--change", "LABEL org.opencontainers.image.version=0.8.7", str(tmp_path / "layer.tar"), f"{registry.name}:made")
+    large = puller.docker(
+        "import", "--change", "LABEL org.opencontainers.image.version=0.8.7", str(tmp_path / "layer.tar"), f"{registry.name}:made"
+    )
     push(puller, large, f"{registry.name}:large")
     puller.docker("rmi", f"{registry.name}:made")
     registry.relay.hold_after(2_000_000)

@@ -114,7 +114,10 @@ def ready(
 def keep(tx: Tx, image_id: ImageId, at: str) -> None:
     """It could not be removed: something uses it."""
     tx.execute("UPDATE images SET wanted = 'present', status = 'ready', updated_at = ? WHERE id = ?", (at, image_id))
-    _tell(tx, image_id, at)
+    if default(tx) is None:
+        make_default(tx, image_id, at)
+    else:
+        _tell(tx, image_id, at)
 
 
 def failed(tx: Tx, image_id: ImageId, at: str, error: str) -> None:
@@ -123,8 +126,13 @@ def failed(tx: Tx, image_id: ImageId, at: str, error: str) -> None:
 
 
 def remove(tx: Tx, image_id: ImageId, at: str) -> None:
+    """When it was the default one, the newest of the others that are ready takes its place: where there is an image, there is a default."""
     tx.execute("UPDATE images SET wanted = 'absent', status = 'removing', is_default = 0, updated_at = ? WHERE id = ?", (at, image_id))
     _tell(tx, image_id, at)
+    if default(tx) is None:
+        heir = one(tx, Image, f"SELECT {names(Image)} FROM images WHERE status = 'ready' ORDER BY id DESC LIMIT 1")
+        if heir is not None:
+            make_default(tx, heir.id, at)
 
 
 def removed(tx: Tx, image_id: ImageId, at: str) -> None:
