@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from tests.cli.running import LIMIT_S, environment, run
+from tests.cli.running import environment, run
+from tests.forked import LIMIT_S
 from tests.web.conftest import Web
 from tests.web.conftest import web as _web
 

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cli.running import LIMIT_S, environment
+from tests.cli.running import environment
 from tests.fakes.apis import Honest, serving
+from tests.forked import LIMIT_S
 
 
 def _command(api: str, home: Path, *arguments: str) -> list[str]:

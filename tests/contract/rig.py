@@ -18,6 +18,7 @@ import httpx2
 import tomli_w
 
 import zcplatform
+from tests import forked
 from tests.rendered import rendered
 from zcplatform.agent.parsing import read_back
 from zcplatform.agent.sealed import seal, token_hash, unseal
@@ -27,6 +28,7 @@ START_S = 20
 KEY = bytes(range(32))
 TOKEN = "zc_" + "ab" * 32
 CANARY = "sk-canary-0123456789"
+DEMO = (sys.executable, "-m", "zcplatform.demo_agent")
 ROOT = Path(zcplatform.__file__).parent.parent
 
 
@@ -42,7 +44,7 @@ class Program:
 def programs() -> list[Program]:
     """The demo agent, and the real one when AGENT names its program."""
     real = os.environ.get("AGENT")
-    demo = Program("demo", (sys.executable, "-m", "zcplatform.demo_agent"))
+    demo = Program("demo", DEMO)
     return [demo, Program("real", (real,))] if real else [demo]
 
 
@@ -115,9 +117,12 @@ class Home:
 
     def run(self, *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """For commands that end, and for daemons that refuse to start."""
+        variables = {**self.environment(), **(environment or {})}
+        if self.program.command == DEMO:
+            return forked.end(DEMO[-1], arguments, variables, stdin)
         return subprocess.run(
             [*self.program.command, *arguments],
-            env={**self.environment(), **(environment or {})},
+            env=variables,
             input=stdin,
             capture_output=True,
             text=True,
