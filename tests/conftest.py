@@ -4,9 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from zcplatform.store.db import Database, connect
 from zcplatform.store.migrate import migrate
+
+# A slow machine is no mistake of what is tested.
+settings.register_profile("ours", deadline=None)
+settings.load_profile("ours")
 
 
 @pytest.fixture

@@ -16,12 +16,14 @@ from pathlib import Path
 LIMIT_S = 30
 READY = [
     __name__,
-    "zcplatform.cli.main",
+    "ctypes",
+    "typer.rich_utils",
     "zcplatform.adapters.mail",
+    "zcplatform.cli.client",
+    "zcplatform.cli.main",
     "zcplatform.demo_agent.gateway",
     "zcplatform.ops.links",
-    "zcplatform.worker.root",
-    "zcplatform.worker.rotation",
+    "zcplatform.worker.app",
 ]
 _processes = get_context("forkserver")
 _processes.set_forkserver_preload(READY)

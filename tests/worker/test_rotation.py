@@ -109,6 +109,16 @@ def test_a_rotation_that_is_killed_is_finished_by_the_next(installation: Path, p
     assert verified.returncode == 0, verified.stderr
 
 
+def test_where_nothing_was_ever_started_there_is_nothing_to_change(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(f'data_dir = "{tmp_path}/data"\nkey_file = "{tmp_path}/root.key"\n')
+    path.chmod(0o600)
+    done = _rotate(path)
+    assert done.returncode == os.EX_CONFIG
+    assert "There is no database at" in done.stderr
+    assert os.listdir(tmp_path) == ["settings.toml"]
+
+
 def test_the_old_key_opens_nothing_any_more(installation: Path) -> None:
     settings = files.load(installation)
     old = Keys.of(keys.load(settings.key_file))

@@ -103,6 +103,8 @@ def locked(settings: Settings) -> Iterator[None]:
 @contextmanager
 def alone(settings: Settings) -> Iterator[None]:
     """For a change of the root key: no worker has this database open, and none begins."""
+    if not settings.database.exists():
+        raise Refused("database.missing", f"There is no database at {settings.database}", "start the platform once: zcplatform serve")
     with _held(settings.data_dir / "serve.lock"):
         yield
 
