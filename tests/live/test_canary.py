@@ -122,11 +122,6 @@ def test_no_secret_is_left_anywhere_over_a_whole_life(disk: Disk, monkeypatch: p
     try:
         platform.start()
         platform.make_image()
-        for name, value in control.items():
-            (disk.mount / name.replace(" ", "-")).write_bytes(b"\n".join(canaries.forms(value).values()))
-        os.sync()
-        (disk.mount / "erased-control").unlink()
-
         platform.create("bird", provider=_provider(platform, values["first key"]))
         platform.do("bird", "deploy")
         bearer = platform.pair("bird")
@@ -159,6 +154,10 @@ def test_no_secret_is_left_anywhere_over_a_whole_life(disk: Disk, monkeypatch: p
     finally:
         platform.close()
         engine.close()
+    for name, value in control.items():
+        (disk.mount / name.replace(" ", "-")).write_bytes(b"\n".join(canaries.forms(value).values()))
+    os.sync()
+    (disk.mount / "erased-control").unlink()
     os.sync()
     assert disk.found({**values, **control}) == {f"{name} as {form}" for name in control for form in canaries.forms("x")}, (
         "the controls, and nothing else"

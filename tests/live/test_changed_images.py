@@ -238,19 +238,28 @@ def test_a_stopped_tenant_is_not_started_and_its_next_start_asks(platform: Platf
     invariants.check(platform)
 
 
+@pytest.fixture(scope="module")
+def late(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Two images; the tenant `late` is deployed and moves between them."""
+    two = [_derived(platform, tmp_path_factory.mktemp("late"), name, FINE) for name in ("early", "late")]
+    platform.create("late", image=two[0])
+    platform.do("late", "deploy")
+    yield two[0], two[1]
+    platform.do("late", "delete")
+    for row in two:
+        platform.finish(platform.api("DELETE", f"/api/images/{row}").body)
+
+
 @pytest.mark.parametrize("turn", range(ROUNDS))
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", [*RESTART, "take_back"])
 def test_a_worker_killed_at_a_step_of_a_change_is_taken_up_by_the_next(
-    platform: Platform, make: Make, step: str, when: str, turn: int
+    platform: Platform, make: Make, late: tuple[str, str], step: str, when: str, turn: int
 ) -> None:
-    slug = f"ki{turn}-{step}-{when[0]}".replace("_", "-")
-    platform.create(slug)
-    platform.do(slug, "deploy")
-    before = platform.tenant(slug)["image"]["id"]
-    wanted = make("late", REFUSES if step == "take_back" else FINE)
+    before = platform.tenant("late")["image"]["id"]
+    wanted = make(f"bad{turn}{when}", REFUSES) if step == "take_back" else next(row for row in late if row != before)
     platform.failpoint.write_text(f"update.{step}.{when}")
-    operation = change(platform, slug, wanted)
+    operation = change(platform, "late", wanted)
     assert platform.serve is not None
     platform.serve.wait(30)
     assert platform.serve.returncode == -9
@@ -258,7 +267,6 @@ def test_a_worker_killed_at_a_step_of_a_change_is_taken_up_by_the_next(
     platform.start_serve()
     ended = platform.end(operation)
     assert ended["status"] == ("failed" if step == "take_back" else "succeeded"), ended
-    assert platform.wait_state(slug, "running")["image"]["id"] == (before if step == "take_back" else wanted)
+    assert platform.wait_state("late", "running")["image"]["id"] == (before if step == "take_back" else wanted)
     wait_until(lambda: platform.docker("ps", "-aq", "--filter", "label=io.zcplatform.check") == "", 10, "no checking container is left")
     invariants.check(platform)
-    platform.do(slug, "delete")

@@ -220,7 +220,7 @@ def test_limits_changed_by_hand_are_given_back_and_told(platform: Platform, limi
     assert changes["RestartPolicy"] == ["always", "no"]
 
 
-def test_limits_changed_while_the_worker_was_away_are_found_by_the_period(platform: Platform, limited: tuple[str, str]) -> None:
+def test_limits_changed_while_the_worker_was_away_are_found_when_it_is_back(platform: Platform, limited: tuple[str, str]) -> None:
     slug, before = limited
     platform.stop_serve()
     platform.docker("update", *LOOSENED, platform.names.container(slug))

@@ -26,6 +26,11 @@ CLOSE_LOOK_EVERY = 20
 """Rounds. What a listing of the engine does not tell (a container's limits) is looked at for one tenant in twenty each round."""
 
 
+def is_close_look(position: int, round_: int) -> bool:
+    """In the first round (`round_` 1) everybody has one: hints of before the start were sent to nobody."""
+    return round_ == 1 or (position + round_) % CLOSE_LOOK_EVERY == 0
+
+
 class HealthLoop:
     def __init__(self, tools: Tools, period_s: float, wake: Callable[[TenantId], None]) -> None:
         self._tools = tools
@@ -51,7 +56,7 @@ class HealthLoop:
         self._kept = {row.id: self._kept[row.id] for row in rows if row.id in self._kept}
         self._rounds += 1
         for position, row in enumerate(rows):
-            if (position + self._rounds) % CLOSE_LOOK_EVERY == 0:
+            if is_close_look(position, self._rounds):
                 self._wake(row.id)
         await asyncio.gather(*(self._look(row) for row in rows if self._tools.names.container(row.slug) in alive))
 

@@ -1,7 +1,7 @@
 """A container's limits: what somebody changed by hand (`docker update`) is seen, told and given back.
 
-The engine's list of containers does not hold them: they are compared when a container is inspected, after the engine's `update` event, and for one
-tenant in twenty in each round of the health loop, because a hint may be lost.
+The engine's list of containers does not hold them: they are compared when a container is inspected, after the engine's `update` event, and in the
+health loop, of everybody in its first round and of one tenant in twenty in each other, because a hint may be lost.
 """
 
 from typing import Any
