@@ -60,7 +60,7 @@ class Browser:
     def __init__(self, platform: Platform, address: str = "127.0.0.1") -> None:
         self.origin = platform.settings.panel_url
         self.cookies: dict[str, str] = {}
-        transport = httpx2.HTTPTransport(local_address=address)
+        transport = httpx2.HTTPTransport(local_address=address, verify=False)
         headers = {"Host": self.origin.removeprefix("http://")}
         self._client = httpx2.Client(transport=transport, base_url=f"http://127.0.0.1:{platform.settings.http_port}", headers=headers)
 

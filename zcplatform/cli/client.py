@@ -29,7 +29,9 @@ class Api:
         if url.host.endswith(".localhost"):  # many resolvers do not know these names
             headers["Host"] = url.netloc.decode()
             base = str(url.copy_with(host="127.0.0.1"))
-        transport = httpx2.HTTPTransport(uds=str(login.socket) if login.socket else None, retries=CONNECT_TRIES)
+        # What TLS needs takes longer to read than most answers: only where it is spoken.
+        is_tls = url.scheme == "https"
+        transport = httpx2.HTTPTransport(verify=is_tls, uds=str(login.socket) if login.socket else None, retries=CONNECT_TRIES)
         self._client = httpx2.Client(base_url=base, headers=headers, transport=transport, timeout=answer_s, trust_env=False)
 
     def __enter__(self) -> "Api":
