@@ -26,6 +26,8 @@ ENDS = 'case "$*" in *daemon*) echo "Error: the moon is in the way"; exit 4;; es
 HANGS = 'case "$*" in *daemon*) exec /odd/busybox sleep 600;; esac\nexec {agent} "$@"'
 RESTART = ("image", "check", "unroute", "stop", "remove", "configuration", "container", "start", "health", "route", "verify")
 ROUNDS = int(os.environ.get("ZCP_ROUNDS", "1"))
+# The steps of a restart for another reason: those between which it is written down which image counts, each time; all of them in scripts/soak.
+POINTS = (*(RESTART if ROUNDS > 1 else ("check", "remove", "health", "verify")), "take_back")
 
 Make = Callable[[str, str], str]
 
@@ -252,7 +254,7 @@ def late(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.mark.parametrize("turn", range(ROUNDS))
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", [*RESTART, "take_back"])
+@pytest.mark.parametrize("step", POINTS)
 def test_a_worker_killed_at_a_step_of_a_change_is_taken_up_by_the_next(
     platform: Platform, make: Make, late: tuple[str, str], step: str, when: str, turn: int
 ) -> None:
