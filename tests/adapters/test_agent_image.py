@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from zcplatform.adapters import elf
+from zcplatform.adapters import elf, python_tree
 from zcplatform.adapters.agent_image import DASHBOARD, PROGRAM, Recipe, demo, zeroclaw
 from zcplatform.adapters.image_tree import Tree
 from zcplatform.agent.versions import parse
@@ -177,6 +177,16 @@ def test_a_program_that_does_not_end_is_left(command: list[str]) -> None:
         elf.run(command, as_nobody=True, timeout_s=0.3)
     assert caught.value.code == "image.program_hangs"
     assert time.monotonic() - began < 2
+
+
+def test_a_host_too_slow_to_compile_is_told_so(tmp_path: Path) -> None:
+    interpreter = tmp_path / "python"
+    interpreter.write_text("#!/bin/sh\nexec sleep 60\n")
+    interpreter.chmod(0o755)
+    with pytest.raises(BadInput) as caught:
+        python_tree.compile_all(interpreter, tmp_path, limit_s=0.2)
+    assert caught.value.code == "image.not_compiled"
+    assert "try again" in caught.value.hint
 
 
 def test_a_program_is_asked_as_nobody_with_an_environment_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from zcplatform.adapters.image_tree import Tree
 from zcplatform.errors import BadInput
 
 PACKAGES = "usr/lib/demo-agent"
-_COMPILE_S = 120
+COMPILE_S = 120.0
 _OWN = ("__init__.py", "agent/__init__.py", "agent/sealed.py")
 _LEFT_OUT = frozenset(
     (
@@ -50,7 +50,7 @@ def add(tree: Tree, work: Path, launcher: str) -> Python:
     own = Path(__file__).parent.parent
     for path in [*map(own.joinpath, _OWN), *(own / "demo_agent").glob("*.py"), own / "demo_agent/channel_fields.txt"]:
         _copy(path, work / PACKAGES / "zcplatform" / path.relative_to(own))
-    _compile(interpreter, work)
+    compile_all(interpreter, work)
     backend = _found("_cffi_backend")
     tree.folder("usr", work / "usr")
     tree.file(f"{PACKAGES}/{backend.name}", backend, 0o755)
@@ -88,18 +88,23 @@ def _copy(path: Path, target: Path) -> None:
     shutil.copyfile(path, target)
 
 
-def _compile(interpreter: Path, work: Path) -> None:
+def compile_all(interpreter: Path, work: Path, limit_s: float = COMPILE_S) -> None:
     """In a process of its own: the worker goes on meanwhile, and keeps none of the memory."""
     command = [str(interpreter), "-sS", "-m", "compileall", "-q", "-b", "--invalidation-mode", "unchecked-hash"]
-    result = subprocess.run(
-        [*command, "-s", str(work), "-p", "/", str(work / "usr")],
-        env={"PYTHONDONTWRITEBYTECODE": "1"},
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=_COMPILE_S,
-        check=False,
-    )
+    try:
+        result = subprocess.run(
+            [*command, "-s", str(work), "-p", "/", str(work / "usr")],
+            env={"PYTHONDONTWRITEBYTECODE": "1"},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=limit_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BadInput(
+            "image.not_compiled", f"the demo agent was not compiled within {limit_s:.0f} s", "this host is slow or busy: try again"
+        ) from None
     if result.returncode != 0:
         raise BadInput("image.not_compiled", f"the demo agent can not be compiled: {result.stdout.decode(errors='replace')[-300:]}")
     for path in (work / "usr").rglob("*.py"):
