@@ -48,6 +48,18 @@ async def test_a_super_admin_makes_shows_and_disables_users(web: Web) -> None:
     assert (await web.client.get("/api/me", headers=as_ada)).status_code == 200
 
 
+async def test_who_disables_a_tenants_only_owner_is_told_which_wait_for_another(web: Web) -> None:
+    for slug in ("hers", "both"):
+        await web.client.post("/api/tenants", json={"slug": slug})
+        web.member(slug, "ada@example.com", "owner")
+    web.member("both", "bob@example.com", "owner")
+    assert (await web.client.get("/api/users/ada@example.com")).json()["only_owner_of"] == ["hers"]
+    off = await web.client.patch("/api/users/bob@example.com", json={"disabled": True})
+    assert (off.status_code, off.json()["only_owner_of"]) == (200, [])
+    off = await web.client.patch("/api/users/ada@example.com", json={"disabled": True})
+    assert (off.status_code, off.json()["only_owner_of"]) == (200, ["both", "hers"]), "who is disabled is no other owner"
+
+
 @pytest.mark.parametrize("email", ["", "ada", "a@b@c.de", "ada@example.com\r\nBcc: x@y.z", "ad\u0430@example.com", "a" * 400 + "@b.de"])
 async def test_what_is_no_address_is_refused(web: Web, email: str) -> None:
     assert (await web.client.post("/api/users", json={"email": email})).status_code == 422

@@ -98,3 +98,8 @@ def _told(user: dict[str, Any], *, json: bool) -> None:
     output.facts({"address": user["email"], "name": user["name"] or None, "id": user["id"], "disabled": user["disabled_at"]})
     if user["is_super_admin"]:
         output.line("is a super-admin")
+    alone = user.get("only_owner_of", [])
+    if alone:
+        output.line(f"the only owner of {', '.join(alone)}")
+        if user["disabled_at"]:
+            output.line(f"  → nobody acts there as an owner now: zcplatform members invite {alone[0]} ADDRESS --role owner")

@@ -35,6 +35,12 @@ class User(BaseModel):
     created_at: str
 
 
+class OneUser(User):
+    """`only_owner_of`: slugs of the tenants that have no other owner who can sign in."""
+
+    only_owner_of: list[str]
+
+
 class Users(BaseModel):
     items: list[User]
     next_cursor: str | None

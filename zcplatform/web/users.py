@@ -9,6 +9,7 @@ from zcplatform.core.roles import Permission
 from zcplatform.ops import desk as ops
 from zcplatform.ops import users as asking
 from zcplatform.ops.desk import Actor, Answer
+from zcplatform.store import members
 from zcplatform.store import users as rows
 from zcplatform.store.db import Tx
 from zcplatform.web import people_shapes as shapes
@@ -27,6 +28,10 @@ def shape(row: rows.User) -> shapes.User:
         disabled_at=row.disabled_at,
         created_at=row.created_at,
     )
+
+
+def shape_of_one(tx: Tx, row: rows.User) -> shapes.OneUser:
+    return shapes.OneUser(**shape(row).model_dump(), only_owner_of=members.owned_alone(tx, row.id))
 
 
 @router.get("", response_model=shapes.Users)
@@ -50,20 +55,23 @@ async def create(sent: shapes.UserInput, desk: DeskOf, actor: Annotated[Actor, n
     return as_json(await ops.change(desk, actor, asked, act))
 
 
-@router.get("/{user}", response_model=shapes.User)
-async def show(user: str, desk: DeskOf, _: Annotated[Actor, needs(Permission.USER_MANAGE)]) -> shapes.User:
-    return shape(desk.database.read(lambda tx: asking.get(tx, user)))
+@router.get("/{user}", response_model=shapes.OneUser)
+async def show(user: str, desk: DeskOf, _: Annotated[Actor, needs(Permission.USER_MANAGE)]) -> shapes.OneUser:
+    return desk.database.read(lambda tx: shape_of_one(tx, asking.get(tx, user)))
 
 
-@router.patch("/{user}", response_model=shapes.User)
+@router.patch("/{user}", response_model=shapes.OneUser)
 async def change(
     user: str, sent: shapes.UserChange, desk: DeskOf, actor: Annotated[Actor, needs(Permission.USER_MANAGE)], asked: AskedOf
 ) -> Response:
-    """Disable, enable, make a super-admin or no more. The last super-admin stays; a disabled user's requests and streams end at once."""
+    """Disable, enable, make a super-admin or no more. The last super-admin stays; a disabled user's requests and streams end at once.
+
+    A tenant's only owner may be disabled: `only_owner_of` tells which tenants then wait for a super-admin to hand them over.
+    """
     wish = asking.Changes(sent.name, sent.disabled, sent.is_super_admin)
 
     def act(tx: Tx, at: str) -> Answer:
-        return Answer(200, shape(asking.change(tx, actor, at, user, wish)).model_dump_json())
+        return Answer(200, shape_of_one(tx, asking.change(tx, actor, at, user, wish)).model_dump_json())
 
     return as_json(await ops.change(desk, actor, asked, act))
 
