@@ -36,15 +36,10 @@ class Needs:
     def __init__(self, permission: Permission, *, step_up: bool) -> None:
         self.needed = Needed(permission, step_up)
 
-    async def __call__(
-        self,
-        request: Request,
-        desk: Annotated[Desk, Depends(desk_of)],
-        authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
-        x_reason: Annotated[str, Header(include_in_schema=False)] = "",
-    ) -> Actor:
+    async def __call__(self, request: Request) -> Actor:
+        desk = desk_of(request)
         request.state.needed = str(self.needed.permission)
-        bearer = await _bearer(request, desk, authorization, x_reason)
+        bearer = await _bearer(request, desk)
         request.state.asker = bearer
         at = clock.text(clock.now())
         tenant = request.path_params.get("tenant")
@@ -76,7 +71,8 @@ def needs(permission: Permission, *, step_up: bool = False) -> Any:
     return Depends(Needs(permission, step_up=step_up))
 
 
-async def _bearer(request: Request, desk: Desk, authorization: str | None, reason: str) -> Bearer:
+async def _bearer(request: Request, desk: Desk) -> Bearer:
+    authorization, reason = request.headers.get("authorization"), request.headers.get("x-reason", "")
     told = Bearer(address=address_of(request), request_id=secrets.token_hex(8), reason=_line(reason))
     if authorization is None:
         session = await sessions.signed_in(request, desk)
