@@ -1,4 +1,7 @@
-"""`zcplatform`, and `python -m zcplatform`: the command line and the two processes. The only place that knows both composition roots."""
+"""`zcplatform`, and `python -m zcplatform`: the command line, and the two programs it becomes."""
+
+import os
+import sys
 
 import typer
 
@@ -9,10 +12,9 @@ from zcplatform.cli.main import SettingsFile, app, main
 @app.command()
 def serve(context: typer.Context, settings: SettingsFile = None) -> None:
     """Run the platform: the worker and, as its unprivileged child, the web process."""
-    from zcplatform import settings as files
-    from zcplatform.worker import app as worker
-
-    raise typer.Exit(worker.run(files.load(settings or options(context).settings)))
+    path = settings or options(context).settings
+    # In its place, not from here: it would hold the command line for as long as it lives, 5 MB. Isolated, as its child is.
+    os.execv(sys.executable, [sys.executable, "-I", "-m", "zcplatform.serve", *([str(path)] if path else [])])  # noqa: S606
 
 
 @app.command()

@@ -12,11 +12,10 @@ from zcplatform.cli import tokens as access_tokens
 from zcplatform.cli.admin import audit, bootstrap, keys, login_link, mail, signing, teardown, tokens
 from zcplatform.cli.context import AsJson, Options, route
 from zcplatform.cli.doctor import doctor
+from zcplatform.cli.ending import told
 from zcplatform.cli.login import VARIABLE, Login, checked, save_login
 from zcplatform.cli.whoami import whoami
-from zcplatform.errors import PlatformError, Refused
 
-EX_CONFIG = 78
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Tenants with one ZeroClaw agent each, on one host.")
 admin = typer.Typer(no_args_is_help=True, help="On the host only, as root: opens the database itself.")
 admin.add_typer(tokens.app, name="token")
@@ -83,17 +82,5 @@ def login(
 
 
 def main() -> None:
-    """Errors of the platform end as a sentence on standard error: 1, or 78 when the program must not start like this; 2 is wrong usage."""
-    try:
+    with told():
         app()
-    except PlatformError as error:
-        sys.stderr.write(f"{output.printable(error.detail)}\n")
-        for name, why in error.fields.items():
-            sys.stderr.write(f"  {output.printable(name)}: {output.printable(why)}\n")
-        if error.hint:
-            sys.stderr.write(f"  → {output.printable(error.hint)}\n")
-        sys.exit(EX_CONFIG if isinstance(error, Refused) else 1)
-    except BrokenPipeError:
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
