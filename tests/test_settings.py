@@ -68,6 +68,16 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert settings.load(_file(tmp_path, "parallel = 2")).parallel == 7
 
 
+def test_lists_and_tables_in_the_environment_are_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZCPLATFORM_ALLOWED_HOSTS", '["10.0.0.5:11434"]')
+    monkeypatch.setenv("ZCPLATFORM_DATA_DIR", "/elsewhere")
+    found = settings.load(_file(tmp_path, ""))
+    assert (found.allowed_hosts, found.data_dir) == (["10.0.0.5:11434"], Path("/elsewhere"))
+    monkeypatch.setenv("ZCPLATFORM_ALLOWED_HOSTS", "10.0.0.5:11434")
+    with pytest.raises(Refused, match="ZCPLATFORM_ALLOWED_HOSTS is not JSON"):
+        settings.load(_file(tmp_path, ""))
+
+
 def test_every_setting_is_documented_with_its_default() -> None:
     text = (ROOT / "docs" / "settings.md").read_text()
     for name in settings.Settings.model_fields:

@@ -4,6 +4,7 @@ The file is the only place that widens what the worker may do (images, ranges, h
 """
 
 import ipaddress
+import json
 import os
 import re
 import stat
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from zcplatform.core.mailboxes import canonical
 from zcplatform.errors import Refused
@@ -80,10 +80,8 @@ class Span(BaseModel, frozen=True):
         return self.last - self.first + 1
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel, frozen=True, extra="forbid", validate_default=True):
     """Every setting with its default. docs/settings.md explains each; a test keeps the two equal."""
-
-    model_config = SettingsConfigDict(env_prefix="ZCPLATFORM_", extra="forbid", frozen=True, strict=False)
 
     instance: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,11}$")] = "zc"
     data_dir: Path = Path("/var/lib/zcplatform/data")
@@ -230,18 +228,6 @@ class Settings(BaseSettings):
     def subnet_network(self) -> ipaddress.IPv4Network:
         return ipaddress.IPv4Network(self.subnets)
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file (whose content arrives as init arguments)."""
-        return env_settings, init_settings
-
 
 def load(path: Path | None = None) -> Settings:
     """Read the settings file; without `path`, the one named by ZCPLATFORM_SETTINGS, else the default one, which may be missing.
@@ -251,12 +237,28 @@ def load(path: Path | None = None) -> Settings:
     named = path or (Path(os.environ["ZCPLATFORM_SETTINGS"]) if "ZCPLATFORM_SETTINGS" in os.environ else None)
     values = _read(named) if named else (_read(DEFAULT_PATH) if DEFAULT_PATH.exists() else {})
     try:
-        return Settings(**values)
+        return Settings(**values | _environment())
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or first["msg"].removeprefix("Value error, ").split(" ")[0]
         what = "is not a setting" if first["type"] == "extra_forbidden" else f"is not valid: {first['msg']}"
         raise Refused("settings.invalid", f"{named or DEFAULT_PATH}: `{key}` {what}", "docs/settings.md lists every key") from None
+
+
+def _environment() -> dict[str, Any]:
+    """What variables say, as text; lists and tables as JSON."""
+    found: dict[str, Any] = {}
+    for name, field in Settings.model_fields.items():
+        variable = f"ZCPLATFORM_{name.upper()}"
+        if variable not in os.environ:
+            continue
+        found[name] = os.environ[variable]
+        if isinstance(field.default, list | dict):
+            try:
+                found[name] = json.loads(found[name])
+            except ValueError as error:
+                raise Refused("settings.syntax", f"{variable} is not JSON: {error}", "docs/settings.md lists every key") from None
+    return found
 
 
 def _read(path: Path) -> dict[str, Any]:
