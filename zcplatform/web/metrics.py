@@ -2,25 +2,22 @@
 
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from zcplatform.measures import Registry
 
 
 class Metrics:
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self.requests = Histogram(
+        registry = Registry()
+        self.requests = registry.histogram(
             "zcplatform_web_request_seconds",
             "Time to answer, by route template, method and status",
             ["route", "method", "status"],
-            registry=self._registry,
-            buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+            (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
         )
-        self._tenants = Gauge("zcplatform_tenants", "Tenants by state", ["state"], registry=self._registry)
+        self._tenants = registry.gauge("zcplatform_tenants", "Tenants by state", ["state"])
+        self.text = registry.text
 
     def tell_tenants(self, by_state: Mapping[str, int]) -> None:
         self._tenants.clear()
         for state, count in by_state.items():
             self._tenants.labels(state).set(count)
-
-    def text(self) -> str:
-        return generate_latest(self._registry).decode()
