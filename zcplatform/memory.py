@@ -4,7 +4,8 @@ import ctypes
 import gc
 import resource
 
-_M_ARENA_MAX = -8
+_M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8
+TRIM_BYTES = 128 * 1024
 _PR_SET_DUMPABLE = 4
 
 
@@ -15,8 +16,13 @@ def never_dumped() -> None:
 
 
 def one_arena() -> None:
-    """Before the first thread: threads share the allocator's one arena instead of holding pages each."""
-    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+    """Before the first thread: threads share the allocator's one arena instead of holding pages each.
+
+    What is free at its end goes back at once. The allocator would learn to keep megabytes there from the first large buffer it is given back.
+    """
+    allocator = ctypes.CDLL(None)
+    allocator.mallopt(_M_ARENA_MAX, 1)
+    allocator.mallopt(_M_TRIM_THRESHOLD, TRIM_BYTES)
 
 
 def settle() -> None:

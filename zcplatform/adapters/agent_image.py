@@ -13,7 +13,7 @@ from zcplatform.adapters import elf, python_tree
 from zcplatform.adapters.image_tree import Tree
 from zcplatform.agent.versions import NotAVersion, parse
 from zcplatform.core.container import GATEWAY_PORT
-from zcplatform.demo_agent.state import VERSION
+from zcplatform.demo_agent import VERSION
 from zcplatform.errors import BadInput
 
 PROGRAM = "usr/local/bin/zeroclaw"

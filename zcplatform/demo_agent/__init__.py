@@ -3,3 +3,5 @@
 It is started, configured, watched and paired like the real one, refuses what the real one refuses, and sends what it is told to the
 configured model. It has no tools, no memory and no channels. Standard library, PyNaCl and websockets only: its image must stay small.
 """
+
+VERSION = "0.8.7-demo"

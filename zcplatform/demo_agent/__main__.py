@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from zcplatform.demo_agent import checks, config, gateway, listing, ownership, state, wire
+from zcplatform.demo_agent import VERSION, checks, config, gateway, listing, ownership, state, wire
 
 USAGE = "Usage: zeroclaw [--verbose] daemon | --version | channel list | config migrate --json | config patch --json (- | FILE)"
 
@@ -18,7 +18,7 @@ USAGE = "Usage: zeroclaw [--verbose] daemon | --version | channel list | config 
 def main(arguments: Sequence[str]) -> int:
     words = [word for word in arguments if word not in ("--verbose", "-v")]
     if words == ["--version"]:
-        say(f"zeroclaw {state.VERSION}")
+        say(f"zeroclaw {VERSION}")
         return 0
     home = config.directory()
     try:
@@ -56,7 +56,7 @@ async def daemon(home: Path, log: Callable[[str], None]) -> NoReturn:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     log(f"Starting the ZeroClaw demo agent on {settings.gateway.host}:{settings.gateway.port}")
     server = await _listen(running)
-    say(f"ZeroClaw Gateway (demo agent {state.VERSION}) listening on http://{settings.gateway.host}:{settings.gateway.port}")
+    say(f"ZeroClaw Gateway (demo agent {VERSION}) listening on http://{settings.gateway.host}:{settings.gateway.port}")
     if running.guard.is_required and not running.guard.hashes:
         say(f"One-time pairing code: {running.guard.mint()}")
     await ended.wait()

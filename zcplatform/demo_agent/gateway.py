@@ -4,9 +4,9 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 
-from zcplatform.demo_agent import bearer, chat, devices_api, page, webhook
+from zcplatform.demo_agent import VERSION, bearer, chat, devices_api, page, webhook
 from zcplatform.demo_agent.metrics import CONTENT_TYPE, DISABLED
-from zcplatform.demo_agent.state import VERSION, State
+from zcplatform.demo_agent.state import State
 from zcplatform.demo_agent.wire import Request, Response
 
 HEADERS = {

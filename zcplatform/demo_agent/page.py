@@ -2,7 +2,8 @@
 
 from html import escape
 
-from zcplatform.demo_agent.state import VERSION, State
+from zcplatform.demo_agent import VERSION
+from zcplatform.demo_agent.state import State
 from zcplatform.demo_agent.wire import Response
 
 _PAGE = """<!doctype html>

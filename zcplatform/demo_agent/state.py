@@ -13,7 +13,6 @@ from zcplatform.demo_agent.limits import Attempts, Clock, Window
 from zcplatform.demo_agent.metrics import Metrics
 from zcplatform.demo_agent.pairing import Guard
 
-VERSION = "0.8.7-demo"
 COMPONENTS = ("channels", "control-plane", "daemon", "gateway", "scheduler")
 
 

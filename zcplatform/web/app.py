@@ -209,6 +209,7 @@ async def _serve(app: FastAPI, listener: socket.socket, pipe: int) -> None:
 
 def main() -> None:
     """`python -m zcplatform.web.app LISTENER PIPE`: two descriptors inherited from the worker."""
+    memory.one_arena()
     memory.never_dumped()
     listener, pipe = int(sys.argv[1]), int(sys.argv[2])
     handed = Handed.read(pipe)

@@ -86,7 +86,7 @@ class WebChild:
                 *self._command(reads),
                 pass_fds=(self._listener.fileno(), reads),
                 stdin=asyncio.subprocess.DEVNULL,
-                env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "MALLOC_ARENA_MAX": "1"},
+                env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"},
                 cwd="/",
                 start_new_session=True,
             )
