@@ -196,6 +196,7 @@ async def _serve(app: FastAPI, listener: socket.socket, pipe: int) -> None:
         server_header=False,
         proxy_headers=False,
         lifespan="off",
+        ws="none",  # there are none here: by default the library is loaded wherever it is installed
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=32 * 1024,
     )
