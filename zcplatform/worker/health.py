@@ -6,6 +6,7 @@ Docker never restarts an agent that hangs. A good answer proves little (the agen
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from hashlib import sha256
 
 from zcplatform import clock
 from zcplatform.core import backoff
@@ -38,6 +39,7 @@ class HealthLoop:
         self._period_s = period_s
         self._places = asyncio.Semaphore(AT_ONCE)
         self._kept: dict[TenantId, bytes | None] = {}
+        """Digests of the files as they were read last; None for one that is not there."""
         self._rounds = 0
 
     async def run(self) -> None:
@@ -76,9 +78,10 @@ class HealthLoop:
         if answer.is_ok:
             await self._well(row)
             content = await saved(tools, case)
-            if content != self._kept.get(row.id):  # an idle agent does not write its file: nothing to decrypt, nothing to parse
+            digest = sha256(content).digest() if content is not None else None
+            if digest != self._kept.get(row.id):  # an idle agent does not write its file: nothing to decrypt, nothing to parse
                 if await keep(tools, case, content):
-                    self._kept[row.id] = content
+                    self._kept[row.id] = digest
                 elif _is_calm(row):
                     await mend(tools, case, self._wake, "the platform's token is gone from the agent's file")
         else:
