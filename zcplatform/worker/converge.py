@@ -70,8 +70,9 @@ async def converge(tools: Tools, tenant_id: TenantId) -> None:
 
 
 async def see(tools: Tools, case: Case) -> Seen:
-    container = await tools.docker.container(tools.names.container(case.tenant.slug))
-    network = await tools.docker.network(tools.names.network(case.tenant.slug))
+    async with tools.looks:
+        container = await tools.docker.container(tools.names.container(case.tenant.slug))
+        network = await tools.docker.network(tools.names.network(case.tenant.slug))
     await _note_crash(tools, case, container)
     return facts(tools, case, container, network)
 

@@ -15,6 +15,8 @@ from zcplatform.worker.firewall import FirewallLoop
 from zcplatform.worker.metrics import Metrics
 from zcplatform.worker.secrets import Secrets
 
+LOOKS_AT_ONCE = 8
+
 
 @dataclass(frozen=True)
 class Tools:
@@ -30,6 +32,8 @@ class Tools:
     metrics: Metrics
     places: asyncio.Semaphore
     """How many tenants may be worked on at once as far as the engine is concerned."""
+    looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_AT_ONCE))
+    """How many are looked at closely at once, when all are woken: each takes connections to the engine, and its answers are long."""
     checking: set[str] = field(default_factory=set)
     """Names of the containers that check a configuration just now; others of that kind are left over."""
     unkept: dict[str, Any] = field(default_factory=dict)
