@@ -28,7 +28,7 @@ from zcplatform.store import plans
 CALLS = ("network", "container", "start")
 HEALTH_EVERY_S = 0.02
 LIMIT_S = 120
-FIRST_PORT, FIRST_UID = 10_000, 800_000
+FIRST_PORT, FIRST_UID = 30_000, 800_000
 """Below the ports that the kernel gives to outgoing connections, as the platform's own."""
 SUBNETS = ipaddress.IPv4Network("10.90.0.0/16")
 PLAN = "free"
