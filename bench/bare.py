@@ -29,7 +29,7 @@ CALLS = ("network", "container", "start")
 HEALTH_EVERY_S = 0.02
 LIMIT_S = 120
 FIRST_PORT, FIRST_UID = 30_000, 800_000
-"""Below the ports that the kernel gives to outgoing connections, as the platform's own."""
+"""Between the platform's own ports and those that the kernel gives to outgoing connections."""
 SUBNETS = ipaddress.IPv4Network("10.90.0.0/16")
 PLAN = "free"
 
