@@ -224,6 +224,7 @@ def test_two_quick_changes_are_one_restart_with_the_last(platform: Platform, mak
 def test_a_stopped_tenant_is_not_started_and_its_next_start_asks(platform: Platform, make: Make) -> None:
     platform.create("rests")
     platform.do("rests", "deploy")
+    bearer = platform.pair("rests")
     before = platform.tenant("rests")["image"]
     platform.do("rests", "stop")
     bad = make("cold", REFUSES)
@@ -235,7 +236,7 @@ def test_a_stopped_tenant_is_not_started_and_its_next_start_asks(platform: Platf
     assert (ended["status"], ended["error"]["code"]) == ("failed", "image.refused")
     told = platform.wait_state("rests", "running")
     assert told["image"] == before
-    assert platform.visit("rests", "/").status_code == 200
+    assert "back" in platform.talk("rests", bearer, "back")
     platform.do("rests", "delete")
     invariants.check(platform)
 
