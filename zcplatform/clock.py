@@ -14,4 +14,7 @@ def text(moment: datetime) -> str:
 
 def parse(value: str) -> datetime:
     """Raises ValueError for anything that is not RFC 3339."""
-    return datetime.fromisoformat(value).astimezone(UTC)
+    try:
+        return datetime.fromisoformat(value).astimezone(UTC)
+    except OverflowError as error:  # a year 1 or 9999 that the offset leads out of
+        raise ValueError(str(error)) from None

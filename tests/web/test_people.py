@@ -60,6 +60,34 @@ async def test_who_disables_a_tenants_only_owner_is_told_which_wait_for_another(
     assert (off.status_code, off.json()["only_owner_of"]) == (200, ["both", "hers"]), "who is disabled is no other owner"
 
 
+async def test_a_super_admin_who_is_a_lesser_member_says_why_where_his_role_does_not_reach(web: Web) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    root = (await web.client.post("/api/users", json={"email": "root@example.com", "is_super_admin": True})).json()["id"]
+    headers = web.member("shop", "root@example.com", "contributor") | {"Authorization": f"Bearer {web.token_of(root)}"}
+    for body in ({"name": "Renamed"}, {"plan": "enterprise"}):
+        answer = await web.client.patch("/api/tenants/shop", json=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "reason.needed")
+    told = await web.client.patch("/api/tenants/shop", json={"plan": "starter"}, headers={**headers, "X-Reason": "asked by phone"})
+    assert told.status_code == 200
+    (entry,) = (await web.client.get("/api/tenants/shop/audit?action=tenant.change")).json()["items"]
+    assert (entry["role"], entry["changes"]["reason"]) == ("super-admin", "asked by phone")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "audit?since=0001-01-01T00:00:00%2B14:00",
+        "audit?cursor=99999999999999999999999",
+        "logs?since=0001-01-01T00:00:00%2B14:00",
+        "logs?since=9999-12-31T23:59:59-14:00",
+        "revisions?cursor=99999999999999999999999",
+    ],
+)
+async def test_times_and_places_beyond_all_bounds_are_422(web: Web, path: str) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    assert (await web.client.get(f"/api/tenants/shop/{path}")).status_code == 422
+
+
 @pytest.mark.parametrize("email", ["", "ada", "a@b@c.de", "ada@example.com\r\nBcc: x@y.z", "ad\u0430@example.com", "a" * 400 + "@b.de"])
 async def test_what_is_no_address_is_refused(web: Web, email: str) -> None:
     assert (await web.client.post("/api/users", json={"email": email})).status_code == 422

@@ -51,6 +51,14 @@ async def test_who_ran_before_runs_again_when_it_is_resumed(web: Web) -> None:
     ]
 
 
+async def test_who_was_stopped_by_his_owner_meanwhile_stays_stopped_when_resumed(web: Web) -> None:
+    owner = await _deployed(web)
+    await web.client.post("/api/tenants/shop/suspend", json=WHY)
+    assert (await web.client.post("/api/tenants/shop/stop", headers=owner)).status_code == 202
+    await web.client.post("/api/tenants/shop/resume")
+    assert (await web.client.get("/api/tenants/shop")).json()["wanted"] == "stopped"
+
+
 async def test_a_draft_can_be_suspended_and_starts_nothing_when_resumed(web: Web) -> None:
     await web.client.post("/api/tenants", json={"slug": "shop"})
     told = (await web.client.post("/api/tenants/shop/suspend", json=WHY)).json()

@@ -83,7 +83,7 @@ LEAST: Mapping[Permission, Role | Anybody] = {
         Role.VIEWER,
     ),
     **dict.fromkeys(
-        (_P.LOGS_READ, _P.CONFIG_READ, _P.CONFIG_WRITE, _P.MESSAGE_SEND, _P.TENANT_DEPLOY, _P.DEVICE_READ),
+        (_P.LOGS_READ, _P.CONFIG_READ, _P.CHANNEL_READ, _P.CONFIG_WRITE, _P.MESSAGE_SEND, _P.TENANT_DEPLOY, _P.DEVICE_READ),
         Role.CONTRIBUTOR,
     ),
     **dict.fromkeys(

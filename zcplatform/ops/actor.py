@@ -61,6 +61,8 @@ class Actor:
     tenant_id: TenantId | None = None
     role: Role | None = None
     needed: Needed | None = field(default=None, compare=False)
+    also_needed: set[Permission] = field(default_factory=set, compare=False)
+    """What was asked for besides the route's own permission, so far."""
 
     @property
     def token_id(self) -> TokenId | None:
@@ -98,9 +100,9 @@ class Actor:
     @property
     def standing(self) -> str:
         """The role then, as the audit log tells it: what a member's role does not give him is done as a super-admin."""
-        permission = self.needed.permission if self.needed else None
+        permissions = self.also_needed | ({self.needed.permission} if self.needed else set())
         by_role = Rights(self.role, is_super_admin=False)
-        if self.is_super_admin and (self.role is None or (permission is not None and not by_role.allow(permission))):
+        if self.is_super_admin and (self.role is None or not all(by_role.allow(permission) for permission in permissions)):
             return "super-admin"
         return self.role or "user"
 
@@ -113,9 +115,12 @@ class Actor:
         return self.rights.allow(permission)
 
     def need(self, permission: Permission) -> None:
-        """Raises NotAllowed. For what a route's own permission does not cover."""
+        """Raises NotAllowed; BadInput as `need_reason`. For what a route's own permission does not cover."""
         if not self.may(permission):
             raise NotAllowed("access.denied", f"This needs the permission `{permission}`", "docs/permissions.md tells which role has it")
+        if self.needed is not None and permission != self.needed.permission:
+            self.also_needed.add(permission)
+            self.need_reason()
 
     def need_step_up(self, at: str) -> None:
         """Raises NotAllowed unless the person gave a code within ten minutes. Tokens made on the host are trusted as root is."""

@@ -86,7 +86,8 @@ def remove_secret(tx: Tx, actor: Actor, at: str, id_or_slug: str, name: str) -> 
     place = secrets.find(settings, name)
     there = secrets.stored(tx, tenant.id, settings)
     if name not in there:
-        secrets.remove(tx, tenant.id, [name])  # one that was refused, or is for another host
+        if secrets.remove(tx, tenant.id, [name]):  # one that was refused, or is for another host
+            audit.append(tx, actor.entry(at, "secret.remove", tenant.id, tenant.id, **{f"secret {name}": ["set", None]}))
         return tenant, None
     left = problems(settings, existing(plans.get(tx, tenant.plan)), there - {name})
     if place.path in left:

@@ -46,7 +46,7 @@ async def confirm(desk: Desk, actor: Actor, asker: Asker, held: str, code: str) 
             codes.tell(tx, at, asker, "user.change_email", user_id, "refused")
             return None
         users.readdress(tx, user_id, found.email)
-        erasure.rename(tx, user.email, found.email)
+        erasure.leave_address(tx, user_id, user.email, found.email, at)
         end_others(tx, user_id, session_id, at, "the address was changed")
         for recipient in (user.email, found.email):
             mail.post(tx, desk.seal_public, at, Kind.EMAIL_CHANGED, recipient, {"old": user.email, "new": found.email}, TOLD_FOR)

@@ -84,10 +84,12 @@ def put(tx: Tx, desk: Desk, tenant_id: TenantId, settings: Settings, given: Mapp
         secrets.put(tx, Secret(row, tenant_id, kind, row_name, host, version, box, None, None, at, at, hint(value)))
 
 
-def remove(tx: Tx, tenant_id: TenantId, names: Iterable[str]) -> None:
-    """Already gone is success."""
-    for name in names:
+def remove(tx: Tx, tenant_id: TenantId, names: Iterable[str]) -> list[str]:
+    """Already gone is success; gives the names of those that were there."""
+    there = [name for name in names if _row(tx, tenant_id, name) is not None]
+    for name in there:
         secrets.remove(tx, tenant_id, *row_of(name))
+    return there
 
 
 def _row(tx: Tx, tenant_id: TenantId, name: str) -> Secret | None:

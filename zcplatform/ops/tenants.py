@@ -113,9 +113,10 @@ def start(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[T
 def stop(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
     tenant = _deployed(tx, id_or_slug)
     under_way = operations.open_of(tx, tenant.id)
-    if tenant.wanted == Wanted.STOPPED and (under_way is not None or tenant.seen_generation == tenant.generation):
+    is_on_its_way = under_way is not None or tenant.seen_generation == tenant.generation
+    if tenant.wanted == Wanted.STOPPED and is_on_its_way and not tenant.suspended_runs:
         return tenant, under_way
-    return ask(tx, actor, tenant, at, Request.STOP, wanted=Wanted.STOPPED)
+    return ask(tx, actor, tenant, at, Request.STOP, wanted=Wanted.STOPPED, suspended_runs=0)  # a suspended one stays so when it is resumed
 
 
 def restart(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001

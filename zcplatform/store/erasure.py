@@ -10,7 +10,7 @@ _GONE = (
     "DELETE FROM members WHERE user_id = :user",
     "DELETE FROM outbox WHERE recipient = :address OR id IN (SELECT outbox_id FROM challenges WHERE user_id = :user)",
     "DELETE FROM challenges WHERE user_id = :user OR email = :address",
-    "DELETE FROM idempotency_keys WHERE actor = :user OR instr(answer, :address)",
+    "DELETE FROM idempotency_keys WHERE actor = :user OR instr(answer, '\"' || :address || '\"')",
     "UPDATE invitations SET revoked_at = :at WHERE (email = :address OR inviter_user_id = :user) AND accepted_at IS NULL AND revoked_at IS NULL",
     "UPDATE invitations SET email = :user WHERE email = :address",
     "UPDATE tokens SET revoked_at = :at WHERE (user_id = :user OR maker_user_id = :user) AND revoked_at IS NULL",
@@ -24,11 +24,25 @@ _TOLD = (
 )
 
 
+_MOVED = (
+    "DELETE FROM idempotency_keys WHERE instr(answer, '\"' || :address || '\"')",
+    "UPDATE invitations SET revoked_at = :at WHERE email = :address AND accepted_at IS NULL AND revoked_at IS NULL",
+    "UPDATE invitations SET email = :user WHERE email = :address",
+)
+
+
 def erase(tx: Tx, user_id: UserId, address: str, at: str) -> None:
     """Nothing of his opens anything from now on, and no row but those of the audit log holds his address or name."""
     for statement in _GONE:
         tx.execute(statement, {"user": user_id, "address": address, "at": at})
     rename(tx, address, user_id)
+
+
+def leave_address(tx: Tx, user_id: UserId, old: str, new: str, at: str) -> None:
+    """He has another address from now on, and no row tells of the old one: an erasure would not find it."""
+    for statement in _MOVED:
+        tx.execute(statement, {"user": user_id, "address": old, "at": at})
+    rename(tx, old, new)
 
 
 def rename(tx: Tx, old: str, new: str) -> None:

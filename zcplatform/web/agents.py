@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request
@@ -93,6 +94,10 @@ async def channels(
     return shapes.ChannelsHealth.model_validate({"items": answer["channels"]})
 
 
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Beyond, an offset could lead out of what a time can be."""
+
+
 @router.get("/{tenant}/logs", response_class=StreamingResponse)
 async def logs(
     tenant: str,
@@ -101,7 +106,7 @@ async def logs(
     actor: Annotated[Actor, needs(Permission.LOGS_READ)],
     opening: OpeningOf,
     tail: Annotated[int, Query(ge=0, le=10_000)] = 100,
-    since: Annotated[AwareDatetime | None, Query(description="RFC 3339 time")] = None,
+    since: Annotated[AwareDatetime | None, Query(description="RFC 3339 time", ge=EARLIEST, le=LATEST)] = None,
     follow: bool = False,
     timestamps: bool = False,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,

@@ -38,7 +38,7 @@ MEDIA = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 Text = Annotated[str, Query(max_length=200)]
 Form = Annotated[Literal["json", "ndjson", "csv"], Query(description="`ndjson` and `csv` are everything that was asked for, oldest first")]
-Cursor = Annotated[int | None, Query(ge=1)]
+Cursor = Annotated[int | None, Query(ge=1, le=2**53)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 FILES: dict[int | str, dict[str, Any]] = {
     200: {"model": shapes.AuditEntries, "content": {media.split(";")[0]: {} for media in MEDIA.values()}, "description": "Entries"}

@@ -76,7 +76,7 @@ A member has one role in a tenant. Rights are read from the database on every re
 was taken away ends requests and open streams at once. A tenant one is no member of answers 404, as one that never was; what a member may see and not
 do answers 403. A token does what its owner may do now, within its own role and scopes; a service account never more than who made it.
 
-A super-admin may do everything everywhere. What he does in a tenant beyond his role there (changes, and reading logs, settings, members, invitations,
+A super-admin may do everything everywhere. What he does in a tenant beyond his role there (changes, and reading logs, settings, channels, members, invitations,
 tokens, devices and the audit log) is written into that tenant's audit log as `super-admin`, with the reason he gives in the header `X-Reason`; its owners see it. Without a
 reason a person is answered 422 `reason.needed`, and nothing is done. Of a token made on the host its name is the reason where a request gives none.
 """

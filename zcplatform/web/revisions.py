@@ -28,7 +28,7 @@ async def listing(
     tenant: str,
     desk: DeskOf,
     _: Annotated[Actor, needs(Permission.CONFIG_READ)],
-    cursor: Annotated[int | None, Query(ge=1)] = None,
+    cursor: Annotated[int | None, Query(ge=1, le=2**53)] = None,
     limit: Limit = 50,
 ) -> shapes.Revisions:
     def load(tx: Tx) -> shapes.Revisions:
