@@ -32,6 +32,8 @@ def prepare(tx: Tx, desk: Desk, actor: Actor, at: str, wish: Wish) -> tuple[Imag
             images.make_default(tx, known.id, at)
             audit.append(tx, actor.entry(at, "image.make_default", known.id))
         if known.status == "preparing":
+            if wish.make_default:
+                images.wish_default(tx, known.id)
             return known, operations.open_of_image(tx, known.id, PREPARE)
         if known.status == "ready" and "@" in reference:
             return known, None

@@ -146,6 +146,11 @@ def make_default(tx: Tx, image_id: ImageId, at: str) -> None:
     _tell(tx, image_id, at)
 
 
+def wish_default(tx: Tx, image_id: ImageId) -> None:
+    """When it is ready it becomes the default one."""
+    tx.execute("UPDATE images SET wants_default = 1 WHERE id = ?", (image_id,))
+
+
 def users(tx: Tx, image_id: ImageId) -> list[str]:
     """The slugs of the tenants that run with it, want it, or would go back to it; not of those that gave it up."""
     rows = tx.execute(

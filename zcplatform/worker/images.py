@@ -118,7 +118,7 @@ async def _prepare(tools: Tools, image: Image) -> None:
         case "pull":
             digest = await _digest(tools, image)
             pulled = await _pull(tools, image, digest)
-            made = None if await tools.database.write(lambda tx: _is_known(tx, image, digest)) else (*pulled, digest)
+            made = None if await tools.database.write(lambda tx: _is_known(tx, image, digest, pulled[0])) else (*pulled, digest)
         case "demo":
             made = await _make(tools, image, agent_image.demo, demo_reference(tools.settings.instance))
         case _:
@@ -225,15 +225,19 @@ def _progress(image: Image, words: str, tx: Tx) -> None:
         operations.progress(tx, operation.id, clock.text(clock.now()), words)
 
 
-def _is_known(tx: Tx, image: Image, digest: str) -> bool:
-    """A tag that has not moved becomes no second image: the row that asked goes, the one that was there stands for it."""
+def _is_known(tx: Tx, image: Image, digest: str, engine_id: str | None = None) -> bool:
+    """A tag that has not moved becomes no second image: the row that asked goes, the one that was there stands for it.
+
+    Not where it was removed meanwhile (its removal has its own end), nor where the one that was there is another image to this engine by now.
+    """
+    asked = images.get(tx, image.id)
     twin = images.twin(tx, image.id, image.reference, digest)
-    if twin is None:
+    if asked is None or asked.wanted != "present" or twin is None or (engine_id is not None and twin.image_id != engine_id):
         return False
     at = clock.text(clock.now())
     images.remove(tx, image.id, at)
     images.removed(tx, image.id, at)
-    if image.wants_default:
+    if asked.wants_default:
         images.make_default(tx, twin.id, at)
     operation = operations.open_of_image(tx, image.id, "image.prepare")
     if operation is not None:

@@ -23,7 +23,7 @@ def other_limits(tools: Tools, case: Case, container: ContainerSeen) -> dict[str
     if container.limits is None:
         return {}
     seen, wanted = container.limits, limits(body(tools.settings, tools.names, case)["HostConfig"])
-    names = (name for name in wanted if seen[name] != wanted[name] and tools.unkept.get(name) != seen[name])
+    names = (name for name in wanted if seen[name] != wanted[name] and tools.unkept.get((case.tenant.id, name)) != seen[name])
     return {name: [seen[name], wanted[name]] for name in names}
 
 
@@ -44,7 +44,7 @@ async def give_back(tools: Tools, case: Case, container: ContainerSeen) -> bool:
     left = other_limits(tools, case, found) if found is not None else {}
     if left:
         logger.warning("this engine does not keep all limits of containers", told=left)
-        tools.unkept.update({name: seen for name, (seen, _) in left.items()})
+        tools.unkept.update({(tenant.id, name): seen for name, (seen, _) in left.items()})
     mended = {name: values for name, values in different.items() if name not in left}
 
     def write(tx: Tx) -> None:

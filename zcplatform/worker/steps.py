@@ -162,6 +162,7 @@ async def limits(tools: Tools, case: Case) -> None:
         await unroute(tools, case)
         await stop(tools, case)
         await remove(tools, case)
+        raise Superseded  # what was planned counted on this container
 
 
 async def start(tools: Tools, case: Case) -> None:

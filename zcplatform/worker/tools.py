@@ -7,7 +7,7 @@ from typing import Any
 from zcplatform.adapters.caddy import Caddy
 from zcplatform.adapters.docker import Docker
 from zcplatform.adapters.gateway import Gateway
-from zcplatform.ids import Names
+from zcplatform.ids import Names, TenantId
 from zcplatform.settings import Settings
 from zcplatform.store.db import Database
 from zcplatform.worker.edge import EdgeLoop
@@ -36,5 +36,5 @@ class Tools:
     """How many are looked at closely at once, when all are woken: each takes connections to the engine, and its answers are long."""
     checking: set[str] = field(default_factory=set)
     """Names of the containers that check a configuration just now; others of that kind are left over."""
-    unkept: dict[str, Any] = field(default_factory=dict)
+    unkept: dict[tuple[TenantId, str], Any] = field(default_factory=dict)
     """Limits that the engine of this host does not keep (no swap is counted, say), and what it tells instead."""
