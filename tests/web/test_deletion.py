@@ -10,7 +10,7 @@ from tests.web.conftest import AT, Web
 from tests.web.people import CODE, browser, letters, person, sign_in, signed_in
 from zcplatform import clock
 from zcplatform.ops import links
-from zcplatform.store import audit, tokens, users
+from zcplatform.store import audit, erasure, tokens, users
 from zcplatform.store.db import Tx, existing, scalar
 
 ADA, BEN = "ada@example.com", "ben@example.com"
@@ -182,3 +182,19 @@ async def test_what_was_begun_before_ends_with_the_person(web: Web, late: str) -
         assert await _delete(web, ADA) == (204, "")
         answer = await (client.get("/api/me") if late == "session" else client.post("/api/auth/otp/verify", json={"code": code}))
         assert answer.status_code == 401
+
+
+async def test_an_address_he_had_before_is_in_no_row_either(web: Web) -> None:
+    await _tenant(web, "shop")
+    ada = web.user(ADA)
+    assert (await web.client.post("/api/tenants/shop/members", json={"email": ADA})).status_code == 201
+
+    def move(tx: Tx) -> None:
+        users.readdress(tx, ada, "lovelace@example.com")  # type: ignore[arg-type]
+        erasure.leave_address(tx, ada, ADA, "lovelace@example.com", AT)  # type: ignore[arg-type]
+        tx.execute("DELETE FROM outbox")  # sent
+
+    web.database.write_now(move)
+    assert web.database.read(lambda tx: _holding(tx, ADA)) == set()
+    assert await _delete(web, "lovelace@example.com") == (204, "")
+    assert web.database.read(lambda tx: _holding(tx, "lovelace@example.com")) == set()
