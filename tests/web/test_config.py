@@ -208,3 +208,11 @@ async def test_the_catalog_offers_what_can_be_set(web: Web) -> None:
 async def test_the_catalog_answers_what_it_describes(web: Web) -> None:
     shapes.Families.model_validate((await web.client.get("/api/catalog/providers")).json())
     shapes.ChannelTypes.model_validate((await web.client.get("/api/catalog/channels")).json())
+
+
+async def test_a_secret_of_another_host_can_be_removed(web: Web) -> None:
+    await _tenant(web)
+    web.database.write_now(lambda tx: tx.execute("UPDATE secrets SET host = 'elsewhere.example:443'"))
+    await _ask(web, "DELETE", "/secrets/provider.main.api_key")
+    assert web.database.read(lambda tx: tx.execute("SELECT count(*) FROM secrets WHERE kind = 'provider'").fetchall()) == [(0,)]
+    await _ask(web, "DELETE", "/secrets/provider.main.api_key")
