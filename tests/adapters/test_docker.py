@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -227,10 +227,29 @@ def test_the_cause_at_the_end_of_a_long_refusal_is_found() -> None:
     assert refusal("pull", "a", 200, f"failed to extract {'x' * 400}: no space left on device").code == "engine.disk_full"
 
 
-async def test_a_silent_pull_ends(socket: Path) -> None:
-    async with SlowDocker("/images/create").on(socket), Docker(socket, idle_s=0.05) as docker:
+@pytest.mark.parametrize("asked", ["pull", "digest"])
+async def test_a_silent_registry_is_no_silent_engine(socket: Path, asked: str) -> None:
+    async with SlowDocker("/images/create", "/distribution/").on(socket), Docker(socket, idle_s=0.05) as docker:
+        with pytest.raises(StepFailed, match="nothing came from the registry") as caught:
+            await (docker.digest("ghcr.io/a/b:1") if asked == "digest" else _all(docker.pull("ghcr.io/a/b:1")))
+    assert caught.value.code == "registry.unreachable"
+
+
+async def test_an_engine_that_falls_silent_in_a_pull_is_waited_for(socket: Path) -> None:
+    async with SlowDocker().on(socket), Docker(socket, idle_s=0.05, deadline_s=0.05) as docker:
         with pytest.raises(EngineUnreachable):
-            [line async for line in docker.pull("ghcr.io/a/b:1")]
+            await _all(docker.pull("ghcr.io/a/b:1"))
+
+
+async def test_a_pull_that_drips_has_an_end(socket: Path) -> None:
+    async with HonestDocker().on(socket), Docker(socket, pull_s=0) as docker:
+        with pytest.raises(StepFailed, match="not there after 0 s") as caught:
+            await _all(docker.pull("ghcr.io/a/b:1"))
+    assert caught.value.code == "registry.unreachable"
+
+
+async def _all(pull: AsyncIterator[Pulled]) -> list[Pulled]:
+    return [line async for line in pull]
 
 
 async def test_an_import_streams_the_file(socket: Path, tmp_path: Path) -> None:

@@ -133,7 +133,13 @@ def test_while_waiting_only_a_dead_route_is_taken_away() -> None:
     waiting = replace(SERVING, is_waiting=True)
     assert plan(Wanted.RUNNING, waiting) == ()
     assert plan(Wanted.RUNNING, replace(waiting, container=None)) == (Step.UNROUTE,)
+    assert plan(Wanted.RUNNING, replace(waiting, container=ContainerFacts(is_running=False, is_current=True))) == (Step.UNROUTE,)
     assert plan(Wanted.ABSENT, replace(NOTHING, is_waiting=True)) == ()
+
+
+def test_the_agent_before_goes_on_answering_while_the_next_one_can_not_be_made() -> None:
+    before = replace(SERVING, container=ContainerFacts(is_running=True, is_current=False), is_waiting=True)
+    assert plan(Wanted.RUNNING, before) == ()
 
 
 @given(anything)

@@ -51,6 +51,7 @@ class HonestDocker:
                 web.get("/{v}/images/{name:.+}/json", self._inspect_image),
                 web.delete("/{v}/images/{name:.+}", self._remove_image),
                 web.post("/{v}/images/create", self._create_image),
+                web.get("/{v}/distribution/{name:.+}/json", self._distribution),
                 web.get("/{v}/events", self._events),
             ]
         )
@@ -213,6 +214,9 @@ class HonestDocker:
             {"status": "Done"},
         ]
         return web.Response(text="".join(json.dumps(line) + "\r\n" for line in lines), content_type="application/json")
+
+    async def _distribution(self, _: web.Request) -> web.Response:
+        return web.json_response({"Descriptor": {"digest": "sha256:" + "d" * 64}})
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()

@@ -55,19 +55,22 @@ def test_an_image_made_again_of_the_same_files_is_the_one_that_is_there(platform
     assert ready_images(platform) == before
 
 
-def test_an_image_that_is_gone_from_the_engine_is_made_anew(platform: Platform) -> None:
-    """The hint of a missing image is to prepare it again: a row without its image stands for nothing."""
+def test_who_ran_with_an_image_that_is_gone_from_the_engine_runs_again_when_it_is_made_again(platform: Platform) -> None:
+    """That is what the hint of a missing image says to do."""
     before = ready_images(platform)
     assert len(before) == 1
-    platform.docker("rmi", "-f", before[0]["image_id"])
-    made = platform.make_image()["result"]
-    assert (made["is_new"], made["digest"]) == (True, before[0]["digest"])
-    platform.create("anew", image=made["image"])
+    platform.create("anew")
     platform.do("anew", "deploy")
+    platform.docker("rm", "-f", platform.names.container("anew"))
+    platform.docker("rmi", "-f", before[0]["image_id"])
+    platform.wait_state("anew", "failed")
+    assert platform.make_image()["result"] == {"image": before[0]["id"], "digest": before[0]["digest"], "is_new": False}
+    platform.wait_state("anew", "running")
     platform.do("anew", "delete")
-    platform.finish(platform.api("DELETE", f"/api/images/{before[0]['id']}").body)
-    assert platform.make_image()["result"] == made | {"is_new": False}
-    assert [item["id"] for item in ready_images(platform) if item["is_default"]] == [made["image"]], "the default one has an heir"
+    after = ready_images(platform)
+    assert [(item["id"], item["is_default"]) for item in after] == [(before[0]["id"], True)]
+    assert after[0]["image_id"] != before[0]["image_id"]
+    assert platform.docker("image", "inspect", "-f", "{{.Id}}", after[0]["image_id"]) == after[0]["image_id"]
 
 
 def test_metrics_tell_of_both_processes(platform: Platform) -> None:

@@ -134,10 +134,27 @@ def test_a_digest_is_pulled_once(puller: Platform, registry: Registry) -> None:
     reference = f"{registry.name}@{registry.digest(TAG)}"
     ended = pull(puller, reference)
     assert ended["status"] == "succeeded", ended
-    answer = puller.api("POST", "/api/images", {"source": "pull", "reference": reference})
-    assert (answer.status, answer.body["digest"]) == (200, registry.digest(TAG))
+    registry.stop()
+    again = pull(puller, reference)["result"]
+    registry.start()
+    assert again == {"image": ended["result"]["image"], "digest": registry.digest(TAG), "is_new": False}
     with_tag = pull(puller, f"{registry.name}:{TAG}@{registry.digest(TAG)}")
     assert with_tag["status"] == "succeeded", with_tag
+
+
+def test_a_pinned_image_that_is_gone_from_the_engine_is_pulled_again(puller: Platform, registry: Registry) -> None:
+    reference = f"{registry.name}@{registry.digest(TAG)}"
+    made = pull(puller, reference)["result"]
+    engine_id = next(item for item in images(puller) if item["id"] == made["image"])["image_id"]
+    puller.create("comes-back", image=made["image"])
+    puller.do("comes-back", "deploy")
+    puller.docker("rm", "-f", puller.names.container("comes-back"))
+    puller.docker("rmi", "-f", engine_id)
+    puller.wait_state("comes-back", "failed")
+    assert pull(puller, reference)["result"] == made | {"is_new": False}
+    puller.wait_state("comes-back", "running")
+    assert running(puller, "comes-back") == engine_id
+    puller.do("comes-back", "delete")
 
 
 @pytest.mark.parametrize("name", [":no-such-tag", "@sha256:" + "0" * 64])

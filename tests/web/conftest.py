@@ -65,8 +65,8 @@ class Web:
 
         return {"Authorization": f"Bearer {self.token_of(self.database.write_now(write))}"}
 
-    def image(self) -> str:
-        row = Image(new_image_id(), "demo", "zc-demo-agent:latest", "present", "preparing", None, None, None, None, 0, 0, None, AT, AT)
+    def image(self, reference: str = "zc-demo-agent:latest") -> str:
+        row = Image(new_image_id(), "demo", reference, "present", "preparing", None, None, None, None, 0, 0, None, AT, AT)
         self.database.write_now(lambda tx: insert(tx, row))
         self.database.write_now(
             lambda tx: ready(tx, row.id, AT, engine_id="sha256:" + "ab" * 32, digest=None, agent_version="0.8.7", size_bytes=1)

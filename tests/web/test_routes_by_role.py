@@ -176,6 +176,12 @@ async def test_a_super_admin_says_why_before_anything_is_done_in_anothers_tenant
     assert len(asked) > sum(asked)
 
 
+def test_what_a_super_admin_says_why_he_reads_is_what_the_page_promises() -> None:
+    """docs/api.md: logs, settings, channels, members, invitations, tokens, devices and the audit log."""
+    read = {"logs.read", "config.read", "channel.read", "member.read", "member.manage", "token.manage", "device.read", "audit.read"}
+    assert read == {str(one) for one in LOOKED_AT}
+
+
 @pytest.mark.parametrize("standing", [*Role])
 async def test_another_tenant_is_as_unknown_as_none(world: World, standing: str) -> None:
     world.tenant(standing)

@@ -3,8 +3,8 @@
 import apsw
 import pytest
 
-from tests.web.conftest import Web
-from zcplatform.store import audit, tenants
+from tests.web.conftest import AT, Web
+from zcplatform.store import audit, operations, tenants
 from zcplatform.store.db import existing
 
 WHY = {"reason": "the bill of March"}
@@ -35,6 +35,16 @@ async def test_nobody_in_a_suspended_tenant_can_start_it(web: Web) -> None:
     assert (await web.client.patch("/api/tenants/shop", json={"plan": "starter"})).status_code == 200
     assert (await web.client.post("/api/tenants/shop/stop", headers=owner)).status_code in (200, 202)
     assert (await web.client.get("/api/tenants/shop")).json()["wanted"] == "stopped"
+
+
+async def test_suspended_again_a_stop_that_failed_is_begun_again(web: Web) -> None:
+    await _deployed(web)
+    told = (await web.client.post("/api/tenants/shop/suspend", json=WHY)).json()
+    web.database.write_now(lambda tx: operations.fail(tx, told["id"], AT, "engine.refused", "no", ""))
+    again = await web.client.post("/api/tenants/shop/suspend", json=WHY)
+    assert (again.status_code, again.json()["kind"]) == (202, "tenant.stop")
+    assert again.json()["id"] != told["id"]
+    assert (await web.client.post("/api/tenants/shop/resume")).json()["kind"] == "tenant.start", "it ran when it was suspended"
 
 
 async def test_who_ran_before_runs_again_when_it_is_resumed(web: Web) -> None:

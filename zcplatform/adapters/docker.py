@@ -41,6 +41,7 @@ _TROUBLE = (
     AttributeError,
     RecursionError,
 )
+_TRY_LATER = "the engine of this host must be able to reach the registry; then try again"
 _Query = Mapping[str, str] | Sequence[tuple[str, str]]
 _EVENTS = {
     "container": ["create", "start", "die", "oom", "stop", "kill", "pause", "unpause", "rename", "update", "destroy"],
@@ -49,11 +50,12 @@ _EVENTS = {
 
 
 class Docker:
-    def __init__(self, socket: Path, *, deadline_s: float = 30, idle_s: float = 120) -> None:
-        """`idle_s`: how long a pull or an import may be silent."""
+    def __init__(self, socket: Path, *, deadline_s: float = 30, idle_s: float = 120, pull_s: float = 3600) -> None:
+        """`idle_s`: how long a pull or an import may be silent. `pull_s`: how long a pull may take."""
         self._socket = socket
         self._deadline_s = deadline_s
         self._idle_s = idle_s
+        self._pull_s = pull_s
         self._made: aiodocker.Docker | None = None
 
     async def close(self) -> None:
@@ -143,7 +145,8 @@ class Docker:
 
     async def digest(self, reference: str) -> str:
         """`sha256:…`: what the registry says the reference stands for now. The engine asks it, nothing is pulled."""
-        async with self._stream("pull", reference, "GET", f"distribution/{reference}/json", {}, idle_s=self._idle_s) as response:
+        url = f"distribution/{reference}/json"
+        async with self._registry(reference), self._stream("pull", reference, "GET", url, {}, idle_s=self._idle_s) as response:
             found = seen.text((await response.json()).get("Descriptor") or {}, "digest")
             if re.fullmatch(r"sha256:[0-9a-f]{64}", found) is None:
                 raise BadAnswer(f"{bounded(found)} is not a digest")
@@ -155,9 +158,14 @@ class Docker:
         query = {"fromImage": reference}
         if "@" not in reference and ":" not in reference.rpartition("/")[2]:
             query["tag"] = "latest"
-        layers = Layers()
-        async with aclosing(self._documents("pull", reference, "POST", "images/create", query, idle_s=self._idle_s)) as answers:
+        layers, ends = Layers(), asyncio.get_running_loop().time() + self._pull_s
+        async with (
+            self._registry(reference),
+            aclosing(self._documents("pull", reference, "POST", "images/create", query, idle_s=self._idle_s)) as answers,
+        ):
             async for answer in answers:
+                if asyncio.get_running_loop().time() > ends:
+                    raise StepFailed("registry.unreachable", f"pull {reference}: not there after {self._pull_s:.0f} s", _TRY_LATER)
                 yield layers.told(answer)
 
     async def tag(self, reference: str, name: str) -> None:
@@ -240,6 +248,18 @@ class Docker:
             return listed
         async with at_once:
             return await self._inspect(listed.id)
+
+    @asynccontextmanager
+    async def _registry(self, reference: str) -> AsyncIterator[None]:
+        """While the engine asks a registry: where it is silent and answers others, the silence is the registry's."""
+        try:
+            yield
+        except EngineUnreachable as error:
+            if not isinstance(error.__cause__, TimeoutError):
+                raise
+            await self.ping()
+            told = f"pull {reference}: nothing came from the registry for {self._idle_s:.0f} s"
+            raise StepFailed("registry.unreachable", told, _TRY_LATER) from None
 
     @asynccontextmanager
     async def _call(self, verb: str, subject: str, *, deadline_s: float | None = None, fine: tuple[int, ...] = ()) -> AsyncIterator[None]:

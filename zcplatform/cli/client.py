@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import typer
 
-from zcplatform.cli.login import Login, Told
+from zcplatform.cli.login import Login, Told, reason_text
 
 ANSWER_S = 30
 NOTHING_TO_SAY = 204
@@ -99,8 +99,8 @@ class Api:
         if answer.status_code != httpx2.codes.UNPROCESSABLE_ENTITY or b'"reason.needed"' not in answer.content or not sys.stdin.isatty():
             return False
         reason = str(typer.prompt("You act in a tenant of others. Its owners will read why", err=True)).strip()
-        if not (reason.isascii() and reason.isprintable() and reason):
-            return False
+        if not (reason.isascii() and reason.isprintable()):
+            raise reason_text()
         self._client.headers["X-Reason"] = reason
         return True
 

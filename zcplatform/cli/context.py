@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import typer
 
-from zcplatform.cli.login import Told, find_login
+from zcplatform.cli.login import Told, find_login, reason_text
 from zcplatform.errors import PlatformError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def open_api(context: typer.Context, answer_s: float | None = None) -> "Api":
 
     given = options(context)
     if given.reason is not None and not (given.reason.isascii() and given.reason.isprintable()):
-        raise Told("reason.text", "The reason must be one line of ASCII", "say it in plain letters")
+        raise reason_text()
     return Api(find_login(given.api, given.token_file, given.settings), answer_s or ANSWER_S, given.reason)
 
 

@@ -19,6 +19,11 @@ class Told(PlatformError):
     """What the API, or the way to it, said no to."""
 
 
+def reason_text() -> Told:
+    """What is said to a reason that can not go into a header."""
+    return Told("reason.text", "The reason must be one line of ASCII; nothing was done", "say it in plain letters")
+
+
 @dataclass(frozen=True)
 class Login:
     """`socket` is the local unix socket; without one `api` is reached over TCP."""

@@ -16,9 +16,12 @@ def is_reference(text: str) -> bool:
     return len(text) <= 300 and _REFERENCE.fullmatch(text) is not None
 
 
+_BEHIND = re.compile(r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?", re.ASCII)
+
+
 def is_allowed(reference: str, repositories: Iterable[str]) -> bool:
-    """The repository must be named in full; a tag or digest may follow."""
-    return any(reference == name or reference.startswith((f"{name}:", f"{name}@")) for name in repositories)
+    """The repository must be named in full; a tag or digest may follow. What looks like a tag may be a port: `name:5000/other` is another host."""
+    return any(reference.startswith(name) and _BEHIND.fullmatch(reference, len(name)) is not None for name in repositories)
 
 
 def may_run(instance: str, labels: Mapping[str, str], digests: Sequence[str], repositories: Iterable[str]) -> bool:

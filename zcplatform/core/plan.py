@@ -87,7 +87,8 @@ class Seen:
 def plan(wanted: Wanted, seen: Seen) -> tuple[Step, ...]:
     """The steps that are left, in order; empty when everything is as wanted."""
     if seen.is_waiting:
-        return (Step.UNROUTE,) if seen.is_routed and not _serves(seen) else ()
+        # one that runs, though not as wanted, goes on answering: what is to replace it could not be made yet
+        return (Step.UNROUTE,) if seen.is_routed and not _runs(seen) else ()
     match wanted:
         case Wanted.DRAFT:
             return ()
@@ -123,6 +124,10 @@ def _run(seen: Seen) -> tuple[Step, ...]:
     return tuple(steps)
 
 
+def _runs(seen: Seen) -> bool:
+    return seen.container is not None and seen.container.is_running
+
+
 def _serves(seen: Seen) -> bool:
     return seen.container is not None and seen.container.is_running and seen.container.is_current
 
@@ -141,7 +146,7 @@ def _start_again(seen: Seen) -> list[Step]:
         steps.append(Step.CHECK)
     if seen.is_routed:
         steps.append(Step.UNROUTE)
-    if seen.container is not None and seen.container.is_running:
+    if _runs(seen):
         steps.append(Step.STOP)
     if seen.container is not None and replace:
         steps.append(Step.REMOVE)
@@ -161,7 +166,7 @@ def _stop(seen: Seen, *, and_remove: bool = False) -> tuple[Step, ...]:
     steps: list[Step] = []
     if seen.is_routed:
         steps.append(Step.UNROUTE)
-    if seen.container is not None and seen.container.is_running:
+    if _runs(seen):
         steps.append(Step.STOP)
     if and_remove and seen.container is not None:
         steps.append(Step.REMOVE)

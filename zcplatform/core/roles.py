@@ -79,7 +79,7 @@ _P = Permission
 LEAST: Mapping[Permission, Role | Anybody] = {
     **dict.fromkeys((_P.SELF_READ, _P.SELF_MANAGE, _P.IMAGE_READ, _P.PLAN_READ, _P.CATALOG_READ), Anybody.SIGNED_IN),
     **dict.fromkeys(
-        (_P.TENANT_READ, _P.EVENTS_READ, _P.OPERATION_READ, _P.MEMBER_READ, _P.CHANNEL_READ, _P.USAGE_READ),
+        (_P.TENANT_READ, _P.EVENTS_READ, _P.OPERATION_READ, _P.MEMBER_READ, _P.USAGE_READ),
         Role.VIEWER,
     ),
     **dict.fromkeys(
@@ -116,7 +116,7 @@ LEAST: Mapping[Permission, Role | Anybody] = {
     ),
 }
 LOOKED_AT: Set[Permission] = {
-    _P.LOGS_READ, _P.CONFIG_READ, _P.MEMBER_READ, _P.MEMBER_MANAGE, _P.TOKEN_MANAGE, _P.DEVICE_READ, _P.AUDIT_READ,
+    _P.LOGS_READ, _P.CONFIG_READ, _P.CHANNEL_READ, _P.MEMBER_READ, _P.MEMBER_MANAGE, _P.TOKEN_MANAGE, _P.DEVICE_READ, _P.AUDIT_READ,
 }  # fmt: skip
 """A super-admin who reads what needs one of these inside a tenant he is no member of leaves an entry in its audit log; changes always do."""
 

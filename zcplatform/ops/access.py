@@ -27,6 +27,7 @@ def identify(tx: Tx, bearer: Bearer, at: str) -> Actor:
             name=user.email,
             bearer=bearer,
             user_id=user.id,
+            email=user.email,
             is_super_admin=bool(user.is_super_admin),
             stepped_up_at=session.stepped_up_at,
         )
@@ -46,7 +47,7 @@ def identify(tx: Tx, bearer: Bearer, at: str) -> Actor:
     )
     if token.user_id is not None:
         user = _person(tx, token.user_id)
-        return replace(actor, user_id=user.id, is_super_admin=bool(user.is_super_admin) and token.role is None)
+        return replace(actor, user_id=user.id, email=user.email, is_super_admin=bool(user.is_super_admin) and token.role is None)
     tenant = tenants.get(tx, actor.service_of) if actor.service_of is not None else None
     if tenant is not None and (tenant.deleted_at is not None or _role(tx, actor, tenant.id) is None):
         raise NotSignedIn("token.invalid", "Who made this token may not act in its tenant any more", "make a new one")

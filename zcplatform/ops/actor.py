@@ -44,6 +44,7 @@ class Needed:
 class Actor:
     """`id` is the user's for a session, the token's otherwise. `role` is the one in `tenant_id`, the tenant at hand, where there is one.
 
+    `author` is what rows tell of who did something: the address of a person, also where a token of his did it, so that it can be taken out with him.
     `cap` is the strongest role a token may have anywhere; `maker_user_id` the person a service account can never be stronger than.
     """
 
@@ -60,6 +61,8 @@ class Actor:
     stepped_up_at: str | None = None
     tenant_id: TenantId | None = None
     role: Role | None = None
+    email: str = ""
+    """Of the person, if it is one or a token of one."""
     needed: Needed | None = field(default=None, compare=False)
     also_needed: set[Permission] = field(default_factory=set, compare=False)
     """What was asked for besides the route's own permission, so far."""
@@ -83,6 +86,10 @@ class Actor:
     @property
     def reason(self) -> str:
         return self.bearer.reason
+
+    @property
+    def author(self) -> str:
+        return self.email or self.name
 
     @property
     def is_of_host(self) -> bool:
@@ -137,7 +144,12 @@ class Actor:
 
     def need_reason(self) -> None:
         """Raises BadInput for a person who acts in a tenant as a super-admin and does not say why."""
-        if self.acts_above and not self.is_of_host and not self.reason:
+        if self.acts_above:
+            self.need_reason_elsewhere()
+
+    def need_reason_elsewhere(self) -> None:
+        """The same for what is done to tenants where none is at hand."""
+        if not self.is_of_host and not self.reason:
             why = "is missing"
             raise BadInput(
                 "reason.needed",

@@ -23,8 +23,8 @@ class Wish:
 
 
 def prepare(tx: Tx, desk: Desk, actor: Actor, at: str, wish: Wish) -> tuple[Image, Operation | None]:
-    """Ask for an image. One that is named by its digest and there is used again. A tag is asked for again, and what `build` and `demo` make is
-    made again: it may stand for something else now. Where it does not, the operation's result names the image that is there."""
+    """Ask for an image. It is asked for again where there is one already: a tag may stand for something else now, what `build` and `demo` make
+    may be another, and somebody may have removed it from the engine. Where it is there, the operation's result names it."""
     reference = _reference(desk, wish)
     known = images.find(tx, reference)
     if known is not None and known.wanted == "present":
@@ -35,8 +35,6 @@ def prepare(tx: Tx, desk: Desk, actor: Actor, at: str, wish: Wish) -> tuple[Imag
             if wish.make_default:
                 images.wish_default(tx, known.id)
             return known, operations.open_of_image(tx, known.id, PREPARE)
-        if known.status == "ready" and "@" in reference:
-            return known, None
     image = Image(
         id=new_image_id(),
         source=wish.source,
@@ -78,7 +76,7 @@ def remove(tx: Tx, actor: Actor, at: str, id_or_reference: str) -> tuple[Image, 
 
 def preflight(tx: Tx, actor: Actor, at: str, id_or_reference: str) -> Operation:
     """Ask whether every tenant's configuration would be accepted by this image; nothing that runs is touched. The operation's result tells."""
-    image = images.find(tx, id_or_reference)
+    image = images.choose(tx, id_or_reference)
     if image is None:
         raise NotFound("image.unknown", f"There is no image `{id_or_reference[:80]}`", "GET /api/images lists them")
     if image.status != "ready":
@@ -107,7 +105,7 @@ def _reference(desk: Desk, wish: Wish) -> str:
 
 
 def _operation(tx: Tx, actor: Actor, image: Image, kind: str, at: str) -> Operation:
-    operation = operations.asked(kind, actor.name, at, image_id=image.id)
+    operation = operations.asked(kind, actor.author, at, image_id=image.id)
     operations.insert(tx, operation)
     audit.append(tx, actor.entry(at, kind, image.id, reference=[None, image.reference]))
     return operation

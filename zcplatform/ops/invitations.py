@@ -55,7 +55,7 @@ def create(tx: Tx, desk: Desk, pepper: bytes, actor: Actor, at: str, tenant: str
         email=address,
         role=role,
         hash=token_hash(pepper, f"invitation:{token}"),
-        inviter=actor.name,
+        inviter=actor.author,
         inviter_user_id=actor.user_id or actor.maker_user_id,
         created_at=at,
         expires_at=clock.text(clock.parse(at) + LIVES),
@@ -64,7 +64,7 @@ def create(tx: Tx, desk: Desk, pepper: bytes, actor: Actor, at: str, tenant: str
     audit.append(tx, actor.entry(at, "invitation.create", invitation.id, row.id, role=[None, role]))
     if desk.settings.mail_host is None:
         return Made(invitation, token)
-    values = {"tenant": _line(row.name), "inviter": _line(actor.name), "role": str(role), "token": token}
+    values = {"tenant": _line(row.name), "inviter": _line(actor.author), "role": str(role), "token": token}
     mail.post(tx, desk.seal_public, at, Kind.INVITATION, address, values, LIVES)
     return Made(invitation, None)
 

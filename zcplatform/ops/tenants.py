@@ -60,7 +60,7 @@ def create(tx: Tx, desk: Desk, actor: Actor, at: str, slug: str, wish: Changes) 
 
 def _first_revision(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, provider: providers.Provider | None) -> None:
     settings, given = providers.first(tx, desk, tenant, provider)
-    revisions.append(tx, revisions.Revision(tenant.id, 1, json.dumps(model.to_json(settings)), actor.name, "created", at))
+    revisions.append(tx, revisions.Revision(tenant.id, 1, json.dumps(model.to_json(settings)), actor.author, "created", at))
     secrets.put(tx, desk, tenant.id, settings, given, at)
 
 
@@ -112,11 +112,14 @@ def start(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[T
 
 def stop(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
     tenant = _deployed(tx, id_or_slug)
-    under_way = operations.open_of(tx, tenant.id)
-    is_on_its_way = under_way is not None or tenant.seen_generation == tenant.generation
-    if tenant.wanted == Wanted.STOPPED and is_on_its_way and not tenant.suspended_runs:
-        return tenant, under_way
+    if tenant.wanted == Wanted.STOPPED and is_stopping(tx, tenant) and not tenant.suspended_runs:
+        return tenant, operations.open_of(tx, tenant.id)
     return ask(tx, actor, tenant, at, Request.STOP, wanted=Wanted.STOPPED, suspended_runs=0)  # a suspended one stays so when it is resumed
+
+
+def is_stopping(tx: Tx, tenant: Tenant) -> bool:
+    """Whether what was asked last is under way or done; not when it failed."""
+    return tenant.seen_generation == tenant.generation or operations.open_of(tx, tenant.id) is not None
 
 
 def restart(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
@@ -210,7 +213,7 @@ def _plan(tx: Tx, name: str) -> str:
 
 
 def _image(tx: Tx, id_or_reference: str) -> ImageId:
-    image = images.find(tx, id_or_reference)
+    image = images.choose(tx, id_or_reference)
     if image is None or image.wanted == "absent":
         raise BadInput("image.unknown", f"There is no image `{id_or_reference}`", "GET /api/images lists them", fields={"image": "unknown"})
     if image.status != "ready":

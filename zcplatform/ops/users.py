@@ -86,7 +86,9 @@ def change(tx: Tx, actor: Actor, at: str, user_id: str, wish: Changes) -> User:
 
 
 def delete(tx: Tx, actor: Actor, at: str, user_id: str) -> None:
-    """Nothing of his opens anything from now on, and no row holds his address. Raises Conflict where nobody could take his place."""
+    """Nothing of his opens anything from now on, and no row holds his address. Raises Conflict where nobody could take his place, and BadInput
+    where tenants lose a member and are not told why.
+    """
     user = get(tx, user_id)
     _keep_one(tx, user)
     alone = members.owned_alone(tx, user.id)
@@ -95,7 +97,10 @@ def delete(tx: Tx, actor: Actor, at: str, user_id: str) -> None:
         raise Conflict(
             "user.sole_owner", f"He is the only owner of {named}", "hand each over (POST /api/tenants/{tenant}/owner) or delete it"
         )
-    for member in members.of_user(tx, user.id):
+    memberships = members.of_user(tx, user.id)
+    if memberships:
+        actor.need_reason_elsewhere()
+    for member in memberships:
         audit.append(tx, actor.entry(at, "member.remove", user.id, member.tenant_id, role=[member.role, None]))
         events.append(tx, at, "member.changed", tenant_id=member.tenant_id, object_id=user.id, role=None)
     erasure.erase(tx, user.id, user.email, at)

@@ -31,7 +31,7 @@ def settings_of(tx: Tx, tenant: Tenant) -> dict[str, Any]:
 def revise(tx: Tx, actor: Actor, tenant: Tenant, settings: Mapping[str, Any], note: str, at: str) -> int:
     """The number of the new revision."""
     number = revisions.last_number(tx, tenant.id) + 1
-    revisions.append(tx, revisions.Revision(tenant.id, number, json.dumps(settings), actor.name, note, at))
+    revisions.append(tx, revisions.Revision(tenant.id, number, json.dumps(settings), actor.author, note, at))
     return number
 
 
@@ -51,7 +51,7 @@ def ask(tx: Tx, actor: Actor, tenant: Tenant, at: str, request: Request, **wante
     operations.supersede_open(tx, tenant.id, at)
     first = tenant.wanted == Wanted.DRAFT and request is Request.DEPLOY
     asked = tenants.want(tx, tenant, at, last_request=str(request), **(_as_it_runs(tenant) | wanted))
-    operation = operations.asked(f"tenant.{request}", actor.name, at, tenant_id=tenant.id, generation=asked.generation)
+    operation = operations.asked(f"tenant.{request}", actor.author, at, tenant_id=tenant.id, generation=asked.generation)
     operations.insert(tx, operation, FIRST_DEPLOY if first else ())
     audit.append(tx, actor.entry(at, f"tenant.{request}", tenant.id, tenant.id, operation=[None, operation.id]))
     return asked, operation

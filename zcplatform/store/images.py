@@ -58,6 +58,12 @@ def find(tx: Tx, id_or_reference: str) -> Image | None:
     )
 
 
+def choose(tx: Tx, id_or_reference: str) -> Image | None:
+    """The one to run with: the newest that is ready, or else what `find` gives. A tag that is pulled again stands for what it was until then."""
+    statement = f"SELECT {names(Image)} FROM images WHERE status = 'ready' AND (id = ?1 OR reference = ?1 OR image_id = ?1) ORDER BY id DESC LIMIT 1"
+    return one(tx, Image, statement, id_or_reference) or find(tx, id_or_reference)
+
+
 def twin(tx: Tx, image_id: ImageId, reference: str, digest: str) -> Image | None:
     """Another row that stands for the same of the same name already."""
     statement = f"SELECT {names(Image)} FROM images WHERE status = 'ready' AND reference = ? AND digest = ? AND id != ? ORDER BY id DESC"
@@ -109,6 +115,14 @@ def ready(
         make_default(tx, image_id, at)
     else:
         _tell(tx, image_id, at)
+
+
+def moved(tx: Tx, reference: str, digest: str, engine_id: str, at: str) -> None:
+    """The engine has what these rows stand for under another id now."""
+    tx.execute(
+        "UPDATE images SET image_id = ?, updated_at = ? WHERE status = 'ready' AND reference = ? AND digest = ?",
+        (engine_id, at, reference, digest),
+    )
 
 
 def keep(tx: Tx, image_id: ImageId, at: str) -> None:

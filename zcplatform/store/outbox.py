@@ -8,7 +8,10 @@ from zcplatform.store.db import Tx, many, names, one
 
 @dataclass(frozen=True)
 class Letter:
-    """`recipient` is a canonical address. `box` is None for a letter that is not to be sent: it is written down as void."""
+    """`recipient` is a canonical address, and empty when the letter has ended: whose it was is nobody's business any more.
+
+    `box` is None for a letter that is not to be sent: it is written down as void.
+    """
 
     id: OutboxId
     kind: str
@@ -24,7 +27,7 @@ class Letter:
 
 
 def put(tx: Tx, outbox_id: OutboxId, kind: str, recipient: str, box: bytes | None, at: str, expires_at: str) -> None:
-    status, ended_at = ("void", at) if box is None else ("waiting", None)
+    status, ended_at, recipient = ("void", at, "") if box is None else ("waiting", None, recipient)
     tx.execute(
         f"INSERT INTO outbox ({names(Letter)}) VALUES (?, ?, ?, ?, ?, 0, ?, NULL, ?, ?, ?)",
         (outbox_id, kind, recipient, status, box, at, at, expires_at, ended_at),
@@ -56,7 +59,7 @@ def rebox(tx: Tx, outbox_id: OutboxId, box: bytes) -> None:
 def end(tx: Tx, outbox_id: OutboxId, status: str, at: str, error: str | None = None) -> bool:
     """Sent, expired, failed or void: the box is gone. False when it had ended before."""
     tx.execute(
-        "UPDATE outbox SET status = ?, box = NULL, error = ?, ended_at = ? WHERE id = ? AND status = 'waiting'",
+        "UPDATE outbox SET status = ?, box = NULL, recipient = '', error = ?, ended_at = ? WHERE id = ? AND status = 'waiting'",
         (status, error, at, outbox_id),
     )
     return tx.changes() == 1
@@ -72,7 +75,7 @@ def again(tx: Tx, outbox_id: OutboxId, error: str, next_attempt_at: str) -> None
 def expire(tx: Tx, at: str) -> int:
     """What is too old to be sent is never sent."""
     tx.execute(
-        "UPDATE outbox SET status = 'expired', box = NULL, ended_at = ? WHERE status = 'waiting' AND expires_at <= ?",
+        "UPDATE outbox SET status = 'expired', box = NULL, recipient = '', ended_at = ? WHERE status = 'waiting' AND expires_at <= ?",
         (at, at),
     )
     return tx.changes()

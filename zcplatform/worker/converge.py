@@ -18,7 +18,17 @@ from zcplatform.adapters.docker_seen import ContainerSeen, NetworkSeen
 from zcplatform.core import backoff
 from zcplatform.core.audit import Entry
 from zcplatform.core.plan import ContainerFacts, Seen, Step, plan
-from zcplatform.core.tenant import ATTEMPTS_BEFORE_FAILED, CRASHES, EDGE, IMAGE_GONE, OTHER_NUMBER, UNREACHABLE, Tenant, Wanted, has_failed
+from zcplatform.core.tenant import (
+    ATTEMPTS_BEFORE_FAILED,
+    CRASHES,
+    EDGE,
+    IMAGE_USELESS,
+    OTHER_NUMBER,
+    UNREACHABLE,
+    Tenant,
+    Wanted,
+    has_failed,
+)
 from zcplatform.errors import PlatformError, RevisionRefused
 from zcplatform.failpoint import failpoint
 from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT, ImageId, TenantId
@@ -61,7 +71,9 @@ async def converge(tools: Tools, tenant_id: TenantId) -> None:
             await take_back(tools, tenant_id, generation, refused.detail)
         except Exception as unknown:  # whatever it is, it is told on this tenant and stops nobody else
             error = told(unknown, tenant=tenant_id)
-            if error.code in CRASHES | IMAGE_GONE and await take_back(tools, tenant_id, generation, error.detail, error.code in IMAGE_GONE):
+            if error.code in CRASHES | IMAGE_USELESS and await take_back(
+                tools, tenant_id, generation, error.detail, error.code in IMAGE_USELESS
+            ):
                 continue
             await record_failure(tools, tenant_id, generation, error)
             if error.code not in CRASHES | OTHER_NUMBER:

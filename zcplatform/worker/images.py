@@ -116,9 +116,7 @@ def _failed(tx: Tx, image: Image, kind: str, error: PlatformError) -> None:
 async def _prepare(tools: Tools, image: Image) -> None:
     match image.source:
         case "pull":
-            digest = await _digest(tools, image)
-            pulled = await _pull(tools, image, digest)
-            made = None if await tools.database.write(lambda tx: _is_known(tx, image, digest, pulled[0])) else (*pulled, digest)
+            made = await _pulled(tools, image)
         case "demo":
             made = await _make(tools, image, agent_image.demo, demo_reference(tools.settings.instance))
         case _:
@@ -181,6 +179,26 @@ async def _digest(tools: Tools, image: Image) -> str:
     return digest or await tools.docker.digest(image.reference)
 
 
+async def _pulled(tools: Tools, image: Image) -> tuple[str, str | None, str] | None:
+    """As `_make`. What was asked for by its digest and is there needs no registry."""
+    digest = await _digest(tools, image)
+    if (
+        "@" in image.reference
+        and await _has_twin(tools, image, digest)
+        and await tools.database.write(lambda tx: _is_known(tx, image, digest))
+    ):
+        return None
+    engine_id, version = await _pull(tools, image, digest)
+    is_known = await tools.database.write(lambda tx: _is_known(tx, image, digest, engine_id))
+    return None if is_known else (engine_id, version, digest)
+
+
+async def _has_twin(tools: Tools, image: Image, digest: str) -> bool:
+    """Whether another row stands for the same, and its image is in the engine."""
+    twin = tools.database.read(lambda tx: images.twin(tx, image.id, image.reference, digest))
+    return twin is not None and twin.image_id is not None and await tools.docker.image(twin.image_id) is not None
+
+
 async def _pull(tools: Tools, image: Image, digest: str) -> tuple[str, str | None]:
     """The engine's id and the version that is written on it."""
     reference = pinned(image.reference, digest)
@@ -237,8 +255,10 @@ def _is_known(tx: Tx, image: Image, digest: str, engine_id: str | None = None) -
     at = clock.text(clock.now())
     images.remove(tx, image.id, at)
     images.removed(tx, image.id, at)
+    audit.append(tx, Entry(at, "system:images", "image.ready", image.id, changes={"stands_for_it": [None, twin.id]}))
     if asked.wants_default:
         images.make_default(tx, twin.id, at)
+        audit.append(tx, Entry(at, "system:images", "image.make_default", twin.id))
     operation = operations.open_of_image(tx, image.id, "image.prepare")
     if operation is not None:
         operations.succeed(tx, operation.id, at, json.dumps({"image": twin.id, "digest": digest, "is_new": False}))
@@ -258,11 +278,19 @@ async def _make(tools: Tools, image: Image, make: Callable[[Path], Recipe], tag:
             raise StepFailed("image.version", problem, "docs/images.md")
         changes = (*recipe.changes, f"LABEL {LABEL_MADE_BY}={tools.settings.instance}")
         digest = await asyncio.to_thread(_content_digest, tar, changes)
-        twin = tools.database.read(lambda tx: images.twin(tx, image.id, image.reference, digest))
-        is_there = twin is not None and twin.image_id is not None and await tools.docker.image(twin.image_id) is not None
+        is_there = await _has_twin(tools, image, digest)
         if is_there and await tools.database.write(lambda tx: _is_known(tx, image, digest)):
             return None
-        return await tools.docker.import_image(tar, changes, tag), recipe.version, digest
+        engine_id = await tools.docker.import_image(tar, changes, tag)
+        if not is_there and await tools.database.write(lambda tx: _is_back(tx, image, digest, engine_id)):
+            return None
+        return engine_id, recipe.version, digest
+
+
+def _is_back(tx: Tx, image: Image, digest: str, engine_id: str) -> bool:
+    """What somebody had removed from the engine is there again, under another id: who ran with it goes on with that."""
+    images.moved(tx, image.reference, digest, engine_id, clock.text(clock.now()))
+    return _is_known(tx, image, digest, engine_id)
 
 
 def _content_digest(tar: Path, changes: tuple[str, ...]) -> str:

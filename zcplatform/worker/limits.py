@@ -28,7 +28,7 @@ def other_limits(tools: Tools, case: Case, container: ContainerSeen) -> dict[str
 
 
 async def give_back(tools: Tools, case: Case, container: ContainerSeen) -> bool:
-    """Told in the audit log and as an event. False when the engine refuses; what it takes without keeping it is noted, and told in the log."""
+    """Told in the audit log and as an event. False when the engine refuses; what it takes without changing it is noted, and told in the log."""
     different = other_limits(tools, case, container)
     if not different:
         return True
@@ -38,13 +38,16 @@ async def give_back(tools: Tools, case: Case, container: ContainerSeen) -> bool:
         await tools.docker.update(container.id, update_body(wanted))
         is_taken = True
     except StepFailed as error:
+        if error.code != "engine.refused":
+            raise
         logger.warning("a container can not be given its limits back and is replaced", tenant=tenant.id, error=error.detail)
         is_taken = False
     found = await tools.docker.container(container.name) if is_taken else None
     left = other_limits(tools, case, found) if found is not None else {}
     if left:
         logger.warning("this engine does not keep all limits of containers", told=left)
-        tools.unkept.update({(tenant.id, name): seen for name, (seen, _) in left.items()})
+        unmoved = {name: seen for name, (seen, _) in left.items() if different.get(name, [None])[0] == seen}
+        tools.unkept.update({(tenant.id, name): seen for name, seen in unmoved.items()})
     mended = {name: values for name, values in different.items() if name not in left}
 
     def write(tx: Tx) -> None:

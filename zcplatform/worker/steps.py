@@ -159,6 +159,7 @@ async def limits(tools: Tools, case: Case) -> None:
         return
     _check_ours(tools, case.tenant.id, found.labels, f"container `{found.name}`", "container.foreign")
     if not await give_back(tools, case, found):
+        await image(tools, case)  # looked for before anything that serves is taken away
         await unroute(tools, case)
         await stop(tools, case)
         await remove(tools, case)
@@ -248,6 +249,8 @@ async def forget(tools: Tools, case: Case) -> None:
             operations.end_step(tx, case.operation.id, Step.FORGET, at)
             operations.succeed(tx, case.operation.id, at)
 
+    for known in [key for key in tools.unkept if key[0] == case.tenant.id]:
+        del tools.unkept[known]
     await asyncio.to_thread(files.workspace_unclaim, tools.settings.tenants_dir, case.tenant.slug)
     await tools.database.write(write)
 
