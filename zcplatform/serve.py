@@ -1,16 +1,37 @@
 """What `zcplatform serve` becomes: `python -m zcplatform.serve [SETTINGS]`, the worker without the command line in its memory."""
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from zcplatform import settings
 from zcplatform.cli.ending import told
-from zcplatform.worker import app
+
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def main() -> None:
     with told():
+        with _no_certificates():
+            from zcplatform import settings
+            from zcplatform.worker import app
         sys.exit(app.run(settings.load(Path(sys.argv[1]) if sys.argv[1:] else None)))
+
+
+@contextmanager
+def _no_certificates() -> Iterator[None]:
+    """aiohttp reads all authorities of the host twice while it is imported, and keeps them: nearly 2 MB. Who speaks TLS here brings his own."""
+    before = {name: os.environ.get(name) for name in _CERTIFICATES}
+    os.environ |= dict.fromkeys(_CERTIFICATES, os.devnull)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 if __name__ == "__main__":

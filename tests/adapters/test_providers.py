@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.fakes.mail_servers import CERTIFICATE, certificate
 from tests.fakes.model_services import (
     GOOD,
     BombProvider,
@@ -92,6 +93,17 @@ async def test_what_is_no_answer_of_a_provider_is_no_success(service: HonestProv
         verdict = await tried(service.url, allowed=[service.place])
     assert verdict.result is Result.ODD
     assert "canary" not in repr(verdict)
+
+
+async def test_the_certificate_must_be_of_an_authority_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with HonestProvider().running(certificate()) as service:
+        url = f"https://localhost:{service.port}/v1"
+        with pytest.raises(Unreachable):
+            await tried(url, allowed=[service.place], resolve=RebindingResolver([[service.address]]))
+        assert service.asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+        verdict = await tried(url, allowed=[service.place], resolve=RebindingResolver([[service.address]]))
+    assert verdict.result is Result.WORKS
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -13,9 +13,11 @@ import pytest
 
 from tests.live.engine import Engine
 from tests.live.handmade import NAMES, UID, inside, tenant
+from tests.live.waiting import wait_until
 from zcplatform.adapters import files, mounts
 from zcplatform.adapters.docker import Docker
 from zcplatform.errors import StepFailed
+from zcplatform.store.db import existing
 
 pytestmark = pytest.mark.live
 
@@ -78,6 +80,23 @@ def test_a_directory_that_is_no_mount_has_no_nonce(config: Path) -> None:
     mounts.unmount(config / SLUG)
     (config / SLUG / "nonce").write_text("forged")
     assert files.config_nonce(config, SLUG) is None
+
+
+def test_a_file_has_another_stamp_after_each_change(config: Path) -> None:
+    files.config_mount(config, SLUG, UID, {"config.toml": b"a"})
+    path = own(config) / "config.toml"
+    first = files.config_stamp(config, SLUG, "config.toml")
+    assert first is not None
+    assert not first.is_settled
+    wait_until(lambda: existing(files.config_stamp(config, SLUG, "config.toml")).is_settled, 5, "nobody writes for a second")
+    assert files.config_stamp(config, SLUG, "config.toml") == first
+    path.write_bytes(b"b")
+    second = files.config_stamp(config, SLUG, "config.toml")
+    assert second != first, "of the same length"
+    files.config_mount(config, SLUG, UID, {"config.toml": b"a"})
+    assert files.config_stamp(config, SLUG, "config.toml") not in (first, second)
+    files.config_unmount(config, SLUG)
+    assert files.config_stamp(config, SLUG, "config.toml") is None
 
 
 def test_what_does_not_fit_leaves_no_mount(config: Path) -> None:

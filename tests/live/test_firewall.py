@@ -21,7 +21,9 @@ from zcplatform.adapters import firewall
 from zcplatform.adapters.docker import Docker
 from zcplatform.core.firewall import Rules, rules
 from zcplatform.core.network import network_body
+from zcplatform.errors import PlatformError
 from zcplatform.ids import new_tenant_id
+from zcplatform.worker.firewall import FirewallLoop
 
 pytestmark = pytest.mark.live
 
@@ -197,14 +199,51 @@ def test_both_back_ends_of_iptables(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         await firewall.remove(OURS)
         assert not await firewall.standing(OURS)
 
+    for _ in _back_ends(tmp_path, monkeypatch):
+        _in_a_new_network(check)
+
+
+def test_where_changes_have_a_number_the_rules_are_listed_when_it_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the older back end, which numbers nothing, each time."""
+
+    async def check() -> None:
+        loop = FirewallLoop(OURS, 10)
+        await loop.ensure()
+        await loop.ensure()  # the first one changed the rules itself
+        programs = os.environ["PATH"]
+        monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+        is_listed.append(await _fails(loop))
+        monkeypatch.setenv("PATH", programs)
+        await loop.ensure()
+        for damage in DAMAGES:
+            _run(*damage)
+            await loop.ensure()
+            assert await firewall.standing(OURS), damage
+
+    is_listed: list[bool] = []
+    for _ in _back_ends(tmp_path, monkeypatch):
+        _in_a_new_network(check)
+    assert is_listed == [False, True]
+
+
+async def _fails(loop: FirewallLoop) -> bool:
+    try:
+        await loop.ensure()
+    except PlatformError:
+        return True
+    return False
+
+
+def _back_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Each of the two, first of all on the path while it is its turn."""
     path = os.environ["PATH"]
     for kind in ("nft", "legacy"):
-        (tmp_path / kind).mkdir()
+        (folder / kind).mkdir()
         for name in ("iptables", "ip6tables"):
-            (tmp_path / kind / name).symlink_to(f"/usr/sbin/{name}-{kind}")
-            (tmp_path / kind / f"{name}-restore").symlink_to(f"/usr/sbin/{name}-{kind}-restore")
-        monkeypatch.setenv("PATH", f"{tmp_path / kind}:{path}")
-        _in_a_new_network(check)
+            (folder / kind / name).symlink_to(f"/usr/sbin/{name}-{kind}")
+            (folder / kind / f"{name}-restore").symlink_to(f"/usr/sbin/{name}-{kind}-restore")
+        monkeypatch.setenv("PATH", f"{folder / kind}:{path}")
+        yield kind
 
 
 def _in_a_new_network(check: Callable[[], Coroutine[None, None, None]]) -> None:

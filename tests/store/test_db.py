@@ -8,7 +8,7 @@ import pytest
 
 from zcplatform.errors import StorageFull
 from zcplatform.store import instance
-from zcplatform.store.db import Database, Tx, connect, scalar
+from zcplatform.store.db import Database, Kept, Tx, connect, scalar
 
 
 def test_the_pragmas_that_keep_the_promises(database: Database) -> None:
@@ -79,6 +79,26 @@ def test_a_full_disk_is_told_and_nothing_is_lost(database: Database) -> None:
     database.write_now(lambda tx: tx.pragma("max_page_count", 1_000_000))
     database.write_now(lambda tx: instance.put(tx, "big", "y"))
     assert database.read(lambda tx: instance.get(tx, "big")) == "y"
+
+
+def test_what_was_read_is_kept_until_somebody_commits(database: Database) -> None:
+    kept, asked = Kept(database), []
+
+    def read(tx: Tx) -> str | None:
+        asked.append(1)
+        return instance.get(tx, "a")
+
+    for value in ("b", "c"):
+        database.write_now(lambda tx, value=value: instance.put(tx, "a", value))  # type: ignore[misc]
+        assert [kept.get("a", read), kept.get("a", read)] == [value, value]
+    assert len(asked) == 2
+    for _ in range(2):
+        with pytest.raises(LookupError):
+            kept.get("never", _nothing)
+
+
+def _nothing(tx: Tx) -> str:
+    raise LookupError
 
 
 def test_data_version_changes_when_another_connection_commits(database: Database, tmp_path: Path) -> None:

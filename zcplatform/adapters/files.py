@@ -10,8 +10,10 @@ import os
 import secrets
 import stat
 import subprocess
+import time
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from zcplatform.adapters import mounts, trees
@@ -23,6 +25,19 @@ from zcplatform.errors import StepFailed
 _OWNERS = ".owners"
 _TMPFS = "size=4m,nr_inodes=512,mode=0711"
 _NONCE = "nonce"
+_YOUNG_NS = 1_000_000_000
+"""The kernel's clock for files stands still for some milliseconds."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Another one when the file was written or replaced. Not `is_settled`: it was written just now, and may be once more without another stamp."""
+
+    device: int
+    inode: int
+    changed_ns: int
+    size: int
+    is_settled: bool = field(compare=False)
 
 
 def workspace_create(root: Path, slug: str, uid: int) -> None:
@@ -77,7 +92,7 @@ def workspace_is_whole(root: Path, slug: str, uid: int) -> bool:
     _check(slug)
     for name in ("", *WORKSPACE_NAMES):
         try:
-            found = os.lstat(root / slug / name)
+            found = os.lstat(f"{root}/{slug}/{name}")
         except OSError:
             return False
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
@@ -149,9 +164,15 @@ def config_nonce(config_root: Path, slug: str, mounted: Collection[str] | None =
     _check(slug)
     if slug not in (config_mounts(config_root) if mounted is None else mounted):
         return None
-    with trees.directory(config_root / slug) as top:
-        nonce = trees.read_regular(_NONCE, top, 64)
-    return nonce.decode() if nonce else None
+    # Down to the nonce all names are root's: no tenant can put another file or a link there.
+    try:
+        opened = os.open(f"{config_root}/{slug}/{_NONCE}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        return os.read(opened, 64).decode() or None
+    finally:
+        os.close(opened)
 
 
 def config_unmount(config_root: Path, slug: str) -> None:
@@ -179,6 +200,17 @@ def config_read(config_root: Path, slug: str, name: str, limit_bytes: int) -> by
         if error.errno == errno.ELOOP:
             return None
         raise _failed("config.unreadable", f"{name} of {slug}", error) from error
+
+
+def config_stamp(config_root: Path, slug: str, name: str) -> Stamp | None:
+    """Of a file in the agent's configuration directory; None when there is none."""
+    _check(slug)
+    try:
+        found = os.lstat(f"{config_root}/{slug}/{CONFIG_NAME}/{name}")
+    except OSError:
+        return None
+    is_settled = abs(time.time_ns() - found.st_ctime_ns) > _YOUNG_NS
+    return Stamp(found.st_dev, found.st_ino, found.st_ctime_ns, found.st_size, is_settled)
 
 
 def config_mounts(config_root: Path) -> set[str]:

@@ -5,6 +5,8 @@ in core/firewall.py.
 """
 
 import asyncio
+import socket
+import struct
 from pathlib import Path
 
 from zcplatform.core.firewall import Rules, Table, removal, rewrite, stands
@@ -12,6 +14,29 @@ from zcplatform.errors import StepFailed
 
 _LOCK_WAIT_S = "10"
 _DEADLINE_S = 60
+# linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h: NFNL_SUBSYS_NFTABLES and NFT_MSG_GETGEN, NFT_MSG_NEWGEN; its first attribute is the number.
+_NETLINK_NETFILTER, _REQUEST = 12, 1
+_NEW_GENERATION, _GET_GENERATION = 10 << 8 | 15, 10 << 8 | 16
+
+
+def generation() -> int | None:
+    """The kernel's number of this network's nf_tables: another one after every change. None when it tells none."""
+    request = struct.pack("=IHHIIBBH", 20, _GET_GENERATION, _REQUEST, 1, 0, 0, 0, 0)
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as kernel:
+            kernel.settimeout(1)
+            kernel.send(request)
+            answer = kernel.recv(4096)
+    except OSError:
+        return None
+    if len(answer) < 28 or struct.unpack_from("=H", answer, 4)[0] != _NEW_GENERATION or struct.unpack_from("=HH", answer, 20) != (8, 1):
+        return None
+    return int(struct.unpack_from(">I", answer, 24)[0])
+
+
+async def counts_generations(rules: Rules) -> bool:
+    """Whether these programs keep their rules in nf_tables: those of the older tables change without a number."""
+    return all(["nf_tables" in await _run(family, "-V") for family, _ in _families(rules)])
 
 
 async def standing(rules: Rules) -> bool:

@@ -34,6 +34,11 @@ def unmount(target: Path) -> None:
 
 def tmpfs_mounts(directory: Path) -> dict[str, str]:
     """Names right below the directory on which a tmpfs is mounted, with its options; of several, the topmost."""
+    try:
+        if next(directory.iterdir(), None) is None:
+            return {}  # nothing can be mounted there, and what the kernel says is long where there are many containers
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
     found = {}
     needle = directory.name if directory.name.isalnum() else "/"  # the kernel spells blanks and the like otherwise
     for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():

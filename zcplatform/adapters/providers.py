@@ -7,6 +7,7 @@ Bounded: 12 seconds for a whole test, 64 KiB of each answer. Whatever fails on t
 import asyncio
 import json
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -107,7 +108,13 @@ def _json(body: bytes | None, encoding: str) -> object:
 def _session(address: str) -> aiohttp.ClientSession:
     """One for each test: nothing of one customer's is left for the next."""
     connector = aiohttp.TCPConnector(
-        resolver=_Pinned(address), family=socket.AF_INET, use_dns_cache=False, limit=1, force_close=True, happy_eyeballs_delay=None
+        ssl=ssl.create_default_context(),
+        resolver=_Pinned(address),
+        family=socket.AF_INET,
+        use_dns_cache=False,
+        limit=1,
+        force_close=True,
+        happy_eyeballs_delay=None,
     )
     return untrusted.session(connector, longest_header=_LONGEST_HEADER, most_headers=_MOST_HEADERS)
 

@@ -102,6 +102,25 @@ class Database:
         self._writer.close()
 
 
+class Kept:
+    """What was read, as long as nobody commits: at rest nothing is read twice."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._version = -1
+        self._found: dict[Any, Any] = {}
+
+    def get(self, key: Any, read: Callable[[Tx], T]) -> T:
+        """`read` on one snapshot, or what it gave for this key before. What it raises is not kept."""
+        version = self._database.data_version()  # first: what is committed between this and the reading is read again
+        if version != self._version:
+            self._found.clear()
+            self._version = version
+        if key not in self._found:
+            self._found[key] = self._database.read(read)
+        return self._found[key]  # type: ignore[no-any-return]
+
+
 @contextmanager
 def _as_platform_errors() -> Iterator[None]:
     try:

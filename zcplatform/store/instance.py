@@ -1,4 +1,4 @@
-"""Single values about this installation: the worker's public seal key, the key check, the worker's last sign of life."""
+"""Single values about this installation: the worker's public seal key and the key check."""
 
 from zcplatform.store.db import Tx, scalar
 

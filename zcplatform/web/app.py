@@ -125,7 +125,7 @@ def furnish(app: FastAPI, handed: Handed) -> FastAPI:
     app.state.metrics = Metrics()
     app.state.rates = Rates(handed.settings)
     app.state.streams = Streams(handed.settings)
-    app.state.looked = (0.0, None)
+    app.state.look_again_at = 0.0
     app.state.worker = Worker(handed.settings.worker_socket)
     app.state.watcher = Watcher(database)
     app.state.denials = denials.Denials(database)

@@ -1,7 +1,7 @@
 """/healthz, /readyz, /metrics, and the question the edge asks before it gets a certificate for a name."""
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -11,7 +11,7 @@ from zcplatform import clock
 from zcplatform.core.roles import Permission
 from zcplatform.errors import PlatformError
 from zcplatform.ops.desk import Actor, Desk
-from zcplatform.store import instance, tenants
+from zcplatform.store import tenants
 from zcplatform.store.db import Tx
 from zcplatform.web import shapes
 from zcplatform.web.actor import DeskOf, needs
@@ -33,20 +33,28 @@ async def readyz(request: Request, desk: DeskOf) -> JSONResponse:
     """The database can be written and the worker was seen within 30 seconds."""
 
     try:
-        seen_at = await _looked(request, desk)
+        await _look(request, desk)
     except PlatformError as error:
         return JSONResponse(shapes.Ready(ready=False, database=error.code, worker="unknown").model_dump(), 503)
-    fresh = seen_at is not None and clock.parse(seen_at) > clock.now() - WORKER_SEEN
-    worker = "seen" if fresh else f"last seen {seen_at or 'never'}"
+    seen_at = _worker_seen(desk)
+    fresh = seen_at is not None and seen_at > clock.now() - WORKER_SEEN
+    worker = "seen" if fresh else f"last seen {clock.text(seen_at) if seen_at else 'never'}"
     return JSONResponse(shapes.Ready(ready=fresh, database="writable", worker=worker).model_dump(), 200 if fresh else 503)
 
 
-async def _looked(request: Request, desk: Desk) -> str | None:
-    """When the worker was seen, after taking (and giving back) the lock to write; once a second however many ask."""
+async def _look(request: Request, desk: Desk) -> None:
+    """Take (and give back) the lock to write; once a second however many ask."""
     now = time.monotonic()
-    if now >= request.app.state.looked[0]:
-        request.app.state.looked = (now + 1, await desk.database.write(lambda tx: instance.get(tx, "worker_seen_at")))
-    return request.app.state.looked[1]  # type: ignore[no-any-return]
+    if now >= request.app.state.look_again_at:
+        await desk.database.write(lambda _: None)
+        request.app.state.look_again_at = now + 1
+
+
+def _worker_seen(desk: Desk) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(desk.settings.worker_sign.stat().st_mtime, UTC)
+    except OSError:
+        return None
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

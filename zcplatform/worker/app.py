@@ -27,8 +27,8 @@ from zcplatform.errors import PlatformError, Refused
 from zcplatform.ids import Names, TenantId, is_id
 from zcplatform.log import logger
 from zcplatform.settings import Settings
-from zcplatform.store import audit, instance, secrets, signing_keys
-from zcplatform.store.db import Database, Tx, connect
+from zcplatform.store import audit, secrets, signing_keys
+from zcplatform.store.db import Database, Kept, Tx, connect
 from zcplatform.store.migrate import migrate
 from zcplatform.vault.keys import Keys
 from zcplatform.worker import root
@@ -70,6 +70,7 @@ def run(settings: Settings) -> int:
     with locked(settings):
         _check_host(settings)
         rundirs.prepare(settings)
+        settings.worker_sign.touch(mode=0o600)
         obtained = root.obtain(settings, make=True)
         database = _open(settings, obtained, web)
         return asyncio.run(_main(settings, obtained.keys, database, web))
@@ -154,7 +155,6 @@ def _open(settings: Settings, obtained: Obtained, web: pwd.struct_passwd) -> Dat
 def _first_write(tx: Tx, obtained: Obtained, version: int) -> None:
     at = clock.text(clock.now())
     root.hold(tx, obtained.keys, obtained.stretch)
-    instance.put(tx, "worker_seen_at", at)
     signing_keys.first(tx, at)
     audit.append(tx, Entry(at, "system:worker", "worker.start", f"schema {version}"))
 
@@ -261,6 +261,7 @@ def make_tools(settings: Settings, keys: Keys, database: Database) -> Tools:
         firewall=FirewallLoop(rules, settings.converge_period_s),
         metrics=Metrics(),
         places=asyncio.Semaphore(settings.parallel),
+        kept=Kept(database),
     )
 
 
@@ -306,13 +307,9 @@ async def _housekeeping(tools: Tools, child: WebChild) -> None:
     while True:
         now = clock.now()
         at = clock.text(now)
-
-        def write(tx: Tx, at: str = at) -> None:
-            instance.put(tx, "worker_seen_at", at)
-            if secrets.any_boxed(tx):
-                tools.secrets.open_boxes(tx, at)
-
-        await tools.database.write(write)
+        if tools.database.read(secrets.any_boxed):
+            await tools.database.write(lambda tx, at=at: tools.secrets.open_boxes(tx, at))  # type: ignore[misc]
+        tools.settings.worker_sign.touch(mode=0o600)
         child.hand_again()
         if time.monotonic() >= forget_at:
             forget_at = time.monotonic() + 3600

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class Case:
     """The open one, if it is for the wanted generation."""
     prices: Mapping[str, Price]
     """The operator's."""
+    spec_hashes: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Worked out of the rest once, under the name of the container; see `is_current`."""
 
     @property
     def port(self) -> int:
@@ -56,7 +58,7 @@ class Case:
     def policy(self) -> Policy:
         return Policy(**self.plan.ceilings(), prices=self.prices)
 
-    @property
+    @functools.cached_property
     def config_mark(self) -> str:
         """What the configuration depends on besides its mount: the plan's ceilings and the prices of its own models, and the revision at the end."""
         ceilings = self.policy
@@ -160,4 +162,7 @@ def is_current(settings: Settings, names: Names, case: Case, labels: dict[str, s
     """Whether a container with these labels is the one that would be made now."""
     if case.allocation is None or case.image is None or case.image.image_id is None:
         return False
-    return bool(labels.get(LABEL_SPEC) == body(settings, names, case)["Labels"][LABEL_SPEC])
+    name = names.container(case.tenant.slug)
+    if name not in case.spec_hashes:
+        case.spec_hashes[name] = body(settings, names, case)["Labels"][LABEL_SPEC]
+    return labels.get(LABEL_SPEC) == case.spec_hashes[name]

@@ -20,7 +20,6 @@ from zcplatform.log import logger
 from zcplatform.store import allocations, operations, tenants
 from zcplatform.store.db import Tx
 from zcplatform.worker import checking
-from zcplatform.worker.case import load
 from zcplatform.worker.converge import converge, facts
 from zcplatform.worker.tools import Tools
 
@@ -104,7 +103,7 @@ class Driver:
         """A cheap look; what it wakes looks again, closely. A row that can not be read is work too: converging tells it."""
         tools = self._tools
         try:
-            case = tools.database.read(lambda tx: load(tx, tools.settings, row.id))
+            case = tools.case(row.id)
             if case is None:
                 return False
             if case.tenant.next_attempt_at is not None:

@@ -6,9 +6,9 @@ Docker never restarts an agent that hangs. A good answer proves little (the agen
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from hashlib import sha256
 
 from zcplatform import clock
+from zcplatform.adapters import files
 from zcplatform.core import backoff
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import PlatformError, StepFailed
@@ -16,7 +16,6 @@ from zcplatform.ids import TenantId
 from zcplatform.log import logger
 from zcplatform.store import tenants
 from zcplatform.worker.bearer import mend
-from zcplatform.worker.case import load
 from zcplatform.worker.converge import ALIVE, record_failure
 from zcplatform.worker.readback import keep, saved
 from zcplatform.worker.tools import Tools
@@ -38,8 +37,8 @@ class HealthLoop:
         self._wake = wake
         self._period_s = period_s
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._kept: dict[TenantId, bytes | None] = {}
-        """Digests of the files as they were read last; None for one that is not there."""
+        self._kept: dict[TenantId, files.Stamp] = {}
+        """Of the agents' files as they were read last."""
         self._rounds = 0
 
     async def run(self) -> None:
@@ -71,17 +70,19 @@ class HealthLoop:
 
     async def _ask(self, row: Tenant) -> None:
         tools = self._tools
-        case = tools.database.read(lambda tx: load(tx, tools.settings, row.id))
+        case = tools.case(row.id)
         if case is None or case.tenant.generation != row.generation:
             return
         answer = await tools.gateway.health(case.port)
         if answer.is_ok:
             await self._well(row)
-            content = await saved(tools, case)
-            digest = sha256(content).digest() if content is not None else None
-            if digest != self._kept.get(row.id):  # an idle agent does not write its file: nothing to decrypt, nothing to parse
-                if await keep(tools, case, content):
-                    self._kept[row.id] = digest
+            stamp = files.config_stamp(tools.settings.config_dir, row.slug, "config.toml")
+            if stamp is not None and stamp != self._kept.get(
+                row.id
+            ):  # an idle agent does not write its file: nothing to read, decrypt and parse
+                if await keep(tools, case, await saved(tools, case)):
+                    if stamp.is_settled:
+                        self._kept[row.id] = stamp
                 elif _is_calm(row):
                     await mend(tools, case, self._wake, "the platform's token is gone from the agent's file")
         else:

@@ -12,7 +12,7 @@ from zcplatform.log import logger
 from zcplatform.settings import Settings
 from zcplatform.store import allocations, revisions, tenants
 from zcplatform.store.allocations import Allocation
-from zcplatform.store.db import Database, Tx
+from zcplatform.store.db import Database, Kept, Tx
 
 
 class Routes:
@@ -20,13 +20,15 @@ class Routes:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
-        self._database = database
         self._read: dict[TenantId, tuple[int, hooks.Hooks]] = {}
+        self._kept = Kept(database)
 
     def document(self) -> Json:
+        """The same object as long as nothing changes it; not to be written into."""
         settings = self._settings
-        site = Site.of(settings, certificate_stamp(settings.tls_certificate, settings.tls_key))
-        return document(site, self._database.read(lambda tx: self._load(tx, site)))
+        stamp = certificate_stamp(settings.tls_certificate, settings.tls_key)
+        site = Site.of(settings, stamp)
+        return self._kept.get(stamp, lambda tx: document(site, self._load(tx, site)))
 
     def _load(self, tx: Tx, site: Site) -> list[Route]:
         found = []
