@@ -206,6 +206,38 @@ def test_an_image_that_was_removed_meanwhile_changes_nothing(platform: Platform,
     invariants.check(platform)
 
 
+def test_while_the_new_image_can_not_be_asked_the_old_agent_answers(platform: Platform, make: Make) -> None:
+    """Somebody's container has the name of the one that would ask it."""
+    platform.create("waits")
+    platform.do("waits", "deploy")
+    bearer, ran = platform.pair("waits"), container(platform, "waits")
+    fine = make("fine", FINE)
+    base = next(item for item in platform.api("GET", "/api/images").body["items"] if item["is_default"])
+    name = platform.names.check("waits", "check")
+    platform.docker("create", "--name", name, base["image_id"])
+    operation = change(platform, "waits", fine)
+
+    def status() -> str:
+        return str(platform.api("GET", f"/api/operations/{operation['id']}").body["status"])
+
+    wait_until(lambda: "already in use" in platform.tenant("waits")["reason"], 20, "it can not be asked")
+    platform.docker("rm", name)
+    platform.docker("update", "--pids-limit", "77", platform.names.container("waits"))  # what is told is looked at, also while it waits
+    before_the_next: list[int] = []
+    while status() == "waiting":
+        answer = platform.visit("waits", "/pair").status_code
+        if status() == "waiting":
+            before_the_next.append(answer)
+    assert set(before_the_next) == {405}, "the agent's own answer, not the page for stopped ones"
+    platform.finish(operation)
+    assert container(platform, "waits") != ran
+    assert platform.tenant("waits")["image"]["id"] == fine
+    platform.wait_state("waits", "running")
+    assert "again" in platform.talk("waits", bearer, "again")
+    platform.do("waits", "delete")
+    invariants.check(platform)
+
+
 def test_two_quick_changes_are_one_restart_with_the_last(platform: Platform, make: Make) -> None:
     platform.create("hasty")
     platform.do("hasty", "deploy")
