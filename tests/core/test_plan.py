@@ -140,6 +140,7 @@ def test_while_waiting_only_a_dead_route_is_taken_away() -> None:
 def test_the_agent_before_goes_on_answering_while_the_next_one_can_not_be_made() -> None:
     before = replace(SERVING, container=ContainerFacts(is_running=True, is_current=False), is_waiting=True)
     assert plan(Wanted.RUNNING, before) == ()
+    assert plan(Wanted.RUNNING, replace(before, is_healthy=False)) == (Step.UNROUTE,), "not one that hangs"
 
 
 @given(anything)

@@ -165,6 +165,10 @@ async def test_who_takes_a_member_from_tenants_says_why(web: Web) -> None:
         assert (await client.delete(f"/api/users/{ADA}")).status_code == 204, "no tenant is told"
     removed = (await web.client.get("/api/tenants/shop/audit?action=member.remove")).json()["items"]
     assert [item["changes"]["reason"] for item in removed] == ["asked by mail"]
+    web.member("shop", "carl@example.com", "viewer")
+    assert await _delete(web, "carl@example.com") == (204, "")
+    removed = (await web.client.get("/api/tenants/shop/audit?action=member.remove")).json()["items"]
+    assert removed[0]["changes"]["reason"] == "test", "of a token of the host its name"
 
 
 async def test_deleting_needs_a_fresh_code_and_a_super_admin(web: Web) -> None:
@@ -213,6 +217,8 @@ async def test_an_address_he_had_before_is_in_no_row_either(web: Web) -> None:
         users.readdress(tx, ada, "lovelace@example.com")  # type: ignore[arg-type]
         erasure.leave_address(tx, ada, ADA, "lovelace@example.com", AT)  # type: ignore[arg-type]
 
+    earlier = "INSERT INTO outbox VALUES ('mail_x', 'login_code', ?, 'sent', NULL, 1, ?, NULL, ?, ?, ?)"
+    web.database.write_now(lambda tx: tx.execute(earlier, (ADA, AT, AT, AT, AT)))
     web.database.write_now(move)
     assert web.database.read(lambda tx: _holding(tx, ADA)) == set()
     assert await _delete(web, "lovelace@example.com") == (204, "")

@@ -31,7 +31,7 @@ _YOUNG_NS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Stamp:
-    """Another one when the file was written or replaced. Not `is_settled`: it was written just now, and may be once more without another stamp."""
+    """Another one when the file was written (not through a mapping) or replaced. Not `is_settled`: it was written just now, and may be once more without another stamp."""
 
     device: int
     inode: int
@@ -92,7 +92,7 @@ def workspace_is_whole(root: Path, slug: str, uid: int) -> bool:
     _check(slug)
     for name in ("", *WORKSPACE_NAMES):
         try:
-            found = os.lstat(f"{root}/{slug}/{name}")
+            found = os.lstat(f"{root}/{slug}/{name}".rstrip("/"))  # with a slash at its end a link would be followed
         except OSError:
             return False
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:

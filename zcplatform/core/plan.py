@@ -88,7 +88,8 @@ def plan(wanted: Wanted, seen: Seen) -> tuple[Step, ...]:
     """The steps that are left, in order; empty when everything is as wanted."""
     if seen.is_waiting:
         # one that runs, though not as wanted, goes on answering: what is to replace it could not be made yet
-        return (Step.UNROUTE,) if seen.is_routed and not _runs(seen) else ()
+        answers = _serves(seen) or (_runs(seen) and seen.is_healthy)
+        return (Step.UNROUTE,) if seen.is_routed and not answers else ()
     match wanted:
         case Wanted.DRAFT:
             return ()

@@ -45,8 +45,8 @@ ATTEMPTS_BEFORE_FAILED = 3
 PERMANENT = frozenset({"image.missing", "image.not_allowed", "container.foreign", "network.foreign", "host.exhausted", "tenant.invalid"})
 """Errors that will not mend themselves: told at once instead of after three attempts. The loop goes on trying all the same."""
 CRASHES = frozenset({"agent.exited", "agent.unhealthy"})
-IMAGE_USELESS = frozenset({"image.missing", "image.not_allowed", "container.start_failed"})
-"""Reasons to go back to the last good image, where another one is wanted: it is gone, or the engine can not start what is in it."""
+IMAGE_GONE = frozenset({"image.missing", "image.not_allowed"})
+"""Reasons to go back to the last good image, where another one is wanted."""
 UNREACHABLE = frozenset({ENGINE_UNREACHABLE, "edge.unreachable"})
 """Nobody's fault and no reason to give up: waited for, however long it takes."""
 OTHER_NUMBER = frozenset({"container.port_taken", "container.port_dead", "network.subnet_taken"})

@@ -12,7 +12,7 @@ from zcplatform.store.operations import Operation
 def suspend(tx: Tx, actor: Actor, at: str, id_or_slug: str, reason: str) -> tuple[Tenant, Operation | None]:
     """Its members read the reason. A running one is stopped; suspended once more it has the new reason, and a stop that failed is begun again."""
     tenant = live(tx, id_or_slug)
-    if tenant.suspended_reason == reason and tenant.wanted == Wanted.STOPPED and not asking.is_stopping(tx, tenant):
+    if tenant.suspended_reason == reason and tenant.suspended_runs and not asking.is_stopping(tx, tenant):
         return ask(tx, actor, tenant, at, Request.STOP, wanted=Wanted.STOPPED)
     if tenant.suspended_reason == reason:
         return tenant, operations.open_of(tx, tenant.id)

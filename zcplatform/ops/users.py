@@ -101,7 +101,9 @@ def delete(tx: Tx, actor: Actor, at: str, user_id: str) -> None:
     if memberships:
         actor.need_reason_elsewhere()
     for member in memberships:
-        audit.append(tx, actor.entry(at, "member.remove", user.id, member.tenant_id, role=[member.role, None]))
+        audit.append(
+            tx, actor.entry(at, "member.remove", user.id, member.tenant_id, role=[member.role, None], reason=actor.reason or actor.name)
+        )
         events.append(tx, at, "member.changed", tenant_id=member.tenant_id, object_id=user.id, role=None)
     erasure.erase(tx, user.id, user.email, at)
     audit.append(tx, actor.entry(at, "user.delete", user.id))

@@ -94,7 +94,8 @@ class Database:
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""
-        return int(self._reader.pragma("data_version"))
+        with _as_platform_errors():
+            return int(self._reader.pragma("data_version"))
 
     def close(self) -> None:
         self._thread.shutdown()

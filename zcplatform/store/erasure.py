@@ -28,7 +28,8 @@ _MOVED = (
     "DELETE FROM idempotency_keys WHERE instr(answer, '\"' || :address || '\"')",
     "UPDATE invitations SET revoked_at = :at WHERE email = :address AND accepted_at IS NULL AND revoked_at IS NULL",
     "UPDATE invitations SET email = :user WHERE email = :address",
-    "UPDATE outbox SET status = 'void', box = NULL, recipient = '', ended_at = :at WHERE recipient = :address AND status = 'waiting'",
+    "UPDATE outbox SET status = 'void', box = NULL, ended_at = :at WHERE recipient = :address AND status = 'waiting'",
+    "UPDATE outbox SET recipient = '' WHERE recipient = :address",
 )
 
 

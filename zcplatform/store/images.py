@@ -117,12 +117,10 @@ def ready(
         _tell(tx, image_id, at)
 
 
-def moved(tx: Tx, reference: str, digest: str, engine_id: str, at: str) -> None:
-    """The engine has what these rows stand for under another id now."""
-    tx.execute(
-        "UPDATE images SET image_id = ?, updated_at = ? WHERE status = 'ready' AND reference = ? AND digest = ?",
-        (engine_id, at, reference, digest),
-    )
+def moved(tx: Tx, image_id: ImageId, engine_id: str, at: str) -> None:
+    """The engine has what this row stands for under another id now."""
+    tx.execute("UPDATE images SET image_id = ?, updated_at = ? WHERE id = ?", (engine_id, at, image_id))
+    _tell(tx, image_id, at)
 
 
 def keep(tx: Tx, image_id: ImageId, at: str) -> None:

@@ -309,6 +309,7 @@ async def _housekeeping(tools: Tools, child: WebChild) -> None:
         at = clock.text(now)
         if tools.database.read(secrets.any_boxed):
             await tools.database.write(lambda tx, at=at: tools.secrets.open_boxes(tx, at))  # type: ignore[misc]
+        await tools.database.write(lambda _: None)  # a worker that can not write is not alive; without a change nothing is committed
         tools.settings.worker_sign.touch(mode=0o600)
         child.hand_again()
         if time.monotonic() >= forget_at:

@@ -22,7 +22,7 @@ from zcplatform.core.tenant import (
     ATTEMPTS_BEFORE_FAILED,
     CRASHES,
     EDGE,
-    IMAGE_USELESS,
+    IMAGE_GONE,
     OTHER_NUMBER,
     UNREACHABLE,
     Tenant,
@@ -71,9 +71,7 @@ async def converge(tools: Tools, tenant_id: TenantId) -> None:
             await take_back(tools, tenant_id, generation, refused.detail)
         except Exception as unknown:  # whatever it is, it is told on this tenant and stops nobody else
             error = told(unknown, tenant=tenant_id)
-            if error.code in CRASHES | IMAGE_USELESS and await take_back(
-                tools, tenant_id, generation, error.detail, error.code in IMAGE_USELESS
-            ):
+            if error.code in CRASHES | IMAGE_GONE and await take_back(tools, tenant_id, generation, error.detail, error.code in IMAGE_GONE):
                 continue
             await record_failure(tools, tenant_id, generation, error)
             if error.code not in CRASHES | OTHER_NUMBER:

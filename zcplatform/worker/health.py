@@ -58,6 +58,7 @@ class HealthLoop:
         self._rounds += 1
         for position, row in enumerate(rows):
             if is_close_look(position, self._rounds):
+                self._kept.pop(row.id, None)  # what was written through a mapping of the file leaves its stamp alone
                 self._wake(row.id)
         await asyncio.gather(*(self._look(row) for row in rows if self._tools.names.container(row.slug) in alive))
 

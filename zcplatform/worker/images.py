@@ -289,7 +289,10 @@ async def _make(tools: Tools, image: Image, make: Callable[[Path], Recipe], tag:
 
 def _is_back(tx: Tx, image: Image, digest: str, engine_id: str) -> bool:
     """What somebody had removed from the engine is there again, under another id: who ran with it goes on with that."""
-    images.moved(tx, image.reference, digest, engine_id, clock.text(clock.now()))
+    twin, at = images.twin(tx, image.id, image.reference, digest), clock.text(clock.now())
+    if twin is not None:
+        images.moved(tx, twin.id, engine_id, at)
+        audit.append(tx, Entry(at, "system:images", "image.ready", twin.id, changes={"image_id": [twin.image_id, engine_id]}))
     return _is_known(tx, image, digest, engine_id)
 
 
