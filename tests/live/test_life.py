@@ -134,16 +134,17 @@ def test_logs_are_read_and_followed(platform: Platform) -> None:
     assert len(platform.api("GET", "/api/tenants/logs/logs?tail=1").body.splitlines()) == 1
     stamped = platform.api("GET", "/api/tenants/logs/logs?tail=1&timestamps=true").body
     assert stamped.startswith("20")
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     def follow() -> None:
-        with platform.client() as client, client.stream("GET", "/api/tenants/logs/logs?follow=true&tail=0") as answer:
+        with platform.client() as client, client.stream("GET", "/api/tenants/logs/logs?follow=true&tail=1") as answer:
             for _ in answer.iter_lines():
-                continue
+                begun.set()
         ended.set()
 
     thread = threading.Thread(target=follow)
     thread.start()
+    assert begun.wait(10), "the last line is told"
     platform.do("logs", "stop")
     wait_until(ended.is_set, 10, "a followed log ends with its container")
     thread.join()
