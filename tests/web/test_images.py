@@ -1,6 +1,7 @@
 """Images asked for again while there is one."""
 
-from tests.web.conftest import Web
+from tests.web.conftest import AT, Web
+from zcplatform.store import images
 
 REFERENCE = "ghcr.io/zeroclaw-labs/zeroclaw:v0.8.7"
 
@@ -22,3 +23,12 @@ async def test_what_is_pinned_is_looked_for_again(web: Web) -> None:
     web.image(reference)
     asked = await web.client.post("/api/images", json={"source": "pull", "reference": reference})
     assert asked.status_code == 202
+
+
+async def test_the_default_image_has_an_heir(web: Web) -> None:
+    """The newest other one that is ready."""
+    made = [web.image(), web.image(REFERENCE), web.image("zc-other:latest")]
+    web.database.write_now(lambda tx: images.failed(tx, made[2], AT, "no"))  # type: ignore[arg-type]
+    assert (await web.client.delete(f"/api/images/{made[0]}")).status_code == 202
+    items = (await web.client.get("/api/images")).json()["items"]
+    assert [item["id"] for item in items if item["is_default"]] == [made[1]]
