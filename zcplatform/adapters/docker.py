@@ -18,7 +18,7 @@ import aiohttp
 from yarl import URL
 
 from zcplatform.adapters import docker_seen as seen
-from zcplatform.adapters.docker_errors import EngineUnreachable, bounded, refusal
+from zcplatform.adapters.docker_errors import REGISTRY_HINT, EngineUnreachable, bounded, refusal
 from zcplatform.adapters.docker_pulls import Layers, Pulled
 from zcplatform.adapters.docker_seen import BadAnswer, ContainerSeen, EngineInfo, ImageSeen, NetworkSeen
 from zcplatform.adapters.docker_streams import BrokenStream, documents, frame_lines
@@ -41,7 +41,6 @@ _TROUBLE = (
     AttributeError,
     RecursionError,
 )
-_TRY_LATER = "the engine of this host must be able to reach the registry; then try again"
 _Query = Mapping[str, str] | Sequence[tuple[str, str]]
 _EVENTS = {
     "container": ["create", "start", "die", "oom", "stop", "kill", "pause", "unpause", "rename", "update", "destroy"],
@@ -165,7 +164,7 @@ class Docker:
         ):
             async for answer in answers:
                 if asyncio.get_running_loop().time() > ends:
-                    raise StepFailed("registry.unreachable", f"pull {reference}: not there after {self._pull_s:.0f} s", _TRY_LATER)
+                    raise StepFailed("registry.unreachable", f"pull {reference}: not there after {self._pull_s:.0f} s", REGISTRY_HINT)
                 yield layers.told(answer)
 
     async def tag(self, reference: str, name: str) -> None:
@@ -259,7 +258,7 @@ class Docker:
                 raise
             await self.ping()
             told = f"pull {reference}: nothing came from the registry for {self._idle_s:.0f} s"
-            raise StepFailed("registry.unreachable", told, _TRY_LATER) from None
+            raise StepFailed("registry.unreachable", told, REGISTRY_HINT) from None
 
     @asynccontextmanager
     async def _call(self, verb: str, subject: str, *, deadline_s: float | None = None, fine: tuple[int, ...] = ()) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from zcplatform.errors import PlatformError, StepFailed, Unavailable
 
+REGISTRY_HINT = "the engine of this host must be able to reach the registry; then try again"
 _LONGEST = 300
 _SEARCHED = 8192
 """The cause of a failure may stand at the end of a long sentence."""
@@ -66,7 +67,7 @@ _ROWS = (
         None,
         r"connection refused|no such host|server misbehaving|timeout|deadline|unreachable|x509|tls: |gave HTTP response|\bEOF\b",
         "registry.unreachable",
-        "the engine of this host must be able to reach the registry; then try again",
+        REGISTRY_HINT,
     ),
     _Row("import", None, "no space left", "engine.disk_full", "make room where the engine keeps its images, then try again"),
 )

@@ -31,7 +31,10 @@ _YOUNG_NS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Stamp:
-    """Another one when the file was written (not through a mapping) or replaced. Not `is_settled`: it was written just now, and may be once more without another stamp."""
+    """Another one when the file was written (not through a mapping) or replaced.
+
+    Not `is_settled`: it was written just now, and may be once more without another stamp.
+    """
 
     device: int
     inode: int
@@ -92,7 +95,7 @@ def workspace_is_whole(root: Path, slug: str, uid: int) -> bool:
     _check(slug)
     for name in ("", *WORKSPACE_NAMES):
         try:
-            found = os.lstat(f"{root}/{slug}/{name}".rstrip("/"))  # with a slash at its end a link would be followed
+            found = os.lstat(root / slug / name)
         except OSError:
             return False
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
@@ -164,15 +167,9 @@ def config_nonce(config_root: Path, slug: str, mounted: Collection[str] | None =
     _check(slug)
     if slug not in (config_mounts(config_root) if mounted is None else mounted):
         return None
-    # Down to the nonce all names are root's: no tenant can put another file or a link there.
-    try:
-        opened = os.open(f"{config_root}/{slug}/{_NONCE}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        return os.read(opened, 64).decode() or None
-    finally:
-        os.close(opened)
+    with trees.directory(config_root / slug) as top:
+        nonce = trees.read_regular(_NONCE, top, 64)
+    return nonce.decode() if nonce else None
 
 
 def config_unmount(config_root: Path, slug: str) -> None:
@@ -206,7 +203,7 @@ def config_stamp(config_root: Path, slug: str, name: str) -> Stamp | None:
     """Of a file in the agent's configuration directory; None when there is none."""
     _check(slug)
     try:
-        found = os.lstat(f"{config_root}/{slug}/{CONFIG_NAME}/{name}")
+        found = os.lstat(config_root / slug / CONFIG_NAME / name)
     except OSError:
         return None
     is_settled = abs(time.time_ns() - found.st_ctime_ns) > _YOUNG_NS

@@ -106,13 +106,11 @@ def _follow(context: typer.Context, method: str, path: str, body: object, *, wai
 
     with open_api(context) as api:
         told = api.send(method, path, body)
-        if "steps" in told and wait:
+        if wait:
             told = follow(api, told, quiet=json)
     if json:
         output.as_json(told)
     elif told.get("result"):
         output.line(f"{told['result']['digest']} is {'new' if told['result']['is_new'] else 'here already'}: {told['result']['image']}")
-    elif "steps" in told:
-        output.line(f"{told['kind']} {told['status']}" if wait else f"accepted: zcplatform operations watch {told['id']}")
     else:
-        output.line(f"{told['reference']} is {told['status']} already")
+        output.line(f"{told['kind']} {told['status']}" if wait else f"accepted: zcplatform operations watch {told['id']}")

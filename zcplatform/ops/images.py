@@ -22,7 +22,7 @@ class Wish:
     make_default: bool
 
 
-def prepare(tx: Tx, desk: Desk, actor: Actor, at: str, wish: Wish) -> tuple[Image, Operation | None]:
+def prepare(tx: Tx, desk: Desk, actor: Actor, at: str, wish: Wish) -> Operation:
     """Ask for an image. It is asked for again where there is one already: a tag may stand for something else now, what `build` and `demo` make
     may be another, and somebody may have removed it from the engine. Where it is there, the operation's result names it."""
     reference = _reference(desk, wish)
@@ -31,10 +31,11 @@ def prepare(tx: Tx, desk: Desk, actor: Actor, at: str, wish: Wish) -> tuple[Imag
         if wish.make_default and known.status == "ready":
             images.make_default(tx, known.id, at)
             audit.append(tx, actor.entry(at, "image.make_default", known.id))
-        if known.status == "preparing":
+        under_way = operations.open_of_image(tx, known.id, PREPARE)
+        if under_way is not None:
             if wish.make_default:
                 images.wish_default(tx, known.id)
-            return known, operations.open_of_image(tx, known.id, PREPARE)
+            return under_way
     image = Image(
         id=new_image_id(),
         source=wish.source,
@@ -52,7 +53,7 @@ def prepare(tx: Tx, desk: Desk, actor: Actor, at: str, wish: Wish) -> tuple[Imag
         updated_at=at,
     )
     images.insert(tx, image)
-    return image, _operation(tx, actor, image, PREPARE, at)
+    return _operation(tx, actor, image, PREPARE, at)
 
 
 def remove(tx: Tx, actor: Actor, at: str, id_or_reference: str) -> tuple[Image, Operation]:

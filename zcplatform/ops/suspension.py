@@ -12,9 +12,9 @@ from zcplatform.store.operations import Operation
 def suspend(tx: Tx, actor: Actor, at: str, id_or_slug: str, reason: str) -> tuple[Tenant, Operation | None]:
     """Its members read the reason. A running one is stopped; suspended once more it has the new reason, and a stop that failed is begun again."""
     tenant = live(tx, id_or_slug)
-    if tenant.suspended_reason == reason and tenant.suspended_runs and not asking.is_stopping(tx, tenant):
-        return ask(tx, actor, tenant, at, Request.STOP, wanted=Wanted.STOPPED)
     if tenant.suspended_reason == reason:
+        if tenant.suspended_runs and not asking.is_stopping(tx, tenant):
+            return ask(tx, actor, tenant, at, Request.STOP, wanted=Wanted.STOPPED)
         return tenant, operations.open_of(tx, tenant.id)
     audit.append(tx, actor.entry(at, "tenant.suspend", tenant.id, tenant.id, suspended_reason=[tenant.suspended_reason, reason]))
     events.append(tx, at, "tenant.suspended", tenant_id=tenant.id, slug=tenant.slug, reason=reason)

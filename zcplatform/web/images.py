@@ -15,10 +15,7 @@ from zcplatform.web import shape, shapes
 from zcplatform.web.actor import AskedOf, DeskOf, needs
 
 router = APIRouter(prefix="/api/images", tags=["images"])
-ASKED: dict[int | str, dict[str, Any]] = {
-    200: {"model": shapes.Image, "description": "It is there already"},
-    202: {"model": shapes.Operation, "description": "Accepted: the operation tells how it goes"},
-}
+ASKED: dict[int | str, dict[str, Any]] = {202: {"model": shapes.Operation, "description": "Accepted: the operation tells how it goes"}}
 
 
 def _json(answer: Answer) -> Response:
@@ -37,10 +34,7 @@ async def prepare(
     wish = asking.Wish(sent.source, sent.reference, sent.binary, sent.make_default)
 
     def act(tx: Tx, at: str) -> Answer:
-        image, operation = asking.prepare(tx, desk, actor, at, wish)
-        if operation is None:
-            return Answer(200, shape.image(image).model_dump_json())
-        return Answer(202, shape.operation(tx, operation).model_dump_json(), "")
+        return Answer(202, shape.operation(tx, asking.prepare(tx, desk, actor, at, wish)).model_dump_json(), "")
 
     return _json(await ops.change(desk, actor, asked, act))
 

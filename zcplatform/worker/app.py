@@ -70,7 +70,6 @@ def run(settings: Settings) -> int:
     with locked(settings):
         _check_host(settings)
         rundirs.prepare(settings)
-        settings.worker_sign.touch(mode=0o600)
         obtained = root.obtain(settings, make=True)
         database = _open(settings, obtained, web)
         return asyncio.run(_main(settings, obtained.keys, database, web))

@@ -78,9 +78,8 @@ class HealthLoop:
         if answer.is_ok:
             await self._well(row)
             stamp = files.config_stamp(tools.settings.config_dir, row.slug, "config.toml")
-            if stamp is not None and stamp != self._kept.get(
-                row.id
-            ):  # an idle agent does not write its file: nothing to read, decrypt and parse
+            # An idle agent does not write its file: nothing to read, decrypt and parse.
+            if stamp is not None and stamp != self._kept.get(row.id):
                 if await keep(tools, case, await saved(tools, case)):
                     if stamp.is_settled:
                         self._kept[row.id] = stamp

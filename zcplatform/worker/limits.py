@@ -46,8 +46,7 @@ async def give_back(tools: Tools, case: Case, container: ContainerSeen) -> bool:
     left = other_limits(tools, case, found) if found is not None else {}
     if left:
         logger.warning("this engine does not keep all limits of containers", told=left)
-        unmoved = {name: seen for name, (seen, _) in left.items() if different.get(name, [None])[0] == seen}
-        tools.unkept.update({(tenant.id, name): seen for name, seen in unmoved.items()})
+        tools.unkept.update({(tenant.id, name): values[0] for name, values in left.items() if values == different.get(name)})
     mended = {name: values for name, values in different.items() if name not in left}
 
     def write(tx: Tx) -> None:
