@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zcplatform.cli.ending import told
+from zcplatform.cli.exit_codes import exit_on_error
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def main() -> None:
-    with told():
+    with exit_on_error():
         with _no_certificates():
             from zcplatform import settings
             from zcplatform.worker import app

@@ -14,15 +14,15 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def run(home: Path, *arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-    return end(arguments, environment(home, **more), stdin)
+    return run_forked(arguments, environment(home, **more), stdin)
 
 
-def ask(api: str, home: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run_signed_in(api: str, home: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """As somebody with a token for this API."""
     token = home / "token"
     token.write_text("zcp_secret\n")
     return run(home, "--api", api, "--token-file", str(token), *arguments, stdin=stdin)
 
 
-def end(arguments: tuple[str, ...], environment: Mapping[str, str], stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run_forked(arguments: tuple[str, ...], environment: Mapping[str, str], stdin: str = "") -> subprocess.CompletedProcess[str]:
     return forked.end("zcplatform", arguments, environment, stdin)

@@ -3,14 +3,14 @@
 import json
 from pathlib import Path
 
-from tests.cli.running import ask
+from tests.cli.running import run_signed_in
 from tests.fakes.apis import Honest, Refusing, serving
 
 
 def test_something_is_said_and_the_answer_printed_without_what_a_terminal_would_obey(tmp_path: Path) -> None:
     with serving(Honest) as (api, fake):
-        done = ask(api, tmp_path, "tenants", "say", "shop", "hello")
-        piped = ask(api, tmp_path, "tenants", "say", "shop", "-", stdin="from a pipe\n")
+        done = run_signed_in(api, tmp_path, "tenants", "say", "shop", "hello")
+        piped = run_signed_in(api, tmp_path, "tenants", "say", "shop", "-", stdin="from a pipe\n")
         sent = [json.loads(body) for _, path, _, body in fake.seen if path.endswith("/messages")]
     assert done.stdout == piped.stdout
     assert done.stdout.splitlines()[0] == "echo: hello"
@@ -20,9 +20,9 @@ def test_something_is_said_and_the_answer_printed_without_what_a_terminal_would_
 
 def test_a_pairing_code_is_shown_with_its_address_and_drawn_when_asked(tmp_path: Path) -> None:
     with serving(Honest) as (api, _):
-        plain = ask(api, tmp_path, "tenants", "pair", "shop")
-        drawn = ask(api, tmp_path, "tenants", "pair", "shop", "--qr")
-        told = ask(api, tmp_path, "tenants", "pair", "shop", "--json")
+        plain = run_signed_in(api, tmp_path, "tenants", "pair", "shop")
+        drawn = run_signed_in(api, tmp_path, "tenants", "pair", "shop", "--qr")
+        told = run_signed_in(api, tmp_path, "tenants", "pair", "shop", "--json")
     assert "Abc123" in plain.stdout
     assert "http://shop.localhost/" in plain.stdout
     assert len(drawn.stdout.splitlines()) > len(plain.stdout.splitlines()) + 10
@@ -33,8 +33,10 @@ def test_a_provider_test_ends_with_0_only_when_it_works(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("sk-file\n")
     with serving(Honest) as (api, fake):
-        saved = ask(api, tmp_path, "tenants", "test-provider", "shop")
-        tried = ask(api, tmp_path, "tenants", "test-provider", "shop", "--provider", "openai", "--model", "m", "--key-file", str(key))
+        saved = run_signed_in(api, tmp_path, "tenants", "test-provider", "shop")
+        tried = run_signed_in(
+            api, tmp_path, "tenants", "test-provider", "shop", "--provider", "openai", "--model", "m", "--key-file", str(key)
+        )
         bodies = [body for _, path, _, body in fake.seen if path == "/api/tenants/shop/providers/main/test"]
     assert (saved.returncode, tried.returncode) == (0, 1)
     assert saved.stdout == "custom at llm.example:443: works: it took the key and answered\n"
@@ -45,17 +47,17 @@ def test_a_provider_test_ends_with_0_only_when_it_works(tmp_path: Path) -> None:
 
 def test_channels_are_listed_with_why(tmp_path: Path) -> None:
     with serving(Honest) as (api, _):
-        done = ask(api, tmp_path, "tenants", "channel-health", "shop")
+        done = run_signed_in(api, tmp_path, "tenants", "channel-health", "shop")
     assert "Connection refused·" in done.stdout
     assert "not in this image" in done.stdout
 
 
 def test_devices_are_listed_revoked_and_reset(tmp_path: Path) -> None:
     with serving(Honest) as (api, fake):
-        listed = ask(api, tmp_path, "devices", "list", "shop")
-        revoked = ask(api, tmp_path, "devices", "revoke", "shop", "a-1")
-        kept = ask(api, tmp_path, "devices", "reset", "shop", stdin="n\n")
-        reset = ask(api, tmp_path, "devices", "reset", "shop", "--yes")
+        listed = run_signed_in(api, tmp_path, "devices", "list", "shop")
+        revoked = run_signed_in(api, tmp_path, "devices", "revoke", "shop", "a-1")
+        kept = run_signed_in(api, tmp_path, "devices", "reset", "shop", stdin="n\n")
+        reset = run_signed_in(api, tmp_path, "devices", "reset", "shop", "--yes")
         deleted = [path for method, path, _, _ in fake.seen if method == "DELETE"]
     assert "Phone" in listed.stdout
     assert "(the platform itself)" in listed.stdout
@@ -66,6 +68,6 @@ def test_devices_are_listed_revoked_and_reset(tmp_path: Path) -> None:
 
 def test_a_refusal_is_told(tmp_path: Path) -> None:
     with serving(Refusing) as (api, _):
-        done = ask(api, tmp_path, "tenants", "say", "shop", "hello")
+        done = run_signed_in(api, tmp_path, "tenants", "say", "shop", "hello")
     assert (done.returncode, done.stdout) == (1, "")
     assert "choose another" in done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import end
+from tests.cli.running import run_forked
 from zcplatform import settings as files
 from zcplatform.errors import Refused
 from zcplatform.ids import new_secret_id, new_tenant_id
@@ -65,7 +65,7 @@ def _fill(tx: Tx, made: Keys) -> None:
 
 def _rotate(settings: Path, *arguments: str, failpoint: str = "") -> subprocess.CompletedProcess[str]:
     failing = {"ZCPLATFORM_FAILPOINT": f"rotate.{failpoint}" if failpoint else ""}
-    return end(("--settings", str(settings), "admin", "rotate-key", "--json", *arguments), {**os.environ, **failing})
+    return run_forked(("--settings", str(settings), "admin", "rotate-key", "--json", *arguments), {**os.environ, **failing})
 
 
 def _all_is_readable(settings: Settings) -> Keys:
@@ -105,7 +105,7 @@ def test_a_rotation_that_is_killed_is_finished_by_the_next(installation: Path, p
     assert new.signing != old.signing
     log = settings.database.with_name("zcplatform.db-wal")
     assert not log.exists() or log.stat().st_size == 0
-    verified = end(("--settings", str(installation), "admin", "audit", "verify"), os.environ)
+    verified = run_forked(("--settings", str(installation), "admin", "audit", "verify"), os.environ)
     assert verified.returncode == 0, verified.stderr
 
 
@@ -167,7 +167,7 @@ def test_a_wrong_key_changes_nothing(installation: Path) -> None:
 
 def test_the_anchors_tie_the_new_signer_to_the_old_one(installation: Path) -> None:
     def admin(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return end(("--settings", str(installation), *arguments), os.environ)
+        return run_forked(("--settings", str(installation), *arguments), os.environ)
 
     settings = files.load(installation)
     old = admin("admin", "audit", "key").stdout.strip()

@@ -24,13 +24,13 @@ def pair(
     with open_api(context) as api:
         told = api.send("POST", route("tenants", tenant, "pairing-code"))
     if json:
-        output.as_json(told)
+        output.print_json(told)
         return
     if qr if qr is not None else sys.stdout.isatty():
         import segno
 
         segno.make(told["url"], micro=False).terminal(out=sys.stdout, compact=True)
-    output.facts({"code": told["code"], "valid until": told["expires_at"], "enter it at": told["url"]})
+    output.print_facts({"code": told["code"], "valid until": told["expires_at"], "enter it at": told["url"]})
 
 
 def say(
@@ -44,10 +44,10 @@ def say(
     with open_api(context, MESSAGE_S) as api:
         told = api.send("POST", route("tenants", tenant, "messages"), {"text": sent})
     if json:
-        output.as_json(told)
+        output.print_json(told)
         return
     for line in told["text"].splitlines():
-        output.line(line.expandtabs())
+        output.print_line(line.expandtabs())
 
 
 def try_provider(
@@ -65,9 +65,9 @@ def try_provider(
     with open_api(context) as api:
         told = api.send("POST", route("tenants", tenant, "providers", alias, "test"), body)
     if json:
-        output.as_json(told)
+        output.print_json(told)
     else:
-        output.line(f"{told['family']} at {told['host']}: {RESULTS.get(told['result'], told['result'])}: {told['detail']}")
+        output.print_line(f"{told['family']} at {told['host']}: {RESULTS.get(told['result'], told['result'])}: {told['detail']}")
     if told["result"] != "works":
         raise typer.Exit(1)
 
@@ -77,7 +77,7 @@ def channel_health(context: typer.Context, tenant: Tenant, json: AsJson = False)
     with open_api(context) as api:
         items = api.get(route("tenants", tenant, "channels", "health"))["items"]
     if json:
-        output.as_json(items)
+        output.print_json(items)
         return
     ready = {True: "yes", False: "no", None: "unknown"}
     rows = [
@@ -92,7 +92,7 @@ def channel_health(context: typer.Context, tenant: Tenant, json: AsJson = False)
         )
         for item in items
     ]
-    output.table(("CHANNEL", "BUILT IN", "ENABLED", "READY", "STATUS", "RESTARTS", "LAST ERROR"), rows, "The agent has no channels.")
+    output.print_table(("CHANNEL", "BUILT IN", "ENABLED", "READY", "STATUS", "RESTARTS", "LAST ERROR"), rows, "The agent has no channels.")
 
 
 @devices.command("list")
@@ -101,7 +101,7 @@ def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> Non
     with open_api(context) as api:
         items = api.get(route("tenants", tenant, "devices"))["items"]
     if json:
-        output.as_json(items)
+        output.print_json(items)
         return
     rows = [
         (
@@ -114,7 +114,7 @@ def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> Non
         )
         for item in items
     ]
-    output.table(("ID", "NAME", "KIND", "FROM", "PAIRED AT", "LAST SEEN"), rows, "Nobody is paired.")
+    output.print_table(("ID", "NAME", "KIND", "FROM", "PAIRED AT", "LAST SEEN"), rows, "Nobody is paired.")
 
 
 @devices.command()
@@ -122,7 +122,7 @@ def revoke(context: typer.Context, tenant: Tenant, device: Annotated[str, typer.
     """Let one device go: its token is worth nothing from now on."""
     with open_api(context) as api:
         api.send("DELETE", route("tenants", tenant, "devices", device))
-    output.line("revoked")
+    output.print_line("revoked")
 
 
 @devices.command()
@@ -132,7 +132,7 @@ def reset(context: typer.Context, tenant: Tenant, yes: Annotated[bool, typer.Opt
         typer.confirm(f"Every device paired with {tenant} has to be paired again. Go on", abort=True, err=True)
     with open_api(context, MESSAGE_S) as api:
         told = api.send("DELETE", route("tenants", tenant, "devices"))
-    output.line("nobody is paired; the agent is started again" if told["restarts"] else "nobody is paired")
+    output.print_line("nobody is paired; the agent is started again" if told["restarts"] else "nobody is paired")
 
 
 def register(app: typer.Typer) -> None:

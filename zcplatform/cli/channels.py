@@ -6,7 +6,7 @@ import typer
 
 from zcplatform.cli import output, values
 from zcplatform.cli.context import AsJson, NoWait, Tenant, open_api, route
-from zcplatform.cli.following import ask
+from zcplatform.cli.requests import submit
 
 app = typer.Typer(no_args_is_help=True, help="Where people reach a tenant's agent.")
 Name = Annotated[str, typer.Argument(metavar="CHANNEL", help="type.alias, for example telegram.main")]
@@ -25,7 +25,7 @@ def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> Non
     with open_api(context) as api:
         items = api.items(route("tenants", tenant, "channels"))
     if json:
-        output.as_json(items)
+        output.print_json(items)
         return
     rows = [
         (
@@ -36,7 +36,7 @@ def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> Non
         )
         for item in items
     ]
-    output.table(("CHANNEL", "", "LETS IN", "SECRETS"), rows, f"No channels yet: zcplatform channels add {tenant} TYPE")
+    output.print_table(("CHANNEL", "", "LETS IN", "SECRETS"), rows, f"No channels yet: zcplatform channels add {tenant} TYPE")
 
 
 @app.command()
@@ -45,7 +45,7 @@ def types(context: typer.Context, json: AsJson = False) -> None:
     with open_api(context) as api:
         items = api.get(route("catalog", "channels"))["items"]
     if json:
-        output.as_json(items)
+        output.print_json(items)
         return
     rows = [
         (
@@ -57,7 +57,7 @@ def types(context: typer.Context, json: AsJson = False) -> None:
         )
         for item in items
     ]
-    output.table(("TYPE", "NAME", "NEEDS", "LETS IN BY", "WHY NOT"), rows, "None.")
+    output.print_table(("TYPE", "NAME", "NEEDS", "LETS IN BY", "WHY NOT"), rows, "None.")
 
 
 @app.command()
@@ -75,7 +75,7 @@ def add(
 ) -> None:
     """Add a channel."""
     body = _body(peers, option, secret) | {"type": kind, "alias": alias} | ({"enabled": False} if disabled else {})
-    ask(context, "POST", route("tenants", tenant, "channels"), body, wait=not no_wait, json=json)
+    submit(context, "POST", route("tenants", tenant, "channels"), body, wait=not no_wait, json=json)
 
 
 @app.command("set")
@@ -92,13 +92,13 @@ def change(
 ) -> None:
     """Change a channel; only what is named changes."""
     body = _body(peers, option, secret) | ({} if enabled is None else {"enabled": enabled})
-    ask(context, "PATCH", route("tenants", tenant, "channels", channel), body, wait=not no_wait, json=json)
+    submit(context, "PATCH", route("tenants", tenant, "channels", channel), body, wait=not no_wait, json=json)
 
 
 @app.command()
 def rm(context: typer.Context, tenant: Tenant, channel: Name, no_wait: NoWait = False, json: AsJson = False) -> None:
     """Remove a channel and, when the agent is well without it, its secrets."""
-    ask(context, "DELETE", route("tenants", tenant, "channels", channel), None, wait=not no_wait, json=json)
+    submit(context, "DELETE", route("tenants", tenant, "channels", channel), None, wait=not no_wait, json=json)
 
 
 def _body(peers: list[str] | None, option: list[str] | None, secret: list[str] | None) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from typing import Any
 import httpx2
 import typer
 
-from zcplatform.cli.login import Login, Told, reason_text
+from zcplatform.cli.credentials import Credentials
+from zcplatform.cli.errors import CommandError, unsendable_reason
 
-ANSWER_S = 30
-NOTHING_TO_SAY = 204
+TIMEOUT_S = 30
+NO_CONTENT = 204
 CONNECT_TRIES = 3
 """About 1.5 seconds: a web process that is started again is back after half a second."""
 
@@ -20,7 +21,7 @@ CONNECT_TRIES = 3
 class Api:
     """One connection pool; use it with `with`."""
 
-    def __init__(self, login: Login, answer_s: float = ANSWER_S, reason: str | None = None) -> None:
+    def __init__(self, login: Credentials, timeout_s: float = TIMEOUT_S, reason: str | None = None) -> None:
         base, headers = login.api, {"Authorization": f"Bearer {login.token}"}
         if reason is not None:
             headers["X-Reason"] = reason
@@ -32,7 +33,7 @@ class Api:
         # What TLS needs takes longer to read than most answers: only where it is spoken.
         is_tls = url.scheme == "https"
         transport = httpx2.HTTPTransport(verify=is_tls, uds=str(login.socket) if login.socket else None, retries=CONNECT_TRIES)
-        self._client = httpx2.Client(base_url=base, headers=headers, transport=transport, timeout=answer_s, trust_env=False)
+        self._client = httpx2.Client(base_url=base, headers=headers, transport=transport, timeout=timeout_s, trust_env=False)
 
     def __enter__(self) -> "Api":
         return self
@@ -41,7 +42,7 @@ class Api:
         self._client.close()
 
     def get(self, path: str, **query: object) -> Any:
-        return self._ask("GET", path, params={key: value for key, value in query.items() if value is not None})
+        return self._request("GET", path, params={key: value for key, value in query.items() if value is not None})
 
     def items(self, path: str) -> list[dict[str, Any]]:
         """All pages of a list."""
@@ -58,20 +59,20 @@ class Api:
         options: dict[str, Any] = {"headers": {"Idempotency-Key": str(uuid.uuid4())}}
         if body is not None:
             options["json"] = body
-        return self._ask(method, path, **options)
+        return self._request(method, path, **options)
 
-    def _ask(self, method: str, path: str, **options: Any) -> Any:
+    def _request(self, method: str, path: str, **options: Any) -> Any:
         with self._errors():
             answer = self._client.request(method, path, **options)
-            if self._says_why(answer):
+            if self._ask_reason(answer):
                 answer = self._client.request(method, path, **options)
             self._check(answer)
-            if answer.status_code == NOTHING_TO_SAY:
+            if answer.status_code == NO_CONTENT:
                 return None
             try:
                 return answer.json() if answer.status_code != httpx2.codes.NO_CONTENT else None
             except ValueError:
-                raise self._stranger(answer) from None
+                raise self._unexpected(answer) from None
 
     @contextmanager
     def stream(
@@ -79,7 +80,7 @@ class Api:
     ) -> Iterator[Iterator[str]]:
         """The lines of an answer that may have no end. `silence_s`: how long nothing at all may come."""
         params: dict[str, Any] = {key: value for key, value in query.items() if value is not None}
-        timeout = httpx2.Timeout(ANSWER_S, read=silence_s)
+        timeout = httpx2.Timeout(TIMEOUT_S, read=silence_s)
         with self._errors(), ExitStack() as held:
 
             def begin() -> httpx2.Response:
@@ -89,18 +90,18 @@ class Api:
                 return begun
 
             answer = begin()
-            if self._says_why(answer):
+            if self._ask_reason(answer):
                 answer = begin()
             self._check(answer)
             yield answer.iter_lines()
 
-    def _says_why(self, answer: httpx2.Response) -> bool:
+    def _ask_reason(self, answer: httpx2.Response) -> bool:
         """A super-admin in a tenant of others, at a terminal, is asked for his reason; nothing was done without it."""
         if answer.status_code != httpx2.codes.UNPROCESSABLE_ENTITY or b'"reason.needed"' not in answer.content or not sys.stdin.isatty():
             return False
         reason = str(typer.prompt("You act in a tenant of others. Its owners will read why", err=True)).strip()
         if not (reason.isascii() and reason.isprintable()):
-            raise reason_text()
+            raise unsendable_reason()
         self._client.headers["X-Reason"] = reason
         return True
 
@@ -109,9 +110,13 @@ class Api:
         try:
             yield
         except httpx2.TimeoutException:
-            raise Told("api.unreachable", f"The API at {self._where} does not answer in time", "look at the host and its log") from None
+            raise CommandError(
+                "api.unreachable", f"The API at {self._where} does not answer in time", "look at the host and its log"
+            ) from None
         except httpx2.HTTPError as error:
-            raise Told("api.unreachable", f"The API at {self._where} does not answer: {error}", "is `zcplatform serve` running?") from None
+            raise CommandError(
+                "api.unreachable", f"The API at {self._where} does not answer: {error}", "is `zcplatform serve` running?"
+            ) from None
 
     def _check(self, answer: httpx2.Response) -> None:
         """A redirect is none of our API's answers, and following it would send the token elsewhere."""
@@ -119,17 +124,19 @@ class Api:
             return
         try:
             told = answer.json()
-            error = Told(told["code"], told["detail"], told["hint"], fields=told["fields"])
+            error = CommandError(told["code"], told["detail"], told["hint"], fields=told["fields"])
         except (ValueError, KeyError, TypeError):
-            error = self._stranger(answer)
+            error = self._unexpected(answer)
         error.status = answer.status_code
         raise error
 
-    def _stranger(self, answer: httpx2.Response) -> Told:
+    def _unexpected(self, answer: httpx2.Response) -> CommandError:
         hint = "is this the address of a zcplatform?"
         if answer.is_redirect:
             hint = f"it leads to {answer.headers.get('location', 'nowhere')}: use that address if it is yours"
-        return Told("api.answer", f"What answers at {self._where} is no zcplatform API: {answer.status_code} without a reason", hint)
+        return CommandError(
+            "api.answer", f"What answers at {self._where} is no zcplatform API: {answer.status_code} without a reason", hint
+        )
 
 
 def _url(text: str) -> httpx2.URL:
@@ -138,5 +145,5 @@ def _url(text: str) -> httpx2.URL:
     except httpx2.InvalidURL:
         url = httpx2.URL("")
     if url.scheme not in ("http", "https") or not url.host:
-        raise Told("login.address", f"`{text}` is no address of an API", "for example https://panel.agents.example.com")
+        raise CommandError("login.address", f"`{text}` is no address of an API", "for example https://panel.agents.example.com")
     return url

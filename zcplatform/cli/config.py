@@ -8,7 +8,7 @@ import typer
 
 from zcplatform.cli import output, values
 from zcplatform.cli.context import AsJson, NoWait, Tenant, open_api, route
-from zcplatform.cli.following import ask
+from zcplatform.cli.requests import submit
 
 app = typer.Typer(no_args_is_help=True, help="The settings of a tenant's agent.")
 Note = Annotated[str | None, typer.Option(help="What it is for; stands with the revision.")]
@@ -19,10 +19,10 @@ def show(context: typer.Context, tenant: Tenant, json: AsJson = False) -> None:
     """All settings with their defaults, and which secrets have a value."""
     with open_api(context) as api:
         told = api.get(route("tenants", tenant, "config"))
-    output.as_json(told if json else told["settings"])
+    output.print_json(told if json else told["settings"])
     if not json:
         for secret in told["secrets"]:
-            output.line(f"{secret['name']}: {'saved' if secret['is_stored'] else 'needed' if secret['is_needed'] else 'none'}")
+            output.print_line(f"{secret['name']}: {'saved' if secret['is_stored'] else 'needed' if secret['is_needed'] else 'none'}")
 
 
 @app.command("set")
@@ -45,7 +45,7 @@ def change(
     if not settings:
         raise typer.BadParameter("nothing to change: PATH=VALUE, --unset, --file or --instructions")
     body: dict[str, Any] = {"settings": settings} | ({"note": note} if note else {})
-    ask(context, "PATCH", route("tenants", tenant, "config"), body, wait=not no_wait, json=json)
+    submit(context, "PATCH", route("tenants", tenant, "config"), body, wait=not no_wait, json=json)
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import typer
 
-from zcplatform.cli.login import Told, find_login, reason_text
+from zcplatform.cli.credentials import find_credentials
+from zcplatform.cli.errors import CommandError, unsendable_reason
 from zcplatform.errors import PlatformError
 
 if TYPE_CHECKING:
@@ -33,35 +34,35 @@ def options(context: typer.Context) -> Options:
     return found or Options(None, None, None)
 
 
-def open_api(context: typer.Context, answer_s: float | None = None) -> "Api":
-    """`answer_s` for questions that take longer than others."""
-    from zcplatform.cli.client import ANSWER_S, Api
+def open_api(context: typer.Context, timeout_s: float | None = None) -> "Api":
+    """`timeout_s` for questions that take longer than others."""
+    from zcplatform.cli.client import TIMEOUT_S, Api
 
     given = options(context)
     if given.reason is not None and not (given.reason.isascii() and given.reason.isprintable()):
-        raise reason_text()
-    return Api(find_login(given.api, given.token_file, given.settings), answer_s or ANSWER_S, given.reason)
+        raise unsendable_reason()
+    return Api(find_credentials(given.api, given.token_file, given.settings), timeout_s or TIMEOUT_S, given.reason)
 
 
 def route(*parts: str) -> str:
     """/api/… with names as a person typed them: whatever one holds, it stays one part of the path."""
     for part in parts:
         if part in ("", ".", ".."):
-            raise Told("name.empty", f"`{part}` is no name", "name a slug or an id")
+            raise CommandError("name.empty", f"`{part}` is no name", "name a slug or an id")
     return "/api/" + "/".join(quote(part, safe=":@") for part in parts)
 
 
-def slugs(context: typer.Context, incomplete: str) -> list[str]:
-    """For shell completion: the tenants' slugs, or nothing when the API does not answer at once."""
+def complete_slug(context: typer.Context, incomplete: str) -> list[str]:
+    """For shell completion: the tenants' complete_slug, or nothing when the API does not answer at once."""
     from zcplatform.cli.client import Api
 
     # While completing, commands are not run, the options before them neither: they stand in the context as they were typed.
     typed = context.find_root().params
     try:
-        with Api(find_login(typed.get("api"), typed.get("token_file"), typed.get("settings")), COMPLETION_S) as api:
+        with Api(find_credentials(typed.get("api"), typed.get("token_file"), typed.get("settings")), COMPLETION_S) as api:
             return [item["slug"] for item in api.items(route("tenants")) if item["slug"].startswith(incomplete)]
     except PlatformError:
         return []
 
 
-Tenant = Annotated[str, typer.Argument(help="Slug or id.", autocompletion=slugs)]
+Tenant = Annotated[str, typer.Argument(help="Slug or id.", autocompletion=complete_slug)]

@@ -17,10 +17,10 @@ def doctor(context: typer.Context, json: AsJson = False) -> None:
     loaded = settings.load(options(context).settings)
     found = findings(facts(loaded, edge.binary(loaded)))
     if json:
-        output.as_json([{"level": str(one.level), "subject": one.subject, "detail": one.sentence, "hint": one.advice} for one in found])
+        output.print_json([{"level": str(one.level), "subject": one.subject, "detail": one.sentence, "hint": one.advice} for one in found])
     else:
         for one in found:
-            output.line(f"{MARKS[str(one.level)]} {one.subject}: {one.sentence}")
+            output.print_line(f"{MARKS[str(one.level)]} {one.subject}: {one.sentence}")
             if one.advice and str(one.level) != "ok":
-                output.line(f"    {one.advice}")
+                output.print_line(f"    {one.advice}")
     raise typer.Exit(int(any(str(one.level) == "problem" for one in found)))

@@ -52,7 +52,7 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
     with open_api(context) as api:
         items = api.items(route("images"))
     if json:
-        output.as_json(items)
+        output.print_json(items)
         return
     rows = [
         (
@@ -66,7 +66,7 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
         )
         for item in items
     ]
-    output.table(
+    output.print_table(
         ("REFERENCE", "STATUS", "AGENT", "SIZE", "", "ID", "WHY"),
         rows,
         "No images yet: zcplatform images pull REF, or zcplatform images demo",
@@ -81,12 +81,12 @@ def preflight(context: typer.Context, image: Annotated[str, typer.Argument(help=
     with open_api(context) as api:
         told = follow(api, api.send("POST", route("images", *image.split("/"), "preflight")), quiet=json)
     if json:
-        output.as_json(told)
+        output.print_json(told)
         return
     rows = [
         (one["tenant"], one["revision"], "accepted" if one["accepted"] else "refused", one["reason"]) for one in told["result"]["tenants"]
     ]
-    output.table(("TENANT", "REVISION", "", "WHY"), rows, "There is no tenant yet.")
+    output.print_table(("TENANT", "REVISION", "", "WHY"), rows, "There is no tenant yet.")
 
 
 @app.command()
@@ -109,8 +109,10 @@ def _follow(context: typer.Context, method: str, path: str, body: object, *, wai
         if wait:
             told = follow(api, told, quiet=json)
     if json:
-        output.as_json(told)
+        output.print_json(told)
     elif told.get("result"):
-        output.line(f"{told['result']['digest']} is {'new' if told['result']['is_new'] else 'here already'}: {told['result']['image']}")
+        output.print_line(
+            f"{told['result']['digest']} is {'new' if told['result']['is_new'] else 'here already'}: {told['result']['image']}"
+        )
     else:
-        output.line(f"{told['kind']} {told['status']}" if wait else f"accepted: zcplatform operations watch {told['id']}")
+        output.print_line(f"{told['kind']} {told['status']}" if wait else f"accepted: zcplatform operations watch {told['id']}")

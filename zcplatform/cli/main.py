@@ -11,9 +11,9 @@ from zcplatform.cli import agents, channels, config, drift, images, members, ope
 from zcplatform.cli import tokens as access_tokens
 from zcplatform.cli.admin import audit, bootstrap, keys, login_link, mail, signing, teardown, tokens
 from zcplatform.cli.context import AsJson, Options, route
+from zcplatform.cli.credentials import VARIABLE, Credentials, checked, save_credentials
 from zcplatform.cli.doctor import doctor
-from zcplatform.cli.ending import told
-from zcplatform.cli.login import VARIABLE, Login, checked, save_login
+from zcplatform.cli.exit_codes import exit_on_error
 from zcplatform.cli.whoami import whoami
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Tenants with one ZeroClaw agent each, on one host.")
@@ -49,7 +49,7 @@ SettingsFile = Annotated[Path | None, typer.Option("--settings", help="The setti
 
 def _print_version(value: bool) -> None:
     if value:
-        output.line(f"zcplatform {version('zcplatform')}")
+        output.print_line(f"zcplatform {version('zcplatform')}")
         raise typer.Exit
 
 
@@ -74,13 +74,13 @@ def login(
     from zcplatform.cli.client import Api
 
     typed = typer.prompt("Token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
-    found = Login(api.rstrip("/"), checked(str(typed).strip(), "standard input"))
+    found = Credentials(api.rstrip("/"), checked(str(typed).strip(), "standard input"))
     with Api(found) as client:
         client.get(route("tenants"), limit=1)
-    path = save_login(found)
-    output.as_json({"api": found.api, "saved_in": str(path)}) if json else output.line(f"signed in; saved in {path}")
+    path = save_credentials(found)
+    output.print_json({"api": found.api, "saved_in": str(path)}) if json else output.print_line(f"signed in; saved in {path}")
 
 
 def main() -> None:
-    with told():
+    with exit_on_error():
         app()

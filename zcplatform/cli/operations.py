@@ -17,10 +17,10 @@ def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> Non
     with open_api(context) as api:
         items = api.items(route("tenants", tenant, "operations"))
     if json:
-        output.as_json(items)
+        output.print_json(items)
         return
     rows = [(item["id"], item["kind"], item["status"], item["created_at"], item["requested_by"], item["reason"]) for item in items]
-    output.table(("ID", "WHAT", "STATUS", "ASKED AT", "BY", "WHY"), rows, "Nothing was asked for yet.")
+    output.print_table(("ID", "WHAT", "STATUS", "ASKED AT", "BY", "WHY"), rows, "Nothing was asked for yet.")
 
 
 @app.command()
@@ -29,13 +29,13 @@ def show(context: typer.Context, operation: OperationId, json: AsJson = False) -
     with open_api(context) as api:
         told = api.get(route("operations", operation))
     if json:
-        output.as_json(told)
+        output.print_json(told)
         return
-    output.line(f"{told['kind']} {told['status']} {told['reason']}")
+    output.print_line(f"{told['kind']} {told['status']} {told['reason']}")
     rows = [
         (step["name"], step["status"], step["attempts"], step["started_at"], step["finished_at"], step["error"]) for step in told["steps"]
     ]
-    output.table(("STEP", "STATUS", "ATTEMPTS", "FROM", "TO", "ERROR"), rows, "No steps yet.")
+    output.print_table(("STEP", "STATUS", "ATTEMPTS", "FROM", "TO", "ERROR"), rows, "No steps yet.")
 
 
 @app.command()
@@ -46,6 +46,6 @@ def watch(context: typer.Context, operation: OperationId, json: AsJson = False) 
     with open_api(context) as api:
         ended = follow(api, api.get(route("operations", operation)), quiet=json)
     if json:
-        output.as_json(ended)
+        output.print_json(ended)
     else:
-        output.line(f"{ended['kind']} {ended['status']}")
+        output.print_line(f"{ended['kind']} {ended['status']}")

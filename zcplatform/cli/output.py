@@ -18,11 +18,11 @@ COLOURS = {
 }
 
 
-def as_json(value: object, indent: int | None = 2) -> None:
+def print_json(value: object, indent: int | None = 2) -> None:
     sys.stdout.write(json.dumps(value, indent=indent) + "\n")
 
 
-def line(text: str) -> None:
+def print_line(text: str) -> None:
     sys.stdout.write(printable(text) + "\n")
 
 
@@ -32,14 +32,14 @@ def printable(value: object) -> str:
     return "".join(character if character.isprintable() else "·" for character in text)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
     """Words of states in their colours; `empty` is said when there is nothing."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     if not rows:
-        line(empty)
+        print_line(empty)
         return
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
@@ -50,12 +50,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) 
     console.print(drawn) if console.is_terminal else Console(width=200).print(drawn)
 
 
-def facts(pairs: Mapping[str, Any]) -> None:
+def print_facts(pairs: Mapping[str, Any]) -> None:
     """One object, a fact a line; what is not there is left out."""
     widest = max(len(name) for name in pairs)
     for name, value in pairs.items():
         if value is not None:
-            line(f"{name.ljust(widest)}  {value}")
+            print_line(f"{name.ljust(widest)}  {value}")
 
 
 def short(value: object) -> str:

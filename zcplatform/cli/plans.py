@@ -6,7 +6,7 @@ import typer
 
 from zcplatform.cli import output
 from zcplatform.cli.context import AsJson, open_api, route
-from zcplatform.cli.login import Told
+from zcplatform.cli.errors import CommandError
 
 app = typer.Typer(no_args_is_help=True, help="What a tenant of a plan gets.")
 COLUMNS = ("memory_bytes", "cpu_millis", "pids", "disk_bytes", "channels", "members", "agents", "messages_day", "tokens_month")
@@ -18,10 +18,10 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
     with open_api(context) as api:
         items = api.items(route("plans"))
     if json:
-        output.as_json(items)
+        output.print_json(items)
         return
     rows = [(item["name"], *(item[column] for column in COLUMNS), f"{item['dollars_month_micros'] / 1e6:.2f}") for item in items]
-    output.table(("PLAN", *(column.upper() for column in COLUMNS), "DOLLARS_MONTH"), rows, "No plans.")
+    output.print_table(("PLAN", *(column.upper() for column in COLUMNS), "DOLLARS_MONTH"), rows, "No plans.")
 
 
 @app.command("set")
@@ -36,8 +36,8 @@ def change(
     for text in numbers:
         name, _, number = text.partition("=")
         if not number.isdecimal():
-            raise Told("plan.number", f"`{text}` is not LIMIT=NUMBER", "for example members=10")
+            raise CommandError("plan.number", f"`{text}` is not LIMIT=NUMBER", "for example members=10")
         wish[name] = int(number)
     with open_api(context) as api:
         told = api.send("PATCH", route("plans", plan), wish)
-    output.as_json(told) if json else output.facts(told)
+    output.print_json(told) if json else output.print_facts(told)

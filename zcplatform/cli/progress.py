@@ -11,29 +11,29 @@ from typing import Any
 
 from zcplatform.cli.client import Api
 from zcplatform.cli.context import route
-from zcplatform.cli.login import Told
+from zcplatform.cli.errors import CommandError
 from zcplatform.cli.output import printable
 
-ASK_EVERY_S = 0.5
+POLL_EVERY_S = 0.5
 SILENCE_S = 40
 """The stream says something every 15 seconds; one that does not has broken off without a word."""
-AWAY_S = 30
+OUTAGE_S = 30
 MARKS = {"pending": "·", "running": "▸", "succeeded": "✔", "failed": "✘"}
 Operation = dict[str, Any]
 
 
 def follow(api: Api, operation: Operation, *, quiet: bool = False) -> Operation:
-    """Show an operation until it ended and return it. Raises Told when it did not succeed."""
+    """Show an operation until it ended and return it. Raises CommandError when it did not succeed."""
     try:
-        ended = _quietly(api, operation) if quiet else _live(api, operation) if sys.stderr.isatty() else _in_lines(api, operation)
+        ended = _wait(api, operation) if quiet else _draw_live(api, operation) if sys.stderr.isatty() else _print_lines(api, operation)
     except KeyboardInterrupt:
         sys.stderr.write(f"\nIt goes on without you: zcplatform operations watch {printable(operation['id'])}\n")
         raise
     if ended["status"] == "failed":
         error = ended["error"] or {"code": "operation.failed", "detail": ended["reason"], "hint": ""}
-        raise Told(error["code"], error["detail"], error["hint"])
+        raise CommandError(error["code"], error["detail"], error["hint"])
     if ended["status"] == "superseded":
-        raise Told(
+        raise CommandError(
             "operation.superseded", f"Somebody asked for something else meanwhile: {ended['reason']}", "zcplatform operations list SLUG"
         )
     return ended
@@ -51,37 +51,37 @@ def states(api: Api, operation: Operation) -> Iterator[Operation]:
                     yield told
                     if told["finished_at"]:
                         return
-    except Told:
+    except CommandError:
         # Whatever became of the stream (it broke off, its tenant is deleted already): the operation itself tells.
         pass
     while True:
-        told = _ask(api, path)
+        told = _poll(api, path)
         yield told
         if told["finished_at"]:
             return
-        time.sleep(ASK_EVERY_S)
+        time.sleep(POLL_EVERY_S)
 
 
-def _ask(api: Api, path: str) -> Operation:
+def _poll(api: Api, path: str) -> Operation:
     """A refusal is told at once; silence, and an edge that has nobody to ask, only when it lasts."""
-    give_up_at = time.monotonic() + AWAY_S
+    give_up_at = time.monotonic() + OUTAGE_S
     while True:
         try:
             return dict(api.get(path))
-        except Told as error:
+        except CommandError as error:
             is_away = error.code == "api.unreachable" or error.status in (502, 503, 504)
             if not is_away or time.monotonic() > give_up_at:
                 raise
-        time.sleep(ASK_EVERY_S)
+        time.sleep(POLL_EVERY_S)
 
 
-def _quietly(api: Api, operation: Operation) -> Operation:
+def _wait(api: Api, operation: Operation) -> Operation:
     for told in states(api, operation):
         operation = told
     return operation
 
 
-def _in_lines(api: Api, operation: Operation) -> Operation:
+def _print_lines(api: Api, operation: Operation) -> Operation:
     """A step that failed says why each time it did."""
     seen: set[tuple[str, str, int]] = set()
     reason = ""
@@ -99,7 +99,7 @@ def _in_lines(api: Api, operation: Operation) -> Operation:
     return operation
 
 
-def _live(api: Api, operation: Operation) -> Operation:
+def _draw_live(api: Api, operation: Operation) -> Operation:
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text

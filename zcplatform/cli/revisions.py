@@ -6,7 +6,7 @@ import typer
 
 from zcplatform.cli import output, values
 from zcplatform.cli.context import AsJson, NoWait, Tenant, open_api, route
-from zcplatform.cli.following import ask
+from zcplatform.cli.requests import submit
 
 app = typer.Typer(no_args_is_help=True, help="What was saved of a tenant's settings, and the way back.")
 Number = Annotated[int, typer.Argument(help="Number of a revision.", min=1)]
@@ -18,7 +18,7 @@ def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> Non
     with open_api(context) as api:
         items = api.items(route("tenants", tenant, "revisions"))
     if json:
-        output.as_json(items)
+        output.print_json(items)
         return
     rows = [
         (
@@ -31,7 +31,7 @@ def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> Non
         )
         for item in items
     ]
-    output.table(("REVISION", "WENT", "BY", "AT", "NOTE", "WHY"), rows, "Nothing was saved yet.")
+    output.print_table(("REVISION", "WENT", "BY", "AT", "NOTE", "WHY"), rows, "Nothing was saved yet.")
 
 
 @app.command()
@@ -40,10 +40,10 @@ def show(context: typer.Context, tenant: Tenant, number: Number, json: AsJson = 
     with open_api(context) as api:
         told = api.get(route("tenants", tenant, "revisions", str(number)))
     if json:
-        output.as_json(told)
+        output.print_json(told)
         return
-    output.facts({key: told[key] for key in ("number", "author", "created_at", "note", "outcome", "reason")})
-    output.as_json(told["settings"])
+    output.print_facts({key: told[key] for key in ("number", "author", "created_at", "note", "outcome", "reason")})
+    output.print_json(told["settings"])
 
 
 @app.command()
@@ -58,14 +58,14 @@ def diff(
     with open_api(context) as api:
         told = api.get(route("tenants", tenant, "revisions", str(number), "diff"), against=against)
     if json:
-        output.as_json(told)
+        output.print_json(told)
         return
     changes(told["changes"], f"Nothing changed since revision {told['against']}.")
 
 
 def changes(found: list[dict[str, Any]], nothing: str) -> None:
     """One line for each path."""
-    output.table(
+    output.print_table(
         ("WHERE", "BEFORE", "AFTER"), [(one["path"], output.short(one["before"]), output.short(one["after"])) for one in found], nothing
     )
 
@@ -85,4 +85,4 @@ def rollback(
 ) -> None:
     """Save an older revision's settings again, as a new one. Secrets stay as they are, but for those that are given."""
     body = ({"note": note} if note else {}) | ({"secrets": values.secrets(secret)} if secret else {})
-    ask(context, "POST", route("tenants", tenant, "revisions", str(number), "rollback"), body, wait=not no_wait, json=json)
+    submit(context, "POST", route("tenants", tenant, "revisions", str(number), "rollback"), body, wait=not no_wait, json=json)

@@ -8,7 +8,7 @@ import typer
 
 from zcplatform.cli import output
 from zcplatform.cli.context import AsJson, NoWait, Tenant, open_api, route
-from zcplatform.cli.following import ask
+from zcplatform.cli.requests import submit
 
 app = typer.Typer(no_args_is_help=True, help="Create, deploy and look after tenants.")
 
@@ -38,9 +38,9 @@ def create(
     with open_api(context) as api:
         told = api.send("POST", route("tenants"), {key: value for key, value in body.items() if value is not None})
     if json:
-        output.as_json(told)
+        output.print_json(told)
     else:
-        output.line(f"{told['slug']} is created. Next: zcplatform tenants deploy {told['slug']}")
+        output.print_line(f"{told['slug']} is created. Next: zcplatform tenants deploy {told['slug']}")
 
 
 @app.command("list")
@@ -49,10 +49,10 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
     with open_api(context) as api:
         items = api.items(route("tenants"))
     if json:
-        output.as_json(items)
+        output.print_json(items)
         return
     rows = [(item["slug"], item["state"], item["plan"], _provider_name(item), item["url"], item["reason"]) for item in items]
-    output.table(
+    output.print_table(
         ("SLUG", "STATE", "PLAN", "PROVIDER", "URL", "WHY"), rows, "No tenants yet. Create the first one: zcplatform tenants create SLUG"
     )
 
@@ -63,10 +63,10 @@ def show(context: typer.Context, tenant: Tenant, json: AsJson = False) -> None:
     with open_api(context) as api:
         told = api.get(route("tenants", tenant))
     if json:
-        output.as_json(told)
+        output.print_json(told)
         return
     image = told["image"]
-    output.facts(
+    output.print_facts(
         {
             "slug": told["slug"],
             "id": told["id"],
@@ -100,7 +100,7 @@ def change(
 ) -> None:
     """Change settings. A running tenant is started again with them; others take them at their next start."""
     body = {"name": name, "plan": plan, "image": image, "provider": provider_of(provider, model, base_url, key_file)}
-    ask(
+    submit(
         context,
         "PATCH",
         route("tenants", tenant),
@@ -113,25 +113,25 @@ def change(
 @app.command()
 def deploy(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
     """Bring a tenant's agent up and its address with it."""
-    ask(context, "POST", route("tenants", tenant, "deploy"), None, wait=not no_wait, json=json)
+    submit(context, "POST", route("tenants", tenant, "deploy"), None, wait=not no_wait, json=json)
 
 
 @app.command()
 def start(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
     """Start a stopped tenant."""
-    ask(context, "POST", route("tenants", tenant, "start"), None, wait=not no_wait, json=json)
+    submit(context, "POST", route("tenants", tenant, "start"), None, wait=not no_wait, json=json)
 
 
 @app.command()
 def stop(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
     """Stop a tenant; its files, people and numbers stay."""
-    ask(context, "POST", route("tenants", tenant, "stop"), None, wait=not no_wait, json=json)
+    submit(context, "POST", route("tenants", tenant, "stop"), None, wait=not no_wait, json=json)
 
 
 @app.command()
 def restart(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
     """Stop and start a running tenant with a fresh container."""
-    ask(context, "POST", route("tenants", tenant, "restart"), None, wait=not no_wait, json=json)
+    submit(context, "POST", route("tenants", tenant, "restart"), None, wait=not no_wait, json=json)
 
 
 @app.command()
@@ -143,13 +143,13 @@ def suspend(
     json: AsJson = False,
 ) -> None:
     """Stop a tenant, and keep everybody in it from starting it again."""
-    ask(context, "POST", route("tenants", tenant, "suspend"), {"reason": why}, wait=not no_wait, json=json)
+    submit(context, "POST", route("tenants", tenant, "suspend"), {"reason": why}, wait=not no_wait, json=json)
 
 
 @app.command()
 def resume(context: typer.Context, tenant: Tenant, no_wait: NoWait = False, json: AsJson = False) -> None:
     """End a suspension; a tenant that ran before is started."""
-    ask(context, "POST", route("tenants", tenant, "resume"), None, wait=not no_wait, json=json)
+    submit(context, "POST", route("tenants", tenant, "resume"), None, wait=not no_wait, json=json)
 
 
 @app.command()
@@ -165,7 +165,7 @@ def rm(
         typed = typer.prompt(f"This deletes all files and secrets of {tenant}. Type {tenant} to go on", err=True)
         if typed != tenant:
             raise typer.Abort
-    ask(context, "DELETE", route("tenants", tenant), None, wait=not no_wait, json=json)
+    submit(context, "DELETE", route("tenants", tenant), None, wait=not no_wait, json=json)
 
 
 @app.command()
@@ -182,7 +182,7 @@ def logs(
     query = {"tail": tail, "since": since, "follow": str(follow).lower(), "timestamps": str(timestamps).lower()}
     with open_api(context) as api, api.stream(route("tenants", tenant, "logs"), query) as lines:
         for line in lines:
-            output.as_json({"line": line}, indent=None) if json else output.line(line.expandtabs())
+            output.print_json({"line": line}, indent=None) if json else output.print_line(line.expandtabs())
             sys.stdout.flush()
 
 

@@ -5,10 +5,12 @@ from typing import Annotated
 import typer
 
 from zcplatform.cli import output
-from zcplatform.cli.context import AsJson, open_api, route, slugs
+from zcplatform.cli.context import AsJson, complete_slug, open_api, route
 
 app = typer.Typer(no_args_is_help=True, help="Tokens for programs: your own, or with --tenant a tenant's service accounts.")
-OfTenant = Annotated[str | None, typer.Option("--tenant", help="Slug or id: a service account of this tenant.", autocompletion=slugs)]
+OfTenant = Annotated[
+    str | None, typer.Option("--tenant", help="Slug or id: a service account of this tenant.", autocompletion=complete_slug)
+]
 
 
 def _path(tenant: str | None, *more: str) -> str:
@@ -21,7 +23,7 @@ def listing(context: typer.Context, tenant: OfTenant = None, json: AsJson = Fals
     with open_api(context) as api:
         items = api.get(_path(tenant))["items"]
     if json:
-        output.as_json(items)
+        output.print_json(items)
         return
     rows = [
         (
@@ -35,7 +37,7 @@ def listing(context: typer.Context, tenant: OfTenant = None, json: AsJson = Fals
         )
         for item in items
     ]
-    output.table(("ID", "NAME", "BEGINS", "ROLE", "SCOPES", "UNTIL", "LAST USED"), rows, "No tokens yet.")
+    output.print_table(("ID", "NAME", "BEGINS", "ROLE", "SCOPES", "UNTIL", "LAST USED"), rows, "No tokens yet.")
 
 
 @app.command()
@@ -56,7 +58,7 @@ def create(
         body["scopes"] = scope
     with open_api(context) as api:
         told = api.send("POST", _path(tenant), body)
-    output.as_json(told) if json else output.line(told["token"])
+    output.print_json(told) if json else output.print_line(told["token"])
 
 
 @app.command()
@@ -66,4 +68,4 @@ def revoke(
     """End a token; the next request with it is refused."""
     with open_api(context) as api:
         api.send("DELETE", _path(tenant, token))
-    output.as_json({"id": token}) if json else output.line("revoked")
+    output.print_json({"id": token}) if json else output.print_line("revoked")

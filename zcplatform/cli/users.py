@@ -17,7 +17,7 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
     with open_api(context) as api:
         items = api.items(route("users"))
     if json:
-        output.as_json(items)
+        output.print_json(items)
         return
     rows = [
         (
@@ -29,14 +29,14 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
         )
         for item in items
     ]
-    output.table(("ADDRESS", "NAME", "", "", "ID"), rows, "No users yet: zcplatform users add ADDRESS")
+    output.print_table(("ADDRESS", "NAME", "", "", "ID"), rows, "No users yet: zcplatform users add ADDRESS")
 
 
 @app.command()
 def show(context: typer.Context, user: User, json: AsJson = False) -> None:
     """One user."""
     with open_api(context) as api:
-        _told(api.get(route("users", user)), json=json)
+        _print_user(api.get(route("users", user)), json=json)
 
 
 @app.command()
@@ -49,7 +49,7 @@ def add(
 ) -> None:
     """Let a person sign in. To let him into a tenant invite him there."""
     with open_api(context) as api:
-        _told(api.send("POST", route("users"), {"email": address, "name": name, "is_super_admin": super_admin}), json=json)
+        _print_user(api.send("POST", route("users"), {"email": address, "name": name, "is_super_admin": super_admin}), json=json)
 
 
 @app.command()
@@ -71,7 +71,7 @@ def delete(context: typer.Context, user: User, yes: Annotated[bool, typer.Option
         typer.confirm(f"{user} is taken out of all tenants and can not be brought back. Go on", abort=True, err=True)
     with open_api(context) as api:
         api.send("DELETE", route("users", user))
-    output.line("deleted")
+    output.print_line("deleted")
 
 
 @app.command()
@@ -88,18 +88,18 @@ def demote(context: typer.Context, user: User, json: AsJson = False) -> None:
 
 def _change(context: typer.Context, user: str, wish: dict[str, object], *, json: bool) -> None:
     with open_api(context) as api:
-        _told(api.send("PATCH", route("users", user), wish), json=json)
+        _print_user(api.send("PATCH", route("users", user), wish), json=json)
 
 
-def _told(user: dict[str, Any], *, json: bool) -> None:
+def _print_user(user: dict[str, Any], *, json: bool) -> None:
     if json:
-        output.as_json(user)
+        output.print_json(user)
         return
-    output.facts({"address": user["email"], "name": user["name"] or None, "id": user["id"], "disabled": user["disabled_at"]})
+    output.print_facts({"address": user["email"], "name": user["name"] or None, "id": user["id"], "disabled": user["disabled_at"]})
     if user["is_super_admin"]:
-        output.line("is a super-admin")
+        output.print_line("is a super-admin")
     alone = user.get("only_owner_of", [])
     if alone:
-        output.line(f"the only owner of {', '.join(alone)}")
+        output.print_line(f"the only owner of {', '.join(alone)}")
         if user["disabled_at"]:
-            output.line(f"  → nobody acts there as an owner now: zcplatform members invite {alone[0]} ADDRESS --role owner")
+            output.print_line(f"  → nobody acts there as an owner now: zcplatform members invite {alone[0]} ADDRESS --role owner")

@@ -11,8 +11,8 @@ def whoami(context: typer.Context, json: AsJson = False) -> None:
     with open_api(context) as api:
         me, tenants = api.get(route("me")), api.get(route("me", "tenants"))["items"]
     if json:
-        output.as_json({**me, "tenants": tenants})
+        output.print_json({**me, "tenants": tenants})
         return
-    output.facts({"id": me["id"], "name": me["name"], "is": "super-admin" if me["is_super_admin"] else me["kind"]})
+    output.print_facts({"id": me["id"], "name": me["name"], "is": "super-admin" if me["is_super_admin"] else me["kind"]})
     rows = [(item["slug"], item["role"], item["state"], item["name"]) for item in tenants]
-    output.table(("TENANT", "ROLE", "STATE", "NAME"), rows, "Member of no tenant.")
+    output.print_table(("TENANT", "ROLE", "STATE", "NAME"), rows, "Member of no tenant.")

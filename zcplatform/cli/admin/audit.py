@@ -10,7 +10,7 @@ import typer
 from zcplatform.cli import output
 from zcplatform.cli.admin import host
 from zcplatform.cli.context import AsJson
-from zcplatform.cli.login import Told
+from zcplatform.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from zcplatform.core.anchors import Signed
@@ -48,7 +48,7 @@ def verify(context: typer.Context, file: File = None, anchors: AnchorFile = None
             _same_twice(signed)
             found = audit.follow(tx, {at: hash_ for at, hash_ in told.items() if start is None or at > start.sequence})
     if isinstance(found, audit.Break):
-        raise Told("audit.broken", f"The chain breaks at entry {found.sequence}: {found.why}", "compare with a backup")
+        raise CommandError("audit.broken", f"The chain breaks at entry {found.sequence}: {found.why}", "compare with a backup")
     if start is not None:
         _check(start, signers, told)
     _say(found, len(signed), json=json)
@@ -65,7 +65,7 @@ def key(context: typer.Context, json: AsJson = False) -> None:
     settings = host.load(context)
     with host.database(settings):
         public = host.root_keys(settings).audit_public.hex()
-    output.as_json({"key": public}) if json else output.line(public)
+    output.print_json({"key": public}) if json else output.print_line(public)
 
 
 @app.command()
@@ -84,7 +84,7 @@ def prune(
     try:
         day = f"{date.fromisoformat(before).isoformat()}T00:00:00.000Z"
     except ValueError:
-        raise Told("audit.date", f"`{before}` is not a day", "for example --before 2026-01-31") from None
+        raise CommandError("audit.date", f"`{before}` is not a day", "for example --before 2026-01-31") from None
     settings, at = host.load(context), clock.text(clock.now())
     with host.database(settings) as database:
         keys = host.root_keys(settings)
@@ -94,7 +94,7 @@ def prune(
             if last is None:
                 return 0
             if isinstance(broken := audit.verify(tx), audit.Break):
-                raise Told(
+                raise CommandError(
                     "audit.broken", f"The chain breaks at entry {broken.sequence}: nothing was removed", "zcplatform admin audit verify"
                 )
             sequence, hash_ = last
@@ -103,7 +103,7 @@ def prune(
             return audit.prune(tx, audit.Checkpoint(sequence, hash_, at, keys.audit_public, signature))
 
         removed = database.write_now(write)
-    output.as_json({"removed": removed}) if json else output.line(f"removed {removed} entries")
+    output.print_json({"removed": removed}) if json else output.print_line(f"removed {removed} entries")
 
 
 @contextmanager
@@ -113,12 +113,12 @@ def _reading(path: Path) -> "Iterator[Tx]":
     from zcplatform.store.db import as_it_lies
 
     if not path.exists():
-        raise Told("database.missing", f"There is no database at {path}", "start the platform once: zcplatform serve")
+        raise CommandError("database.missing", f"There is no database at {path}", "start the platform once: zcplatform serve")
     try:
         with as_it_lies(path) as tx:
             yield tx
     except apsw.Error as error:
-        raise Told("audit.unreadable", f"{path} can not be read as our database: {error}", "name a copy of zcplatform.db") from None
+        raise CommandError("audit.unreadable", f"{path} can not be read as our database: {error}", "name a copy of zcplatform.db") from None
 
 
 def _key(context: typer.Context, text: str, *, on_host: bool) -> bytes:
@@ -129,10 +129,10 @@ def _key(context: typer.Context, text: str, *, on_host: bool) -> bytes:
         except ValueError:
             found = b""
         if len(found) != 32:
-            raise Told("audit.key", "--public-key takes 64 hexadecimal characters", "zcplatform admin audit key prints it")
+            raise CommandError("audit.key", "--public-key takes 64 hexadecimal characters", "zcplatform admin audit key prints it")
         return found
     if not on_host:
-        raise Told(
+        raise CommandError(
             "audit.key", "To check the signatures the public key is needed", "add --public-key; zcplatform admin audit key prints it"
         )
     settings = host.load(context)
@@ -158,14 +158,14 @@ def _anchors(path: Path, signers: set[bytes]) -> "list[Signed]":
                 signers |= {bytes.fromhex(other) for other in (anchor.next_signer, anchor.last_signer) if other}
             waiting = [one for one in waiting if one not in ours]
     except NotAnAnchor as error:
-        raise Told("audit.anchors", f"{path}: {error}", "compare with another copy of the anchors") from None
+        raise CommandError("audit.anchors", f"{path}: {error}", "compare with another copy of the anchors") from None
     if waiting:
         raise _foreign(path, waiting[0][0])
     return found
 
 
-def _foreign(path: Path, number: int) -> Told:
-    return Told("audit.anchors", f"{path}: anchor {number} is not signed by the key of this installation", "name its --public-key")
+def _foreign(path: Path, number: int) -> CommandError:
+    return CommandError("audit.anchors", f"{path}: anchor {number} is not signed by the key of this installation", "name its --public-key")
 
 
 def _same_twice(signed: "list[Signed]") -> None:
@@ -173,7 +173,7 @@ def _same_twice(signed: "list[Signed]") -> None:
     seen: dict[int, str] = {}
     for one in signed:
         if seen.setdefault(one.anchor.sequence, one.anchor.hash) != one.anchor.hash:
-            raise Told("audit.broken", f"Entry {one.anchor.sequence} was anchored with two contents: the log was written again", "")
+            raise CommandError("audit.broken", f"Entry {one.anchor.sequence} was anchored with two contents: the log was written again", "")
 
 
 def _check(start: "Checkpoint", signers: set[bytes], anchored: dict[int, bytes]) -> None:
@@ -183,7 +183,7 @@ def _check(start: "Checkpoint", signers: set[bytes], anchored: dict[int, bytes])
     message = checkpoint_message(start.sequence, start.hash, start.at, start.signer)
     is_good = start.signer in signers and signing.is_signed(start.signer, message, start.signature)
     if not is_good or anchored.get(start.sequence, start.hash) != start.hash:
-        raise Told(
+        raise CommandError(
             "audit.broken",
             f"Entries up to {start.sequence} were removed, and not by `audit prune`: the checkpoint is not signed by this installation's key",
             "compare with a backup; after a change of the root key, name the --anchors too",
@@ -194,9 +194,9 @@ def _say(found: "Chain", anchors: int, *, json: bool) -> None:
     start = found.checkpoint.sequence if found.checkpoint else 0
     if json:
         told = {"entries": found.entries}
-        output.as_json(told | ({"anchors": anchors} if anchors else {}) | ({"pruned_up_to": start} if start else {}))
+        output.print_json(told | ({"anchors": anchors} if anchors else {}) | ({"pruned_up_to": start} if start else {}))
         return
     parts = [f"the chain of {found.entries} entries is whole"]
     parts += [f"it begins after entry {start}, at a signed checkpoint"] if start else []
     parts += [f"{anchors} anchors agree with it"] if anchors else []
-    output.line("; ".join(parts))
+    output.print_line("; ".join(parts))

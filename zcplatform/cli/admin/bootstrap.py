@@ -33,7 +33,7 @@ def bootstrap(
 
         user, url = database.write_now(write)
     if json:
-        output.as_json({"id": user.id, "email": user.email, "url": url, "expires_in_s": int(SETUP_LIVES.total_seconds())})
+        output.print_json({"id": user.id, "email": user.email, "url": url, "expires_in_s": int(SETUP_LIVES.total_seconds())})
     else:
-        output.line(f"{user.email} is a super-admin. This link signs in once, within an hour:")
-        output.line(url)
+        output.print_line(f"{user.email} is a super-admin. This link signs in once, within an hour:")
+        output.print_line(url)

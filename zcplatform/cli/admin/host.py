@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from zcplatform.cli.context import options
-from zcplatform.cli.login import Told
+from zcplatform.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from zcplatform.settings import Settings
@@ -30,11 +30,13 @@ def database(settings: "Settings") -> Iterator["Database"]:
     from zcplatform.store.db import Database
 
     if not settings.database.exists():
-        raise Told("database.missing", f"There is no database at {settings.database}", "start the platform once: zcplatform serve")
+        raise CommandError("database.missing", f"There is no database at {settings.database}", "start the platform once: zcplatform serve")
     try:
         opened = Database(settings.database)
     except apsw.Error as error:
-        raise Told("database.unusable", f"{settings.database} can not be opened: {error}", "these verbs are for root on the host") from None
+        raise CommandError(
+            "database.unusable", f"{settings.database} can not be opened: {error}", "these verbs are for root on the host"
+        ) from None
     try:
         yield opened
     finally:

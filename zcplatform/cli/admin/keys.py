@@ -25,12 +25,12 @@ def rotate_key(
     with alone(settings):
         done = rotate(settings, deep=deep, to=to)
     if json:
-        output.as_json(asdict(done))
+        output.print_json(asdict(done))
     elif done.finished_earlier:
-        output.line("the rotation that was cut off is finished")
+        output.print_line("the rotation that was cut off is finished")
     else:
-        output.line(f"a new root key; {done.tenants} data keys are wrapped with it, {done.secrets} secrets were encrypted again")
+        output.print_line(f"a new root key; {done.tenants} data keys are wrapped with it, {done.secrets} secrets were encrypted again")
         if done.unreadable:
-            output.line(f"{done.unreadable} could not be read before either, and were left")
+            output.print_line(f"{done.unreadable} could not be read before either, and were left")
     if to is not None:
-        output.line(f"make the credential of {to}, then remove that file")
+        output.print_line(f"make the credential of {to}, then remove that file")

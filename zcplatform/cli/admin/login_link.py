@@ -29,6 +29,6 @@ def login_link(
 
         url = database.write_now(write)
     if json:
-        output.as_json({"url": url, "expires_in_s": int(LINK_LIVES.total_seconds())})
+        output.print_json({"url": url, "expires_in_s": int(LINK_LIVES.total_seconds())})
     else:
-        output.line(url)
+        output.print_line(url)

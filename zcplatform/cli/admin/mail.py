@@ -8,7 +8,7 @@ import typer
 from zcplatform.cli import output
 from zcplatform.cli.admin import host
 from zcplatform.cli.context import AsJson
-from zcplatform.cli.login import Told
+from zcplatform.cli.errors import CommandError
 
 app = typer.Typer(no_args_is_help=True, help="Mail.")
 
@@ -30,8 +30,8 @@ def send_test(
     settings = host.load(context)
     server, address = MailServer.of(settings), canonical(to)
     if server is None:
-        raise Told("mail.none", "No mail server is configured", "set mail_host and mail_from in the settings file; docs/login.md")
+        raise CommandError("mail.none", "No mail server is configured", "set mail_host and mail_from in the settings file; docs/login.md")
     if address is None:
-        raise Told("mail.address", "That is no mail address", "for example ann@example.com")
+        raise CommandError("mail.address", "That is no mail address", "for example ann@example.com")
     asyncio.run(server.send(address, mail(Kind.TEST, {}, settings.panel_url)))
-    output.as_json({"sent_to": address}) if json else output.line(f"{server.host}:{server.port} took the mail for {address}")
+    output.print_json({"sent_to": address}) if json else output.print_line(f"{server.host}:{server.port} took the mail for {address}")

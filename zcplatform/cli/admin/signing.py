@@ -35,6 +35,6 @@ def rotate_signing_key(
     with host.database(host.load(context)) as database:
         number = database.write_now(write)
     if json:
-        output.as_json({"number": number, "old_keys_retire_at": retires_at})
+        output.print_json({"number": number, "old_keys_retire_at": retires_at})
     else:
-        output.line(f"key {number} signs from now on; the ones before it are refused from {retires_at} on")
+        output.print_line(f"key {number} signs from now on; the ones before it are refused from {retires_at} on")

@@ -20,6 +20,6 @@ def teardown(context: typer.Context, json: AsJson = False) -> None:
     settings = host.load(context)
     taken = asyncio.run(take_down(settings, host.root_keys(settings)))
     if json:
-        output.as_json(asdict(taken))
+        output.print_json(asdict(taken))
     else:
-        output.line(f"removed {taken.containers} containers, {taken.networks} networks, {taken.mounts} mounts and the firewall rules")
+        output.print_line(f"removed {taken.containers} containers, {taken.networks} networks, {taken.mounts} mounts and the firewall rules")

@@ -10,7 +10,8 @@ from zcplatform import clock
 from zcplatform.cli import output
 from zcplatform.cli.admin import host
 from zcplatform.cli.context import AsJson
-from zcplatform.cli.login import LOCAL, Login, Told, save_login
+from zcplatform.cli.credentials import LOCAL, Credentials, save_credentials
+from zcplatform.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from zcplatform.store.db import Tx
@@ -51,10 +52,10 @@ def create(
         database.write_now(write)
     told = {"id": token_id, "expires_at": expires_at}
     if save:
-        path = save_login(Login(LOCAL, value, settings.web_socket))
-        output.as_json({**told, "saved_in": str(path)}) if json else output.line(f"saved in {path}; good until {expires_at}")
+        path = save_credentials(Credentials(LOCAL, value, settings.web_socket))
+        output.print_json({**told, "saved_in": str(path)}) if json else output.print_line(f"saved in {path}; good until {expires_at}")
     else:
-        output.as_json({**told, "token": value}) if json else output.line(value)
+        output.print_json({**told, "token": value}) if json else output.print_line(value)
 
 
 @app.command("list")
@@ -65,7 +66,7 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
     with host.database(host.load(context)) as database:
         rows = database.read(tokens.everything)
     if json:
-        output.as_json([{key: value for key, value in row.__dict__.items() if key != "hash"} for row in rows])
+        output.print_json([{key: value for key, value in row.__dict__.items() if key != "hash"} for row in rows])
         return
     now = clock.text(clock.now())
     states = ["revoked" if row.revoked_at else "expired" if row.expires_at <= now else "valid" for row in rows]
@@ -73,7 +74,7 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
         (row.id, row.name, row.hint + "…", state, row.expires_at, row.last_used_at or "never")
         for row, state in zip(rows, states, strict=True)
     ]
-    output.table(
+    output.print_table(
         ("ID", "NAME", "BEGINS", "STATE", "UNTIL", "LAST USED"), told, "No tokens yet: zcplatform admin token create --name NAME --save"
     )
 
@@ -94,5 +95,5 @@ def revoke(context: typer.Context, token: Annotated[str, typer.Argument(help="Id
 
     with host.database(host.load(context)) as database:
         if not database.write_now(write):
-            raise Told("token.unknown", f"There is no token {token} that is not revoked yet", "zcplatform admin token list")
-    output.as_json({"id": token, "revoked_at": at}) if json else output.line("revoked")
+            raise CommandError("token.unknown", f"There is no token {token} that is not revoked yet", "zcplatform admin token list")
+    output.print_json({"id": token, "revoked_at": at}) if json else output.print_line("revoked")

@@ -9,23 +9,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from zcplatform.errors import PlatformError
+from zcplatform.cli.errors import CommandError
 
 LOCAL = "http://zcplatform.local"
 VARIABLE = "ZCPLATFORM_API"
 
 
-class Told(PlatformError):
-    """What the API, or the way to it, said no to."""
-
-
-def reason_text() -> Told:
-    """What is said to a reason that can not go into a header."""
-    return Told("reason.text", "The reason must be one line of ASCII; nothing was done", "say it in plain letters")
-
-
 @dataclass(frozen=True)
-class Login:
+class Credentials:
     """`socket` is the local unix socket; without one `api` is reached over TCP."""
 
     api: str
@@ -33,13 +24,13 @@ class Login:
     socket: Path | None = None
 
 
-def login_path() -> Path:
+def credentials_path() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "zcplatform" / "login.json"
 
 
-def save_login(login: Login) -> Path:
+def save_credentials(login: Credentials) -> Path:
     """0600 from the first byte on."""
-    path = login_path()
+    path = credentials_path()
     try:
         path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
         new = path.with_suffix(".new")
@@ -49,51 +40,53 @@ def save_login(login: Login) -> Path:
             json.dump({"api": login.api, "token": login.token, "socket": str(login.socket) if login.socket else None}, file)
         new.replace(path)
     except OSError as error:
-        raise Told("login.unwritable", f"{path} can not be written: {error.strerror}", "set XDG_CONFIG_HOME to a folder of yours") from None
+        raise CommandError(
+            "login.unwritable", f"{path} can not be written: {error.strerror}", "set XDG_CONFIG_HOME to a folder of yours"
+        ) from None
     return path
 
 
-def find_login(api: str | None, token_file: Path | None, settings: Path | None) -> Login:
-    """Raises Told with what to do when nothing says where the API is or who asks."""
+def find_credentials(api: str | None, token_file: Path | None, settings: Path | None) -> Credentials:
+    """Raises CommandError with what to do when nothing says where the API is or who asks."""
     named = api or os.environ.get(VARIABLE)
     saved = _saved() if token_file is None or named is None else None
     if token_file is None:
         return _as_saved(saved, named)
     token = _token(token_file)
     if named is not None:
-        return Login(named.rstrip("/"), token)
+        return Credentials(named.rstrip("/"), token)
     if saved is not None:
-        return Login(saved.api, token, saved.socket)
+        return Credentials(saved.api, token, saved.socket)
     if os.geteuid() == 0:
         from zcplatform.settings import load
 
-        return Login(LOCAL, token, load(settings).web_socket)
-    raise Told("login.missing", "Nothing says where the API is", "use --api URL, or zcplatform login")
+        return Credentials(LOCAL, token, load(settings).web_socket)
+    raise CommandError("login.missing", "Nothing says where the API is", "use --api URL, or zcplatform login")
 
 
-def _as_saved(saved: Login | None, named: str | None) -> Login:
+def _as_saved(saved: Credentials | None, named: str | None) -> Credentials:
     """A saved token is for the API it was saved with: any other address could be anybody's."""
     if saved is None:
-        raise Told(
+        raise CommandError(
             "login.missing",
             "You are not signed in",
             "on the host: zcplatform admin token create --name NAME --save; elsewhere: zcplatform login URL",
         )
     if named is not None and named.rstrip("/") != saved.api:
-        raise Told(
+        raise CommandError(
             "login.elsewhere", f"The saved token is for {saved.socket or saved.api}, not for {named}", "name this one's with --token-file"
         )
     return saved
 
 
-def _saved() -> Login | None:
+def _saved() -> Credentials | None:
     try:
-        told = json.loads(login_path().read_text())
-        return Login(told["api"], told["token"], Path(told["socket"]) if told.get("socket") else None)
+        told = json.loads(credentials_path().read_text())
+        return Credentials(told["api"], told["token"], Path(told["socket"]) if told.get("socket") else None)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise Told("login.unreadable", f"{login_path()} can not be read", "remove it and sign in again") from None
+        raise CommandError("login.unreadable", f"{credentials_path()} can not be read", "remove it and sign in again") from None
 
 
 def _token(path: Path) -> str:
@@ -102,11 +95,11 @@ def _token(path: Path) -> str:
         token = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
-        raise Told("login.token_file", f"{path} can not be read: {why}", "name a file that holds one token") from None
+        raise CommandError("login.token_file", f"{path} can not be read: {why}", "name a file that holds one token") from None
     return checked(token, str(path))
 
 
 def checked(token: str, where: str) -> str:
     if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise Told("login.token", f"{where} holds no token", "a token begins with zcp_ and is one word")
+        raise CommandError("login.token", f"{where} holds no token", "a token begins with zcp_ and is one word")
     return token

@@ -6,27 +6,27 @@ from zcplatform.cli import output
 from zcplatform.cli.context import open_api, route
 
 
-def ask(context: typer.Context, method: str, path: str, body: object, *, wait: bool, json: bool) -> None:
+def submit(context: typer.Context, method: str, path: str, body: object, *, wait: bool, json: bool) -> None:
     """Ask, show the steps, say how it ended."""
     from zcplatform.cli.progress import follow
 
     with open_api(context) as api:
         told = api.send(method, path, body)
         if "steps" not in told:
-            output.as_json(told) if json else output.line(f"{told['slug']} is {told['state']}: {told['reason']}")
+            output.print_json(told) if json else output.print_line(f"{told['slug']} is {told['state']}: {told['reason']}")
             return
         if not wait:
-            output.as_json(told) if json else output.line(f"accepted: zcplatform operations watch {told['id']}")
+            output.print_json(told) if json else output.print_line(f"accepted: zcplatform operations watch {told['id']}")
             return
         ended = follow(api, told, quiet=json)
         if json:
-            output.as_json(ended)
+            output.print_json(ended)
             return
         if ended["kind"] == "tenant.delete":
-            output.line("deleted: nothing of it is left")
+            output.print_line("deleted: nothing of it is left")
             return
         tenant = api.get(route("tenants", ended["tenant_id"]))
-        output.line(f"{tenant['slug']} is {tenant['state']}: {tenant['reason']}")
+        output.print_line(f"{tenant['slug']} is {tenant['state']}: {tenant['reason']}")
         if ended["kind"] == "tenant.deploy":
-            output.line(tenant["url"])
-            output.line(f"Next: zcplatform tenants pair {tenant['slug']}")
+            output.print_line(tenant["url"])
+            output.print_line(f"Next: zcplatform tenants pair {tenant['slug']}")

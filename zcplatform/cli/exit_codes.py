@@ -11,7 +11,7 @@ EX_CONFIG = 78
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def exit_on_error() -> Iterator[None]:
     """Ends with 1, or 78 when the program must not start like this; 2 is wrong usage."""
     try:
         yield

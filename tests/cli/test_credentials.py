@@ -11,7 +11,7 @@ import click
 import pytest
 import typer.main
 
-from tests.cli.running import ask, run
+from tests.cli.running import run, run_signed_in
 from tests.fakes.apis import Honest, Moved, Refusing, Website, serving
 from zcplatform.cli.main import app
 
@@ -60,7 +60,7 @@ def test_a_saved_token_is_not_sent_to_another_address(tmp_path: Path) -> None:
 
 def test_a_redirect_is_told_and_not_followed(tmp_path: Path) -> None:
     with serving(Moved) as (api, fake):
-        done = ask(api, tmp_path, "tenants", "list")
+        done = run_signed_in(api, tmp_path, "tenants", "list")
     assert done.returncode == 1
     assert "/elsewhere" in done.stderr
     assert len(fake.seen) == 1
@@ -69,7 +69,7 @@ def test_a_redirect_is_told_and_not_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [("tenants", "list"), ("tenants", "deploy", "shop")])
 def test_another_server_is_told_from_ours(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     with serving(Website) as (api, _):
-        done = ask(api, tmp_path, *arguments)
+        done = run_signed_in(api, tmp_path, *arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert "is no zcplatform API" in done.stderr
     assert "Traceback" not in done.stderr
@@ -77,14 +77,14 @@ def test_another_server_is_told_from_ours(tmp_path: Path, arguments: tuple[str, 
 
 @pytest.mark.parametrize("address", ["nonsense", "ftp://example.invalid", "http://", "http://[::"])
 def test_an_address_that_is_none_is_a_sentence(tmp_path: Path, address: str) -> None:
-    done = ask(address, tmp_path, "tenants", "list")
+    done = run_signed_in(address, tmp_path, "tenants", "list")
     assert done.returncode == 1
     assert "is no address of an API" in done.stderr
 
 
 def test_names_below_localhost_need_no_resolver(tmp_path: Path) -> None:
     with serving(Honest) as (api, fake):
-        done = ask(api.replace("127.0.0.1", "panel.zcp-test.localhost"), tmp_path, "tenants", "list")
+        done = run_signed_in(api.replace("127.0.0.1", "panel.zcp-test.localhost"), tmp_path, "tenants", "list")
     assert done.returncode == 0, done.stderr
     assert fake.seen[-1][2]["Host"].startswith("panel.zcp-test.localhost:")
 
