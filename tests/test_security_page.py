@@ -1,11 +1,11 @@
-"""docs/security.md claims nothing that no test shows, and passes over no attack in silence."""
+"""docs/explanation/security.md claims nothing that no test shows, and passes over no attack in silence."""
 
 import ast
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "security.md").read_text()
+PAGE = (ROOT / "docs" / "explanation" / "security.md").read_text()
 CLAIMED, _, LEFT = PAGE.partition("## Not claimed")
 
 

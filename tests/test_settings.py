@@ -79,8 +79,8 @@ def test_lists_and_tables_in_the_environment_are_json(tmp_path: Path, monkeypatc
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
-    text = (ROOT / "docs" / "settings.md").read_text()
+    text = (ROOT / "docs" / "reference" / "settings.md").read_text()
     for name in settings.Settings.model_fields:
-        assert f"| `{name}` |" in text, f"docs/settings.md does not explain {name}"
+        assert f"| `{name}` |" in text, f"docs/reference/settings.md does not explain {name}"
     documented = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
     assert documented == set(settings.Settings.model_fields)

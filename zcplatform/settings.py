@@ -81,7 +81,7 @@ class Span(BaseModel, frozen=True):
 
 
 class Settings(BaseModel, frozen=True, extra="forbid", validate_default=True):
-    """Every setting with its default. docs/settings.md explains each; a test keeps the two equal."""
+    """Every setting with its default. docs/reference/settings.md explains each; a test keeps the two equal."""
 
     instance: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,11}$")] = "zc"
     data_dir: Path = Path("/var/lib/zcplatform/data")
@@ -247,7 +247,9 @@ def load(path: Path | None = None) -> Settings:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or first["msg"].removeprefix("Value error, ").split(" ")[0]
         what = "is not a setting" if first["type"] == "extra_forbidden" else f"is not valid: {first['msg']}"
-        raise Refused("settings.invalid", f"{named or DEFAULT_PATH}: `{key}` {what}", "docs/settings.md lists every key") from None
+        raise Refused(
+            "settings.invalid", f"{named or DEFAULT_PATH}: `{key}` {what}", "docs/reference/settings.md lists every key"
+        ) from None
 
 
 def _environment() -> dict[str, Any]:
@@ -262,7 +264,7 @@ def _environment() -> dict[str, Any]:
             try:
                 found[name] = json.loads(found[name])
             except ValueError as error:
-                raise Refused("settings.syntax", f"{variable} is not JSON: {error}", "docs/settings.md lists every key") from None
+                raise Refused("settings.syntax", f"{variable} is not JSON: {error}", "docs/reference/settings.md lists every key") from None
     return found
 
 

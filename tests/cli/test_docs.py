@@ -1,4 +1,4 @@
-"""docs/cli.md lists each command there is, and none that is not."""
+"""docs/reference/cli.md lists each command there is, and none that is not."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +22,6 @@ def _commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]
 
 def test_the_reference_lists_every_command() -> None:
     there = set(_commands(typer.main.get_command(app)))  # type: ignore[arg-type]
-    lines = [line.split("`")[1] for line in (ROOT / "docs" / "cli.md").read_text().splitlines() if line.startswith("| `")]
+    lines = [line.split("`")[1] for line in (ROOT / "docs" / "reference" / "cli.md").read_text().splitlines() if line.startswith("| `")]
     told = {" ".join(word for word in line.split() if word.islower() and not word.startswith("-")) for line in lines}
     assert told == there

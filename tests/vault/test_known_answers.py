@@ -62,7 +62,7 @@ def _encrypt(key: bytes, nonce: bytes, plain: bytes, associated: bytes) -> bytes
 
 
 def _associated(*parts: str) -> bytes:
-    """What docs/vault.md says: each part with its length before it, after the byte of the format."""
+    """What docs/explanation/secrets.md says: each part with its length before it, after the byte of the format."""
     return b"\x01" + b"".join(struct.pack(">I", len(part.encode())) + part.encode() for part in ("zcplatform", "1", *parts))
 
 

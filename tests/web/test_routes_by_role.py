@@ -177,7 +177,7 @@ async def test_a_super_admin_says_why_before_anything_is_done_in_anothers_tenant
 
 
 def test_what_a_super_admin_says_why_he_reads_is_what_the_page_promises() -> None:
-    """docs/api.md: logs, settings, channels, members, invitations, tokens, devices and the audit log."""
+    """docs/reference/api.md: logs, settings, channels, members, invitations, tokens, devices and the audit log."""
     read = {"logs.read", "config.read", "channel.read", "member.read", "member.manage", "token.manage", "device.read", "audit.read"}
     assert read == {str(one) for one in LOOKED_AT}
 
@@ -305,7 +305,7 @@ async def test_a_method_is_what_it_is(world: World) -> None:
 
 
 def test_the_page_of_permissions_is_current() -> None:
-    assert (ROOT / "docs" / "permissions.md").read_text() == page(described()), "run scripts/permissions"
+    assert (ROOT / "docs" / "reference" / "permissions.md").read_text() == page(described()), "run scripts/permissions"
 
 
 def _other(tx: Tx, slug: str) -> dict[str, str]:

@@ -46,7 +46,9 @@ def create(
     name: Annotated[str, typer.Argument(help="Who or what uses it.")],
     tenant: OfTenant = None,
     role: Annotated[str | None, typer.Option(help="The most it may be: viewer, contributor, manager or owner.")] = None,
-    scope: Annotated[list[str] | None, typer.Option(help="A permission it may use (docs/permissions.md); repeat. All without it.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="A permission it may use (docs/reference/permissions.md); repeat. All without it.")
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=365, help="How long it is good for.")] = 90,
     json: AsJson = False,
 ) -> None:

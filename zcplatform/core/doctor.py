@@ -235,6 +235,8 @@ def _users(facts: Facts) -> Iterator[Finding]:
 
 def _anchors(facts: Facts) -> Iterator[Finding]:
     if facts.anchor_trouble:
-        yield _problem("audit_anchor", f"The audit log can not be anchored: {facts.anchor_trouble}", "docs/audit.md; see `audit_anchor`")
+        yield _problem(
+            "audit_anchor", f"The audit log can not be anchored: {facts.anchor_trouble}", "docs/reference/audit.md; see `audit_anchor`"
+        )
     else:
         yield _ok("audit_anchor", "The audit log can be anchored.")

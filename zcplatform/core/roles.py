@@ -1,7 +1,7 @@
 """Who may do what: the one table of permissions and the least standing each of them needs.
 
 A member has one role in a tenant; each role may do what the ones before it may. A super-admin may do everything everywhere. What is no
-matter of one tenant is for everybody who is signed in, or for super-admins. docs/permissions.md is made from it.
+matter of one tenant is for everybody who is signed in, or for super-admins. docs/reference/permissions.md is made from it.
 """
 
 from collections.abc import Mapping, Set

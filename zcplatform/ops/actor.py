@@ -124,7 +124,9 @@ class Actor:
     def need(self, permission: Permission) -> None:
         """Raises NotAllowed; BadInput as `need_reason`. For what a route's own permission does not cover."""
         if not self.may(permission):
-            raise NotAllowed("access.denied", f"This needs the permission `{permission}`", "docs/permissions.md tells which role has it")
+            raise NotAllowed(
+                "access.denied", f"This needs the permission `{permission}`", "docs/reference/permissions.md tells which role has it"
+            )
         if self.needed is not None and permission != self.needed.permission:
             self.also_needed.add(permission)
             self.need_reason()

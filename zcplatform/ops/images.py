@@ -113,4 +113,4 @@ def _operation(tx: Tx, actor: Actor, image: Image, kind: str, at: str) -> Operat
 
 
 def _bad(field: str, detail: str) -> BadInput:
-    return BadInput("image.not_allowed", detail, "docs/images.md", fields={field: detail})
+    return BadInput("image.not_allowed", detail, "docs/how-to/images.md", fields={field: detail})

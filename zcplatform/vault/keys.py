@@ -76,7 +76,7 @@ def load(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise Refused(
-            "key.unreadable", f"the key file {path} can not be read: {error.strerror}", "docs/operating.md, «The key file»"
+            "key.unreadable", f"the key file {path} can not be read: {error.strerror}", "docs/how-to/install.md, «The key file»"
         ) from None
     with os.fdopen(descriptor, "rb") as file:
         facts = os.fstat(file.fileno())

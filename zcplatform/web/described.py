@@ -1,4 +1,4 @@
-"""What the API says of itself: its routes with the permission each of them needs. docs/permissions.md is made from it."""
+"""What the API says of itself: its routes with the permission each of them needs. docs/reference/permissions.md is made from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def routes(app: FastAPI) -> list[Described]:
 
 
 def page(app: FastAPI) -> str:
-    """docs/permissions.md, whole."""
+    """docs/reference/permissions.md, whole."""
     columns = ("signed in", *Role, "super-admin")
     standings = [
         Rights(None, is_super_admin=False),

@@ -17,8 +17,8 @@ RETRY_AFTER_S = 5
 MEDIA_TYPE = "application/problem+json"
 _HTTP = {
     400: ("request.unreadable", "The body can not be read", "send one JSON object in UTF-8"),
-    404: ("route.unknown", "There is no such route", "docs/api.md lists the routes"),
-    405: ("route.method", "This route does not take that method", "docs/api.md lists the routes"),
+    404: ("route.unknown", "There is no such route", "docs/reference/api.md lists the routes"),
+    405: ("route.method", "This route does not take that method", "docs/reference/api.md lists the routes"),
     408: ("request.slow", "The body did not arrive in time", "send it again, faster"),
     413: ("request.too_large", "The body is larger than 64 KiB", "send less"),
 }

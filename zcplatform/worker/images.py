@@ -156,7 +156,7 @@ async def _prepare(tools: Tools, image: Image) -> None:
 def _check_version(version: str | None) -> None:
     problem = versions.problem(versions.parse(version)) if version is not None else None
     if problem is not None:
-        raise StepFailed("image.version", problem, "docs/images.md")
+        raise StepFailed("image.version", problem, "docs/how-to/images.md")
 
 
 def _asked(image: Image, version: str | None) -> str | None:
@@ -173,7 +173,7 @@ async def _digest(tools: Tools, image: Image) -> str:
     """What the row's reference stands for now, as its registry says; nothing of an image is fetched before it is allowed."""
     if not is_allowed(image.reference, tools.settings.image_repositories):
         raise StepFailed(
-            "image.not_allowed", f"`{image.reference}` is not from a repository that the settings file allows", "docs/images.md"
+            "image.not_allowed", f"`{image.reference}` is not from a repository that the settings file allows", "docs/how-to/images.md"
         )
     _, _, digest = image.reference.partition("@")
     return digest or await tools.docker.digest(image.reference)
@@ -212,7 +212,7 @@ async def _pull(tools: Tools, image: Image, digest: str) -> tuple[str, str | Non
     except versions.NotAVersion:
         problem = None  # it does not say which one it is; its first start shows
     if problem is not None:
-        raise StepFailed("image.version", problem, "docs/images.md")
+        raise StepFailed("image.version", problem, "docs/how-to/images.md")
     await tools.docker.tag(reference, pulled_reference(tools.settings.instance, digest))
     return found.id, version
 
@@ -275,7 +275,7 @@ async def _make(tools: Tools, image: Image, make: Callable[[Path], Recipe], tag:
         recipe = await asyncio.to_thread(make, tar)
         problem = versions.problem(versions.parse(recipe.version))
         if problem is not None:
-            raise StepFailed("image.version", problem, "docs/images.md")
+            raise StepFailed("image.version", problem, "docs/how-to/images.md")
         changes = (*recipe.changes, f"LABEL {LABEL_MADE_BY}={tools.settings.instance}")
         digest = await asyncio.to_thread(_content_digest, tar, changes)
         is_there = await _has_twin(tools, image, digest)
@@ -310,7 +310,7 @@ def _allowed_binary(tools: Tools, image: Image) -> Path:
             break
     else:
         raise StepFailed(
-            "image.not_allowed", f"`{image.reference}` is not named in `image_binaries` of the settings file", "docs/images.md"
+            "image.not_allowed", f"`{image.reference}` is not named in `image_binaries` of the settings file", "docs/how-to/images.md"
         )
     try:
         facts = binary.stat()

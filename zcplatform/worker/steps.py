@@ -135,7 +135,9 @@ async def image(tools: Tools, case: Case) -> None:
             "zcplatform images list, then prepare it again",
         )
     if not image_rules.may_run(tools.settings.instance, found.labels, found.digests, tools.settings.image_repositories):
-        raise StepFailed("image.not_allowed", f"The settings do not allow image {engine_id} for `{case.tenant.slug}`", "docs/images.md")
+        raise StepFailed(
+            "image.not_allowed", f"The settings do not allow image {engine_id} for `{case.tenant.slug}`", "docs/how-to/images.md"
+        )
 
 
 async def container(tools: Tools, case: Case) -> None:
@@ -194,7 +196,9 @@ async def verify(tools: Tools, case: Case) -> None:
     while (marker := await tools.caddy.marker(name)) != case.tenant.id:
         if asyncio.get_running_loop().time() > deadline:
             raise StepFailed(
-                "edge.not_verified", f"http://{name} leads to {marker or 'nothing of ours'} instead of `{case.tenant.slug}`", "docs/edge.md"
+                "edge.not_verified",
+                f"http://{name} leads to {marker or 'nothing of ours'} instead of `{case.tenant.slug}`",
+                "docs/reference/edge.md",
             )
         await asyncio.sleep(0.05)
     await verified(tools, case)

@@ -30,7 +30,9 @@ def send_test(
     settings = host.load(context)
     server, address = MailServer.of(settings), canonical(to)
     if server is None:
-        raise CommandError("mail.none", "No mail server is configured", "set mail_host and mail_from in the settings file; docs/login.md")
+        raise CommandError(
+            "mail.none", "No mail server is configured", "set mail_host and mail_from in the settings file; docs/reference/sign-in.md"
+        )
     if address is None:
         raise CommandError("mail.address", "That is no mail address", "for example ann@example.com")
     asyncio.run(server.send(address, mail(Kind.TEST, {}, settings.panel_url)))
