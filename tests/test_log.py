@@ -46,7 +46,7 @@ def test_a_field_is_cut(lines) -> None:  # type: ignore[no-untyped-def]
         "x" * 1_990 + SECRET,
     ],
 )  # fmt: skip
-def test_well_known_forms_are_blotted_out(lines, text: str) -> None:  # type: ignore[no-untyped-def]
+def test_well_known_forms_are_redacted(lines, text: str) -> None:  # type: ignore[no-untyped-def]
     log.logger.error("an event", said=f"before {text} after")
     (line,) = lines()
     for part in ("S3cr3t", "abcdefghijkl", "0b0c0d", "1234567890-", "eyJzdWIi", "pass@"):
@@ -54,9 +54,9 @@ def test_well_known_forms_are_blotted_out(lines, text: str) -> None:  # type: ig
 
 
 @pytest.mark.parametrize("name", ["password", "api_key", "authorization", "cookie", "bot_token", "pairing_code", "key"])
-def test_fields_named_like_a_secret_are_blotted_out(lines, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_fields_named_like_a_secret_are_redacted(lines, name: str) -> None:  # type: ignore[no-untyped-def]
     log.logger.info("an event", **{name: "hunter2"})
-    assert lines()[0][name] == log.BLOT
+    assert lines()[0][name] == log.REDACTED
 
 
 def test_of_an_error_nothing_is_told_that_somebody_sent(lines) -> None:  # type: ignore[no-untyped-def]

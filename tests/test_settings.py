@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from zcplatform import settings
-from zcplatform.errors import Refused
+from zcplatform.errors import CannotRun
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,7 +42,7 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_key_is_named(tmp_path: Path, line: str, named: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CannotRun) as refused:
         settings.load(_file(tmp_path, line))
     assert named in refused.value.detail
 
@@ -53,13 +53,13 @@ def test_prices_are_a_table_for_each_model(tmp_path: Path) -> None:
 
 
 def test_a_file_that_others_can_change_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CannotRun) as refused:
         settings.load(_file(tmp_path, "", 0o666))
     assert refused.value.code == "settings.rights"
 
 
 def test_a_missing_file_is_refused_when_it_was_named(tmp_path: Path) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(CannotRun):
         settings.load(tmp_path / "none.toml")
 
 
@@ -74,7 +74,7 @@ def test_lists_and_tables_in_the_environment_are_json(tmp_path: Path, monkeypatc
     found = settings.load(_file(tmp_path, ""))
     assert (found.allowed_hosts, found.data_dir) == (["10.0.0.5:11434"], Path("/elsewhere"))
     monkeypatch.setenv("ZCPLATFORM_ALLOWED_HOSTS", "10.0.0.5:11434")
-    with pytest.raises(Refused, match="ZCPLATFORM_ALLOWED_HOSTS is not JSON"):
+    with pytest.raises(CannotRun, match="ZCPLATFORM_ALLOWED_HOSTS is not JSON"):
         settings.load(_file(tmp_path, ""))
 
 

@@ -23,7 +23,7 @@ from zcplatform.adapters import rundirs
 from zcplatform.adapters.caddy import certificate_stamp, save_document
 from zcplatform.adapters.users import ensure_user
 from zcplatform.core import edge
-from zcplatform.errors import Refused
+from zcplatform.errors import CannotRun
 from zcplatform.log import logger
 from zcplatform.settings import Settings
 
@@ -32,9 +32,9 @@ OLDEST = (2, 7)
 
 
 def run(settings: Settings) -> NoReturn:
-    """Becomes Caddy. Raises Refused with what is wrong and what to do."""
+    """Becomes Caddy. Raises CannotRun with what is wrong and what to do."""
     if os.geteuid() != 0:
-        raise Refused(
+        raise CannotRun(
             "edge.not_root", "`zcplatform edge` must be started as root; Caddy itself runs without rights", "use sudo or the unit"
         )
     rundirs.prepare(settings)
@@ -69,7 +69,7 @@ def _only_one(settings: Settings) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Refused("edge.running", f"another edge runs on {settings.run_dir}", "stop it first") from None
+        raise CannotRun("edge.running", f"another edge runs on {settings.run_dir}", "stop it first") from None
     os.set_inheritable(handle, True)
 
 
@@ -105,20 +105,22 @@ def _enterable(settings: Settings, user: pwd.struct_passwd, folder: Path) -> Non
     command = [*_unprivileged(settings, user), "test", "-w", str(folder), "-a", "-x", str(folder)]
     if subprocess.run(command, cwd="/", env={"PATH": os.defpath}, timeout=30, check=False).returncode != 0:
         closed = next((str(above) for above in reversed(folder.parents) if not above.stat().st_mode & 0o001), str(folder))
-        raise Refused("edge.folder_closed", f"user {settings.edge_user} can not get to {folder}: {closed} is closed", f"chmod o+x {closed}")
+        raise CannotRun(
+            "edge.folder_closed", f"user {settings.edge_user} can not get to {folder}: {closed} is closed", f"chmod o+x {closed}"
+        )
 
 
 def _version(caddy: list[str], environment: dict[str, str]) -> None:
     try:
         done = subprocess.run([*caddy, "version"], env=environment, cwd="/", capture_output=True, text=True, timeout=30, check=False)
     except OSError as error:
-        raise Refused("edge.no_setpriv", f"setpriv can not be started: {error.strerror}", "install util-linux") from None
+        raise CannotRun("edge.no_setpriv", f"setpriv can not be started: {error.strerror}", "install util-linux") from None
     found = re.match(r"v?(\d+)\.(\d+)", done.stdout)
     if done.returncode != 0 or found is None:
-        raise Refused("edge.no_caddy", f"{caddy[-1]} can not be started: {done.stderr.strip()[:500]}", "see the setting caddy_binary")
+        raise CannotRun("edge.no_caddy", f"{caddy[-1]} can not be started: {done.stderr.strip()[:500]}", "see the setting caddy_binary")
     if (int(found[1]), int(found[2])) < OLDEST:
         oldest = ".".join(str(part) for part in OLDEST)
-        raise Refused(
+        raise CannotRun(
             "edge.old_caddy", f"{caddy[-1]} is {done.stdout.split()[0]}; at least {oldest} is needed", "see the setting caddy_binary"
         )
 
@@ -135,7 +137,7 @@ def _document(settings: Settings, user: pwd.struct_passwd, caddy: list[str], env
     save_document(base, edge.base(site), user.pw_gid)
     refusal = _refusal(caddy, environment, base)
     if refusal is not None:
-        raise Refused(
+        raise CannotRun(
             "edge.refused", f"Caddy refuses to start: {refusal}", f"can user {settings.edge_user} read tls_certificate and tls_key?"
         )
     return base
@@ -168,7 +170,7 @@ def main() -> None:
         settings = settings_module.load()
         log.configure("edge", settings.log_level)
         run(settings)
-    except Refused as refused:
+    except CannotRun as refused:
         sys.stderr.write(f"{refused.detail}\n{refused.hint}\n")
         sys.exit(78)
 

@@ -73,9 +73,9 @@ class StepFailed(PlatformError):
     """A step of an operation could not be done. The next round tries again; `code` says what kind of failure it was."""
 
 
-class RevisionRefused(StepFailed):
+class RevisionRejected(StepFailed):
     """The agent does not take this revision of a tenant's settings; `detail` holds its words. It goes on with the last good one."""
 
 
-class Refused(PlatformError):
+class CannotRun(PlatformError):
     """The program must not start like this (settings, key, rights, versions). The message names the key, file or user."""

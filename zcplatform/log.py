@@ -17,7 +17,7 @@ from zcplatform.errors import PlatformError
 
 _LONGEST = 2_000
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
-BLOT = "[blotted out]"
+REDACTED = "[redacted]"
 _SECRET_NAME = re.compile(r"(^|_)(secret|password|passphrase|authorization|cookie|api_key|pairing_code|token|key)$", re.IGNORECASE)
 _SECRET_FORM = re.compile(
     r"zcp_[\w-]{8,256}|enc2:[0-9a-fA-F]{8,4000}|\bsk-[\w-]{8,256}|\bxox[a-z]-[\w-]{8,256}|\bgh[a-z]_\w{8,256}|\bAIza[\w-]{20,256}"
@@ -51,27 +51,27 @@ class Logger:
 
     def exception(self, event: str, **fields: object) -> None:
         """An error with where the exception that is being handled came from: the end, where the cause is."""
-        self._write("ERROR", event, {**fields, **_told(sys.exc_info()[1])})
+        self._write("ERROR", event, {**fields, **_exception_fields(sys.exc_info()[1])})
 
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         if _LEVELS[level] < self._least:
             return
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"at": at, "level": level.lower(), "process": self._process, "event": event, **fields}
-        sys.stderr.write(json.dumps({key: _safe(key, value) for key, value in line.items()}) + "\n")
+        sys.stderr.write(json.dumps({key: _redacted(key, value) for key, value in line.items()}) + "\n")
 
 
-def _safe(name: str, value: object) -> object:
+def _redacted(name: str, value: object) -> object:
     if isinstance(value, bool | int | float | None):
         return value
     if _SECRET_NAME.search(name):
-        return BLOT
+        return REDACTED
     text = str(value)
-    shown = _SECRET_FORM.sub(BLOT, text[: 2 * _LONGEST])
+    shown = _SECRET_FORM.sub(REDACTED, text[: 2 * _LONGEST])
     return shown if len(text) <= 2 * _LONGEST and len(shown) <= _LONGEST else shown[:_LONGEST] + "…"
 
 
-def _told(error: BaseException | None) -> dict[str, object]:
+def _exception_fields(error: BaseException | None) -> dict[str, object]:
     """The kinds of an error and its causes, their words as far as they are known to hold no input, and the last places."""
     words: list[str] = []
     frames: list[str] = []
@@ -89,7 +89,7 @@ class _Libraries(logging.Handler):
     """What libraries say, in the same form and under the same rules."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        told = _told(record.exc_info[1]) if record.exc_info else {}
+        told = _exception_fields(record.exc_info[1]) if record.exc_info else {}
         level = "ERROR" if record.levelno >= logging.ERROR else "WARNING"
         first = record.getMessage().partition("\n")[0]  # the lines after it show objects, with whatever they hold
         logger._write(level, "a library says", {"library": record.name, "message": first, **told})  # noqa: SLF001

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from zcplatform.core.mailboxes import canonical
-from zcplatform.errors import Refused
+from zcplatform.errors import CannotRun
 
 DEFAULT_PATH = Path("/etc/zcplatform/zcplatform.toml")
 
@@ -208,7 +208,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", validate_default=True):
         return self.run_dir / "web" / "worker.sock"
 
     @property
-    def worker_sign(self) -> Path:
+    def worker_heartbeat(self) -> Path:
         """An empty file that the worker touches every ten seconds: a commit instead would make everybody look at the database again."""
         return self.run_dir / "web" / "worker.alive"
 
@@ -237,7 +237,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", validate_default=True):
 def load(path: Path | None = None) -> Settings:
     """Read the settings file; without `path`, the one named by ZCPLATFORM_SETTINGS, else the default one, which may be missing.
 
-    Raises Refused with the name of the key that is wrong.
+    Raises CannotRun with the name of the key that is wrong.
     """
     named = path or (Path(os.environ["ZCPLATFORM_SETTINGS"]) if "ZCPLATFORM_SETTINGS" in os.environ else None)
     values = _read(named) if named else (_read(DEFAULT_PATH) if DEFAULT_PATH.exists() else {})
@@ -247,7 +247,7 @@ def load(path: Path | None = None) -> Settings:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or first["msg"].removeprefix("Value error, ").split(" ")[0]
         what = "is not a setting" if first["type"] == "extra_forbidden" else f"is not valid: {first['msg']}"
-        raise Refused(
+        raise CannotRun(
             "settings.invalid", f"{named or DEFAULT_PATH}: `{key}` {what}", "docs/reference/settings.md lists every key"
         ) from None
 
@@ -264,7 +264,7 @@ def _environment() -> dict[str, Any]:
             try:
                 found[name] = json.loads(found[name])
             except ValueError as error:
-                raise Refused("settings.syntax", f"{variable} is not JSON: {error}", "docs/reference/settings.md lists every key") from None
+                raise CannotRun("settings.syntax", f"{variable} is not JSON: {error}", "docs/reference/settings.md lists every key") from None
     return found
 
 
@@ -273,13 +273,13 @@ def _read(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno())
             if mode.st_uid != os.geteuid() or mode.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise Refused(
+                raise CannotRun(
                     "settings.rights",
                     f"{path} can be changed by others than its user",
                     f"chown root {path} && chmod 644 {path}",
                 )
             return tomllib.load(file)
     except tomllib.TOMLDecodeError as error:
-        raise Refused("settings.syntax", f"{path} is not TOML: {error}", "mend that line") from None
+        raise CannotRun("settings.syntax", f"{path} is not TOML: {error}", "mend that line") from None
     except OSError as error:
-        raise Refused("settings.unreadable", f"{path} can not be read: {error.strerror}", "name a file that exists") from None
+        raise CannotRun("settings.unreadable", f"{path} can not be read: {error.strerror}", "name a file that exists") from None

@@ -20,7 +20,7 @@ from tests.live.platform import AT, Platform
 from tests.live.waiting import wait_until
 from zcplatform.core.roles import Role
 from zcplatform.store import members, tenants, users
-from zcplatform.store.db import Tx, existing
+from zcplatform.store.db import Tx, require
 
 pytestmark = pytest.mark.live
 DOMAIN = "zcp.example"
@@ -100,7 +100,7 @@ def _owns(platform: Platform, slug: str) -> None:
 
         def write(tx: Tx) -> None:
             tenant, user = tenants.find(tx, slug), users.by_email(tx, OPERATOR)
-            members.put(tx, members.Member(existing(tenant).id, existing(user).id, Role.OWNER, AT))
+            members.put(tx, members.Member(require(tenant).id, require(user).id, Role.OWNER, AT))
 
         database.write_now(write)
 

@@ -22,8 +22,8 @@ from zcplatform.store.db import Tx
 from zcplatform.vault import keys, opening
 from zcplatform.vault.keys import Keys
 from zcplatform.vault.opening import CannotOpen
-from zcplatform.vault.sealing import Place, seal
-from zcplatform.worker.secrets import place_of
+from zcplatform.vault.sealing import SecretBinding, seal
+from zcplatform.worker.secrets import binding_of
 
 pytestmark = pytest.mark.live
 DISK_BYTES = 3 << 30
@@ -209,14 +209,14 @@ def test_the_web_process_can_not_recover_a_secret(platform: Platform) -> None:
     platform.do("sealed", "delete")
 
 
-def _held(tx: Tx, tenant_id: str, made: Keys) -> tuple[bytes, list[tuple[bytes, bytes, Place, bytes]]]:
+def _held(tx: Tx, tenant_id: str, made: Keys) -> tuple[bytes, list[tuple[bytes, bytes, SecretBinding, bytes]]]:
     """The data key in clear, and all that the database has of the secrets, with a box as it once lay there."""
     wrapped = dict(secrets.data_keys(tx))[tenant_id]  # type: ignore[index]
     rows = [row for row in secrets.of_tenant(tx, tenant_id) if row.ciphertext is not None]  # type: ignore[arg-type]
     assert rows
-    boxed = [(wrapped, row.ciphertext or b"", place_of(row), _box(made, place_of(row))) for row in rows]
+    boxed = [(wrapped, row.ciphertext or b"", binding_of(row), _box(made, binding_of(row))) for row in rows]
     return opening.unwrap(made.wrap, tenant_id, wrapped), boxed
 
 
-def _box(made: Keys, place: Place) -> bytes:
+def _box(made: Keys, place: SecretBinding) -> bytes:
     return seal(made.seal_public, place, token_hex(8))

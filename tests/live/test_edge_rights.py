@@ -17,7 +17,7 @@ import pytest
 from tests.live.edge_rig import EdgeProcess, Rig, open_folder, rig
 from zcplatform.adapters import rundirs
 from zcplatform.core import edge
-from zcplatform.errors import Refused
+from zcplatform.errors import CannotRun
 from zcplatform.settings import Settings
 
 pytestmark = pytest.mark.live
@@ -163,6 +163,6 @@ async def test_a_folder_somebody_else_put_there_is_refused(kind: str, folder: Pa
     (folder / "run").mkdir()
     place = folder / "run" / "caddy"
     place.symlink_to(victim) if kind == "link" else place.touch()
-    with pytest.raises(Refused, match="is not a folder"):
+    with pytest.raises(CannotRun, match="is not a folder"):
         rundirs.prepare(Settings(run_dir=folder / "run"))
     assert (victim.stat().st_uid, stat.S_IMODE(victim.stat().st_mode)) == (0, 0o755)

@@ -17,7 +17,7 @@ from tests.live.waiting import wait_until
 from zcplatform.adapters import files, mounts
 from zcplatform.adapters.docker import Docker
 from zcplatform.errors import StepFailed
-from zcplatform.store.db import existing
+from zcplatform.store.db import require
 
 pytestmark = pytest.mark.live
 
@@ -88,7 +88,7 @@ def test_a_file_has_another_stamp_after_each_change(config: Path) -> None:
     first = files.config_stamp(config, SLUG, "config.toml")
     assert first is not None
     assert not first.is_settled
-    wait_until(lambda: existing(files.config_stamp(config, SLUG, "config.toml")).is_settled, 5, "nobody writes for a second")
+    wait_until(lambda: require(files.config_stamp(config, SLUG, "config.toml")).is_settled, 5, "nobody writes for a second")
     assert files.config_stamp(config, SLUG, "config.toml") == first
     path.write_bytes(b"b")
     second = files.config_stamp(config, SLUG, "config.toml")

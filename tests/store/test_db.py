@@ -8,7 +8,7 @@ import pytest
 
 from zcplatform.errors import StorageFull
 from zcplatform.store import instance
-from zcplatform.store.db import Database, Kept, Tx, connect, scalar
+from zcplatform.store.db import Database, ReadCache, Tx, connect, scalar
 
 
 def test_the_pragmas_that_keep_the_promises(database: Database) -> None:
@@ -82,7 +82,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(database: Database) -> None:
 
 
 def test_what_was_read_is_kept_until_somebody_commits(database: Database) -> None:
-    kept, asked = Kept(database), []
+    kept, asked = ReadCache(database), []
 
     def read(tx: Tx) -> str | None:
         asked.append(1)

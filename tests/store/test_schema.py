@@ -6,7 +6,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from zcplatform.errors import Refused
+from zcplatform.errors import CannotRun
 from zcplatform.store.db import connect
 from zcplatform.store.migrate import migrate, steps, version
 
@@ -57,7 +57,7 @@ def test_a_newer_schema_is_refused_and_untouched(tmp_path: Path) -> None:
     connection = connect(tmp_path / "a.db", query_only=False)
     migrate(connection, tmp_path / "a.db")
     connection.execute("PRAGMA user_version = 9999")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CannotRun) as refused:
         migrate(connection, tmp_path / "a.db")
     assert refused.value.code == "database.newer"
     assert version(connection) == 9999

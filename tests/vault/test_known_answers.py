@@ -5,9 +5,9 @@ import hmac
 import struct
 
 from zcplatform.vault import keys, opening
-from zcplatform.vault.sealing import Place
+from zcplatform.vault.sealing import SecretBinding
 
-PLACE = Place("ten_a", "provider", "main", "api.example.com:443", "sec_a", 1)
+PLACE = SecretBinding("ten_a", "provider", "main", "api.example.com:443", "sec_a", 1)
 KEY = bytes(range(32))
 NONCE = bytes(range(100, 124))
 

@@ -8,12 +8,12 @@ import pytest
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt
 from nacl.public import PrivateKey
 
-from zcplatform.errors import Refused
+from zcplatform.errors import CannotRun
 from zcplatform.vault import keys, opening
 from zcplatform.vault.opening import CannotOpen
-from zcplatform.vault.sealing import Place, seal
+from zcplatform.vault.sealing import SecretBinding, seal
 
-PLACE = Place("ten_a", "provider", "main", "api.example.com:443", "sec_a", 1)
+PLACE = SecretBinding("ten_a", "provider", "main", "api.example.com:443", "sec_a", 1)
 ELSEWHERE = [
     replace(PLACE, tenant_id="ten_b"),
     replace(PLACE, kind="agent"),
@@ -57,9 +57,9 @@ def test_a_secret_opens_only_in_its_place() -> None:
 
 def test_fields_that_run_together_are_told_apart() -> None:
     key = opening.new_data_key()
-    blob = opening.encrypt(key, Place("ab", "c", "", "", "", 1), "x")
+    blob = opening.encrypt(key, SecretBinding("ab", "c", "", "", "", 1), "x")
     with pytest.raises(CannotOpen):
-        opening.decrypt(key, Place("a", "bc", "", "", "", 1), blob)
+        opening.decrypt(key, SecretBinding("a", "bc", "", "", "", 1), blob)
 
 
 def test_any_damage_is_an_error() -> None:
@@ -112,7 +112,7 @@ def test_a_malformed_key_file_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "root.key"
     path.write_text(content)
     path.chmod(0o600)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CannotRun) as refused:
         keys.load(path)
     assert refused.value.code == "key.malformed"
 
@@ -120,13 +120,13 @@ def test_a_malformed_key_file_is_refused(tmp_path: Path, content: str) -> None:
 def test_a_key_file_others_may_read_is_refused(tmp_path: Path) -> None:
     keys.create(tmp_path / "root.key")
     (tmp_path / "root.key").chmod(0o640)
-    with pytest.raises(Refused):
+    with pytest.raises(CannotRun):
         keys.load(tmp_path / "root.key")
     (tmp_path / "root.key").chmod(0o600)
     (tmp_path / "link.key").symlink_to(tmp_path / "root.key")
-    with pytest.raises(Refused):
+    with pytest.raises(CannotRun):
         keys.load(tmp_path / "link.key")
-    with pytest.raises(Refused):
+    with pytest.raises(CannotRun):
         keys.load(tmp_path / "none.key")
 
 

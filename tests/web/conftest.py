@@ -12,7 +12,7 @@ from zcplatform.ids import new_image_id, new_token_id
 from zcplatform.ops import users as people
 from zcplatform.settings import Settings
 from zcplatform.store import members, tenants, tokens, users
-from zcplatform.store.db import Database, Tx, existing
+from zcplatform.store.db import Database, Tx, require
 from zcplatform.store.images import Image, insert, ready
 from zcplatform.vault.keys import Keys
 from zcplatform.vault.sealing import token_hash
@@ -45,7 +45,7 @@ class Web:
         return self.database.write_now(lambda tx: people.add(tx, email, "", AT, is_super_admin=is_super_admin)).id
 
     def user_of(self, email: str) -> str:
-        return existing(self.database.read(lambda tx: users.by_email(tx, email))).id
+        return require(self.database.read(lambda tx: users.by_email(tx, email))).id
 
     def token_of(self, user_id: str) -> str:
         """A token of this person, without limits of its own."""
@@ -60,7 +60,7 @@ class Web:
 
         def write(tx: Tx) -> str:
             user = users.by_email(tx, email) or people.add(tx, email, "", AT)
-            members.put(tx, members.Member(existing(tenants.find(tx, slug)).id, user.id, role, AT))
+            members.put(tx, members.Member(require(tenants.find(tx, slug)).id, user.id, role, AT))
             return user.id
 
         return {"Authorization": f"Bearer {self.token_of(self.database.write_now(write))}"}

@@ -13,8 +13,8 @@ from zcplatform.ids import OutboxId, SessionId, UserId, new_session_id, new_user
 from zcplatform.store import outbox, sessions, users
 from zcplatform.store.sessions import Session
 from zcplatform.store.users import User
-from zcplatform.vault.letters import place
 from zcplatform.vault.opening import open_box
+from zcplatform.vault.sealed_mail import binding
 from zcplatform.web.sessions import SESSION
 
 CODE = "/api/auth/otp/request"
@@ -34,19 +34,19 @@ def browser(web: Web, address: str = "198.51.100.1", **headers: str) -> httpx2.A
     return httpx2.AsyncClient(transport=web.client._transport, base_url="https://panel.localhost", headers=told)
 
 
-def letters(web: Web, recipient: str) -> list[tuple[OutboxId, dict[str, str]]]:
+def messages(web: Web, recipient: str) -> list[tuple[OutboxId, dict[str, str]]]:
     """What waits for somebody, opened as the worker does, oldest first."""
     at = clock.text(clock.now())
     found = [one for one in web.database.read(lambda tx: outbox.due(tx, at, 1_000)) if one.recipient == recipient]
     opened = []
-    for letter in sorted(found, key=lambda one: one.id):
-        where = place(letter.id, letter.kind, letter.recipient, letter.expires_at)
-        opened.append((letter.id, json.loads(open_box(web.keys.seal_private, where, letter.box or b""))))
+    for message in sorted(found, key=lambda one: one.id):
+        where = binding(message.id, message.kind, message.recipient, message.expires_at)
+        opened.append((message.id, json.loads(open_box(web.keys.seal_private, where, message.box or b""))))
     return opened
 
 
 def code_of(web: Web, recipient: str) -> str:
-    return letters(web, recipient)[-1][1]["code"]
+    return messages(web, recipient)[-1][1]["code"]
 
 
 def wrong(code: str) -> str:

@@ -15,7 +15,7 @@ from zcplatform.ops import tenants as asking
 from zcplatform.ops.actor import Actor, Bearer, Needed
 from zcplatform.ops.desk import Answer, Asked, Desk
 from zcplatform.store import audit, events, members, tenants, tokens, users
-from zcplatform.store.db import Tx, existing
+from zcplatform.store.db import Tx, require
 from zcplatform.vault.sealing import token_hash
 from zcplatform.web.events import Watcher, _stream
 from zcplatform.web.watching import while_permitted
@@ -31,7 +31,7 @@ def _actor(web: Web, headers: dict[str, str], permission: Permission, slug: str 
     at = clock.text(clock.now())
 
     def read(tx: Tx) -> Actor:
-        bearer = Bearer(token_id=existing(tokens.by_hash(tx, digest)).id)
+        bearer = Bearer(token_id=require(tokens.by_hash(tx, digest)).id)
         return access.permit(tx, access.identify(tx, bearer, at), Needed(permission), slug, at)
 
     return web.database.read(read)
@@ -43,11 +43,11 @@ def _desk(web: Web) -> Desk:
 
 def _drop(web: Web, email: str) -> None:
     user = web.user_of(email)
-    web.database.write_now(lambda tx: members.remove(tx, existing(tenants.find(tx, "shop")).id, user))
+    web.database.write_now(lambda tx: members.remove(tx, require(tenants.find(tx, "shop")).id, user))
 
 
 def _disable(web: Web, email: str) -> None:
-    user = existing(web.database.read(lambda tx: users.by_email(tx, email)))
+    user = require(web.database.read(lambda tx: users.by_email(tx, email)))
     web.database.write_now(lambda tx: users.disable(tx, user.id, AT))
 
 
@@ -110,7 +110,7 @@ async def test_events_of_other_tenants_and_of_the_installation_are_not_told(web:
     for slug in ("shop", "other"):
         await web.client.post("/api/tenants", json={"slug": slug})
     actor = _actor(web, web.member("shop", "ada@example.com", "owner"), Permission.EVENTS_READ, None)
-    shop = existing(web.database.read(lambda tx: tenants.find(tx, "shop"))).id
+    shop = require(web.database.read(lambda tx: tenants.find(tx, "shop"))).id
     found = web.database.read(lambda tx: events.after(tx, 0, actor.sight))
     assert {event.tenant_id for event in found} == {shop}
 

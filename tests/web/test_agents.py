@@ -11,7 +11,7 @@ import pytest
 
 from tests.web.conftest import Web
 from zcplatform.vault.opening import open_box
-from zcplatform.vault.sealing import TRIAL, Place
+from zcplatform.vault.sealing import TRIAL, SecretBinding
 
 PROVIDER = {"family": "custom", "model": "echo", "base_url": "http://198.51.100.10:8391/v1", "api_key": "sk-canary-7f3a"}
 TESTED = {
@@ -161,7 +161,7 @@ async def test_an_unsaved_key_goes_in_a_box_that_only_the_worker_opens(web: Web)
     told = asked[0]
     assert (told["family"], told["model"], told["base_url"]) == ("custom", "echo", PROVIDER["base_url"])
     assert "sk-canary" not in json.dumps(told)
-    place = Place(tenant_id, TRIAL, "main", "198.51.100.10:8391", "", 0)
+    place = SecretBinding(tenant_id, TRIAL, "main", "198.51.100.10:8391", "", 0)
     assert open_box(web.keys.seal_private, place, b64decode(told["box"])) == "sk-canary-7f3a"
     assert b"sk-canary" not in everything(web)
     assert (await web.client.get("/api/tenants/shop")).json()["provider"] is None

@@ -11,7 +11,7 @@ from zcplatform.core.secret_names import place_of, row_of
 from zcplatform.store import audit, drifts, images, secrets, tenants
 from zcplatform.store.drifts import Drift
 from zcplatform.vault.opening import open_box
-from zcplatform.vault.sealing import Place
+from zcplatform.vault.sealing import SecretBinding
 from zcplatform.web import config_shapes as shapes
 
 MAIN = {"family": "anthropic", "model": "claude-sonnet-4-5", "api_key": "sk-canary"}
@@ -81,7 +81,7 @@ async def test_a_channel_is_added_changed_and_removed(web: Web) -> None:
     )
     row = web.database.read(lambda tx: secrets.get(tx, tenant_id, "channel", "telegram.main.bot_token"))  # type: ignore[arg-type]
     assert row is not None
-    place = Place(row.tenant_id, row.kind, row.name, row.host, row.id, row.version)
+    place = SecretBinding(row.tenant_id, row.kind, row.name, row.host, row.id, row.version)
     assert open_box(web.keys.seal_private, place, row.box or b"") == "tg-canary"
     await _ask(web, "PATCH", "/channels/telegram.main", {"options": {"mention_only": True}})
     (channel,) = (await _ask(web, "GET", "/channels"))["items"]

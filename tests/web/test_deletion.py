@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from tests.web.conftest import AT, Web
-from tests.web.people import CODE, browser, letters, person, sign_in, signed_in
+from tests.web.people import CODE, browser, messages, person, sign_in, signed_in
 from zcplatform import clock
 from zcplatform.ops import links
 from zcplatform.store import audit, erasure, tokens, users
-from zcplatform.store.db import Tx, existing, scalar
+from zcplatform.store.db import Tx, require, scalar
 
 ADA, BEN = "ada@example.com", "ben@example.com"
 
@@ -54,10 +54,10 @@ async def test_nothing_holds_the_address_of_a_deleted_person(web: Web) -> None:
         assert (await client.post("/api/auth/step-up/request")).status_code == 202
         held = web.database.read(lambda tx: _holding(tx, ADA))
         assert held == {"users", "invitations", "outbox", "revisions", "idempotency_keys"}
-        asked = letters(web, ADA)
+        asked = messages(web, ADA)
         soon = timedelta(minutes=1)
         desk = web.client._transport.app.state.desk  # type: ignore[attr-defined]
-        row = existing(web.database.read(lambda tx: users.by_email(tx, ADA)))
+        row = require(web.database.read(lambda tx: users.by_email(tx, ADA)))
         web.database.write_now(lambda tx: links.make(tx, web.settings, desk.code_mac, row, clock.text(clock.now()), soon))
         assert {"sessions", "browsers", "login_links", "members", "challenges"} < web.database.read(lambda tx: _holding(tx, ada))
 
@@ -71,7 +71,7 @@ async def test_nothing_holds_the_address_of_a_deleted_person(web: Web) -> None:
     assert web.database.read(lambda tx: tokens.of_user(tx, ada))[0].name == ""
     assert web.database.read(lambda tx: scalar(tx, "SELECT count(*) FROM tokens WHERE revoked_at IS NULL AND maker_user_id = ?", ada)) == 0
     assert web.database.read(lambda tx: scalar(tx, "SELECT count(*) FROM invitations WHERE revoked_at IS NULL")) == 0
-    assert letters(web, ADA) == []
+    assert messages(web, ADA) == []
     assert web.database.read(lambda tx: _holding(tx, "ladys laptop")) == {"audit_log"}, "what a token was called stands in the log alone"
     for text in (ADA, "Lovelace", "other@example.com"):
         assert web.database.read(lambda tx, text=text: _holding(tx, text)) == set(), text  # type: ignore[misc]
@@ -202,7 +202,7 @@ async def test_what_was_begun_before_ends_with_the_person(web: Web, late: str) -
             await sign_in(web, client, ADA)
         else:
             assert (await client.post(CODE, json={"email": ADA})).status_code == 202
-            code = letters(web, ADA)[-1][1]["code"]
+            code = messages(web, ADA)[-1][1]["code"]
         assert await _delete(web, ADA) == (204, "")
         answer = await (client.get("/api/me") if late == "session" else client.post("/api/auth/otp/verify", json={"code": code}))
         assert answer.status_code == 401

@@ -28,11 +28,11 @@ async def test_health_says_nothing_to_strangers(web: Web) -> None:
 async def test_ready_means_a_worker_was_seen(web: Web) -> None:
     answer = await web.client.get("/readyz")
     assert (answer.status_code, answer.json()["ready"], answer.json()["worker"]) == (503, False, "last seen never")
-    web.settings.worker_sign.parent.mkdir(parents=True)
-    web.settings.worker_sign.touch()
+    web.settings.worker_heartbeat.parent.mkdir(parents=True)
+    web.settings.worker_heartbeat.touch()
     answer = await web.client.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"ready": True, "database": "writable", "worker": "seen"})
-    os.utime(web.settings.worker_sign, (0, 0))
+    os.utime(web.settings.worker_heartbeat, (0, 0))
     assert (await web.client.get("/readyz")).json()["worker"] == "last seen 1970-01-01T00:00:00.000Z"
 
 

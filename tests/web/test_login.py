@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from tests.web.conftest import AT, Web
-from tests.web.people import CODE, VERIFY, browser, code_of, letters, person, sign_in, wrong
+from tests.web.people import CODE, VERIFY, browser, code_of, messages, person, sign_in, wrong
 from zcplatform import clock
 from zcplatform.core import login
 from zcplatform.store import audit, throttles
 from zcplatform.web.sessions import BROWSER, CHALLENGE, SESSION
-from zcplatform.worker.forgetting import forget
+from zcplatform.worker.retention import forget
 
 ANN = "ann@example.com"
 
@@ -62,7 +62,7 @@ async def test_known_unknown_and_disabled_addresses_get_the_same_bytes(web: Web)
         headers = sorted((key, re.sub(r"=[\w-]{43};", "=…;", value)) for key, value in answer.headers.items())
         seen.add((answer.status_code, answer.content, str(headers)))
     assert len(seen) == 1
-    assert letters(web, "nobody@example.com") == letters(web, "gone@example.com") == []
+    assert messages(web, "nobody@example.com") == messages(web, "gone@example.com") == []
     rows = web.database.read(
         lambda tx: tx.execute("SELECT length(code_mac), tries, status, purpose, session_id FROM challenges").fetchall()
     )
@@ -108,7 +108,7 @@ async def test_a_code_is_bound_to_the_browser_that_asked(web: Web) -> None:
         assert (await first.post(VERIFY, json={"code": code})).status_code == 200
 
 
-async def test_a_new_code_voids_the_old_one_and_its_letter(web: Web) -> None:
+async def test_a_new_code_voids_the_old_one_and_its_message(web: Web) -> None:
     """S-08: from the same browser, or the same network without cookies."""
     person(web, ANN)
     for keeps_cookies in (True, False):
@@ -118,7 +118,7 @@ async def test_a_new_code_voids_the_old_one_and_its_letter(web: Web) -> None:
             if not keeps_cookies:
                 client.cookies.clear()
             await client.post(CODE, json={"email": ANN})
-            assert old not in [values["code"] for _, values in letters(web, ANN)]
+            assert old not in [values["code"] for _, values in messages(web, ANN)]
             assert (await client.post(VERIFY, json={"code": old, "challenge": held})).status_code == 401
 
 
@@ -184,9 +184,9 @@ async def test_the_owner_gets_in_while_strangers_try(web: Web) -> None:
                 for _ in range(6):
                     await stranger.post(VERIFY, json={"code": "00000000"})
         async with browser(web, "203.0.113.250") as fresh:
-            before = len(letters(web, ANN))
+            before = len(messages(web, ANN))
             await fresh.post(CODE, json={"email": ANN})
-            assert len(letters(web, ANN)) == before, "strangers have used up theirs"
+            assert len(messages(web, ANN)) == before, "strangers have used up theirs"
         known.cookies.delete(SESSION)
         known.headers["X-Forwarded-For"] = "192.0.2.77"
         await sign_in(web, known, ANN)
@@ -219,11 +219,11 @@ async def test_all_strangers_together_are_sent_so_many_and_the_owner_still_gets_
             lambda tx: tx.execute("UPDATE throttles SET count = ? WHERE key = 'codes to strangers'", (login.STRANGERS.most,))
         )
         await stranger.post(CODE, json={"email": "bob@example.com"})
-        assert letters(web, "bob@example.com") == []
+        assert messages(web, "bob@example.com") == []
         await sign_in(web, known, ANN)
         web.database.write_now(lambda tx: tx.execute("UPDATE throttles SET started_at = '2026-01-01T00:00:00.000Z'"))
         await stranger.post(CODE, json={"email": "bob@example.com"})
-        assert len(letters(web, "bob@example.com")) == 1
+        assert len(messages(web, "bob@example.com")) == 1
 
 
 async def test_a_flood_leaves_nothing_behind(web: Web) -> None:
@@ -283,7 +283,7 @@ async def test_mail_is_made_of_nothing_that_was_sent(web: Web) -> None:
     person(web, ANN)
     async with browser(web, **{"X-Forwarded-Host": "evil.example", "Host": "evil.example", "User-Agent": "evil.example"}) as client:
         await client.post(CODE, json={"email": ANN})
-    ((_, values),) = letters(web, ANN)
+    ((_, values),) = messages(web, ANN)
     assert set(values) == {"code"}
 
 

@@ -26,7 +26,7 @@ from zcplatform.store import users as user_rows
 from zcplatform.store.db import Database, Tx, scalar
 
 from .conftest import AT, Web
-from .people import letters, person, signed_in
+from .people import messages, person, signed_in
 
 PEPPER = b"p" * 32
 
@@ -166,7 +166,7 @@ async def test_where_there_is_mail_only_the_mail_has_the_link(web: Web) -> None:
         return invitations.create(tx, posting, web.keys.token_pepper, _host(), at, "shop", "ada@example.com", Role.MANAGER).token
 
     assert web.database.write_now(invite) is None
-    ((_, values),) = letters(web, "ada@example.com")
+    ((_, values),) = messages(web, "ada@example.com")
     text = mail("invitation", values, "https://panel.example.com").text
     assert "invites you to The Shop as manager" in text
     assert (await _accept(web, web.user_of("ada@example.com"), values["token"])).json()["role"] == "manager"

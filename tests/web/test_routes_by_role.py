@@ -19,7 +19,7 @@ from zcplatform.ops import users as people
 from zcplatform.ops.actor import Actor, Bearer, Kind
 from zcplatform.ops.desk import Desk
 from zcplatform.store import invitations, members, tokens, users
-from zcplatform.store.db import Tx, existing
+from zcplatform.store.db import Tx, require
 from zcplatform.store.invitations import Invitation
 from zcplatform.vault.sealing import token_hash
 from zcplatform.web.app import described
@@ -71,7 +71,7 @@ class World:
             keeper = users.by_email(tx, "keeper@example.com") or people.add(tx, "keeper@example.com", "", AT)
             members.put(tx, members.Member(row.id, keeper.id, Role.OWNER, AT))
             if member in set(Role):
-                members.put(tx, members.Member(row.id, existing(users.get(tx, self.people[str(member)])).id, str(member), AT))
+                members.put(tx, members.Member(row.id, require(users.get(tx, self.people[str(member)])).id, str(member), AT))
 
         self.web.database.write_now(write)
         return slug
@@ -271,7 +271,7 @@ async def _furnished(world: World) -> str:
     def write(tx: Tx) -> None:
         _other(tx, slug)
         for role in Role:
-            members.put(tx, members.Member(asking.get(tx, slug).id, existing(users.get(tx, world.people[role])).id, role, AT))
+            members.put(tx, members.Member(asking.get(tx, slug).id, require(users.get(tx, world.people[role])).id, role, AT))
 
     world.web.database.write_now(write)
     return slug

@@ -12,12 +12,12 @@ import jwt
 import pytest
 
 from tests.web.conftest import AT, Web
-from tests.web.people import browser, code_of, letters, person, references, signed_in, wrong
+from tests.web.people import browser, code_of, messages, person, references, signed_in, wrong
 from zcplatform import clock
 from zcplatform.core import login
 from zcplatform.ids import UserId
 from zcplatform.store import audit, login_links, sessions
-from zcplatform.vault import handles
+from zcplatform.vault import keyed_hashes
 from zcplatform.web.references import TYPE
 from zcplatform.web.sessions import CHALLENGE, SESSION
 
@@ -165,7 +165,7 @@ async def test_an_administrator_ends_a_users_sessions_codes_and_links(web: Web) 
         assert (await admin.client.delete(f"/api/users/{ann}/sessions")).json() == {"ended": 1}
         assert (await other.post("/api/auth/otp/verify", json={"code": code})).status_code == 401
         assert (await other.post("/api/auth/link", json={"token": link})).status_code == 401
-    assert letters(web, ANN) == []
+    assert messages(web, ANN) == []
     assert (await _status(who.client), await _status(admin.client)) == (401, 200)
     assert (await admin.client.delete("/api/users/usr_nobody/sessions")).status_code == 404
 
@@ -265,7 +265,7 @@ async def test_a_token_has_no_session(web: Web) -> None:
 
 def _link(web: Web, user_id: UserId, lives: timedelta = login.LINK_LIVES) -> str:
     now = clock.now()
-    hashed = handles.handle(web.keys.code_mac, handles.LINK, "link-" + user_id)
+    hashed = keyed_hashes.keyed_hash(web.keys.code_mac, keyed_hashes.LINK, "link-" + user_id)
     web.database.write_now(lambda tx: login_links.insert(tx, hashed, user_id, clock.text(now), clock.text(now + lives)))
     return "link-" + user_id
 
@@ -324,11 +324,11 @@ async def test_another_address_needs_both_mailboxes_and_both_are_told(web: Web) 
     assert (await who.client.post("/api/me/email/verify", json={"code": wrong(code)})).status_code == 401
     assert (await who.client.post("/api/me/email/verify", json={"code": code})).json() == {"email": "ann@example.org"}
     for recipient in (ANN, "ann@example.org"):
-        assert letters(web, recipient)[-1][1] == {"old": ANN, "new": "ann@example.org"}
+        assert messages(web, recipient)[-1][1] == {"old": ANN, "new": "ann@example.org"}
     assert [await _status(one.client) for one in (who, other, stolen)] == [200, 401, 401]
     async with browser(web) as client:
         await client.post("/api/auth/otp/request", json={"email": ANN})
-        assert [values for _, values in letters(web, ANN) if "code" in values] == []
+        assert [values for _, values in messages(web, ANN) if "code" in values] == []
     assert isinstance(web.database.read(audit.verify), int)
 
 
@@ -338,7 +338,7 @@ async def test_the_address_of_somebody_else_is_not_taken_and_not_told(web: Web) 
     free = await who.client.post("/api/me/email", json={"email": "free@example.com"})
     taken = await who.client.post("/api/me/email", json={"email": BOB})
     assert (free.status_code, free.content) == (taken.status_code, taken.content)
-    assert letters(web, BOB) == []
+    assert messages(web, BOB) == []
     assert (await who.client.post("/api/me/email", json={"email": "no address"})).status_code == 422
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.web.conftest import AT, Web
 from zcplatform.store import audit, operations, tenants
-from zcplatform.store.db import existing
+from zcplatform.store.db import require
 
 WHY = {"reason": "the bill of March"}
 
@@ -81,6 +81,6 @@ async def test_a_draft_can_be_suspended_and_starts_nothing_when_resumed(web: Web
 async def test_no_row_is_suspended_and_wanted_running(web: Web) -> None:
     """Whoever writes it."""
     await _deployed(web)
-    row = existing(web.database.read(lambda tx: tenants.find(tx, "shop")))
+    row = require(web.database.read(lambda tx: tenants.find(tx, "shop")))
     with pytest.raises(apsw.ConstraintError):
         web.database.write_now(lambda tx: tenants.want(tx, row, row.created_at, suspended_reason="x"))

@@ -8,7 +8,7 @@ import pytest
 from zcplatform.store import audit, operations, secrets, tenants
 from zcplatform.store.db import scalar
 from zcplatform.vault.opening import CannotOpen, open_box
-from zcplatform.vault.sealing import Place
+from zcplatform.vault.sealing import SecretBinding
 
 from .conftest import AT, Web
 
@@ -184,10 +184,10 @@ async def test_a_submitted_key_is_sealed_and_shown_to_nobody(web: Web) -> None:
     stored = web.database.read(lambda tx: secrets.get(tx, tenant.id, "provider", "main"))
     assert stored is not None
     assert stored.ciphertext is None
-    place = Place(tenant.id, "provider", "main", "198.51.100.10:8391", stored.id, 1)
+    place = SecretBinding(tenant.id, "provider", "main", "198.51.100.10:8391", stored.id, 1)
     assert open_box(web.keys.seal_private, place, stored.box or b"") == "sk-canary-7f3a"
     with pytest.raises(CannotOpen):
-        open_box(web.keys.seal_private, Place(tenant.id, "provider", "main", "other:443", stored.id, 1), stored.box or b"")
+        open_box(web.keys.seal_private, SecretBinding(tenant.id, "provider", "main", "other:443", stored.id, 1), stored.box or b"")
     held = b"".join(path.read_bytes() for path in web.settings.database.parent.iterdir())
     assert b"sk-canary" not in held
 

@@ -19,7 +19,7 @@ from zcplatform.ops.desk import Desk
 from zcplatform.ops.providers import Provider
 from zcplatform.settings import Settings
 from zcplatform.store import tenants
-from zcplatform.store.db import Database, Kept, Tx
+from zcplatform.store.db import Database, ReadCache, Tx
 from zcplatform.vault.keys import Keys
 from zcplatform.worker.case import Case, load
 from zcplatform.worker.metrics import Metrics
@@ -79,7 +79,7 @@ def make_rig(database: Database, root: Path, port: int, provider: Provider | Non
     tools = Tools(
         settings=found, names=Names("zc"), database=database, secrets=vault, docker=unused, gateway=Gateway(timeout_s=1), caddy=unused,
         edge=unused, firewall=unused, metrics=Metrics(), places=asyncio.Semaphore(1),
-        kept=Kept(database),
+        kept=ReadCache(database),
     )  # fmt: skip
     desk = Desk(database, found, keys.seal_public, keys.code_mac, lambda _: None)
 

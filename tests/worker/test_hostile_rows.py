@@ -19,7 +19,7 @@ from zcplatform.store import secrets, tenants
 from zcplatform.store.db import Database, Tx
 from zcplatform.vault.keys import Keys
 from zcplatform.vault.opening import CannotOpen
-from zcplatform.vault.sealing import Place, seal
+from zcplatform.vault.sealing import SecretBinding, seal
 from zcplatform.worker.case import load
 from zcplatform.worker.secrets import Secrets
 
@@ -66,7 +66,7 @@ def test_one_damaged_secret_does_not_keep_the_others(database: Database) -> None
     first, second = _tenant(database, "first"), _tenant(database, "second")
     vault = Secrets(KEYS)
     for tenant in (first, second):
-        place = Place(tenant.id, "provider", "main", "api.example.com:443", f"sec_{tenant.slug}", 1)
+        place = SecretBinding(tenant.id, "provider", "main", "api.example.com:443", f"sec_{tenant.slug}", 1)
         row = secrets.Secret(
             place.row, tenant.id, "provider", "main", place.host, 1, seal(KEYS.seal_public, place, "sk"), None, None, AT, AT
         )  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ def test_one_damaged_secret_does_not_keep_the_others(database: Database) -> None
 def test_a_planted_box_for_a_secret_of_ours_is_refused(database: Database) -> None:
     """The platform's own bearer for an agent is made by the worker; a box for it can only come from a web process that was taken over."""
     tenant = _tenant(database)
-    place = Place(tenant.id, "agent", "bearer", "", "sec_x", 1)
+    place = SecretBinding(tenant.id, "agent", "bearer", "", "sec_x", 1)
     row = secrets.Secret(place.row, tenant.id, "agent", "bearer", "", 1, seal(KEYS.seal_public, place, "zc_evil"), None, None, AT, AT)  # type: ignore[arg-type]
     database.write_now(lambda tx: secrets.put(tx, row))
     vault = Secrets(KEYS)

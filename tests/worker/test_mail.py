@@ -16,7 +16,7 @@ from zcplatform.ids import OutboxId
 from zcplatform.ops.mail import post
 from zcplatform.store import outbox
 from zcplatform.store.db import Database
-from zcplatform.store.outbox import Letter
+from zcplatform.store.outbox import Message
 from zcplatform.worker.mail import MailLoop
 from zcplatform.worker.metrics import Metrics
 
@@ -39,7 +39,7 @@ def _post(database: Database, recipient: str = "ann@example.com", code: str = "0
     return database.write_now(lambda tx: post(tx, bytes(KEY.public_key), at, "login_code", recipient, {"code": code}, LIVES))
 
 
-def _letter(database: Database, outbox_id: str) -> Letter:
+def _message(database: Database, outbox_id: str) -> Message:
     found = database.read(lambda tx: outbox.get(tx, outbox_id))
     assert found is not None
     return found
@@ -59,13 +59,13 @@ async def _sink() -> AsyncIterator[tuple[Sink, int]]:
 
 async def test_what_waits_is_sent_once_and_its_box_is_gone(database: Database) -> None:
     posted = _post(database)
-    assert _letter(database, posted).box is not None
+    assert _message(database, posted).box is not None
     async with _sink() as (sink, port):
         loop = _loop(database, port)
         await _round(loop)
         await _round(loop)
     assert [one.code for one in sink.to("ann@example.com")] == ["01234567"]
-    after = _letter(database, posted)
+    after = _message(database, posted)
     assert (after.status, after.box) == ("sent", None)
 
 
@@ -74,7 +74,7 @@ async def test_what_is_too_old_is_never_sent(database: Database) -> None:
     async with _sink() as (sink, port):
         await _round(_loop(database, port))
     assert sink.received == []
-    after = _letter(database, posted)
+    after = _message(database, posted)
     assert (after.status, after.box) == ("expired", None)
 
 
@@ -88,14 +88,14 @@ async def test_a_server_that_is_slow_until_the_code_is_old_does_not_get_it(datab
     async with _sink() as (sink, port):
         await _round(_loop(database, port))
     assert sink.received == []
-    assert _letter(database, posted).status == "expired"
+    assert _message(database, posted).status == "expired"
 
 
-async def test_without_a_server_letters_wait_and_grow_old(database: Database) -> None:
+async def test_without_a_server_messages_wait_and_grow_old(database: Database) -> None:
     waiting, old = _post(database), _post(database, ago=LIVES)
     await _round(_loop(database, None))
-    assert _letter(database, waiting).status == "waiting"
-    assert _letter(database, old).box is None
+    assert _message(database, waiting).status == "waiting"
+    assert _message(database, old).box is None
 
 
 async def test_a_dead_server_is_tried_again_later(database: Database) -> None:
@@ -103,7 +103,7 @@ async def test_a_dead_server_is_tried_again_later(database: Database) -> None:
     async with _sink() as (_, port):
         pass
     await _round(_loop(database, port))
-    after = _letter(database, posted)
+    after = _message(database, posted)
     assert (after.status, after.attempts) == ("waiting", 1)
     assert after.next_attempt_at > after.created_at
     async with _sink() as (sink, port):
@@ -131,7 +131,7 @@ async def test_a_refused_recipient_is_not_asked_again(database: Database) -> Non
     posted = _post(database)
     async with serving(RefusingMail()) as port:
         await _round(_loop(database, port))
-    after = _letter(database, posted)
+    after = _message(database, posted)
     assert (after.status, after.box) == ("failed", None)
     assert "550" in str(after.error)
 
@@ -141,11 +141,11 @@ async def test_a_full_mailbox_keeps_no_other_letter(database: Database) -> None:
     posted = _post(database)
     async with serving(full) as port:
         await _round(_loop(database, port))
-    assert _letter(database, posted).status == "waiting"
+    assert _message(database, posted).status == "waiting"
     second = _post(database, "bob@example.com")
     async with serving(other) as port:
         await _round(_loop(database, port))
-    assert _letter(database, second).status == "sent"
+    assert _message(database, second).status == "sent"
 
 
 async def test_a_silent_server_does_not_hold_the_look(database: Database) -> None:
@@ -198,7 +198,7 @@ def test_a_decoy_holds_no_box(database: Database) -> None:
     posted = database.write_now(
         lambda tx: post(tx, bytes(KEY.public_key), at, "login_code", "nobody@example.com", values, LIVES, is_decoy=True)
     )
-    assert (_letter(database, posted).status, _letter(database, posted).box) == ("void", None)
+    assert (_message(database, posted).status, _message(database, posted).box) == ("void", None)
 
 
 def test_no_code_lies_in_clear_in_the_files(database: Database) -> None:

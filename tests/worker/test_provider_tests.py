@@ -16,7 +16,7 @@ from zcplatform.ops.desk import Desk
 from zcplatform.ops.providers import Provider
 from zcplatform.store.db import Database
 from zcplatform.vault.opening import CannotOpen
-from zcplatform.vault.sealing import TRIAL, Place, seal
+from zcplatform.vault.sealing import TRIAL, SecretBinding, seal
 from zcplatform.worker.provider_tests import ProviderTests
 
 
@@ -34,7 +34,7 @@ def saved(rig: Rig, providers: dict[str, Any], given: dict[str, str]) -> None:
 
 def box(rig: Rig, url: str, **changed: Any) -> str:
     place = {"tenant_id": rig.tenant.id, "kind": TRIAL, "name": "main", "host": key_host("custom", url), "row": "", "version": 0}
-    return b64encode(seal(rig.keys.seal_public, Place(**{**place, **changed}), GOOD)).decode()
+    return b64encode(seal(rig.keys.seal_public, SecretBinding(**{**place, **changed}), GOOD)).decode()
 
 
 async def test_a_saved_key_is_tested_also_before_it_was_ever_deployed(database: Database, make: Make) -> None:

@@ -12,17 +12,17 @@ import pytest
 
 from tests.cli.running import run_forked
 from zcplatform import settings as files
-from zcplatform.errors import Refused
+from zcplatform.errors import CannotRun
 from zcplatform.ids import new_secret_id, new_tenant_id
 from zcplatform.settings import Settings
 from zcplatform.store import audit, instance, outbox, secrets
 from zcplatform.store.db import Database, Tx
-from zcplatform.vault import keys, letters, opening, sources
+from zcplatform.vault import keys, opening, sealed_mail, sources
 from zcplatform.vault.keys import Keys
 from zcplatform.vault.opening import CannotOpen
-from zcplatform.vault.sealing import Place, seal
-from zcplatform.worker import root
-from zcplatform.worker.secrets import Secrets, place_of
+from zcplatform.vault.sealing import SecretBinding, seal
+from zcplatform.worker import root_key
+from zcplatform.worker.secrets import Secrets, binding_of
 
 AT, LATER = "2026-01-01T00:00:00.000Z", "2999-01-01T00:00:00.000Z"
 POINTS = ["prepare.before", "prepare.after", "rewrap.before", "rewrap.within", "rewrap.after", "switch.after", "finish.after"]
@@ -31,7 +31,7 @@ VALUE = "sk-canary-rotation-51c2"
 
 @pytest.fixture
 def installation(tmp_path: Path, make_database: Callable[[Path], None]) -> Path:
-    """Settings, key, database; two tenants with a kept secret each, one of them with a box and a letter that wait."""
+    """Settings, key, database; two tenants with a kept secret each, one of them with a box and a message that wait."""
     path = tmp_path / "settings.toml"
     path.write_text(f'data_dir = "{tmp_path}/data"\nkey_file = "{tmp_path}/root.key"\n')
     path.chmod(0o600)
@@ -45,7 +45,7 @@ def installation(tmp_path: Path, make_database: Callable[[Path], None]) -> Path:
 
 
 def _fill(tx: Tx, made: Keys) -> None:
-    root.hold(tx, made, None)
+    root_key.put_key_record(tx, made, None)
     for slug in ("first", "other"):
         tenant_id = new_tenant_id()
         tx.execute(
@@ -57,10 +57,10 @@ def _fill(tx: Tx, made: Keys) -> None:
         )
         Secrets(made).put(tx, tenant_id, "agent", "main", VALUE, AT)
     row = new_secret_id()
-    box = seal(made.seal_public, Place(tenant_id, "provider", "main", "api.example.com:443", row, 1), VALUE)
+    box = seal(made.seal_public, SecretBinding(tenant_id, "provider", "main", "api.example.com:443", row, 1), VALUE)
     secrets.put(tx, secrets.Secret(row, tenant_id, "provider", "main", "api.example.com:443", 1, box, None, None, AT, AT))
-    letter = letters.seal_letter(made.seal_public, "out_1", "code", "ann@example.com", LATER, {"code": "12345678"})
-    outbox.put(tx, "out_1", "code", "ann@example.com", letter, AT, LATER)  # type: ignore[arg-type]
+    message = sealed_mail.seal_mail(made.seal_public, "out_1", "code", "ann@example.com", LATER, {"code": "12345678"})
+    outbox.put(tx, "out_1", "code", "ann@example.com", message, AT, LATER)  # type: ignore[arg-type]
 
 
 def _rotate(settings: Path, *arguments: str, failpoint: str = "") -> subprocess.CompletedProcess[str]:
@@ -70,7 +70,7 @@ def _rotate(settings: Path, *arguments: str, failpoint: str = "") -> subprocess.
 
 def _all_is_readable(settings: Settings) -> Keys:
     """Every secret opens with the key that the settings lead to, and with no other; gives the keys."""
-    made = root.obtain(settings).keys
+    made = root_key.obtain(settings).keys
     database = Database(settings.database)
 
     def look(tx: Tx) -> None:
@@ -78,9 +78,9 @@ def _all_is_readable(settings: Settings) -> Keys:
             for secret in secrets.of_tenant(tx, tenant_id):
                 assert secret.box is None
                 assert Secrets(made).get(tx, tenant_id, secret.kind, secret.name) == (secret.host, VALUE)
-        (letter,) = outbox.waiting(tx)
-        where = letters.place(letter.id, letter.kind, letter.recipient, letter.expires_at)
-        assert json.loads(opening.open_box(made.seal_private, where, letter.box or b"")) == {"code": "12345678"}
+        (message,) = outbox.waiting(tx)
+        where = sealed_mail.binding(message.id, message.kind, message.recipient, message.expires_at)
+        assert json.loads(opening.open_box(made.seal_private, where, message.box or b"")) == {"code": "12345678"}
         assert isinstance(audit.verify(tx), int)
 
     database.read(look)
@@ -94,12 +94,12 @@ def test_a_rotation_that_is_killed_is_finished_by_the_next(installation: Path, p
     before = settings.key_file.read_bytes()
     old = Keys.of(keys.load(settings.key_file))
     assert _rotate(installation, failpoint=point).returncode == -9
-    root.obtain(settings)  # as the next start would
+    root_key.obtain(settings)  # as the next start would
     done = _rotate(installation)
     assert done.returncode == 0, done.stderr
     new = _all_is_readable(settings)
     assert settings.key_file.read_bytes() != before
-    assert not root.following(settings).exists()
+    assert not root_key.next_key_file(settings).exists()
     assert new.check != old.check
     assert new.token_pepper == old.token_pepper, "tokens stay good"
     assert new.signing != old.signing
@@ -142,7 +142,7 @@ def test_a_deep_rotation_encrypts_all_again(installation: Path) -> None:
     for tenant_id, data_key in before.items():
         for secret in database.read(lambda tx, tenant_id=tenant_id: secrets.of_tenant(tx, tenant_id)):  # type: ignore[misc]
             with pytest.raises(CannotOpen):
-                opening.decrypt(data_key, place_of(secret), secret.ciphertext or b"")
+                opening.decrypt(data_key, binding_of(secret), secret.ciphertext or b"")
     database.close()
 
 
@@ -162,7 +162,7 @@ def test_a_wrong_key_changes_nothing(installation: Path) -> None:
     assert refused.returncode == 78
     assert "is not the key of" in refused.stderr
     assert settings.database.read_bytes() == before
-    assert not root.following(settings).exists()
+    assert not root_key.next_key_file(settings).exists()
 
 
 def test_the_anchors_tie_the_new_signer_to_the_old_one(installation: Path) -> None:
@@ -195,13 +195,13 @@ def test_a_passphrase_opens_and_is_changed(installation: Path, tmp_path: Path, m
     database = Database(settings.database)
     database.write_now(lambda tx: tx.execute("DELETE FROM secrets; DELETE FROM data_keys; DELETE FROM outbox"))
     made = Keys.of(stretch.key(b"correct horse battery"))
-    database.write_now(lambda tx: root.hold(tx, made, stretch))
+    database.write_now(lambda tx: root_key.put_key_record(tx, made, stretch))
     given("correct horse battery")
-    assert root.obtain(settings).keys.check == made.check
+    assert root_key.obtain(settings).keys.check == made.check
     assert sources.DESCRIPTOR not in os.environ, "nothing that is started later finds it"
     given("wrong horse battery")
-    with pytest.raises(Refused) as refused:
-        root.obtain(settings)
+    with pytest.raises(CannotRun) as refused:
+        root_key.obtain(settings)
     assert refused.value.code == "key.wrong"
     path.write_text("correct horse battery\nanother horse battery\nanother horse battery\n")
     with path.open() as lines:
@@ -210,13 +210,13 @@ def test_a_passphrase_opens_and_is_changed(installation: Path, tmp_path: Path, m
         done = subprocess.run(command, pass_fds=[lines.fileno()], env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     given("another horse battery")
-    assert root.obtain(settings).keys.check == database.read(lambda tx: instance.get(tx, "key_check"))
+    assert root_key.obtain(settings).keys.check == database.read(lambda tx: instance.get(tx, "key_check"))
     database.close()
 
 
 @pytest.mark.parametrize("text_of_row", ["{}", '{"salt": "00"}', '{"salt": "' + "00" * 16 + '", "memory_bytes": 99999999999}', "x"])
 def test_a_row_can_not_make_the_worker_take_all_memory(text_of_row: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(CannotRun):
         sources.Stretch.parse(text_of_row)
 
 
@@ -227,11 +227,11 @@ def test_a_credential_is_taken_from_its_folder(installation: Path, tmp_path: Pat
     installation.write_text(installation.read_text() + 'key_source = "credential"\n')
     settings = files.load(installation)
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
-    with pytest.raises(Refused) as refused:
-        root.obtain(settings)
+    with pytest.raises(CannotRun) as refused:
+        root_key.obtain(settings)
     assert refused.value.code == "key.credential"
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
-    _all_but_boxes = root.obtain(settings)
+    _all_but_boxes = root_key.obtain(settings)
     assert _all_but_boxes.keys.check
     to = tmp_path / "new.key"
     assert _rotate(installation, "--to", str(to), failpoint="rewrap.after").returncode == -9

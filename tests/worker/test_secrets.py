@@ -11,7 +11,7 @@ from zcplatform.store.db import Database, Tx
 from zcplatform.store.secrets import Secret
 from zcplatform.vault.keys import Keys
 from zcplatform.vault.opening import CannotOpen
-from zcplatform.vault.sealing import Place, hint, seal
+from zcplatform.vault.sealing import SecretBinding, hint, seal
 from zcplatform.worker.secrets import Secrets
 
 AT = "2026-01-01T00:00:00.000Z"
@@ -31,7 +31,7 @@ def _tenant(tx: Tx) -> TenantId:
 
 def _submitted(tx: Tx, tenant_id: TenantId, value: str = "sk-value") -> Secret:
     row = new_secret_id()
-    box = seal(KEYS.seal_public, Place(tenant_id, "provider", "main", HOST, row, 1), value)
+    box = seal(KEYS.seal_public, SecretBinding(tenant_id, "provider", "main", HOST, row, 1), value)
     secret = Secret(row, tenant_id, "provider", "main", HOST, 1, box, None, None, AT, AT)
     secrets.put(tx, secret)
     return secret
@@ -87,7 +87,7 @@ def test_an_older_ciphertext_put_back_opens_nothing(database: Database) -> None:
         before = _submitted(tx, _tenant(tx), "sk-old")
         Secrets(KEYS).open_boxes(tx, AT)
         old = secrets.get(tx, before.tenant_id, "provider", "main")
-        box = seal(KEYS.seal_public, Place(before.tenant_id, "provider", "main", HOST, before.id, 2), "sk-new")
+        box = seal(KEYS.seal_public, SecretBinding(before.tenant_id, "provider", "main", HOST, before.id, 2), "sk-new")
         secrets.put(tx, replace(before, version=2, box=box))
         Secrets(KEYS).open_boxes(tx, AT)
         new = secrets.get(tx, before.tenant_id, "provider", "main")

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from zcplatform.adapters.users import ensure_user
-from zcplatform.errors import Refused
+from zcplatform.errors import CannotRun
 from zcplatform.settings import Settings
 
 
@@ -31,11 +31,11 @@ def folder(path: Path, mode: int, uid: int = 0, gid: int = 0) -> None:
     except FileExistsError:
         pass
     except OSError as error:
-        raise Refused("folder.unusable", f"{path} can not be made: {error.strerror}", f"make {path.parent} first") from None
+        raise CannotRun("folder.unusable", f"{path} can not be made: {error.strerror}", f"make {path.parent} first") from None
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:
-        raise Refused("folder.unusable", f"{path} is not a folder: {error.strerror}", f"move {path} away") from None
+        raise CannotRun("folder.unusable", f"{path} is not a folder: {error.strerror}", f"move {path} away") from None
     try:
         now = os.fstat(handle)
         if (now.st_uid, now.st_gid) != (uid, gid):

@@ -3,7 +3,7 @@
 import pwd
 import subprocess
 
-from zcplatform.errors import Refused
+from zcplatform.errors import CannotRun
 
 
 def ensure_user(name: str) -> pwd.struct_passwd:
@@ -24,12 +24,12 @@ def ensure_user(name: str) -> pwd.struct_passwd:
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise Refused("user.missing", f"user {name} is missing and could not be made: {error}", " ".join(command)) from None
+            raise CannotRun("user.missing", f"user {name} is missing and could not be made: {error}", " ".join(command)) from None
         found = _find(name)
         if found is None:
-            raise Refused("user.missing", f"user {name} is missing and could not be made: {done.stderr.strip()}", " ".join(command))
+            raise CannotRun("user.missing", f"user {name} is missing and could not be made: {done.stderr.strip()}", " ".join(command))
     if found.pw_uid == 0:
-        raise Refused("user.privileged", f"user {name} is root", "name an unprivileged user in the settings")
+        raise CannotRun("user.privileged", f"user {name} is root", "name an unprivileged user in the settings")
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from zcplatform.cli import output
-from zcplatform.errors import PlatformError, Refused
+from zcplatform.errors import CannotRun, PlatformError
 
 EX_CONFIG = 78
 
@@ -21,7 +21,7 @@ def exit_on_error() -> Iterator[None]:
             sys.stderr.write(f"  {output.printable(name)}: {output.printable(why)}\n")
         if error.hint:
             sys.stderr.write(f"  → {output.printable(error.hint)}\n")
-        sys.exit(EX_CONFIG if isinstance(error, Refused) else 1)
+        sys.exit(EX_CONFIG if isinstance(error, CannotRun) else 1)
     except BrokenPipeError:
         sys.exit(1)
     except KeyboardInterrupt:

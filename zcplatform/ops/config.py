@@ -17,7 +17,7 @@ from zcplatform.ops import limits, secrets, wishes
 from zcplatform.ops.desk import Actor, Desk
 from zcplatform.ops.reach import unreachable
 from zcplatform.store import audit, images, plans
-from zcplatform.store.db import Tx, existing
+from zcplatform.store.db import Tx, require
 from zcplatform.store.images import Image
 from zcplatform.store.operations import Operation
 from zcplatform.store.plans import Plan
@@ -89,7 +89,7 @@ def remove_secret(tx: Tx, actor: Actor, at: str, id_or_slug: str, name: str) -> 
         if secrets.remove(tx, tenant.id, [name]):  # one that was refused, or is for another host
             audit.append(tx, actor.entry(at, "secret.remove", tenant.id, tenant.id, **{f"secret {name}": ["set", None]}))
         return tenant, None
-    left = problems(settings, existing(plans.get(tx, tenant.plan)), there - {name})
+    left = problems(settings, require(plans.get(tx, tenant.plan)), there - {name})
     if place.path in left:
         raise Conflict("secret.needed", f"The settings of `{tenant.slug}` need `{name}`", "disable or remove what it is for first")
     secrets.remove(tx, tenant.id, [name])
@@ -100,7 +100,7 @@ def remove_secret(tx: Tx, actor: Actor, at: str, id_or_slug: str, name: str) -> 
 
 def check(tx: Tx, desk: Desk, tenant: Tenant, settings: Settings, stored: frozenset[str]) -> None:
     """Raises BadInput."""
-    plan = existing(plans.get(tx, tenant.plan))
+    plan = require(plans.get(tx, tenant.plan))
     found = problems(settings, plan, stored)
     for path, address in checks.addresses(settings):
         why = unreachable(desk.settings.allowed_hosts, address)
@@ -123,7 +123,7 @@ def problems(settings: Settings, plan: Plan, stored: frozenset[str] | None) -> d
 
 def check_plan(tx: Tx, tenant: Tenant, name: str) -> None:
     """Raises Conflict when the settings are above what another plan allows."""
-    plan, settings = existing(plans.get(tx, name)), current(tx, tenant)
+    plan, settings = require(plans.get(tx, name)), current(tx, tenant)
     found = problems(settings, plan, None)
     if len(settings.channels) > plan.channels:
         found = {"channels": f"are {len(settings.channels)}; the plan `{plan.name}` allows {plan.channels}"}

@@ -16,7 +16,7 @@ from zcplatform.ops.actor import Actor
 from zcplatform.ops.desk import Desk
 from zcplatform.ops.members import reach
 from zcplatform.store import audit, events, invitations, members, tenants, users
-from zcplatform.store.db import Tx, existing
+from zcplatform.store.db import Tx, require
 from zcplatform.store.invitations import Invitation
 from zcplatform.store.members import Member
 from zcplatform.vault.sealing import token_hash
@@ -94,7 +94,7 @@ def accept(tx: Tx, pepper: bytes, actor: Actor, at: str, token: str) -> Member:
         members.put(tx, Member(tenant.id, user.id, role, at))
     audit.append(tx, actor.entry(at, "invitation.accept", invitation.id, tenant.id, role=[present, role]))
     events.append(tx, at, "member.changed", tenant_id=tenant.id, object_id=user.id, role=role)
-    return existing(members.get(tx, tenant.id, user.id))
+    return require(members.get(tx, tenant.id, user.id))
 
 
 def _check_flood(tx: Tx, tenant_id: str, address: str, at: str) -> None:

@@ -3,14 +3,14 @@
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import OverQuota
 from zcplatform.store import plans
-from zcplatform.store.db import Tx, existing
+from zcplatform.store.db import Tx, require
 
 COUNTED = ("channels", "members", "agents")
 
 
 def check(tx: Tx, tenant: Tenant, what: str, wanted: int) -> None:
     """Raises OverQuota when the tenant would have more of `what` (one of COUNTED) than its plan gives. `wanted` is the new total."""
-    most = {kind: getattr(existing(plans.get(tx, tenant.plan)), kind) for kind in COUNTED}[what]
+    most = {kind: getattr(require(plans.get(tx, tenant.plan)), kind) for kind in COUNTED}[what]
     if wanted > most:
         raise OverQuota(
             f"plan.{what}",

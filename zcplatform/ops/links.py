@@ -11,14 +11,14 @@ from zcplatform.settings import Settings
 from zcplatform.store import audit, login_links, users
 from zcplatform.store.db import Tx
 from zcplatform.store.users import User
-from zcplatform.vault import handles
+from zcplatform.vault import keyed_hashes
 
 
 def make(tx: Tx, settings: Settings, code_mac: bytes, user: User, at: str, lives: timedelta) -> str:
     """The link, shown this once: the database has a keyed hash. The token stands behind a `#`, which browsers send to nobody."""
     token = secrets.token_urlsafe(32)
     expires_at = clock.text(clock.parse(at) + lives)
-    login_links.insert(tx, handles.handle(code_mac, handles.LINK, token), user.id, at, expires_at)
+    login_links.insert(tx, keyed_hashes.keyed_hash(code_mac, keyed_hashes.LINK, token), user.id, at, expires_at)
     audit.append(tx, Entry(at, "host:root", "link.create", user.id, changes={"expires_at": [None, expires_at]}))
     return f"{settings.panel_url}/login#link={token}"
 

@@ -21,7 +21,7 @@ from zcplatform.ops.desk import Desk
 from zcplatform.store import audit, challenges, outbox, sessions, throttles, users
 from zcplatform.store.challenges import Challenge
 from zcplatform.store.db import Tx
-from zcplatform.vault import handles
+from zcplatform.vault import keyed_hashes
 
 NOBODY = UserId("")
 LONGEST_HELD = 100
@@ -90,27 +90,27 @@ def new_code() -> str:
 
 
 def challenge(tx: Tx, desk: Desk, asker: Asker, wanted: Wanted, held: str, now: datetime) -> None:
-    """Void what it replaces, write it down, and put its letter into the outbox; a decoy where no more may be sent."""
+    """Void what it replaces, write it down, and put its message into the outbox; a decoy where no more may be sent."""
     at, code = clock.text(now), new_code()
     earlier = challenges.earlier(tx, wanted.user_id, wanted.lane, clock.text(now - login.DAY), at)
     is_stranger = wanted.lane == login.STRANGER
     strangers = throttles.count(tx, "codes to strangers", clock.text(now - login.STRANGERS.window))
-    for letter in challenges.supersede(tx, _held(desk, asker), wanted.purpose, wanted.user_id, asker.network):
-        outbox.end(tx, letter, "void", at)
+    for message in challenges.supersede(tx, _held(desk, asker), wanted.purpose, wanted.user_id, asker.network):
+        outbox.end(tx, message, "void", at)
     is_sent = login.may_send(earlier, now) and wanted.user_id != NOBODY and not (is_stranger and strangers >= login.STRANGERS.most)
     counted = "codes to strangers" if is_sent and is_stranger else "other codes"
     throttles.hit(tx, counted, at, clock.text(now - login.STRANGERS.window))
-    letter_id = mail.post(tx, desk.seal_public, at, wanted.kind, wanted.recipient, {"code": code}, login.CODE_LIVES, is_decoy=not is_sent)
+    outbox_id = mail.post(tx, desk.seal_public, at, wanted.kind, wanted.recipient, {"code": code}, login.CODE_LIVES, is_decoy=not is_sent)
     made = Challenge(
-        id=handles.handle(desk.code_mac, handles.CHALLENGE, held),
+        id=keyed_hashes.keyed_hash(desk.code_mac, keyed_hashes.CHALLENGE, held),
         purpose=wanted.purpose,
         user_id=wanted.user_id if is_sent else None,
         session_id=wanted.session_id,
         email=wanted.recipient if wanted.kind == Kind.EMAIL_CODE else None,
         lane=wanted.lane,
         network=asker.network,
-        code_mac=handles.code_mac(desk.code_mac, held, code),
-        outbox_id=letter_id,
+        code_mac=keyed_hashes.code_mac(desk.code_mac, held, code),
+        outbox_id=outbox_id,
         created_at=at,
         expires_at=clock.text(now + login.CODE_LIVES),
     )
@@ -119,10 +119,12 @@ def challenge(tx: Tx, desk: Desk, asker: Asker, wanted: Wanted, held: str, now: 
 
 def answered(tx: Tx, desk: Desk, held: str, code: str, purpose: str, session_id: str | None, at: str) -> Challenge | None:
     """The challenge that this code fits, used up by it; None for everything else. Counted before compared; the caller must commit either way."""
-    tried = challenges.count_try(tx, handles.handle(desk.code_mac, handles.CHALLENGE, held[:LONGEST_HELD]), purpose, session_id, at)
+    tried = challenges.count_try(
+        tx, keyed_hashes.keyed_hash(desk.code_mac, keyed_hashes.CHALLENGE, held[:LONGEST_HELD]), purpose, session_id, at
+    )
     if tried is None:
         return None
-    fits = handles.same(tried.code_mac, handles.code_mac(desk.code_mac, held[:LONGEST_HELD], code))
+    fits = keyed_hashes.same(tried.code_mac, keyed_hashes.code_mac(desk.code_mac, held[:LONGEST_HELD], code))
     if not fits or tried.user_id is None or not challenges.use(tx, tried.id):
         return None
     return tried
@@ -158,11 +160,11 @@ def too_many(limit: Limit) -> TooMany:
 
 
 def _held(desk: Desk, asker: Asker) -> bytes:
-    return handles.handle(desk.code_mac, handles.CHALLENGE, asker.held_challenge[:LONGEST_HELD])
+    return keyed_hashes.keyed_hash(desk.code_mac, keyed_hashes.CHALLENGE, asker.held_challenge[:LONGEST_HELD])
 
 
 def _lane(tx: Tx, desk: Desk, asker: Asker, user_id: UserId, now: datetime) -> str:
-    browser = handles.handle(desk.code_mac, handles.BROWSER, asker.held_browser[:LONGEST_HELD])
+    browser = keyed_hashes.keyed_hash(desk.code_mac, keyed_hashes.BROWSER, asker.held_browser[:LONGEST_HELD])
     known_browser = sessions.knows_browser(tx, browser, user_id, clock.text(now - login.BROWSER_LIVES))
     known_network = sessions.was_used_from(tx, user_id, asker.network, clock.text(now - login.KNOWN_FOR))
     if known_browser:

@@ -7,7 +7,7 @@ from typing import Any
 from zcplatform.errors import BadInput, NotFound
 from zcplatform.ops.actor import Actor
 from zcplatform.store import audit, plans
-from zcplatform.store.db import Tx, existing
+from zcplatform.store.db import Tx, require
 from zcplatform.store.plans import Plan
 
 LEAST = {
@@ -35,4 +35,4 @@ def change(tx: Tx, actor: Actor, at: str, name: str, sent: Mapping[str, Any]) ->
     if told:
         plans.update(tx, name, {field: wish[field] for field in told})
         audit.append(tx, actor.entry(at, "plan.change", name, "", **told))
-    return existing(plans.get(tx, name))
+    return require(plans.get(tx, name))

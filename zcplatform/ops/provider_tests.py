@@ -10,7 +10,7 @@ from zcplatform.core.tenant import Tenant, Wanted
 from zcplatform.errors import BadInput, Conflict
 from zcplatform.ops import providers, tenants
 from zcplatform.ops.desk import Actor, Asked, Desk, issue
-from zcplatform.vault.sealing import TRIAL, Place, seal
+from zcplatform.vault.sealing import TRIAL, SecretBinding, seal
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,6 @@ def _sealed(desk: Desk, row: Tenant, alias: str, trial: Trial) -> dict[str, str 
         providers.check_reach(desk, trial.base_url)
     box = None
     if trial.api_key is not None:
-        place = Place(row.id, TRIAL, alias, key_host(trial.family, trial.base_url), "", 0)
-        box = b64encode(seal(desk.seal_public, place, trial.api_key)).decode()
+        binding = SecretBinding(row.id, TRIAL, alias, key_host(trial.family, trial.base_url), "", 0)
+        box = b64encode(seal(desk.seal_public, binding, trial.api_key)).decode()
     return {"family": trial.family, "model": trial.model, "base_url": trial.base_url, "box": box}

@@ -14,7 +14,7 @@ from zcplatform.ops.desk import Desk
 from zcplatform.store import secrets
 from zcplatform.store.db import Tx
 from zcplatform.store.secrets import Secret
-from zcplatform.vault.sealing import Place, hint, seal
+from zcplatform.vault.sealing import SecretBinding, hint, seal
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def put(tx: Tx, desk: Desk, tenant_id: TenantId, settings: Settings, given: Mapp
         place, (kind, row_name) = find(settings, name), row_of(name)
         before = secrets.get(tx, tenant_id, kind, row_name)
         row, version, host = new_secret_id(), 1 if before is None else before.version + 1, place.host or ""
-        box = seal(desk.seal_public, Place(tenant_id, kind, row_name, host, row, version), value)
+        box = seal(desk.seal_public, SecretBinding(tenant_id, kind, row_name, host, row, version), value)
         secrets.put(tx, Secret(row, tenant_id, kind, row_name, host, version, box, None, None, at, at, hint(value)))
 
 

@@ -20,7 +20,7 @@ from zcplatform.store.challenges import void_of_user
 from zcplatform.store.db import Tx
 from zcplatform.store.sessions import Session
 from zcplatform.store.users import User
-from zcplatform.vault import handles
+from zcplatform.vault import keyed_hashes
 
 LONGEST_AGENT = 200
 
@@ -61,7 +61,7 @@ async def follow(desk: Desk, asker: Asker, token: str) -> Begun:
         at = clock.text(now)
         if not within(tx, "link.follow", asker, login.LINKS, now):
             return None
-        user_id = login_links.use(tx, handles.handle(desk.code_mac, handles.LINK, token), at)
+        user_id = login_links.use(tx, keyed_hashes.keyed_hash(desk.code_mac, keyed_hashes.LINK, token), at)
         user = users.get(tx, user_id) if user_id is not None else None
         if user is None or not user.is_active:
             codes.tell(tx, at, asker, "session.start", "unknown", "refused")
@@ -110,10 +110,10 @@ def _begin(tx: Tx, desk: Desk, asker: Asker, user: User, method: str, at: str) -
 def _browser(tx: Tx, desk: Desk, asker: Asker, user_id: UserId, at: str) -> str:
     """What the browser holds already counts only if it is this person's: another's would let that one into his lane."""
     held = asker.held_browser[: codes.LONGEST_HELD]
-    hashed = handles.handle(desk.code_mac, handles.BROWSER, held)
+    hashed = keyed_hashes.keyed_hash(desk.code_mac, keyed_hashes.BROWSER, held)
     if not sessions.knows_browser(tx, hashed, user_id, clock.text(clock.parse(at) - login.BROWSER_LIVES)):
         held = secrets.token_urlsafe(32)
-        hashed = handles.handle(desk.code_mac, handles.BROWSER, held)
+        hashed = keyed_hashes.keyed_hash(desk.code_mac, keyed_hashes.BROWSER, held)
     sessions.keep_browser(tx, hashed, user_id, at)
     return held
 
@@ -213,8 +213,8 @@ def end_everything(tx: Tx, user_id: UserId, at: str, reason: str) -> int:
 
 def end_others(tx: Tx, user_id: UserId, kept: str, at: str, reason: str) -> int:
     """The same, but for one session."""
-    for letter in void_of_user(tx, user_id):
-        outbox.end(tx, letter, "void", at)
+    for message in void_of_user(tx, user_id):
+        outbox.end(tx, message, "void", at)
     login_links.void_of_user(tx, user_id, at)
     return sessions.end_all(tx, user_id, at, reason, kept)
 

@@ -9,7 +9,7 @@ from zcplatform.ids import new_user_id
 from zcplatform.ops.actor import Actor
 from zcplatform.ops.sessions import end_everything
 from zcplatform.store import audit, erasure, events, members, users
-from zcplatform.store.db import Tx, existing
+from zcplatform.store.db import Tx, require
 from zcplatform.store.users import User
 
 CHANGED = "changed"
@@ -82,7 +82,7 @@ def change(tx: Tx, actor: Actor, at: str, user_id: str, wish: Changes) -> User:
         told["disabled"] = [not wish.disabled, wish.disabled]
     if told:
         audit.append(tx, actor.entry(at, "user.change", user.id, "", **told))
-    return existing(users.get(tx, user.id))
+    return require(users.get(tx, user.id))
 
 
 def delete(tx: Tx, actor: Actor, at: str, user_id: str) -> None:
@@ -113,7 +113,7 @@ def rename_self(tx: Tx, actor: Actor, at: str, name: str) -> User:
     user = person(tx, actor)
     users.rename(tx, user.id, name)
     audit.append(tx, actor.entry(at, "user.change", user.id, name=CHANGED))
-    return existing(users.get(tx, user.id))
+    return require(users.get(tx, user.id))
 
 
 def person(tx: Tx, actor: Actor) -> User:
@@ -135,7 +135,7 @@ def bootstrap(tx: Tx, at: str, email: str) -> User:
         users.make_super_admin(tx, user.id, True)
         users.disable(tx, user.id, None)
     audit.append(tx, Entry(at, "host:root", "user.bootstrap", user.id, changes={"is_super_admin": [None, True]}))
-    return existing(users.get(tx, user.id))
+    return require(users.get(tx, user.id))
 
 
 def _keep_one(tx: Tx, user: User) -> None:

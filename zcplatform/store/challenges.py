@@ -62,13 +62,13 @@ def use(tx: Tx, challenge_id: bytes) -> bool:
 
 
 def supersede(tx: Tx, held: bytes, purpose: str, user_id: str, network: str) -> list[OutboxId]:
-    """A newer one voids what this browser held, and what was asked for this account from the same network. Gives the letters of these.
+    """A newer one voids what this browser held, and what was asked for this account from the same network. Gives the messages of these.
 
     Not what others asked for elsewhere: they could void the owner's code with every request of theirs.
     """
     voided = many(
         tx,
-        _Letter,
+        _Message,
         "SELECT outbox_id FROM challenges WHERE status = 'open' AND purpose = ? AND (id = ? OR (user_id = ? AND network = ?))",
         purpose,
         held,
@@ -84,7 +84,7 @@ def supersede(tx: Tx, held: bytes, purpose: str, user_id: str, network: str) -> 
 
 def void_of_user(tx: Tx, user_id: str) -> list[OutboxId]:
     """The account changed hands or address: no code that was sent for it is good any more."""
-    voided = many(tx, _Letter, "SELECT outbox_id FROM challenges WHERE status = 'open' AND user_id = ?", user_id)
+    voided = many(tx, _Message, "SELECT outbox_id FROM challenges WHERE status = 'open' AND user_id = ?", user_id)
     tx.execute("UPDATE challenges SET status = 'void' WHERE status = 'open' AND user_id = ?", (user_id,))
     return [one.outbox_id for one in voided]
 
@@ -98,15 +98,15 @@ def earlier(tx: Tx, user_id: str, lane: str, since: str, at: str) -> list[Earlie
     return [Earlier(created_at, tries, bool(is_used), bool(is_open)) for created_at, tries, is_used, is_open in found]
 
 
-def forget_before(tx: Tx, at: str) -> None:
+def delete_before(tx: Tx, at: str) -> None:
     tx.execute("DELETE FROM challenges WHERE created_at < ?", (at,))
 
 
-def forget_decoys_before(tx: Tx, at: str) -> None:
+def delete_decoys_before(tx: Tx, at: str) -> None:
     """Those that nothing was sent for count for nothing once they are over: a flood of requests leaves nothing behind."""
     tx.execute("DELETE FROM challenges WHERE user_id IS NULL AND expires_at < ?", (at,))
 
 
 @dataclass(frozen=True)
-class _Letter:
+class _Message:
     outbox_id: OutboxId

@@ -39,7 +39,7 @@ def connect(path: Path, *, query_only: bool) -> apsw.Connection:
 
 
 @contextmanager
-def as_it_lies(path: Path) -> Iterator[Tx]:
+def open_read_only(path: Path) -> Iterator[Tx]:
     """A snapshot of a database file that nothing is written next to; a copy without its -wal may lie where nothing can be. Raises apsw.Error."""
     has_log = path.with_name(path.name + "-wal").exists()
     quoted = str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
@@ -103,7 +103,7 @@ class Database:
         self._writer.close()
 
 
-class Kept:
+class ReadCache:
     """What was read, as long as nobody commits: at rest nothing is read twice."""
 
     def __init__(self, database: Database) -> None:
@@ -148,7 +148,7 @@ def many(tx: Tx, row: type[T], sql: str, *values: Any) -> list[T]:
     return [row(*found) for found in tx.execute(sql, values)]
 
 
-def existing(found: T | None) -> T:
+def require(found: T | None) -> T:
     """A row that the transaction itself has shown to be there."""
     if found is None:
         raise LookupError("a row that was there in this transaction is gone")

@@ -54,6 +54,6 @@ def newest_id(tx: Tx) -> int:
     return int(scalar(tx, "SELECT coalesce(max(id), 0) FROM events"))
 
 
-def forget_before(tx: Tx, at: str) -> int:
+def delete_before(tx: Tx, at: str) -> int:
     tx.execute("DELETE FROM events WHERE at < ?", (at,))
     return tx.changes()

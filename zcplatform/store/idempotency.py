@@ -29,5 +29,5 @@ def keep(tx: Tx, kept: Kept) -> None:
     )
 
 
-def forget_before(tx: Tx, at: str) -> None:
+def delete_before(tx: Tx, at: str) -> None:
     tx.execute("DELETE FROM idempotency_keys WHERE created_at < ?", (at,))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from zcplatform.ids import ImageId
 from zcplatform.store import events
-from zcplatform.store.db import Tx, columns, existing, many, names, one, scalar
+from zcplatform.store.db import Tx, columns, many, names, one, require, scalar
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def ready(
         (engine_id, digest, agent_version, size_bytes, asked_version, channels, at, image_id),
     )
     tx.execute("UPDATE images SET status = 'ready' WHERE id = ? AND wanted = 'present'", (image_id,))
-    image = existing(get(tx, image_id))
+    image = require(get(tx, image_id))
     if image.status == "ready" and (image.wants_default or default(tx) is None):
         make_default(tx, image_id, at)
     else:
@@ -179,5 +179,5 @@ def same_engine_id(tx: Tx, engine_id: str) -> int:
 
 
 def _tell(tx: Tx, image_id: ImageId, at: str) -> None:
-    image = existing(get(tx, image_id))
+    image = require(get(tx, image_id))
     events.append(tx, at, "image.status", object_id=image_id, status=image.status, reference=image.reference, error=image.error)

@@ -21,5 +21,5 @@ def void_of_user(tx: Tx, user_id: str, at: str) -> None:
     tx.execute("UPDATE login_links SET expires_at = ? WHERE user_id = ? AND used_at IS NULL AND expires_at > ?", (at, user_id, at))
 
 
-def forget_before(tx: Tx, at: str) -> None:
+def delete_before(tx: Tx, at: str) -> None:
     tx.execute("DELETE FROM login_links WHERE expires_at < ?", (at,))

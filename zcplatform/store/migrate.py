@@ -8,7 +8,7 @@ import apsw
 
 from zcplatform import clock
 from zcplatform.core.audit import Entry
-from zcplatform.errors import Refused
+from zcplatform.errors import CannotRun
 from zcplatform.store import audit
 
 
@@ -23,12 +23,12 @@ def version(connection: apsw.Connection) -> int:
 
 
 def migrate(connection: apsw.Connection, path: Path) -> int:
-    """Bring the database to the newest schema and return its version. Raises Refused for one from a newer program."""
+    """Bring the database to the newest schema and return its version. Raises CannotRun for one from a newer program."""
     known = steps()
     newest = known[-1][0]
     current = version(connection)
     if current > newest:
-        raise Refused(
+        raise CannotRun(
             "database.newer",
             f"{path} has schema {current}; this program knows schemas up to {newest}",
             "start the newer program again, or restore a copy made before it was used",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from zcplatform.ids import ImageId, OperationId, TenantId, new_operation_id
 from zcplatform.store import events
-from zcplatform.store.db import Tx, columns, existing, many, names, one, scalar
+from zcplatform.store.db import Tx, columns, many, names, one, require, scalar
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def end_step(tx: Tx, operation_id: OperationId, name: str, at: str, error: str |
 
 
 def _tell(tx: Tx, operation_id: OperationId, at: str) -> None:
-    operation = existing(get(tx, operation_id))
+    operation = require(get(tx, operation_id))
     events.append(
         tx,
         at,

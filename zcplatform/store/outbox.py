@@ -7,10 +7,10 @@ from zcplatform.store.db import Tx, many, names, one
 
 
 @dataclass(frozen=True)
-class Letter:
-    """`recipient` is a canonical address, and empty when the letter has ended: whose it was is nobody's business any more.
+class Message:
+    """`recipient` is a canonical address, and empty when the message has ended: whose it was is nobody's business any more.
 
-    `box` is None for a letter that is not to be sent: it is written down as void.
+    `box` is None for a message that is not to be sent: it is written down as void.
     """
 
     id: OutboxId
@@ -29,30 +29,30 @@ class Letter:
 def put(tx: Tx, outbox_id: OutboxId, kind: str, recipient: str, box: bytes | None, at: str, expires_at: str) -> None:
     status, ended_at, recipient = ("void", at, "") if box is None else ("waiting", None, recipient)
     tx.execute(
-        f"INSERT INTO outbox ({names(Letter)}) VALUES (?, ?, ?, ?, ?, 0, ?, NULL, ?, ?, ?)",
+        f"INSERT INTO outbox ({names(Message)}) VALUES (?, ?, ?, ?, ?, 0, ?, NULL, ?, ?, ?)",
         (outbox_id, kind, recipient, status, box, at, at, expires_at, ended_at),
     )
 
 
-def get(tx: Tx, outbox_id: str) -> Letter | None:
-    return one(tx, Letter, f"SELECT {names(Letter)} FROM outbox WHERE id = ?", outbox_id)
+def get(tx: Tx, outbox_id: str) -> Message | None:
+    return one(tx, Message, f"SELECT {names(Message)} FROM outbox WHERE id = ?", outbox_id)
 
 
-def due(tx: Tx, at: str, limit: int) -> list[Letter]:
+def due(tx: Tx, at: str, limit: int) -> list[Message]:
     """Those whose next attempt has come or that are too old, oldest first."""
     statement = (
-        f"SELECT {names(Letter)} FROM outbox WHERE status = 'waiting' AND (next_attempt_at <= ? OR expires_at <= ?)"
+        f"SELECT {names(Message)} FROM outbox WHERE status = 'waiting' AND (next_attempt_at <= ? OR expires_at <= ?)"
         " ORDER BY next_attempt_at LIMIT ?"
     )
-    return many(tx, Letter, statement, at, at, limit)
+    return many(tx, Message, statement, at, at, limit)
 
 
-def waiting(tx: Tx) -> list[Letter]:
-    return many(tx, Letter, f"SELECT {names(Letter)} FROM outbox WHERE status = 'waiting' ORDER BY id")
+def waiting(tx: Tx) -> list[Message]:
+    return many(tx, Message, f"SELECT {names(Message)} FROM outbox WHERE status = 'waiting' ORDER BY id")
 
 
 def rebox(tx: Tx, outbox_id: OutboxId, box: bytes) -> None:
-    """The same letter in a box for another key."""
+    """The same message in a box for another key."""
     tx.execute("UPDATE outbox SET box = ? WHERE id = ? AND status = 'waiting'", (box, outbox_id))
 
 
@@ -81,9 +81,9 @@ def expire(tx: Tx, at: str) -> int:
     return tx.changes()
 
 
-def forget_decoys_before(tx: Tx, at: str) -> None:
+def delete_decoys_before(tx: Tx, at: str) -> None:
     tx.execute("DELETE FROM outbox WHERE created_at < ? AND status = 'void'", (at,))
 
 
-def forget_before(tx: Tx, at: str) -> None:
+def delete_before(tx: Tx, at: str) -> None:
     tx.execute("DELETE FROM outbox WHERE created_at < ? AND status != 'waiting'", (at,))

@@ -90,7 +90,7 @@ def was_used_from(tx: Tx, user_id: str, network: str, since: str) -> bool:
     )
 
 
-def forget_before(tx: Tx, at: str) -> None:
+def delete_before(tx: Tx, at: str) -> None:
     tx.execute("DELETE FROM sessions WHERE expires_at < ?", (at,))
 
 
@@ -107,5 +107,5 @@ def keep_browser(tx: Tx, browser: bytes, user_id: str, at: str) -> None:
     )
 
 
-def forget_browsers_before(tx: Tx, at: str) -> None:
+def delete_browsers_before(tx: Tx, at: str) -> None:
     tx.execute("DELETE FROM browsers WHERE last_login_at < ?", (at,))

@@ -24,6 +24,6 @@ def rotate(tx: Tx, at: str, retires_at: str) -> int:
     return number
 
 
-def forget_before(tx: Tx, at: str) -> None:
+def delete_before(tx: Tx, at: str) -> None:
     """Never the newest: numbers are not given twice."""
     tx.execute("DELETE FROM signing_keys WHERE retires_at < ?", (at,))

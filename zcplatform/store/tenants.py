@@ -7,7 +7,7 @@ from zcplatform.core.roles import Sight
 from zcplatform.core.tenant import Tenant, state
 from zcplatform.ids import TenantId
 from zcplatform.store import audit, events
-from zcplatform.store.db import Tx, columns, existing, many, names, one, scalar
+from zcplatform.store.db import Tx, columns, many, names, one, require, scalar
 
 SEEN = frozenset(
     {
@@ -120,7 +120,7 @@ def saw(tx: Tx, tenant_id: TenantId, expected: int, at: str, changes: Mapping[st
 
 def settle(tx: Tx, tenant_id: TenantId, at: str) -> Tenant:
     """Derive the shown state again; where it changed, an event and an audit entry say so in the same transaction."""
-    tenant = existing(get(tx, tenant_id))
+    tenant = require(get(tx, tenant_id))
     shown, reason = state(tenant)
     if (shown, reason) == (tenant.state, tenant.reason):
         return tenant
@@ -138,7 +138,7 @@ def settle(tx: Tx, tenant_id: TenantId, at: str) -> Tenant:
     if shown != tenant.state:
         changes = {"state": [tenant.state, str(shown)]}
         audit.append(tx, Entry(at, "system:state", "tenant.state", tenant_id, tenant_id, changes=changes))
-    return existing(get(tx, tenant_id))
+    return require(get(tx, tenant_id))
 
 
 def _update(tx: Tx, tenant_id: TenantId, allowed: frozenset[str], changes: Mapping[str, object]) -> None:

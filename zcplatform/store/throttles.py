@@ -24,5 +24,5 @@ def count(tx: Tx, key: str, window_began: str = "") -> int:
     return int(scalar(tx, "SELECT count FROM throttles WHERE key = ? AND started_at > ?", key, window_began) or 0)
 
 
-def forget_before(tx: Tx, at: str) -> None:
+def delete_before(tx: Tx, at: str) -> None:
     tx.execute("DELETE FROM throttles WHERE started_at < ?", (at,))

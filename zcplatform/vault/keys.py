@@ -10,7 +10,7 @@ from pathlib import Path
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
-from zcplatform.errors import Refused
+from zcplatform.errors import CannotRun
 
 KEY_BYTES = 32
 
@@ -71,17 +71,17 @@ class Keys:
 
 
 def load(path: Path) -> bytes:
-    """Read the root key: 64 hexadecimal characters in a file of root's that nobody else may read. Raises Refused."""
+    """Read the root key: 64 hexadecimal characters in a file of root's that nobody else may read. Raises CannotRun."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        raise Refused(
+        raise CannotRun(
             "key.unreadable", f"the key file {path} can not be read: {error.strerror}", "docs/how-to/install.md, «The key file»"
         ) from None
     with os.fdopen(descriptor, "rb") as file:
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o077:
-            raise Refused(
+            raise CannotRun(
                 "key.rights", f"the key file {path} must be a plain file of root with mode 0600", f"chown root {path} && chmod 600 {path}"
             )
         text = file.read(200).strip()
@@ -90,7 +90,7 @@ def load(path: Path) -> bytes:
     except (ValueError, UnicodeDecodeError):
         key = b""
     if len(key) != KEY_BYTES or len(set(key)) == 1:
-        raise Refused(
+        raise CannotRun(
             "key.malformed", f"the key file {path} does not hold 64 hexadecimal characters of a random key", "restore it from your copy"
         )
     return key

@@ -15,14 +15,14 @@ from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 
 from zcplatform.errors import PlatformError
-from zcplatform.vault.sealing import FORMAT, Place
+from zcplatform.vault.sealing import FORMAT, SecretBinding
 
 VERSION = b"\x01"
 _NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 
 
 class CannotOpen(PlatformError):
-    """The ciphertext or box is damaged, foreign, or for another place. It never says which."""
+    """The ciphertext or box is damaged, foreign, or for another binding. It never says which."""
 
     def __init__(self) -> None:
         super().__init__("secret.unreadable", "A stored secret can not be opened: it was damaged or moved", "submit the secret again")
@@ -33,8 +33,8 @@ def _bound_to(parts: tuple[str, ...]) -> bytes:
     return b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in ("zcplatform", str(FORMAT), *parts))
 
 
-def _place_bytes(place: Place) -> bytes:
-    return _bound_to((place.tenant_id, place.kind, place.name, place.host, place.row, str(place.version)))
+def _binding_bytes(binding: SecretBinding) -> bytes:
+    return _bound_to((binding.tenant_id, binding.kind, binding.name, binding.host, binding.row, str(binding.version)))
 
 
 def _encrypt(key: bytes, plain: bytes, associated: bytes) -> bytes:
@@ -63,28 +63,28 @@ def unwrap(wrap_key: bytes, tenant_id: str, wrapped: bytes) -> bytes:
     return _decrypt(wrap_key, wrapped, _bound_to(("data key", tenant_id)))
 
 
-def wrap_kept(wrap_key: bytes, name: str, key: bytes) -> bytes:
+def wrap_previous(wrap_key: bytes, name: str, key: bytes) -> bytes:
     """A key of an earlier root key that is still needed."""
     return _encrypt(wrap_key, key, _bound_to(("kept key", name)))
 
 
-def unwrap_kept(wrap_key: bytes, name: str, wrapped: bytes) -> bytes:
+def unwrap_previous(wrap_key: bytes, name: str, wrapped: bytes) -> bytes:
     return _decrypt(wrap_key, wrapped, _bound_to(("kept key", name)))
 
 
-def encrypt(data_key: bytes, place: Place, value: str) -> bytes:
-    return _encrypt(data_key, value.encode(), _place_bytes(place))
+def encrypt(data_key: bytes, binding: SecretBinding, value: str) -> bytes:
+    return _encrypt(data_key, value.encode(), _binding_bytes(binding))
 
 
-def decrypt(data_key: bytes, place: Place, ciphertext: bytes) -> str:
-    return _decrypt(data_key, ciphertext, _place_bytes(place)).decode()
+def decrypt(data_key: bytes, binding: SecretBinding, ciphertext: bytes) -> str:
+    return _decrypt(data_key, ciphertext, _binding_bytes(binding)).decode()
 
 
-def open_box(private_key: PrivateKey, place: Place, box: bytes) -> str:
-    """The submitted secret, if the record in the box is for exactly this place."""
+def open_box(private_key: PrivateKey, binding: SecretBinding, box: bytes) -> str:
+    """The submitted secret, if the record in the box is for exactly this binding."""
     try:
         record = json.loads(SealedBox(private_key).decrypt(box))
-        expected = {"format": FORMAT, **place.__dict__}
+        expected = {"format": FORMAT, **binding.__dict__}
         if not isinstance(record, dict) or {key: record.get(key) for key in expected} != expected:
             raise CannotOpen
         value = record["value"]

@@ -1,6 +1,6 @@
 """What the web process may do with secrets: seal one to the worker's public key. It can not open what it sealed.
 
-The sealed record names the place the secret is for. The worker refuses a box whose record differs from the row it lies in, so a copied box
+The sealed record names the binding the secret is for. The worker refuses a box whose record differs from the row it lies in, so a copied box
 opens nothing in another tenant, field or host.
 """
 
@@ -17,7 +17,7 @@ SHORTEST_WITH_HINT = 16
 
 
 @dataclass(frozen=True)
-class Place:
+class SecretBinding:
     """Where a secret belongs. `host` is the host a provider key may be sent to."""
 
     tenant_id: str
@@ -38,6 +38,6 @@ def hint(value: str) -> str | None:
     return value[-4:] if len(value) >= SHORTEST_WITH_HINT else None
 
 
-def seal(public_key: bytes, place: Place, value: str) -> bytes:
-    record = {"format": FORMAT, **asdict(place), "value": value}
+def seal(public_key: bytes, binding: SecretBinding, value: str) -> bytes:
+    record = {"format": FORMAT, **asdict(binding), "value": value}
     return SealedBox(PublicKey(public_key)).encrypt(json.dumps(record).encode())

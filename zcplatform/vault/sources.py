@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nacl.pwhash import argon2id
 
-from zcplatform.errors import Refused
+from zcplatform.errors import CannotRun
 
 CREDENTIAL = "root.key"
 DESCRIPTOR = "ZCPLATFORM_PASSPHRASE_FD"
@@ -34,7 +34,7 @@ class Stretch:
 
     @classmethod
     def parse(cls, text: str) -> "Stretch":
-        """Raises Refused. The web process may write the row: it can not make the worker take the host's memory."""
+        """Raises CannotRun. The web process may write the row: it can not make the worker take the host's memory."""
         try:
             found = cls(**json.loads(text))
             if len(bytes.fromhex(found.salt)) != argon2id.SALTBYTES or not (0 < found.ops <= _MOST_OPS):
@@ -42,7 +42,7 @@ class Stretch:
             if not argon2id.MEMLIMIT_MIN <= found.memory_bytes <= _MOST_MEMORY:
                 raise ValueError(text)
         except (ValueError, TypeError):
-            raise Refused("key.stretch", "what the database tells of the passphrase is damaged", "restore it from a backup") from None
+            raise CannotRun("key.stretch", "what the database tells of the passphrase is damaged", "restore it from a backup") from None
         return found
 
     def text(self) -> str:
@@ -53,10 +53,10 @@ class Stretch:
 
 
 def credential() -> Path:
-    """Where systemd put it for this unit. Raises Refused."""
+    """Where systemd put it for this unit. Raises CannotRun."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     if folder is None:
-        raise Refused(
+        raise CannotRun(
             "key.credential",
             "key_source is credential and there is no $CREDENTIALS_DIRECTORY",
             f"LoadCredentialEncrypted={CREDENTIAL}:… in the unit; by hand: systemd-run -P -p LoadCredentialEncrypted=…",
@@ -72,17 +72,17 @@ def passphrases(prompts: Sequence[str]) -> list[bytes]:
             with os.fdopen(int(number), "rb") as file:
                 lines = file.read(64 * 1024).split(b"\n")
         except (OSError, ValueError):
-            raise Refused("key.passphrase", f"the descriptor {number} of {DESCRIPTOR} can not be read", "open it for reading") from None
+            raise CannotRun("key.passphrase", f"the descriptor {number} of {DESCRIPTOR} can not be read", "open it for reading") from None
         if len(lines) < len(prompts) or not all(lines[: len(prompts)]):
-            raise Refused("key.passphrase", f"the descriptor of {DESCRIPTOR} has too few lines", f"one line each: {', '.join(prompts)}")
+            raise CannotRun("key.passphrase", f"the descriptor of {DESCRIPTOR} has too few lines", f"one line each: {', '.join(prompts)}")
         return lines[: len(prompts)]
     if not sys.stdin.isatty():
-        raise Refused("key.passphrase", "the passphrase is needed and there is no terminal to ask at", f"{DESCRIPTOR}=3 … 3<FILE")
+        raise CannotRun("key.passphrase", "the passphrase is needed and there is no terminal to ask at", f"{DESCRIPTOR}=3 … 3<FILE")
     return [getpass(f"{prompt}: ").encode() for prompt in prompts]
 
 
 def checked(new: bytes) -> bytes:
-    """Raises Refused for one that is too short to keep anybody out."""
+    """Raises CannotRun for one that is too short to keep anybody out."""
     if len(new) < SHORTEST:
-        raise Refused("key.passphrase", f"the passphrase is shorter than {SHORTEST} characters", "take six random words or more")
+        raise CannotRun("key.passphrase", f"the passphrase is shorter than {SHORTEST} characters", "take six random words or more")
     return new

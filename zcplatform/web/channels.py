@@ -14,7 +14,7 @@ from zcplatform.ops import desk as ops
 from zcplatform.ops.desk import Actor
 from zcplatform.ops.tenants import get as get_tenant
 from zcplatform.store import plans
-from zcplatform.store.db import Tx, existing
+from zcplatform.store.db import Tx, require
 from zcplatform.web import config_shapes as shapes
 from zcplatform.web.actor import AskedOf, DeskOf, needs
 from zcplatform.web.tenants import ASKED, answer, as_json
@@ -28,7 +28,7 @@ Write = Annotated[Actor, needs(Permission.CHANNEL_WRITE)]
 async def listing(tenant: str, desk: DeskOf, _: Annotated[Actor, needs(Permission.CHANNEL_READ)]) -> shapes.Channels:
     def load(tx: Tx) -> shapes.Channels:
         row = get_tenant(tx, tenant)
-        return shapes.Channels(items=_channels(tx, row), most=existing(plans.get(tx, row.plan)).channels)
+        return shapes.Channels(items=_channels(tx, row), most=require(plans.get(tx, row.plan)).channels)
 
     return desk.database.read(load)
 

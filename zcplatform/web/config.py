@@ -13,7 +13,7 @@ from zcplatform.ops.desk import Actor
 from zcplatform.ops.secrets import State
 from zcplatform.ops.tenants import get as get_tenant
 from zcplatform.store import plans
-from zcplatform.store.db import Tx, existing
+from zcplatform.store.db import Tx, require
 from zcplatform.web import config_shapes as shapes
 from zcplatform.web.actor import AskedOf, DeskOf, needs
 from zcplatform.web.tenants import ASKED, answer, as_json
@@ -31,7 +31,7 @@ async def show(tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permissi
             revision=row.revision,
             settings=settings.model_dump(mode="json"),
             secrets=[_place(actor, state) for state in secrets.states(tx, row.id, settings)],
-            unpriced=asking.unpriced(desk, existing(plans.get(tx, row.plan)), settings),
+            unpriced=asking.unpriced(desk, require(plans.get(tx, row.plan)), settings),
         )
 
     return desk.database.read(load)

@@ -52,7 +52,7 @@ async def _look(request: Request, desk: Desk) -> None:
 
 def _worker_seen(desk: Desk) -> datetime | None:
     try:
-        return datetime.fromtimestamp(desk.settings.worker_sign.stat().st_mtime, UTC)
+        return datetime.fromtimestamp(desk.settings.worker_heartbeat.stat().st_mtime, UTC)
     except OSError:
         return None
 

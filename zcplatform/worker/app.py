@@ -23,43 +23,43 @@ from zcplatform.adapters.gateway import Gateway
 from zcplatform.adapters.users import ensure_user
 from zcplatform.core import firewall as firewall_rules
 from zcplatform.core.audit import Entry
-from zcplatform.errors import PlatformError, Refused
+from zcplatform.errors import CannotRun, PlatformError
 from zcplatform.ids import Names, TenantId, is_id
 from zcplatform.log import logger
 from zcplatform.settings import Settings
 from zcplatform.store import audit, secrets, signing_keys
-from zcplatform.store.db import Database, Kept, Tx, connect
+from zcplatform.store.db import Database, ReadCache, Tx, connect
 from zcplatform.store.migrate import migrate
 from zcplatform.vault.keys import Keys
-from zcplatform.worker import root
+from zcplatform.worker import root_key
 from zcplatform.worker.anchors import Anchors, deliver_change
 from zcplatform.worker.driver import Driver
 from zcplatform.worker.edge import EdgeLoop
 from zcplatform.worker.firewall import FirewallLoop
-from zcplatform.worker.forgetting import forget
 from zcplatform.worker.health import HealthLoop
 from zcplatform.worker.images import ImagesLoop
 from zcplatform.worker.live import LiveServer
 from zcplatform.worker.mail import MailLoop, Sender
 from zcplatform.worker.metrics import Metrics
 from zcplatform.worker.provider_tests import ProviderTests
-from zcplatform.worker.root import Obtained
+from zcplatform.worker.retention import forget
+from zcplatform.worker.root_key import RootKey
 from zcplatform.worker.routes import Routes
 from zcplatform.worker.secrets import Secrets
 from zcplatform.worker.talking import Talking
 from zcplatform.worker.tools import Tools
 from zcplatform.worker.web_child import WebChild, listen
 
-SIGN_OF_LIFE_S = 10.0
+HEARTBEAT_S = 10.0
 STOP_S = 8.0
 LAST_WORDS_S = 1.0
 AGAIN_S = 2.0
 
 
 def run(settings: Settings) -> int:
-    """`zcplatform serve`. Raises Refused, with nothing touched, when it must not start like this."""
+    """`zcplatform serve`. Raises CannotRun, with nothing touched, when it must not start like this."""
     if os.geteuid() != 0:
-        raise Refused("serve.not_root", "zcplatform serve must be started by root", "sudo zcplatform serve")
+        raise CannotRun("serve.not_root", "zcplatform serve must be started by root", "sudo zcplatform serve")
     log.configure("worker", settings.log_level)
     os.umask(0o077)
     memory.one_arena()
@@ -70,7 +70,7 @@ def run(settings: Settings) -> int:
     with locked(settings):
         _check_host(settings)
         rundirs.prepare(settings)
-        obtained = root.obtain(settings, make=True)
+        obtained = root_key.obtain(settings, make=True)
         database = _open(settings, obtained, web)
         return asyncio.run(_main(settings, obtained.keys, database, web))
 
@@ -88,7 +88,7 @@ def _data_dirs(settings: Settings, web: pwd.struct_passwd) -> None:
             os.chown(path, 0, gid)
             path.chmod(mode)
     except OSError as error:
-        raise Refused(
+        raise CannotRun(
             "data.unwritable", f"{settings.data_dir} can not be written: {error.strerror}", "check `data_dir` and its disk"
         ) from None
 
@@ -104,7 +104,7 @@ def locked(settings: Settings) -> Iterator[None]:
 def alone(settings: Settings) -> Iterator[None]:
     """For a change of the root key: no worker has this database open, and none begins."""
     if not settings.database.exists():
-        raise Refused("database.missing", f"There is no database at {settings.database}", "start the platform once: zcplatform serve")
+        raise CannotRun("database.missing", f"There is no database at {settings.database}", "start the platform once: zcplatform serve")
     with _held(settings.data_dir / "serve.lock"):
         yield
 
@@ -115,7 +115,7 @@ def _held(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refused(
+            raise CannotRun(
                 "serve.running", f"another zcplatform holds {path}", "stop it first, or give this one its own data_dir and instance"
             ) from None
         yield
@@ -124,17 +124,19 @@ def _held(path: Path) -> Iterator[None]:
 def _check_host(settings: Settings) -> None:
     culprit = host.overlapping_uids(settings.uid_span)
     if culprit is not None:
-        raise Refused("settings.uids", f"the range `uids` {settings.uids} overlaps {culprit}", "choose another range in the settings file")
+        raise CannotRun(
+            "settings.uids", f"the range `uids` {settings.uids} overlaps {culprit}", "choose another range in the settings file"
+        )
     blocker = host.interpreter_blocker(settings.web_user)
     if blocker is not None:
-        raise Refused(
+        raise CannotRun(
             "serve.interpreter",
             f"the user {settings.web_user} can not run this program: {blocker} keeps it out",
             "install zcplatform where every user may read, for example below /opt",
         )
 
 
-def _open(settings: Settings, obtained: Obtained, web: pwd.struct_passwd) -> Database:
+def _open(settings: Settings, obtained: RootKey, web: pwd.struct_passwd) -> Database:
     fresh = not settings.database.exists()
     if fresh:
         os.close(os.open(settings.database, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -143,7 +145,7 @@ def _open(settings: Settings, obtained: Obtained, web: pwd.struct_passwd) -> Dat
         version = migrate(connection, settings.database)
         connection.close()
     except apsw.Error as error:
-        raise Refused("database.unusable", f"{settings.database} can not be used: {error}", "restore it from a backup") from None
+        raise CannotRun("database.unusable", f"{settings.database} can not be used: {error}", "restore it from a backup") from None
     os.chown(settings.database, 0, web.pw_gid)
     settings.database.chmod(0o660)
     database = Database(settings.database)
@@ -151,9 +153,9 @@ def _open(settings: Settings, obtained: Obtained, web: pwd.struct_passwd) -> Dat
     return database
 
 
-def _first_write(tx: Tx, obtained: Obtained, version: int) -> None:
+def _first_write(tx: Tx, obtained: RootKey, version: int) -> None:
     at = clock.text(clock.now())
-    root.hold(tx, obtained.keys, obtained.stretch)
+    root_key.put_key_record(tx, obtained.keys, obtained.stretch)
     signing_keys.first(tx, at)
     audit.append(tx, Entry(at, "system:worker", "worker.start", f"schema {version}"))
 
@@ -260,7 +262,7 @@ def make_tools(settings: Settings, keys: Keys, database: Database) -> Tools:
         firewall=FirewallLoop(rules, settings.converge_period_s),
         metrics=Metrics(),
         places=asyncio.Semaphore(settings.parallel),
-        kept=Kept(database),
+        kept=ReadCache(database),
     )
 
 
@@ -309,9 +311,9 @@ async def _housekeeping(tools: Tools, child: WebChild) -> None:
         if tools.database.read(secrets.any_boxed):
             await tools.database.write(lambda tx, at=at: tools.secrets.open_boxes(tx, at))  # type: ignore[misc]
         await tools.database.write(lambda _: None)  # a worker that can not write is not alive; without a change nothing is committed
-        tools.settings.worker_sign.touch(mode=0o600)
+        tools.settings.worker_heartbeat.touch(mode=0o600)
         child.hand_again()
         if time.monotonic() >= forget_at:
             forget_at = time.monotonic() + 3600
             await tools.database.write(lambda tx, now=now: forget(tx, tools.settings, now))  # type: ignore[misc]
-        await asyncio.sleep(SIGN_OF_LIFE_S)
+        await asyncio.sleep(HEARTBEAT_S)

@@ -11,7 +11,7 @@ from zcplatform.adapters import files
 from zcplatform.agent import sealed, verdict
 from zcplatform.core.container import CONFIG_TARGET, check_body
 from zcplatform.core.tenant import Tenant
-from zcplatform.errors import PlatformError, RevisionRefused, StepFailed
+from zcplatform.errors import PlatformError, RevisionRejected, StepFailed
 from zcplatform.log import logger
 from zcplatform.worker.case import Case, spec
 from zcplatform.worker.placeholders import placeholders
@@ -24,10 +24,10 @@ PURPOSES = (CHECK, PREFLIGHT)
 
 
 async def check(tools: Tools, case: Case) -> None:
-    """The step. Raises RevisionRefused with the agent's words."""
+    """The step. Raises RevisionRejected with the agent's words."""
     words = await objection(tools, case, CHECK)
     if words is not None:
-        raise RevisionRefused("revision.refused", f"the agent refuses it: {words}")
+        raise RevisionRejected("revision.refused", f"the agent refuses it: {words}")
     await saw(tools, case, {"checked_revision": case.tenant.revision, "checked_image_id": case.tenant.image})
 
 

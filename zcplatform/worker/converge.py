@@ -29,7 +29,7 @@ from zcplatform.core.tenant import (
     Wanted,
     has_failed,
 )
-from zcplatform.errors import PlatformError, RevisionRefused
+from zcplatform.errors import PlatformError, RevisionRejected
 from zcplatform.failpoint import failpoint
 from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT, ImageId, TenantId
 from zcplatform.log import logger
@@ -67,7 +67,7 @@ async def converge(tools: Tools, tenant_id: TenantId) -> None:
             await _run(tools, case, todo)
         except Superseded:
             continue
-        except RevisionRefused as refused:
+        except RevisionRejected as refused:
             await take_back(tools, tenant_id, generation, refused.detail)
         except Exception as unknown:  # whatever it is, it is told on this tenant and stops nobody else
             error = told(unknown, tenant=tenant_id)

@@ -1,7 +1,7 @@
 """The mail loop: opens what waits in the outbox, writes it, hands it to the mail server, and records what became of it.
 
-The promise: what is too old is never sent, however slow the server; no box outlives its mail; one letter that can not be sent keeps no other.
-A letter may arrive twice when the worker is killed between handing it over and writing that down. Rows are hostile: recipient and text come from
+The promise: what is too old is never sent, however slow the server; no box outlives its mail; one message that can not be sent keeps no other.
+A message may arrive twice when the worker is killed between handing it over and writing that down. Rows are hostile: recipient and text come from
 the sealed box and our own texts, and a box that is not for its row is thrown away.
 """
 
@@ -18,9 +18,9 @@ from zcplatform.core.mails import LIMIT_S, Mail, MailFailed, mail
 from zcplatform.log import logger
 from zcplatform.store import outbox
 from zcplatform.store.db import Database
-from zcplatform.store.outbox import Letter
-from zcplatform.vault.letters import place
+from zcplatform.store.outbox import Message
 from zcplatform.vault.opening import CannotOpen, open_box
+from zcplatform.vault.sealed_mail import binding
 from zcplatform.worker.metrics import Metrics
 
 PERIOD_S = 5.0
@@ -34,7 +34,7 @@ class Sender(Protocol):
 
 
 class MailLoop:
-    """`server` is None where no mail is configured: letters wait until they are too old, as if the server were down."""
+    """`server` is None where no mail is configured: messages wait until they are too old, as if the server were down."""
 
     def __init__(self, database: Database, private_key: PrivateKey, panel_url: str, server: Sender | None, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -61,68 +61,68 @@ class MailLoop:
     async def look(self) -> None:
         """End what is too old, begin to send what is due. A slow server holds the places, never this look."""
         at = clock.text(clock.now())
-        letters = self._database.read(lambda tx: outbox.due(tx, at, AT_ONCE * 8))
-        if any(letter.expires_at <= at for letter in letters):
+        messages = self._database.read(lambda tx: outbox.due(tx, at, AT_ONCE * 8))
+        if any(message.expires_at <= at for message in messages):
             await self._database.write(lambda tx: outbox.expire(tx, at))
         if self._server is None:
             return
-        for letter in letters:
-            if letter.expires_at > at and letter.id not in self._under_way:
-                task = asyncio.create_task(self._work(self._server, letter))
-                self._under_way[letter.id] = task
+        for message in messages:
+            if message.expires_at > at and message.id not in self._under_way:
+                task = asyncio.create_task(self._work(self._server, message))
+                self._under_way[message.id] = task
 
     async def settled(self) -> None:
         """Return when nothing is being sent."""
         await asyncio.gather(*self._under_way.values())
 
-    async def _work(self, server: Sender, letter: Letter) -> None:
+    async def _work(self, server: Sender, message: Message) -> None:
         try:
             async with self._places:
-                await self._send(server, letter)
+                await self._send(server, message)
         except Exception as error:
-            logger.exception("a letter met an error that is a bug", letter=letter.id, error=type(error).__name__)
-            await self._later(letter, "an error inside the platform")
+            logger.exception("a message met an error that is a bug", message=message.id, error=type(error).__name__)
+            await self._later(message, "an error inside the platform")
         finally:
-            del self._under_way[letter.id]
+            del self._under_way[message.id]
 
-    async def _send(self, server: Sender, letter: Letter) -> None:
-        left_s = (clock.parse(letter.expires_at) - clock.now()).total_seconds()
-        still = self._database.read(lambda tx: outbox.get(tx, letter.id))
+    async def _send(self, server: Sender, message: Message) -> None:
+        left_s = (clock.parse(message.expires_at) - clock.now()).total_seconds()
+        still = self._database.read(lambda tx: outbox.get(tx, message.id))
         if left_s <= 0 or still is None or still.status != "waiting":
             return  # the next look ends it, or it was taken back while it waited for a place
         try:
-            written = self._written(letter)
+            written = self._written(message)
         except (CannotOpen, ValueError, KeyError):
-            await self._ended(letter, "failed", "the sealed box does not belong here")
-            logger.warning("a letter was thrown away: its box is not for it", letter=letter.id)
+            await self._ended(message, "failed", "the sealed box does not belong here")
+            logger.warning("a message was thrown away: its box is not for it", message=message.id)
             return
         try:
-            await server.send(letter.recipient, written, min(LIMIT_S, left_s))
+            await server.send(message.recipient, written, min(LIMIT_S, left_s))
         except MailFailed as error:
             self._metrics.mails.labels(error.code).inc()
             logger.warning(
-                "mail could not be sent", letter=letter.id, kind=letter.kind, code=error.code, error=error.detail, hint=error.hint
+                "mail could not be sent", message=message.id, kind=message.kind, code=error.code, error=error.detail, hint=error.hint
             )
             if error.is_final:
-                await self._ended(letter, "failed", error.detail)
+                await self._ended(message, "failed", error.detail)
             else:
-                await self._later(letter, error.detail)
+                await self._later(message, error.detail)
             return
         self._metrics.mails.labels("sent").inc()
-        await self._ended(letter, "sent")
+        await self._ended(message, "sent")
 
-    def _written(self, letter: Letter) -> Mail:
-        if canonical(letter.recipient) != letter.recipient:
+    def _written(self, message: Message) -> Mail:
+        if canonical(message.recipient) != message.recipient:
             raise ValueError("not an address")
-        where = place(letter.id, letter.kind, letter.recipient, letter.expires_at)
-        values = json.loads(open_box(self._private_key, where, letter.box or b""))
-        return mail(letter.kind, values, self._panel_url)
+        where = binding(message.id, message.kind, message.recipient, message.expires_at)
+        values = json.loads(open_box(self._private_key, where, message.box or b""))
+        return mail(message.kind, values, self._panel_url)
 
-    async def _ended(self, letter: Letter, status: str, error: str | None = None) -> None:
+    async def _ended(self, message: Message, status: str, error: str | None = None) -> None:
         at = clock.text(clock.now())
-        await self._database.write(lambda tx: outbox.end(tx, letter.id, status, at, error))
+        await self._database.write(lambda tx: outbox.end(tx, message.id, status, at, error))
 
-    async def _later(self, letter: Letter, error: str) -> None:
-        wait_s = AGAIN_S[min(letter.attempts, len(AGAIN_S) - 1)]
+    async def _later(self, message: Message, error: str) -> None:
+        wait_s = AGAIN_S[min(message.attempts, len(AGAIN_S) - 1)]
         next_at = clock.text(clock.now() + timedelta(seconds=wait_s))
-        await self._database.write(lambda tx: outbox.again(tx, letter.id, error, next_at))
+        await self._database.write(lambda tx: outbox.again(tx, message.id, error, next_at))

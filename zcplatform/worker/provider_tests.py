@@ -22,7 +22,7 @@ from zcplatform.ids import TenantId
 from zcplatform.store.db import Tx
 from zcplatform.vault import opening
 from zcplatform.vault.keys import Keys
-from zcplatform.vault.sealing import TRIAL, Place
+from zcplatform.vault.sealing import TRIAL, SecretBinding
 from zcplatform.worker.asked import Turns, case_of, text_of
 from zcplatform.worker.case import Case
 from zcplatform.worker.tools import Tools
@@ -79,9 +79,9 @@ class ProviderTests:
         trials.check(replace(provider, api_key=None if family(provider.family).key is Key.NONE else "unknown"))
         if request.get("box") is None:
             return provider
-        place = Place(tenant_id, TRIAL, alias, key_host(provider.family, uri), "", 0)
+        binding = SecretBinding(tenant_id, TRIAL, alias, key_host(provider.family, uri), "", 0)
         try:
             box = b64decode(text_of(request, "box", LONGEST_BOX), validate=True)
         except ValueError:
             raise BadInput("live.request", "box is not base64") from None
-        return replace(provider, api_key=opening.open_box(self._keys.seal_private, place, box))
+        return replace(provider, api_key=opening.open_box(self._keys.seal_private, binding, box))

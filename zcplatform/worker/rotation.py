@@ -16,20 +16,20 @@ from pathlib import Path
 
 from zcplatform import clock
 from zcplatform.core.audit import Entry
-from zcplatform.errors import Refused
+from zcplatform.errors import CannotRun
 from zcplatform.failpoint import failpoint
 from zcplatform.ids import TenantId
 from zcplatform.settings import Settings
 from zcplatform.store import audit, instance, outbox, secrets
 from zcplatform.store.db import Database, Tx
 from zcplatform.vault import keys as key_files
-from zcplatform.vault import letters, opening, sealing, sources
+from zcplatform.vault import opening, sealed_mail, sealing, sources
 from zcplatform.vault.keys import Keys
 from zcplatform.vault.opening import CannotOpen
 from zcplatform.vault.sources import Stretch
-from zcplatform.worker import anchors, root
-from zcplatform.worker.root import Obtained
-from zcplatform.worker.secrets import Secrets, place_of
+from zcplatform.worker import anchors, root_key
+from zcplatform.worker.root_key import RootKey
+from zcplatform.worker.secrets import Secrets, binding_of
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class _Count:
 
 
 def rotate(settings: Settings, *, deep: bool, to: Path | None) -> Rotated:
-    """`to` is where the new key is written when systemd hands keys over; somebody makes a credential of it then. Raises Refused."""
+    """`to` is where the new key is written when systemd hands keys over; somebody makes a credential of it then. Raises CannotRun."""
     if not settings.database.exists():
-        raise Refused("database.missing", f"there is no database at {settings.database}", "start the platform once: zcplatform serve")
+        raise CannotRun("database.missing", f"there is no database at {settings.database}", "start the platform once: zcplatform serve")
     if (settings.key_source == "credential") != (to is not None):
-        raise Refused("key.to", "with key_source = credential, and only then, the new key needs a file of its own", "add --to PATH")
-    if to is not None and to.exists() and Keys.of(key_files.load(to)).check == root.held(settings.database).check:
+        raise CannotRun("key.to", "with key_source = credential, and only then, the new key needs a file of its own", "add --to PATH")
+    if to is not None and to.exists() and Keys.of(key_files.load(to)).check == root_key.key_record(settings.database).check:
         with _opened(settings) as database:
             _finish(settings, Keys.of(key_files.load(to)), database)
         return Rotated(0, 0, 0, finished_earlier=True)
@@ -69,23 +69,23 @@ def rotate(settings: Settings, *, deep: bool, to: Path | None) -> Rotated:
         counted = database.write_now(lambda tx: _rewrap(tx, settings, obtained.keys, new, stretch, deep=deep))
         failpoint("rotate.rewrap.after")
         if settings.key_source == "file":
-            root.switch(settings)
+            root_key.install_next_key(settings)
         failpoint("rotate.switch.after")
         _finish(settings, new, database)
     return Rotated(counted.tenants, counted.secrets, counted.unreadable)
 
 
-def _old_and_new(settings: Settings, to: Path | None) -> tuple[Obtained, Callable[[], tuple[Keys, Stretch | None]] | None]:
+def _old_and_new(settings: Settings, to: Path | None) -> tuple[RootKey, Callable[[], tuple[Keys, Stretch | None]] | None]:
     """The keys of now, and what gives the next ones; None when a rotation that was cut off has just been finished."""
     if settings.key_source == "passphrase":
-        told = root.held(settings.database)
+        told = root_key.key_record(settings.database)
         old, new, again = sources.passphrases(["Passphrase", "New passphrase", "Again"])
         if sources.checked(new) != again:
-            raise Refused("key.passphrase", "the two new passphrases differ", "start again")
+            raise CannotRun("key.passphrase", "the two new passphrases differ", "start again")
         after = Stretch.new()
-        return root.with_passphrase(settings, told, old), lambda: (Keys.of(after.key(new)), after)
-    obtained = root.obtain(settings)
-    path = to or root.following(settings)
+        return root_key.with_passphrase(settings, told, old), lambda: (Keys.of(after.key(new)), after)
+    obtained = root_key.obtain(settings)
+    path = to or root_key.next_key_file(settings)
     return obtained, None if obtained.finished else lambda: (Keys.of(_prepared(path)), None)
 
 
@@ -95,7 +95,7 @@ def _prepared(path: Path) -> bytes:
     if path.exists():
         try:
             return key_files.load(path)
-        except Refused as refused:
+        except CannotRun as refused:
             if refused.code != "key.malformed":
                 raise
             path.unlink()
@@ -126,15 +126,15 @@ def _rewrap(tx: Tx, settings: Settings, old: Keys, new: Keys, stretch: Stretch |
             data_key = _encrypted_again(tx, tenant_id, data_key, at, count)
         secrets.rewrap_data_key(tx, tenant_id, opening.wrap(new.wrap, tenant_id, data_key))
         count.tenants += 1
-    for letter in outbox.waiting(tx):
-        where = letters.place(letter.id, letter.kind, letter.recipient, letter.expires_at)
+    for message in outbox.waiting(tx):
+        where = sealed_mail.binding(message.id, message.kind, message.recipient, message.expires_at)
         try:
-            value = opening.open_box(old.seal_private, where, letter.box or b"")
+            value = opening.open_box(old.seal_private, where, message.box or b"")
         except CannotOpen:
             continue  # the mail loop throws it away
-        outbox.rebox(tx, letter.id, sealing.seal(new.seal_public, where, value))
-    root.hold(tx, new, stretch)
-    instance.put(tx, root.PEPPER, opening.wrap_kept(new.wrap, root.PEPPER, old.token_pepper).hex())
+        outbox.rebox(tx, message.id, sealing.seal(new.seal_public, where, value))
+    root_key.put_key_record(tx, new, stretch)
+    instance.put(tx, root_key.PEPPER, opening.wrap_previous(new.wrap, root_key.PEPPER, old.token_pepper).hex())
     changes = {
         "deep": [None, deep],
         "tenants": [None, count.tenants],
@@ -154,12 +154,12 @@ def _encrypted_again(tx: Tx, tenant_id: TenantId, data_key: bytes, at: str, coun
         if secret.ciphertext is None:
             continue
         try:
-            value = opening.decrypt(data_key, place_of(secret), secret.ciphertext)
+            value = opening.decrypt(data_key, binding_of(secret), secret.ciphertext)
         except CannotOpen:
             secrets.refuse(tx, secret, "the stored secret was damaged; submit it again", at)
             count.unreadable += 1
             continue
-        secrets.reencrypt(tx, secret, opening.encrypt(fresh, place_of(secret), value))
+        secrets.reencrypt(tx, secret, opening.encrypt(fresh, binding_of(secret), value))
         count.secrets += 1
     return fresh
 

@@ -12,7 +12,7 @@ from zcplatform.log import logger
 from zcplatform.settings import Settings
 from zcplatform.store import allocations, revisions, tenants
 from zcplatform.store.allocations import Allocation
-from zcplatform.store.db import Database, Kept, Tx
+from zcplatform.store.db import Database, ReadCache, Tx
 
 
 class Routes:
@@ -21,7 +21,7 @@ class Routes:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self._read: dict[TenantId, tuple[int, hooks.Hooks]] = {}
-        self._kept = Kept(database)
+        self._kept = ReadCache(database)
 
     def document(self) -> Json:
         """The same object as long as nothing changes it; not to be written into."""

@@ -11,7 +11,7 @@ from zcplatform.store.secrets import Secret
 from zcplatform.vault import opening
 from zcplatform.vault.keys import Keys
 from zcplatform.vault.opening import CannotOpen
-from zcplatform.vault.sealing import Place
+from zcplatform.vault.sealing import SecretBinding
 
 SHORTEST = 6
 
@@ -28,7 +28,7 @@ class Secrets:
         wrapped = secrets.data_key(tx, tenant_id)
         if wrapped is None:
             raise CannotOpen
-        return secret.host, opening.decrypt(opening.unwrap(self._keys.wrap, tenant_id, wrapped), place_of(secret), secret.ciphertext)
+        return secret.host, opening.decrypt(opening.unwrap(self._keys.wrap, tenant_id, wrapped), binding_of(secret), secret.ciphertext)
 
     def values(self, tx: Tx, tenant_id: TenantId) -> tuple[str, ...]:
         """All that can be opened, the longest first: to strike them out of a text. What is too short to be a secret is left out."""
@@ -43,7 +43,7 @@ class Secrets:
         stored = secrets.get(tx, tenant_id, kind, name)
         version = 1 if stored is None else stored.version + 1
         secret = Secret(new_secret_id(), tenant_id, kind, name, "", version, None, b"", None, at, at)
-        ciphertext = opening.encrypt(self._data_key(tx, tenant_id, at), place_of(secret), value)
+        ciphertext = opening.encrypt(self._data_key(tx, tenant_id, at), binding_of(secret), value)
         secrets.put(tx, Secret(**{**secret.__dict__, "ciphertext": ciphertext}))
 
     def open_boxes(self, tx: Tx, at: str, tenant_id: TenantId | None = None) -> None:
@@ -57,8 +57,8 @@ class Secrets:
             try:
                 if secret.kind not in KINDS:
                     raise CannotOpen
-                value = opening.open_box(self._keys.seal_private, place_of(secret), secret.box or b"")
-                ciphertext = opening.encrypt(self._data_key(tx, secret.tenant_id, at), place_of(secret), value)
+                value = opening.open_box(self._keys.seal_private, binding_of(secret), secret.box or b"")
+                ciphertext = opening.encrypt(self._data_key(tx, secret.tenant_id, at), binding_of(secret), value)
             except CannotOpen:
                 secrets.refuse(tx, secret, "the sealed box does not belong here; submit the secret again", at)
                 audit.append(tx, Entry(at, "system:vault", "secret.refuse", secret.id, secret.tenant_id, outcome="refused"))
@@ -75,5 +75,5 @@ class Secrets:
         return data_key
 
 
-def place_of(secret: Secret) -> Place:
-    return Place(secret.tenant_id, secret.kind, secret.name, secret.host, secret.id, secret.version)
+def binding_of(secret: Secret) -> SecretBinding:
+    return SecretBinding(secret.tenant_id, secret.kind, secret.name, secret.host, secret.id, secret.version)

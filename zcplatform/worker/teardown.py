@@ -28,7 +28,7 @@ class Taken:
 
 
 async def take_down(settings: Settings, keys: Keys) -> Taken:
-    """Raises Refused while a serve runs. An engine that is gone has nothing of ours running."""
+    """Raises CannotRun while a serve runs. An engine that is gone has nothing of ours running."""
     with locked(settings):
         if settings.database.exists():
             await _keep_paired_devices(settings, keys)

@@ -9,7 +9,7 @@ from zcplatform.adapters.docker import Docker
 from zcplatform.adapters.gateway import Gateway
 from zcplatform.ids import Names, TenantId
 from zcplatform.settings import Settings
-from zcplatform.store.db import Database, Kept
+from zcplatform.store.db import Database, ReadCache
 from zcplatform.worker.case import Case, load
 from zcplatform.worker.edge import EdgeLoop
 from zcplatform.worker.firewall import FirewallLoop
@@ -33,7 +33,7 @@ class Tools:
     metrics: Metrics
     places: asyncio.Semaphore
     """How many tenants may be worked on at once as far as the engine is concerned."""
-    kept: Kept
+    kept: ReadCache
     looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_AT_ONCE))
     """How many are looked at closely at once, when all are woken: each takes connections to the engine, and its answers are long."""
     checking: set[str] = field(default_factory=set)

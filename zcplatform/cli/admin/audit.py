@@ -110,12 +110,12 @@ def prune(
 def _reading(path: Path) -> "Iterator[Tx]":
     import apsw
 
-    from zcplatform.store.db import as_it_lies
+    from zcplatform.store.db import open_read_only
 
     if not path.exists():
         raise CommandError("database.missing", f"There is no database at {path}", "start the platform once: zcplatform serve")
     try:
-        with as_it_lies(path) as tx:
+        with open_read_only(path) as tx:
             yield tx
     except apsw.Error as error:
         raise CommandError("audit.unreadable", f"{path} can not be read as our database: {error}", "name a copy of zcplatform.db") from None

@@ -44,7 +44,7 @@ def database(settings: "Settings") -> Iterator["Database"]:
 
 
 def root_keys(settings: "Settings") -> "Keys":
-    """Raises Refused when the root key belongs to another database: what is made with it would be good for nothing."""
-    from zcplatform.worker import root
+    """Raises CannotRun when the root key belongs to another database: what is made with it would be good for nothing."""
+    from zcplatform.worker import root_key
 
-    return root.obtain(settings).keys
+    return root_key.obtain(settings).keys

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import apsw
 
-from zcplatform.errors import Refused
+from zcplatform.errors import CannotRun
 from zcplatform.log import logger
 from zcplatform.settings import Settings
 from zcplatform.store import instance
-from zcplatform.store.db import Tx, as_it_lies
+from zcplatform.store.db import Tx, open_read_only
 from zcplatform.vault import keys as key_files
 from zcplatform.vault import opening, sources
 from zcplatform.vault.keys import Keys
@@ -25,7 +25,7 @@ CHECK, STRETCH, PEPPER = "key_check", "key_stretch", "kept_token_pepper"
 
 
 @dataclass(frozen=True)
-class Held:
+class KeyRecord:
     """What the database tells of its key; none of it opens anything."""
 
     check: str | None = None
@@ -34,7 +34,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Obtained:
+class RootKey:
     """`finished` tells that a rotation which was killed was finished now."""
 
     keys: Keys
@@ -42,91 +42,91 @@ class Obtained:
     finished: bool = False
 
 
-def obtain(settings: Settings, *, make: bool = False) -> Obtained:
-    """Raises Refused for a key that is not there, not safe, or another database's. With `make` a new installation gets one."""
-    told = held(settings.database)
+def obtain(settings: Settings, *, make: bool = False) -> RootKey:
+    """Raises CannotRun for a key that is not there, not safe, or another database's. With `make` a new installation gets one."""
+    record = key_record(settings.database)
     match settings.key_source:
         case "file":
-            root, finished = _from_file(settings, told, make=make)
-            return Obtained(_keys(settings, root, told), finished=finished)
+            root, finished = _from_file(settings, record, make=make)
+            return RootKey(_keys(settings, root, record), finished=finished)
         case "credential":
-            return Obtained(_keys(settings, key_files.load(sources.credential()), told))
+            return RootKey(_keys(settings, key_files.load(sources.credential()), record))
         case "passphrase":
-            if told.check is None:
+            if record.check is None:
                 first, second = sources.passphrases(["New passphrase", "Again"])
                 if first != second:
-                    raise Refused("key.passphrase", "the two passphrases differ", "start again")
+                    raise CannotRun("key.passphrase", "the two passphrases differ", "start again")
                 sources.checked(first)
             else:
                 (first,) = sources.passphrases(["Passphrase"])
-            return with_passphrase(settings, told, first)
+            return with_passphrase(settings, record, first)
 
 
-def with_passphrase(settings: Settings, told: Held, passphrase: bytes) -> Obtained:
-    """Raises Refused for a wrong one."""
-    stretch = Stretch.parse(told.stretch) if told.stretch else Stretch.new()
-    return Obtained(_keys(settings, stretch.key(passphrase), told), stretch)
+def with_passphrase(settings: Settings, record: KeyRecord, passphrase: bytes) -> RootKey:
+    """Raises CannotRun for a wrong one."""
+    stretch = Stretch.parse(record.stretch) if record.stretch else Stretch.new()
+    return RootKey(_keys(settings, stretch.key(passphrase), record), stretch)
 
 
-def held(database: Path) -> Held:
+def key_record(database: Path) -> KeyRecord:
     """Opened read-only, or its log would be written back."""
     if not database.exists():
-        return Held()
+        return KeyRecord()
     try:
-        with as_it_lies(database) as tx:
-            return Held(instance.get(tx, CHECK), instance.get(tx, STRETCH), instance.get(tx, PEPPER))
+        with open_read_only(database) as tx:
+            return KeyRecord(instance.get(tx, CHECK), instance.get(tx, STRETCH), instance.get(tx, PEPPER))
     except apsw.SQLError:
-        return Held()  # no schema yet: the first start was killed before it was written
+        return KeyRecord()  # no schema yet: the first start was killed before it was written
     except apsw.Error as error:
-        raise Refused("database.unusable", f"{database} can not be used: {error}", "restore it from a backup") from None
+        raise CannotRun("database.unusable", f"{database} can not be used: {error}", "restore it from a backup") from None
 
 
-def hold(tx: Tx, keys: Keys, stretch: Stretch | None) -> None:
+def put_key_record(tx: Tx, keys: Keys, stretch: Stretch | None) -> None:
     """Write down which key this database belongs to."""
     instance.put(tx, CHECK, keys.check)
     if stretch is not None:
         instance.put(tx, STRETCH, stretch.text())
 
 
-def following(settings: Settings) -> Path:
+def next_key_file(settings: Settings) -> Path:
     """Where the next key lies while a rotation is under way."""
     return settings.key_file.with_name(settings.key_file.name + ".next")
 
 
-def switch(settings: Settings) -> None:
+def install_next_key(settings: Settings) -> None:
     """The next key takes the place of the old one, in one move."""
-    following(settings).replace(settings.key_file)
+    next_key_file(settings).replace(settings.key_file)
     folder = os.open(settings.key_file.parent, os.O_RDONLY | os.O_DIRECTORY)
     os.fsync(folder)
     os.close(folder)
 
 
-def _from_file(settings: Settings, told: Held, *, make: bool) -> tuple[bytes, bool]:
+def _from_file(settings: Settings, record: KeyRecord, *, make: bool) -> tuple[bytes, bool]:
     """A missing key is made only for an installation that has no database yet: another one could not open its secrets."""
     if make and not settings.key_file.exists() and not settings.database.exists():
         logger.info("made a new root key; keep a copy of it apart from the data", path=str(settings.key_file))
         return key_files.create(settings.key_file), False
     root = key_files.load(settings.key_file)
-    if told.check in (None, Keys.of(root).check) or not following(settings).exists():
+    if record.check in (None, Keys.of(root).check) or not next_key_file(settings).exists():
         return root, False
-    after = key_files.load(following(settings))
-    if Keys.of(after).check != told.check:
+    after = key_files.load(next_key_file(settings))
+    if Keys.of(after).check != record.check:
         return root, False
-    switch(settings)
+    install_next_key(settings)
     logger.info("a change of the root key that was cut off is finished", path=str(settings.key_file))
     return after, True
 
 
-def _keys(settings: Settings, root: bytes, told: Held) -> Keys:
+def _keys(settings: Settings, root: bytes, record: KeyRecord) -> Keys:
     keys = Keys.of(root)
-    if told.check not in (None, keys.check):
+    if record.check not in (None, keys.check):
         named = str(settings.key_file) if settings.key_source == "file" else f"the {settings.key_source}"
-        raise Refused(
+        raise CannotRun(
             "key.wrong", f"{named} is not the key of {settings.database}", "put back the key that belongs to it; nothing was changed"
         )
-    if told.pepper is None:
+    if record.pepper is None:
         return keys
     try:
-        return keys.with_pepper(opening.unwrap_kept(keys.wrap, PEPPER, bytes.fromhex(told.pepper)))
+        return keys.with_pepper(opening.unwrap_previous(keys.wrap, PEPPER, bytes.fromhex(record.pepper)))
     except (CannotOpen, ValueError):
-        raise Refused("key.damaged", f"{settings.database} is damaged: the key is right", "restore it from a backup") from None
+        raise CannotRun("key.damaged", f"{settings.database} is damaged: the key is right", "restore it from a backup") from None

@@ -11,7 +11,7 @@ LINK = b"link"
 BROWSER = b"browser"
 
 
-def handle(key: bytes, kind: bytes, value: str) -> bytes:
+def keyed_hash(key: bytes, kind: bytes, value: str) -> bytes:
     return hashlib.blake2b(value.encode(), key=key, person=kind, digest_size=32).digest()
 
 

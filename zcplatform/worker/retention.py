@@ -9,7 +9,7 @@ from zcplatform.store import challenges, events, idempotency, login_links, outbo
 from zcplatform.store.db import Tx
 
 KEEP_KEYS = timedelta(days=2)
-KEEP_LETTERS = timedelta(days=7)
+KEEP_MAIL = timedelta(days=7)
 KEEP_DECOYS = timedelta(hours=1)
 KEEP_TRIES = timedelta(days=2)
 """Longer than the longest limit looks back."""
@@ -21,14 +21,14 @@ def forget(tx: Tx, settings: Settings, now: datetime) -> None:
     def before(age: timedelta) -> str:
         return clock.text(now - age)
 
-    events.forget_before(tx, before(timedelta(days=settings.event_days)))
-    idempotency.forget_before(tx, before(KEEP_KEYS))
-    outbox.forget_before(tx, before(KEEP_LETTERS))
-    challenges.forget_before(tx, before(KEEP_TRIES))
-    challenges.forget_decoys_before(tx, before(KEEP_DECOYS))
-    outbox.forget_decoys_before(tx, before(KEEP_DECOYS))
-    throttles.forget_before(tx, before(KEEP_TRIES))
-    login_links.forget_before(tx, before(KEEP_TRIES))
-    sessions.forget_before(tx, before(KNOWN_FOR))
-    sessions.forget_browsers_before(tx, before(BROWSER_LIVES))
-    signing_keys.forget_before(tx, before(KEEP_TRIES))
+    events.delete_before(tx, before(timedelta(days=settings.event_days)))
+    idempotency.delete_before(tx, before(KEEP_KEYS))
+    outbox.delete_before(tx, before(KEEP_MAIL))
+    challenges.delete_before(tx, before(KEEP_TRIES))
+    challenges.delete_decoys_before(tx, before(KEEP_DECOYS))
+    outbox.delete_decoys_before(tx, before(KEEP_DECOYS))
+    throttles.delete_before(tx, before(KEEP_TRIES))
+    login_links.delete_before(tx, before(KEEP_TRIES))
+    sessions.delete_before(tx, before(KNOWN_FOR))
+    sessions.delete_browsers_before(tx, before(BROWSER_LIVES))
+    signing_keys.delete_before(tx, before(KEEP_TRIES))
