@@ -124,9 +124,7 @@ def _held(path: Path) -> Iterator[None]:
 def _check_host(settings: Settings) -> None:
     culprit = host.overlapping_uids(settings.uid_span)
     if culprit is not None:
-        raise CannotRun(
-            "settings.uids", f"the range `uids` {settings.uids} overlaps {culprit}", "choose another range in the settings file"
-        )
+        raise CannotRun("settings.uids", f"the range `uids` {settings.uids} overlaps {culprit}", "set `uids` to a free range")
     blocker = host.interpreter_blocker(settings.web_user)
     if blocker is not None:
         raise CannotRun(
