@@ -264,7 +264,9 @@ def _environment() -> dict[str, Any]:
             try:
                 found[name] = json.loads(found[name])
             except ValueError as error:
-                raise CannotRun("settings.syntax", f"{variable} is not JSON: {error}", "docs/reference/settings.md lists every key") from None
+                raise CannotRun(
+                    "settings.syntax", f"{variable} is not JSON: {error}", "docs/reference/settings.md lists every key"
+                ) from None
     return found
 
 
