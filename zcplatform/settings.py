@@ -209,7 +209,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", validate_default=True):
 
     @property
     def worker_heartbeat(self) -> Path:
-        """An empty file that the worker touches every ten seconds: a commit instead would make everybody look at the database again."""
+        """An empty file that the worker touches every ten seconds. A commit instead would make every reader load the database again."""
         return self.run_dir / "web" / "worker.alive"
 
     @property

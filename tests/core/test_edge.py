@@ -240,5 +240,5 @@ def test_what_services_call_is_closed_but_for_those_who_have_such_a_channel() ->
     assert not any(name.startswith("zcp_hook") for name in named["beta.example.test"])
     for paths in edge_closed.HOOKS.values():
         assert paths in matched(document, "path")
-    with pytest.raises(ValueError, match="called"):
+    with pytest.raises(ValueError, match="webhook paths"):
         replace(ALPHA, hooks=("admin",))

@@ -45,7 +45,7 @@ async def test_an_agent_that_is_down_gets_a_page_with_its_marker(made: Rig) -> N
     answer = await made.ask(made.host("dead"), "/x")
     assert (answer.status, answer.header("retry-after"), answer.header("x-zcplatform")) == (502, "5", "unreachable")
     assert answer.header("x-zcplatform-tenant") == made.routes["dead"].tenant_id
-    assert b"This agent is not answering" in answer.body
+    assert b"This agent is not responding" in answer.body
 
 
 async def test_no_credential_is_logged(made: Rig) -> None:
@@ -98,7 +98,7 @@ async def test_a_panel_that_is_down_is_told_in_the_callers_language(made: Rig) -
     assert (answer.status, answer.header("content-type")) == (502, "application/problem+json")
     problem = json.loads(answer.body)
     assert (problem["status"], problem["code"]) == (502, "web.unreachable")
-    assert b"The panel is not answering" in (await made.ask(made.settings.panel_host, "/")).body
+    assert b"The panel is not responding" in (await made.ask(made.settings.panel_host, "/")).body
 
 
 @contextlib.asynccontextmanager

@@ -168,7 +168,7 @@ async def test_where_there_is_mail_only_the_mail_has_the_link(web: Web) -> None:
     assert web.database.write_now(invite) is None
     ((_, values),) = messages(web, "ada@example.com")
     text = mail("invitation", values, "https://panel.example.com").text
-    assert "invites you to The Shop as manager" in text
+    assert "has invited you to The Shop as manager" in text
     assert (await _accept(web, web.user_of("ada@example.com"), values["token"])).json()["role"] == "manager"
     held = b"".join(path.read_bytes() for path in web.settings.database.parent.iterdir())
     assert values["token"].encode() not in held

@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from zcplatform.core.edge_pages import TENANT_HEADER
+from zcplatform.core.edge.pages import TENANT_HEADER
 from zcplatform.errors import Conflict, StepFailed, Unavailable
 from zcplatform.settings import Settings
 

@@ -1,4 +1,4 @@
-"""Which addresses the platform itself may call for somebody: the same that an agent reaches through the firewall, so that a test tells the truth."""
+"""Addresses that the platform itself may call for a tenant: the same that an agent reaches through the firewall, so that tests are truthful."""
 
 from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network
@@ -10,7 +10,10 @@ _MAIL = frozenset(int(port) for port in MAIL_PORTS.split(","))
 
 
 def may_be_called(address: str, port: int, allowed: Collection[str]) -> bool:
-    """`allowed` are the ADDRESS:PORT pairs of the settings file. Anything but an IPv4 address is closed, as it is to agents."""
+    """Whether the platform may call this address. `allowed`: the ADDRESS:PORT pairs of the settings file.
+
+    Anything but an IPv4 address is closed, as it is for agents.
+    """
     try:
         parsed = IPv4Address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Mail addresses as the platform keeps them: one spelling for one mailbox, nothing a mail header or a log line would obey."""
+"""Canonical mail addresses: one spelling per mailbox, and nothing that a mail header or a log line would interpret."""
 
 import re
 
@@ -9,10 +9,10 @@ _ADDRESS = re.compile(rf"(?=.{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABE
 
 
 def canonical(text: str) -> str | None:
-    """The address in lower case, or None when it is none of those that are taken.
+    """Return the address in lower case, or None if it is not accepted.
 
-    ASCII only, no quoted local part, no `%` and `!` of old routing: a variant that looks alike, or smuggles a second recipient, is not an
-    address here. A domain with other letters is written in its `xn--` form.
+    ASCII only, no quoted local part, no `%` or `!` of old mail routing: look-alikes and addresses that smuggle in a second recipient are
+    rejected. Write an internationalised domain in its `xn--` form.
     """
     lowered = text.lower()
     return lowered if text.isascii() and len(text) <= LONGEST and _ADDRESS.fullmatch(lowered) else None

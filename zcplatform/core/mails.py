@@ -1,6 +1,6 @@
-"""What our mail says. Every text is made here from a kind and a few short values; nothing of a request's headers ever enters one.
+"""The texts of our mail, made from a kind and a few short values. Nothing from a request's headers enters them.
 
-Links lead to the panel's address from the settings, with the credential behind a `#`, which browsers send to nobody.
+Links lead to the panel's address from the settings, with the credential after a `#`, which browsers do not send.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from zcplatform.errors import PlatformError
 
 LONGEST_VALUE = 300
 LIMIT_S = 30.0
-"""How long a mail server may take for one mail."""
+"""Time limit for sending one mail."""
 
 
 class Kind(StrEnum):
@@ -25,14 +25,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Mail:
-    """Plain text, lines of at most some hundred characters. The subject never holds a credential: phones show it to everybody."""
+    """Plain text with lines of a few hundred characters at most. The subject never holds a credential: phones show it on their lock screen."""
 
     subject: str
     text: str
 
 
 class MailFailed(PlatformError):
-    """Not sent, as far as we know. `is_final`: the server will never take this one."""
+    """Not sent, as far as we know. `is_final`: the server will never accept this mail."""
 
     def __init__(self, code: str, detail: str, hint: str = "", *, is_final: bool = False) -> None:
         super().__init__(code, detail, hint)
@@ -40,11 +40,11 @@ class MailFailed(PlatformError):
 
 
 def mail(kind: str, values: Mapping[str, str], panel_url: str) -> Mail:
-    """Raises ValueError for an unknown kind, a missing or superfluous value, or one that is not a short line."""
+    """Raises ValueError for an unknown kind, a missing or extra value, or a value that is not one short line."""
     subject, text = _TEXTS[Kind(kind)]
     for value in values.values():
         if not isinstance(value, str) or not value.isprintable() or len(value) > LONGEST_VALUE:
-            raise ValueError("a value of a mail must be one short line")
+            raise ValueError("each value of a mail must be one short line")
     if set(values) != _NAMES[Kind(kind)]:
         raise ValueError(f"{kind} needs exactly the values {sorted(_NAMES[Kind(kind)])}")
     return Mail(subject.format(**values), text.format(panel=panel_url, **values) + f"\n-- \n{panel_url}\n")
@@ -52,40 +52,40 @@ def mail(kind: str, values: Mapping[str, str], panel_url: str) -> Mail:
 
 _LOGIN = """{code}
 
-is your code to sign in. Type it where you asked for it. It is good for 10 minutes, once, in that browser only.
+is your sign-in code. It works once, only in the browser that requested it, and expires in 10 minutes.
 
-Nobody of us will ever ask you for it. If you did not ask for it, do nothing: without this mail nobody gets further.
+We will never ask you for this code. If you did not request it, ignore this message: nobody can sign in without it.
 """
 _STEP_UP = """{code}
 
-confirms what you are about to do. Type it where you asked for it. It is good for 10 minutes, once.
+Enter this code to confirm the action. It works once and expires in 10 minutes.
 
-If you did not ask for it, somebody uses your login: end all your sessions and tell your operator.
+If you did not request it, someone else is using your account: end all your sessions and inform your operator.
 """
 _EMAIL = """{code}
 
-confirms that this address is yours. Type it where you asked for it. It is good for 10 minutes, once.
+Enter this code to confirm that this address is yours. It works once and expires in 10 minutes.
 
-If you did not ask for it, do nothing: without this mail nobody gets further.
+If you did not request it, ignore this message: the address cannot be used without it.
 """
-_CHANGED = """You sign in with {new} from now on, no longer with {old}.
+_CHANGED = """Your sign-in address has changed from {old} to {new}.
 
-If that was not you, tell your operator at once.
+If you did not do this, inform your operator at once.
 """
-_INVITATION = """{inviter} invites you to {tenant} as {role}.
+_INVITATION = """{inviter} has invited you to {tenant} as {role}.
 
 {panel}/invitation#token={token}
 
-The link works once, for this address only. If you do not know {inviter}, do nothing.
+The link works once, for this address only. If you do not know {inviter}, ignore this message.
 """
-_TEST = """This is the mail that was asked for with `zcplatform admin mail test`.
+_TEST = """This is the test message requested with `zcplatform admin mail test`.
 """
 _TEXTS = {
-    Kind.LOGIN_CODE: ("Your code to sign in", _LOGIN),
-    Kind.STEP_UP_CODE: ("Your code to go on", _STEP_UP),
+    Kind.LOGIN_CODE: ("Your sign-in code", _LOGIN),
+    Kind.STEP_UP_CODE: ("Your confirmation code", _STEP_UP),
     Kind.EMAIL_CODE: ("Confirm this address", _EMAIL),
-    Kind.EMAIL_CHANGED: ("Your address was changed", _CHANGED),
-    Kind.INVITATION: ("You are invited to {tenant}", _INVITATION),
+    Kind.EMAIL_CHANGED: ("Your address has changed", _CHANGED),
+    Kind.INVITATION: ("Invitation to {tenant}", _INVITATION),
     Kind.TEST: ("zcplatform can send mail", _TEST),
 }
 _NAMES = {

@@ -1,7 +1,7 @@
-"""Slugs: the one name of a tenant that becomes a host name, a container's name and a directory.
+"""Slugs: the name of a tenant that becomes a host name, a container name and a directory.
 
-Promise: an accepted slug is a DNS label that equals its own IDNA form, and no file path, host or label made from it can mean anything
-else. A name that is reserved here stays refused for ever; add one only if no tenant can have it yet.
+An accepted slug is a DNS label equal to its own IDNA form, so no path, host or label made from it can mean anything else. A name reserved
+here stays reserved; add one only if no tenant can have it yet.
 """
 
 import re
@@ -24,13 +24,13 @@ def is_slug(text: str) -> bool:
 
 
 def check(text: str) -> str | None:
-    """Why a text cannot be a slug, as a sentence for the person who typed it; None when it can."""
+    """Return why a text cannot be a slug, in words that follow the name of a field; None if it can."""
     if not SHORTEST <= len(text) <= LONGEST:
         return f"must have {SHORTEST} to {LONGEST} characters"
     if _SHAPE.fullmatch(text) is None:
-        return "may hold lower-case letters a to z, digits and hyphens, and starts and ends with a letter or a digit"
+        return "must consist of lower-case letters a to z, digits and hyphens, and start and end with a letter or digit"
     if text[2:4] == "--":
-        return "may not have two hyphens at the third and fourth place: such names are kept for internationalised domains"
+        return "must not have hyphens as both third and fourth character: such names are reserved for internationalised domains"
     if text in RESERVED or re.fullmatch(r"(ns|mx|www)[0-9]*", text):
         return "is reserved"
     return None

@@ -1,4 +1,4 @@
-"""Mail is asked for by a row in the outbox, in the transaction of what it tells of. The worker writes and sends it; no request waits for that."""
+"""Queue mail: a row in the outbox, written in the same transaction as the change it reports. The worker sends it; no request waits for that."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,7 +13,7 @@ from zcplatform.vault.sealed_mail import seal_mail
 def post(
     tx: Tx, seal_public: bytes, at: str, kind: str, recipient: str, values: Mapping[str, str], lives: timedelta, *, is_decoy: bool = False
 ) -> OutboxId:
-    """Seal a message of `core.mails` to the worker; the caller wakes it with the empty text after the commit.
+    """Queue a message of `core.mails`, sealed for the worker. After the commit the caller wakes the worker with the empty text.
 
     `recipient` is a canonical address. A decoy costs the same work and is never sent.
     """

@@ -1,9 +1,11 @@
-"""What the edge itself answers when it does not pass a request on. `X-Zcplatform` says why; browsers get a plain page."""
+"""Responses that the edge gives by itself. The header `X-Zcplatform` says why; browsers get a plain page."""
 
 from typing import Any
 
+Json = dict[str, Any]
+
 TENANT_HEADER = "X-Zcplatform-Tenant"
-"""On every answer of a route that leads to an agent: this and nothing else proves that the tenant's route stands."""
+"""On every response of a route that leads to an agent. This and nothing else proves that the tenant's route is in place."""
 REASON_HEADER = "X-Zcplatform"
 
 _PAGE = """<!doctype html>
@@ -13,7 +15,7 @@ _PAGE = """<!doctype html>
 """
 
 
-def plain(status: int, reason: str) -> dict[str, Any]:
+def plain(status: int, reason: str) -> Json:
     return {
         "handler": "static_response",
         "status_code": status,
@@ -22,24 +24,24 @@ def plain(status: int, reason: str) -> dict[str, Any]:
     }
 
 
-def stopped() -> dict[str, Any]:
-    return _page(503, "stopped", 30, "This agent is not running", "Whoever looks after it can start it in the panel.")
+def stopped() -> Json:
+    return _page(503, "stopped", 30, "This agent is not running", "A manager of this agent can start it in the panel.")
 
 
-def errors(panel_hosts: list[str]) -> list[dict[str, Any]]:
-    """For what a proxy could not do. Other errors (a body too large) keep their status and have no body."""
+def errors(panel_hosts: list[str]) -> list[Json]:
+    """Error routes for failed proxying. Other errors (a body too large) keep their status and have no body."""
     unreachable = {"vars": {"{http.error.status_code}": ["502", "503", "504"]}}
-    panel = _page("{http.error.status_code}", "unreachable", 5, "The panel is not answering", "It should be back in a moment.")
+    panel = _page("{http.error.status_code}", "unreachable", 5, "The panel is not responding", "Try again in a moment.")
     problem = {
         **panel,
         "headers": {**panel["headers"], "Content-Type": ["application/problem+json"]},
         "body": '{"type":"about:blank","title":"Service unavailable","status":{http.error.status_code},'
-        '"code":"web.unreachable","detail":"The platform is not answering.","hint":"Try again in a moment."}',
+        '"code":"web.unreachable","detail":"The platform is not responding.","hint":"Try again in a moment."}',
     }
     tenant = _page(
-        "{http.error.status_code}", "unreachable", 5, "This agent is not answering", "It may be starting; try again in a moment."
+        "{http.error.status_code}", "unreachable", 5, "This agent is not responding", "It may be starting. Try again in a moment."
     )
-    # The route stands, only the agent does not answer: the marker says so here as well.
+    # The route is in place and only the agent does not respond, so the marker is set here as well.
     tenant["headers"][TENANT_HEADER] = ["{http.vars.zcp_tenant}"]
     return [
         {"match": [{**unreachable, "host": panel_hosts, "path": ["/api/*"]}], "handle": [problem], "terminal": True},
@@ -48,7 +50,7 @@ def errors(panel_hosts: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _page(status: int | str, reason: str, retry_after_s: int, title: str, text: str) -> dict[str, Any]:
+def _page(status: int | str, reason: str, retry_after_s: int, title: str, text: str) -> Json:
     return {
         "handler": "static_response",
         "status_code": status,

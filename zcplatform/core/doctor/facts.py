@@ -1,0 +1,39 @@
+"""What the doctor looks at: facts about this host, collected by adapters/facts.py."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Empty text or None: unknown."""
+
+    engine: str
+    engine_error: str
+    runc: str
+    live_restore: bool
+    sqlite: str
+    caddy: str
+    python: str
+    kernel: str
+    cgroup: int
+    swap_is_active: bool
+    allow_swap: bool
+    iptables: str
+    ip6tables: str
+    has_ipv6: bool
+    taken_ports: tuple[int, ...]
+    """Of the two public ports, those that something listens on."""
+    edge_answers: bool
+    free_bytes: dict[str, int]
+    """Free space below each directory of ours and of the engine."""
+    now: datetime
+    clock_is_synchronised: bool | None
+    web_user: str
+    web_user_exists: bool
+    web_blocker: str
+    """The folder or file that prevents the web user from running the program."""
+    overlapping_uids: str
+    core_pattern: str
+    anchor_trouble: str
+    """Why the audit log cannot be anchored."""
