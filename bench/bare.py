@@ -19,7 +19,7 @@ from tests.rendered import rendered
 from zcplatform.adapters import files
 from zcplatform.adapters.docker import Docker
 from zcplatform.agent import sealed
-from zcplatform.agent.trials import Provider
+from zcplatform.agent.provider_input import ProviderWithKey
 from zcplatform.core.container import ContainerSpec, create_body
 from zcplatform.core.network import network_body
 from zcplatform.ids import Names, TenantId, new_tenant_id
@@ -62,7 +62,7 @@ class Bare:
         spec = self._spec(tenant_id, slug, number)
         files.workspace_create(self._workspaces, slug, spec.uid)
         key = sealed.new_key()
-        provider = Provider("custom", self._provider["model"], self._provider["base_url"], self._provider["api_key"])
+        provider = ProviderWithKey("custom", self._provider["model"], self._provider["base_url"], self._provider["api_key"])
         text = rendered(provider, (sealed.token_hash(sealed.new_token()),), lambda plain: sealed.seal(key, plain))
         contents = {"config.toml": text.encode(), ".secret_key": key.hex().encode()}
         files.config_mount(self._configurations, slug, spec.uid, contents)

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from zcplatform.agent.agent_settings import AgentSettings, parse
 from zcplatform.agent.channels import Use, types
 from zcplatform.agent.fields import Check, Field, Type
-from zcplatform.agent.model import Settings, parse
-from zcplatform.agent.places import Place, places
 from zcplatform.agent.providers import FAMILIES, Auth, Uri
+from zcplatform.agent.secret_slots import SecretSlot, secret_slots
 
 MODEL = "http://127.0.0.1:9/v1"
 EXAMPLES: Mapping[Check | None, str] = {
@@ -50,7 +50,7 @@ class Case:
     form: str
     size: str
     """`minimal` or `full`."""
-    settings: Settings
+    settings: AgentSettings
     secrets: Mapping[str, str]
 
     def __str__(self) -> str:
@@ -109,11 +109,11 @@ def channels() -> Iterator[Case]:
 
 def _case(subject: str, form: str, size: str, sent: dict[str, Any], *, needed_only: bool) -> Case:
     settings = parse(sent)
-    wanted = [place for place in places(settings) if place.is_needed or not needed_only]
+    wanted = [place for place in secret_slots(settings) if place.is_needed or not needed_only]
     return Case(subject, form, size, settings, {place.name: _secret(place) for place in wanted})
 
 
-def _secret(place: Place) -> str:
+def _secret(place: SecretSlot) -> str:
     if place.field is not None and place.field.check is Check.PAIR:
         return EXAMPLES[Check.PAIR]
     return SECRETS.get(place.name, f"value of {place.name}")

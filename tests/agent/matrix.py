@@ -31,13 +31,15 @@ import tomli_w
 
 from tests.agent import cases
 from tests.agent.cases import Case
+from zcplatform.agent import hooks
+from zcplatform.agent.agent_settings import Provider, to_json
+from zcplatform.agent.agent_state import AgentState
 from zcplatform.agent.channels import types
-from zcplatform.agent.document import Kept, render
-from zcplatform.agent.model import Provider, to_json
-from zcplatform.agent.places import address
+from zcplatform.agent.document import render
 from zcplatform.agent.policy import Policy, environment
 from zcplatform.agent.providers import FAMILIES, Family, Uri
 from zcplatform.agent.sealed import seal, token_hash
+from zcplatform.agent.secret_slots import address
 from zcplatform.core.container import CONFIG_TARGET
 
 KEY = bytes(range(32))
@@ -114,7 +116,7 @@ def _ask(agent: str, home: Path, row: Row) -> None:
 
 
 def _text(case: Case) -> str:
-    return render(case.settings, case.secrets, Policy(), Kept((token_hash(TOKEN),)), lambda value: seal(KEY, value))
+    return render(case.settings, case.secrets, Policy(), AgentState((token_hash(TOKEN),)), lambda value: seal(KEY, value))
 
 
 def _complaint(stderr: str) -> str:
@@ -169,17 +171,15 @@ def _joined(rows: list[Row]) -> dict[str, Any]:
             agents[name] = one["agents"]["main"]
         _merge(document, one)
     document["agents"] |= agents
-    listeners = cases.Settings(channels={name: channel for row in rows for name, channel in row.case.settings.channels.items()})
+    listeners = cases.AgentSettings(channels={name: channel for row in rows for name, channel in row.case.settings.channels.items()})
     if not agents:
         _ports(document, listeners)
         document["agents"]["main"]["channels"] = list(to_json(listeners)["channels"])
     return document
 
 
-def _ports(document: dict[str, Any], settings: cases.Settings) -> None:
+def _ports(document: dict[str, Any], settings: cases.AgentSettings) -> None:
     """As if all were channels of one tenant."""
-    from zcplatform.agent import hooks
-
     for one in hooks.of(to_json(settings)["channels"]).listeners:
         kind, _, alias = one.channel.partition(".")
         public = types()[kind].public

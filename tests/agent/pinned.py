@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.agent import matrix
-from zcplatform.agent.document import Kept, render
-from zcplatform.agent.model import parse
+from zcplatform.agent.agent_settings import parse
+from zcplatform.agent.agent_state import AgentState
+from zcplatform.agent.document import render
 from zcplatform.agent.policy import Policy, environment
 from zcplatform.agent.sealed import seal, token_hash
 
@@ -41,7 +42,7 @@ def main(agent: str) -> int:
     settings = parse({"providers": {"main": {"family": "custom", "model": "m", "base_url": "http://127.0.0.1:9/v1"}}})
     here = {"ZEROCLAW_gateway__host": "127.0.0.1"}
     with tempfile.TemporaryDirectory(prefix="zcp-pinned-") as work:
-        text = render(settings, {}, PLAN, Kept((token_hash(matrix.TOKEN),)), lambda value: seal(matrix.KEY, value))
+        text = render(settings, {}, PLAN, AgentState((token_hash(matrix.TOKEN),)), lambda value: seal(matrix.KEY, value))
         pinned = _after(agent, Path(work) / "pinned", text, environment(settings, PLAN) | here)
         free = _after(agent, Path(work) / "free", text, here)
     loosened = [path for path, value in LOOSER.items() if pinned.get(path) == _said(value)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from zcplatform.agent.channels import types
 from zcplatform.agent.fields import Field, Type
-from zcplatform.agent.probes import KEY_FORMS, PROBES
+from zcplatform.agent.provider_test_catalog import KEY_FORMS, REQUESTS
 from zcplatform.agent.providers import FAMILIES, Family
 
 UNMARKED = frozenset(
@@ -74,7 +74,7 @@ def untested(families: Mapping[str, Family]) -> Iterator[str]:
     for name, known in families.items():
         if (known.test is None) == (known.test_reason is None):
             yield f"provider family {name}: it needs either a test or a reason why there is none"
-        elif known.test is not None and (known.test not in PROBES or known.header not in KEY_FORMS):
+        elif known.test is not None and (known.test not in REQUESTS or known.header not in KEY_FORMS):
             yield f"provider family {name}: provider_tests.toml has no test {known.test} or no form of key {known.header}"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.agent.structure import differences, untested
-from zcplatform.agent.probes import PROBES
+from zcplatform.agent.provider_test_catalog import REQUESTS
 from zcplatform.agent.providers import FAMILIES
 
 SCHEMA = json.loads((Path(__file__).parent / "schema-0.8.7.json").read_text("utf-8"))
@@ -71,6 +71,6 @@ def test_a_family_needs_a_test_or_a_reason(change: dict[str, Any]) -> None:
 
 
 def test_every_probe_is_used_and_leads_somewhere() -> None:
-    used = {known.test for known in FAMILIES.values()} | {probe.otherwise for probe in PROBES.values()}
-    assert used - {None} == set(PROBES)
-    assert all((probe.method == "POST") == (probe.body is not None) and probe.path.startswith("/") for probe in PROBES.values())
+    used = {known.test for known in FAMILIES.values()} | {probe.otherwise for probe in REQUESTS.values()}
+    assert used - {None} == set(REQUESTS)
+    assert all((probe.method == "POST") == (probe.body is not None) and probe.path.startswith("/") for probe in REQUESTS.values())

@@ -10,17 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.agent.cases import Case, everything, example
+from zcplatform.agent.agent_settings import AgentSettings, parse, to_json
+from zcplatform.agent.agent_state import AgentState, group_of, read
 from zcplatform.agent.channels import Use, types
-from zcplatform.agent.checks import problems
-from zcplatform.agent.document import Kept, document, group_of, path_of, placeholders, render, workspace_files
+from zcplatform.agent.config_file import Unreadable
+from zcplatform.agent.document import document, path_of, placeholders, render, workspace_files
 from zcplatform.agent.fields import Check, Field, Type
-from zcplatform.agent.model import Settings, parse, to_json
-from zcplatform.agent.parsing import NotReadable
-from zcplatform.agent.places import places
 from zcplatform.agent.policy import Policy, environment, unpriced
 from zcplatform.agent.providers import FAMILIES, Price, Uri
-from zcplatform.agent.reading import read
 from zcplatform.agent.sealed import seal, token_hash, unseal
+from zcplatform.agent.secret_slots import secret_slots
+from zcplatform.agent.validation import problems
 from zcplatform.errors import BadInput
 
 HOW_MANY = int(os.environ.get("SETTINGS", "100"))
@@ -34,9 +34,9 @@ def sealed(value: str) -> str:
 
 
 def written(
-    chosen: Settings, secrets: Mapping[str, str] | None = None, policy: Policy | None = None, kept: Kept | None = None
+    chosen: AgentSettings, secrets: Mapping[str, str] | None = None, policy: Policy | None = None, kept: AgentState | None = None
 ) -> dict[str, Any]:
-    return tomllib.loads(render(chosen, secrets or {}, policy or Policy(), kept or Kept(), sealed))
+    return tomllib.loads(render(chosen, secrets or {}, policy or Policy(), kept or AgentState(), sealed))
 
 
 # What somebody may ask for: names, hostile texts and every option of the catalog.
@@ -137,12 +137,12 @@ def keys(table: object, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
     return {path}
 
 
-def allowed(chosen: Settings, secrets: Mapping[str, str]) -> set[tuple[str, ...]]:
+def allowed(chosen: AgentSettings, secrets: Mapping[str, str]) -> set[tuple[str, ...]]:
     """Every key that these settings ask for, said a second time and in another way than the renderer does."""
     found = {tuple(name.split(".")) for name in FRAME}
     main = ("agents", "main")
     found |= {(*main, name) for name in ("model_provider", "risk_profile", "runtime_profile")} | {(*main, "memory", "backend")}
-    found |= {place.key for place in places(chosen) if place.name in secrets}
+    found |= {place.key for place in secret_slots(chosen) if place.name in secrets}
     if chosen.channels:
         found.add((*main, "channels"))
     if "cheap" in chosen.providers:
@@ -157,7 +157,7 @@ def allowed(chosen: Settings, secrets: Mapping[str, str]) -> set[tuple[str, ...]
     return found | _of_providers(chosen) | _of_channels(chosen) | _of_jobs(chosen)
 
 
-def _of_providers(chosen: Settings) -> set[tuple[str, ...]]:
+def _of_providers(chosen: AgentSettings) -> set[tuple[str, ...]]:
     found: set[tuple[str, ...]] = set()
     for alias, provider in chosen.providers.items():
         entry = ("providers", "models", provider.family, alias)
@@ -173,7 +173,7 @@ def _of_providers(chosen: Settings) -> set[tuple[str, ...]]:
     return found
 
 
-def _of_channels(chosen: Settings) -> set[tuple[str, ...]]:
+def _of_channels(chosen: AgentSettings) -> set[tuple[str, ...]]:
     found = {("sop", "sops_dir")} if any(name.startswith("mqtt.") for name in chosen.channels) else set()
     for name, channel in chosen.channels.items():
         kind, _, alias = name.partition(".")
@@ -185,7 +185,7 @@ def _of_channels(chosen: Settings) -> set[tuple[str, ...]]:
     return found
 
 
-def _of_jobs(chosen: Settings) -> set[tuple[str, ...]]:
+def _of_jobs(chosen: AgentSettings) -> set[tuple[str, ...]]:
     found = {("agents", "main", "cron_jobs")} if chosen.cron else set()
     for name in chosen.cron:
         found |= {("cron", name, one) for one in ("job_type", "enabled", "prompt", "uses_memory")}
@@ -198,9 +198,9 @@ def _of_jobs(chosen: Settings) -> set[tuple[str, ...]]:
 def test_the_file_says_what_was_asked_and_nothing_else(asked: dict[str, Any]) -> None:
     chosen = parse(asked)
     assert parse(to_json(chosen)) == chosen
-    secrets = {place.name: f"{CANARY}-{place.name}" for place in places(chosen)}
-    meant = document(chosen, secrets, Policy(), Kept((HASH,)), sealed)
-    text = render(chosen, secrets, Policy(), Kept((HASH,)), sealed)
+    secrets = {place.name: f"{CANARY}-{place.name}" for place in secret_slots(chosen)}
+    meant = document(chosen, secrets, Policy(), AgentState((HASH,)), sealed)
+    text = render(chosen, secrets, Policy(), AgentState((HASH,)), sealed)
     assert tomllib.loads(text) == meant
     assert keys(meant) <= allowed(chosen, secrets)
     assert meant["gateway"]["require_pairing"] is True
@@ -214,7 +214,7 @@ def test_the_file_says_what_was_asked_and_nothing_else(asked: dict[str, Any]) ->
         entry = meant["channels"][kind][alias]
         assert entry["enabled"] is channel.enabled
         assert all(entry[option] == (list(value) if isinstance(value, tuple) else value) for option, value in channel.options.items())
-    plain = {place.name for place in places(chosen) if place.is_plain}
+    plain = {place.name for place in secret_slots(chosen) if place.is_plain}
     assert text.count(CANARY) == text.count(f"sealed({CANARY}") + len(plain)
     assert CANARY not in str(to_json(chosen))
     assert problems(chosen, Policy(), set(secrets)).keys() <= set(problems(chosen, Policy()))
@@ -227,7 +227,7 @@ def test_every_case_of_the_matrix_is_in_order(case: Case) -> None:
 
 
 def test_without_a_main_provider_nothing_refers_to_an_agent() -> None:
-    assert {".".join(path) for path in keys(written(Settings()))} == FRAME
+    assert {".".join(path) for path in keys(written(AgentSettings()))} == FRAME
 
 
 def test_several_channels_of_one_type_have_ports_paths_and_groups_of_their_own() -> None:
@@ -304,7 +304,7 @@ def test_a_secret_the_agent_does_not_open_is_written_in_clear_and_no_other() -> 
             "channels": {"gmail_push.main": {"peers": ["a@b.c"], "options": {"topic": "t"}}},
         }
     )
-    entry = written(chosen, {place.name: "value" for place in places(chosen)})["channels"]["gmail_push"]["main"]
+    entry = written(chosen, {place.name: "value" for place in secret_slots(chosen)})["channels"]["gmail_push"]["main"]
     assert entry["webhook_secret"] == "value"
     assert entry["oauth_token"] == sealed("value")
 
@@ -324,13 +324,13 @@ def test_files_beside_the_configuration() -> None:
     procedure = tomllib.loads(files["shared/sops/mqtt_hall/SOP.toml"])
     assert procedure["sop"]["execution_mode"] == "auto"
     assert procedure["triggers"] == [{"type": "mqtt", "topic": "ask/#"}]
-    assert set(workspace_files(Settings()).values()) == {""}
+    assert set(workspace_files(AgentSettings()).values()) == {""}
 
 
 @pytest.mark.parametrize("token", ["", "x", HASH.upper(), HASH + "0", HASH + "\n"])
 def test_only_hashes_are_rendered_as_tokens(token: str) -> None:
     with pytest.raises(BadInput):
-        written(Settings(), kept=Kept((token,)))
+        written(AgentSettings(), kept=AgentState((token,)))
 
 
 TELEGRAM = parse(
@@ -343,16 +343,16 @@ def opened(value: str) -> str:
 
 
 def test_who_the_agent_let_in_comes_back_and_is_rendered_again() -> None:
-    text = render(TELEGRAM, {}, Policy(), Kept((HASH,), {"telegram.main": ("2",)}), lambda value: seal(KEY, value))
+    text = render(TELEGRAM, {}, Policy(), AgentState((HASH,), {"telegram.main": ("2",)}), lambda value: seal(KEY, value))
     kept = read(text, TELEGRAM, opened)
-    assert kept == Kept((HASH,), {"telegram.main": ("2",)})
+    assert kept == AgentState((HASH,), {"telegram.main": ("2",)})
     assert written(TELEGRAM, kept=kept)["peer_groups"]["telegram_main"]["external_peers"] == ["1", "2"]
 
 
 @pytest.mark.parametrize("peers", ['["*"]', '["", "1", 2, "a\\u0000"]', "[]"])
 def test_nobody_lets_in_everybody_by_the_file(peers: str) -> None:
     text = f'[peer_groups.telegram_main]\nchannel = "telegram.main"\nexternal_peers = {peers}\n'
-    assert read(text, TELEGRAM, opened) == Kept()
+    assert read(text, TELEGRAM, opened) == AgentState()
 
 
 @pytest.mark.parametrize(
@@ -366,5 +366,5 @@ def test_nobody_lets_in_everybody_by_the_file(peers: str) -> None:
     ],
 )
 def test_a_file_of_another_form_is_not_readable(text: str) -> None:
-    with pytest.raises(NotReadable):
+    with pytest.raises(Unreadable):
         read(text, TELEGRAM, opened)

@@ -12,11 +12,12 @@ from tests.agent_channels.model import Model
 from tests.contract.rig import KEY, TOKEN, Home, Program, Running
 from tests.live.waiting import wait_until
 from zcplatform.agent import hooks
-from zcplatform.agent.checks import problems
-from zcplatform.agent.document import Kept, document, workspace_files
-from zcplatform.agent.model import Settings, parse
+from zcplatform.agent.agent_settings import AgentSettings, parse
+from zcplatform.agent.agent_state import AgentState
+from zcplatform.agent.document import document, workspace_files
 from zcplatform.agent.policy import Policy, environment
 from zcplatform.agent.sealed import seal, token_hash
+from zcplatform.agent.validation import problems
 
 ANSWER_S = 20
 _HERE = ("ZEROCLAW_gateway__host", "ZEROCLAW_gateway__port")
@@ -61,7 +62,7 @@ def talking(place: Place, folder: Path, *channels: Channel) -> Iterator[Running]
     for name in ("data", "agents", "shared", "state"):
         (folder / name).mkdir(mode=0o700)
     home.write(".secret_key", KEY.hex())
-    written = document(settings, secrets, Policy(), Kept((token_hash(TOKEN),)), lambda value: seal(KEY, value))
+    written = document(settings, secrets, Policy(), AgentState((token_hash(TOKEN),)), lambda value: seal(KEY, value))
     written["gateway"].update(host="127.0.0.1", port=home.port)
     home.write("config.toml", tomli_w.dumps(written))
     assert not [value for value in secrets.values() if value in home.text], "a secret stands in clear"
@@ -77,7 +78,7 @@ def talking(place: Place, folder: Path, *channels: Channel) -> Iterator[Running]
             raise
 
 
-def _settings(place: Place, channels: tuple[Channel, ...]) -> Settings:
+def _settings(place: Place, channels: tuple[Channel, ...]) -> AgentSettings:
     return parse(
         {
             "providers": {"main": {"family": "custom", "model": "echo", "base_url": place.address, "auth": "none"}},

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.rig import CANARY, Home, Program, Running, echo_model, programs
-from zcplatform.agent.trials import Provider
+from zcplatform.agent.provider_input import ProviderWithKey
 
 _hosts = itertools.count(1)
 
@@ -25,12 +25,12 @@ def model() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def provider(model: str) -> Provider:
-    return Provider("custom", "echo", uri=model, api_key=CANARY)
+def provider(model: str) -> ProviderWithKey:
+    return ProviderWithKey("custom", "echo", uri=model, api_key=CANARY)
 
 
 @pytest.fixture
-def home(tmp_path: Path, program: Program, provider: Provider) -> Home:
+def home(tmp_path: Path, program: Program, provider: ProviderWithKey) -> Home:
     home = Home(tmp_path, program)
     home.prepare(provider)
     return home
@@ -44,7 +44,7 @@ def agent(home: Home) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, program: Program, provider: Provider) -> Iterator[Running]:
+def shared(tmp_path_factory: pytest.TempPathFactory, program: Program, provider: ProviderWithKey) -> Iterator[Running]:
     """An agent for tests that leave nothing behind."""
     home = Home(tmp_path_factory.mktemp("shared"), program)
     home.prepare(provider)

@@ -20,9 +20,9 @@ import tomli_w
 import zcplatform
 from tests import forked
 from tests.rendered import rendered
-from zcplatform.agent.parsing import read_back
+from zcplatform.agent.config_file import paired_token_hashes
+from zcplatform.agent.provider_input import ProviderWithKey
 from zcplatform.agent.sealed import seal, token_hash, unseal
-from zcplatform.agent.trials import Provider
 
 START_S = 20
 KEY = bytes(range(32))
@@ -81,7 +81,7 @@ class Home:
     def text(self) -> str:
         return self.file.read_text("utf-8")
 
-    def prepare(self, provider: Provider | None) -> None:
+    def prepare(self, provider: ProviderWithKey | None) -> None:
         for name in ("data", "agents", "shared", "state"):
             (self.path / name).mkdir(mode=0o700)
         self.write(".secret_key", KEY.hex())
@@ -105,7 +105,7 @@ class Home:
         self.write("config.toml", tomli_w.dumps(document))
 
     def tokens(self) -> tuple[str, ...]:
-        return read_back(self.text, lambda value: unseal(KEY, value))
+        return paired_token_hashes(self.text, lambda value: unseal(KEY, value))
 
     def environment(self) -> dict[str, str]:
         return {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zcplatform.agent.model import parse
+from zcplatform.agent.agent_settings import parse
 from zcplatform.agent.policy import Policy, environment
 from zcplatform.core.container import ENVIRONMENT, ContainerSpec, create_body, spec_hash
 from zcplatform.core.slugs import is_slug

@@ -1,4 +1,4 @@
-"""Talking to an agent, whole: paired through Caddy, heard over HTTP and WebSocket, counted, revoked, mended. With AGENT the real program's."""
+"""AgentCalls to an agent, whole: paired through Caddy, heard over HTTP and WebSocket, counted, revoked, mended. With AGENT the real program's."""
 
 import contextlib
 import json
@@ -215,7 +215,7 @@ def test_a_tenant_that_revokes_the_platform_is_mended_by_itself(platform: Platfo
     platform.wait_state(talk, "running")
     assert is_let_in(platform, talk, bearer), "the people who are paired stay paired"
     with platform.database() as database:
-        mends = database.read(lambda tx: tx.execute("SELECT count(*) FROM audit_log WHERE action = 'agent.mend'").fetchall())
+        mends = database.read(lambda tx: tx.execute("SELECT count(*) FROM audit_log WHERE action = 'agent.repair_token'").fetchall())
     assert mends == [(1,)]
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.worker.talking_rig import Make, Rig, make_rig
-from zcplatform.ops.providers import Provider
+from tests.worker.agent_calls_rig import Make, Rig, make_rig
+from zcplatform.ops.providers import MainProvider
 from zcplatform.store.db import Database
 
 
@@ -16,7 +16,7 @@ async def make(database: Database, tmp_path: Path) -> AsyncIterator[Make]:
     """A running tenant whose agent is to be found on `port`."""
     made: list[Rig] = []
 
-    def one(port: int, provider: Provider | None = None, **settings: Any) -> Rig:
+    def one(port: int, provider: MainProvider | None = None, **settings: Any) -> Rig:
         made.append(make_rig(database, tmp_path, port, provider, settings))
         return made[-1]
 

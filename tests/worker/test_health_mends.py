@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes.agents import HonestAgent
-from tests.worker.talking_rig import BEARER, Make, Rig
+from tests.worker.agent_calls_rig import BEARER, Make, Rig
 from zcplatform import clock
 from zcplatform.agent.sealed import token_hash
 from zcplatform.core.backoff import CALM_S
@@ -35,7 +35,7 @@ async def test_a_token_that_is_gone_is_given_back_to_an_agent_that_was_calm(make
         await look(rig, loop)
         await look(rig, loop)
     assert rig.woken == ([rig.tenant.id] if mended else [])
-    assert rig.actions().count("system:worker agent.mend") == int(mended)
+    assert rig.actions().count("system:worker agent.repair_token") == int(mended)
     assert rig.secret("paired") == [token_hash("zc_phone")], "the people stay paired"
 
 

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from tests.worker.talking_rig import ACTOR, AT, KEY, Make
+from tests.worker.agent_calls_rig import ACTOR, AT, KEY, Make
 from zcplatform.agent import sealed
-from zcplatform.agent.document import Kept, document
+from zcplatform.agent.agent_state import AgentState
+from zcplatform.agent.document import document
 from zcplatform.agent.policy import environment, unpriced
 from zcplatform.ops import plans
-from zcplatform.ops.providers import Provider
+from zcplatform.ops.providers import MainProvider
 from zcplatform.settings import Settings
 from zcplatform.store.db import Database
 
@@ -30,12 +31,12 @@ async def test_ceilings_of_an_edited_plan_are_pinned(database: Database, make: M
 
 
 async def test_the_operator_s_price_binds_a_model_and_renders_it_again(database: Database, make: Make) -> None:
-    provider = Provider("openai", "house-model", None, "sk-x")
+    provider = MainProvider("openai", "house-model", None, "sk-x")
     free = make(20_000, provider)
     priced = replace(free.tools, settings=Settings.model_validate({**free.tools.settings.model_dump(), "model_prices": PRICES}))
     other = replace(free.tools, settings=Settings.model_validate({**free.tools.settings.model_dump(), "model_prices": OTHER}))
     before, same, case = (replace(free, tools=tools).case for tools in (free.tools, other, priced))
-    written = document(case.settings, {}, case.policy, Kept(), lambda value: sealed.seal(KEY, value))
+    written = document(case.settings, {}, case.policy, AgentState(), lambda value: sealed.seal(KEY, value))
     assert written["cost"]["rates"]["providers"]["models"] == {
         "openai": {"house-model": {"input_per_mtok": 2.0, "output_per_mtok": 8.0, "cached_input_per_mtok": 0.5}}
     }

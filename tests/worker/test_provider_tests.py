@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from tests.fakes.model_services import GOOD, HonestProvider, SlowProvider
-from tests.worker.talking_rig import ACTOR, AT, Make, Rig
+from tests.worker.agent_calls_rig import ACTOR, AT, Make, Rig
 from zcplatform.agent.hosts import key_host
 from zcplatform.errors import BadInput, NotFound, PlatformError
 from zcplatform.ops import config
 from zcplatform.ops.desk import Desk
-from zcplatform.ops.providers import Provider
+from zcplatform.ops.providers import MainProvider
 from zcplatform.store.db import Database
 from zcplatform.vault.opening import CannotOpen
 from zcplatform.vault.sealing import TRIAL, SecretBinding, seal
@@ -39,7 +39,7 @@ def box(rig: Rig, url: str, **changed: Any) -> str:
 
 async def test_a_saved_key_is_tested_also_before_it_was_ever_deployed(database: Database, make: Make) -> None:
     async with HonestProvider().running() as service:
-        rig = make(20_000, Provider("custom", "echo", service.url, GOOD), allowed_hosts=[service.place])
+        rig = make(20_000, MainProvider("custom", "echo", service.url, GOOD), allowed_hosts=[service.place])
         told = await tried(rig)
     assert (told["result"], told["host"], told["family"], told["model_listed"]) == ("works", service.place, "custom", True)
     assert GOOD not in json.dumps(told)
@@ -49,7 +49,7 @@ async def test_a_saved_key_is_tested_also_before_it_was_ever_deployed(database: 
 async def test_a_saved_key_goes_to_no_other_host_than_its_own(database: Database, make: Make) -> None:
     """A row that was changed behind the key's back: the call is made without it."""
     async with HonestProvider().running() as saved, HonestProvider("127.0.0.6").running() as other:
-        rig = make(20_000, Provider("custom", "echo", saved.url, GOOD), allowed_hosts=[saved.place, other.place])
+        rig = make(20_000, MainProvider("custom", "echo", saved.url, GOOD), allowed_hosts=[saved.place, other.place])
         settings = json.dumps({"provider": {"family": "custom", "model": "echo", "base_url": other.url}})
         database.write_now(lambda tx: tx.execute("UPDATE revisions SET settings = ?", (settings,)))
         told = await tried(rig)
@@ -123,14 +123,14 @@ async def test_what_no_request_could_ask_for_is_refused(database: Database, make
 
 
 async def test_an_unknown_provider_is_404(database: Database, make: Make) -> None:
-    rig = make(20_000, Provider("openai", "m", None, GOOD))
+    rig = make(20_000, MainProvider("openai", "m", None, GOOD))
     with pytest.raises(NotFound):
         await tried(rig, alias="other")
 
 
 async def test_one_test_at_a_time_for_a_tenant(database: Database, make: Make) -> None:
     async with SlowProvider().running() as service:
-        rig = make(20_000, Provider("custom", "echo", service.url, GOOD), allowed_hosts=[service.place])
+        rig = make(20_000, MainProvider("custom", "echo", service.url, GOOD), allowed_hosts=[service.place])
         tests = ProviderTests(rig.tools, rig.keys)
         with tests._turns.taken(rig.tenant.id), pytest.raises(PlatformError) as caught:
             async for _ in tests.run({"tenant_id": rig.tenant.id, "alias": "main"}):
@@ -141,7 +141,7 @@ async def test_one_test_at_a_time_for_a_tenant(database: Database, make: Make) -
 
 async def test_an_address_inside_is_unreachable_in_the_same_words(database: Database, make: Make) -> None:
     async with HonestProvider().running() as service:
-        rig = make(20_000, Provider("custom", "echo", service.url, GOOD), allowed_hosts=[service.place])
+        rig = make(20_000, MainProvider("custom", "echo", service.url, GOOD), allowed_hosts=[service.place])
         settings = json.dumps({"provider": {"family": "custom", "model": "echo", "base_url": f"http://127.0.0.1:{service.port}/v1"}})
         database.write_now(lambda tx: tx.execute("UPDATE revisions SET settings = ?", (settings,)))
         told = await tried(rig)

@@ -17,7 +17,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from zcplatform.adapters import untrusted
-from zcplatform.agent.provider_calls import Call, Reply, Talk, Verdict
+from zcplatform.agent.provider_calls import Call, ProviderTestOutcome, Reply, Talk
 from zcplatform.core.addresses import may_be_called
 
 TIMEOUT_S = 12.0
@@ -32,7 +32,7 @@ class Unreachable(Exception):
     """Refused, filtered, reset, no such name, bad TLS, too slow, or an address that is closed: which of them is not told."""
 
 
-class Providers:
+class ProviderClient:
     """`allowed` are the ADDRESS:PORT pairs of the settings file, `own_domain` the name below which this installation itself is reached."""
 
     def __init__(self, allowed: Collection[str], own_domain: str, *, resolve: Resolve | None = None, timeout_s: float = TIMEOUT_S) -> None:
@@ -41,7 +41,7 @@ class Providers:
         self._resolve = resolve or _resolver()
         self._timeout_s = timeout_s
 
-    async def hold(self, talk: Talk) -> Verdict:
+    async def hold(self, talk: Talk) -> ProviderTestOutcome:
         """Send what `talk` asks for until it knows. Raises Unreachable."""
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -51,16 +51,16 @@ class Providers:
         finally:
             talk.close()
 
-    async def _hold(self, talk: Talk) -> Verdict:
+    async def _hold(self, talk: Talk) -> ProviderTestOutcome:
         call = _next(talk, None)
-        if isinstance(call, Verdict):
+        if isinstance(call, ProviderTestOutcome):
             return call
         host, port = _place(call.url)
         pinned = await self._pin(host, port)
         is_tls = urlsplit(call.url).scheme == "https"
         trust = await asyncio.to_thread(ssl.create_default_context) if is_tls else True  # all authorities are read: that takes a while
         async with _session(pinned, trust) as session:
-            while not isinstance(call, Verdict):
+            while not isinstance(call, ProviderTestOutcome):
                 if _place(call.url) != (host, port):
                     raise Unreachable
                 call = _next(talk, await _send(session, call))
@@ -79,7 +79,7 @@ class Providers:
         return addresses[0]
 
 
-def _next(talk: Talk, reply: Reply | None) -> Call | Verdict:
+def _next(talk: Talk, reply: Reply | None) -> Call | ProviderTestOutcome:
     try:
         return next(talk) if reply is None else talk.send(reply)
     except StopIteration as ended:

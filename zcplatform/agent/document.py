@@ -6,23 +6,22 @@ key. What the platform decides (gateway, logs, ceilings) is not in the settings 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import tomli_w
 
 from zcplatform.agent import hooks
 from zcplatform.agent import policy as ceilings
+from zcplatform.agent.agent_settings import CHEAP, EMBEDDING, MAIN, AgentSettings, Channel, Delivery, Job, Provider, to_json
+from zcplatform.agent.agent_state import MOST_PEERS, AgentState, group_of
 from zcplatform.agent.channels import ChannelType, Use, holds, types
-from zcplatform.agent.model import CHEAP, EMBEDDING, MAIN, Channel, Delivery, Job, Provider, Settings, to_json
-from zcplatform.agent.parsing import LONGEST_FILE
-from zcplatform.agent.places import auth_of, places
+from zcplatform.agent.config_file import LONGEST_FILE
 from zcplatform.agent.policy import AGENT, PROFILE, Policy
 from zcplatform.agent.providers import FAMILIES, Auth, Price
+from zcplatform.agent.secret_slots import auth_of, secret_slots
 from zcplatform.core.container import GATEWAY_PORT
 from zcplatform.errors import BadInput
 
-MOST_PEERS = 1_000
 PLACEHOLDER = "placeholder"
 _HASH = re.compile(r"[0-9a-f]{64}")
 _WORKSPACE = f"agents/{AGENT}/workspace"
@@ -30,17 +29,7 @@ _WORKSPACE = f"agents/{AGENT}/workspace"
 Seal = Callable[[str], str]
 
 
-@dataclass(frozen=True)
-class Kept:
-    """What the agent itself wrote into its file and a new one has to hold again."""
-
-    paired_tokens: tuple[str, ...] = ()
-    """SHA-256 of each token, hex."""
-    peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By channel (`type.alias`): who was let in by the agent, with /bind or in its dashboard."""
-
-
-def document(settings: Settings, secrets: Mapping[str, str], policy: Policy, kept: Kept, seal: Seal) -> dict[str, Any]:
+def document(settings: AgentSettings, secrets: Mapping[str, str], policy: Policy, kept: AgentState, seal: Seal) -> dict[str, Any]:
     """The whole configuration. `secrets` are values by the names of `places`; those without a value are left out."""
     if not all(_HASH.fullmatch(token) for token in kept.paired_tokens):
         raise BadInput("settings.bad_token", "Paired tokens must be SHA-256 hashes in lower-case hexadecimal")
@@ -67,21 +56,21 @@ def document(settings: Settings, secrets: Mapping[str, str], policy: Policy, kep
         },
         "observability": {"backend": "prometheus"},
     }
-    for place in places(settings) if works else ():
+    for place in secret_slots(settings) if works else ():
         value = secrets.get(place.name)
         if value:
             _put(found, place.key, value if place.is_plain else seal(value))
     return found
 
 
-def render(settings: Settings, secrets: Mapping[str, str], policy: Policy, kept: Kept, seal: Seal) -> str:
+def render(settings: AgentSettings, secrets: Mapping[str, str], policy: Policy, kept: AgentState, seal: Seal) -> str:
     text = tomli_w.dumps(document(settings, secrets, policy, kept, seal))
     if len(text) > LONGEST_FILE:
         raise BadInput("settings.too_long", f"The agent's file would be longer than {LONGEST_FILE} characters")
     return text
 
 
-def path_of(settings: Settings, name: str) -> str | None:
+def path_of(settings: AgentSettings, name: str) -> str | None:
     """Where the other side has to post for this channel, below the tenant's address; None when it calls nobody."""
     channel = settings.channels[name]
     known = types()[name.partition(".")[0]]
@@ -90,12 +79,12 @@ def path_of(settings: Settings, name: str) -> str | None:
     return known.public.path.format(alias=name.partition(".")[2])
 
 
-def placeholders(settings: Settings, stored: Mapping[str, object] | frozenset[str]) -> dict[str, str]:
+def placeholders(settings: AgentSettings, stored: Mapping[str, object] | frozenset[str]) -> dict[str, str]:
     """Something else in the place of every secret that is there, for a check by the agent."""
-    return {place.name: PLACEHOLDER for place in places(settings) if place.name in stored}
+    return {place.name: PLACEHOLDER for place in secret_slots(settings) if place.name in stored}
 
 
-def workspace_files(settings: Settings) -> dict[str, str]:
+def workspace_files(settings: AgentSettings) -> dict[str, str]:
     """What lies in the tenant's own folder, by its path there: instructions, tasks, procedures. The empty text is a file to be taken away."""
     tasks = "".join(f"- {task}\n" for task in settings.heartbeat.tasks)
     files = {
@@ -109,7 +98,7 @@ def workspace_files(settings: Settings) -> dict[str, str]:
     return files
 
 
-def _agent(settings: Settings, kept: Kept) -> dict[str, Any]:
+def _agent(settings: AgentSettings, kept: AgentState) -> dict[str, Any]:
     """All that needs an agent: without a main provider there is none, and nothing that could refer to it."""
     models: dict[str, Any] = {}
     for alias, provider in settings.providers.items():
@@ -146,11 +135,11 @@ def _agent(settings: Settings, kept: Kept) -> dict[str, Any]:
     }
 
 
-def _name(settings: Settings, alias: str) -> str:
+def _name(settings: AgentSettings, alias: str) -> str:
     return f"{settings.providers[alias].family}.{alias}"
 
 
-def _provider(settings: Settings, provider: Provider) -> dict[str, Any]:
+def _provider(settings: AgentSettings, provider: Provider) -> dict[str, Any]:
     entry: dict[str, Any] = {"model": provider.model}
     if provider.base_url:
         entry["uri"] = provider.base_url
@@ -196,7 +185,7 @@ def _value(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _groups(settings: Settings, kept: Kept) -> dict[str, Any]:
+def _groups(settings: AgentSettings, kept: AgentState) -> dict[str, Any]:
     """Who may talk, a group for each channel, under the name that the agent itself uses when it lets somebody in.
 
     Where nobody is asked who he is, the peers are whom the agent may write to by itself: its tool `send_via` finds recipients in groups alone.
@@ -213,11 +202,7 @@ def _groups(settings: Settings, kept: Kept) -> dict[str, Any]:
     return groups
 
 
-def group_of(channel: str) -> str:
-    return channel.replace(".", "_")
-
-
-def _servers(settings: Settings) -> dict[str, Any]:
+def _servers(settings: AgentSettings) -> dict[str, Any]:
     servers = []
     for name, server in settings.mcp.items():
         entry: dict[str, Any] = {"name": name, "transport": server.transport, "url": server.url}
@@ -246,13 +231,13 @@ def _delivery(deliver: Delivery) -> dict[str, Any]:
     return {"mode": "announce", "channel": deliver.channel, "to": deliver.to}
 
 
-def _heartbeat(settings: Settings) -> dict[str, Any]:
+def _heartbeat(settings: AgentSettings) -> dict[str, Any]:
     beat = settings.heartbeat
     target = {"target": beat.deliver.channel, "to": beat.deliver.to} if beat.deliver else {}
     return {"enabled": True, "agent": AGENT, "interval_minutes": beat.interval_minutes, **target}
 
 
-def _risk(settings: Settings, policy: Policy) -> dict[str, Any]:
+def _risk(settings: AgentSettings, policy: Policy) -> dict[str, Any]:
     risk = settings.risk
     entry: dict[str, Any] = {"level": ceilings.level(settings, policy), "workspace_only": True, "block_high_risk_commands": True}
     for name, tools in (
@@ -267,7 +252,7 @@ def _risk(settings: Settings, policy: Policy) -> dict[str, Any]:
     return entry
 
 
-def _memory(settings: Settings) -> dict[str, Any]:
+def _memory(settings: AgentSettings) -> dict[str, Any]:
     memory = settings.memory
     entry: dict[str, Any] = {
         "backend": memory.backend,
@@ -281,7 +266,7 @@ def _memory(settings: Settings) -> dict[str, Any]:
     return entry
 
 
-def _cost(settings: Settings, policy: Policy) -> dict[str, Any]:
+def _cost(settings: AgentSettings, policy: Policy) -> dict[str, Any]:
     """Limits bind only models with a price, so all known ones are written."""
     rates: dict[str, Any] = {}
     for provider in settings.providers.values():

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from zcplatform.agent.model import Settings
+from zcplatform.agent.agent_settings import AgentSettings
 from zcplatform.agent.providers import FAMILIES, Price
 from zcplatform.core.container import GATEWAY_PORT
 
@@ -32,23 +32,23 @@ class Policy:
     """The operator's, by `family/model`; they go before those of the catalog."""
 
 
-def level(settings: Settings, policy: Policy) -> str:
+def level(settings: AgentSettings, policy: Policy) -> str:
     return min(settings.risk.level, policy.most_level, key=LEVELS.index)
 
 
-def actions_per_hour(settings: Settings, policy: Policy) -> int:
+def actions_per_hour(settings: AgentSettings, policy: Policy) -> int:
     return min(settings.risk.actions_per_hour or policy.most_actions_per_hour, policy.most_actions_per_hour)
 
 
-def daily_usd(settings: Settings, policy: Policy) -> float:
+def daily_usd(settings: AgentSettings, policy: Policy) -> float:
     return _least(settings.cost.daily_usd, policy.daily_usd)
 
 
-def monthly_usd(settings: Settings, policy: Policy) -> float:
+def monthly_usd(settings: AgentSettings, policy: Policy) -> float:
     return _least(settings.cost.monthly_usd, policy.monthly_usd)
 
 
-def excluded_tools(settings: Settings, policy: Policy) -> tuple[str, ...]:
+def excluded_tools(settings: AgentSettings, policy: Policy) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*policy.excluded_tools, *settings.risk.excluded_tools)))
 
 
@@ -58,7 +58,7 @@ def price(family: str, model: str, policy: Policy) -> Price | None:
     return found or (FAMILIES[family].prices.get(model) if family in FAMILIES else None)
 
 
-def unpriced(settings: Settings, policy: Policy) -> tuple[str, ...]:
+def unpriced(settings: AgentSettings, policy: Policy) -> tuple[str, ...]:
     """`family/model` of every model that may be used and has no price."""
     names = {
         f"{provider.family}/{model}"
@@ -69,7 +69,7 @@ def unpriced(settings: Settings, policy: Policy) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def environment(settings: Settings, policy: Policy) -> dict[str, str]:
+def environment(settings: AgentSettings, policy: Policy) -> dict[str, str]:
     """The variables that pin it; their names are those of `core.container.ENVIRONMENT`, and a test holds them to it."""
     pinned: dict[str, object] = {
         "gateway.host": "0.0.0.0",  # noqa: S104

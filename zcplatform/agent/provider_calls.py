@@ -13,9 +13,9 @@ from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from zcplatform.agent.probes import KEY_FORMS, PROBES, KeyForm, Probe
+from zcplatform.agent.provider_input import ProviderWithKey
+from zcplatform.agent.provider_test_catalog import KEY_FORMS, REQUESTS, KeyForm, RequestTemplate
 from zcplatform.agent.providers import Key, Uri, family
-from zcplatform.agent.trials import Provider
 
 TOKEN_LIVES_S = 300
 
@@ -30,7 +30,7 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ProviderTestOutcome:
     """`status` is the last HTTP status; `model_listed` None where the service did not say which models it has."""
 
     result: Result
@@ -56,21 +56,21 @@ class Reply:
     body: object = None
 
 
-Talk = Generator[Call, Reply, Verdict]
+Talk = Generator[Call, Reply, ProviderTestOutcome]
 """Yields the calls to make, is sent the reply of each, returns what they prove."""
 
 
-def talk(provider: Provider, now: datetime) -> Talk:
+def talk(provider: ProviderWithKey, now: datetime) -> Talk:
     """The conversation that tests `provider` (checked before, with its key in clear)."""
     known, reason = family(provider.family), not_testable(provider)
     if known.test is None or reason is not None:
-        return Verdict(Result.NOT_TESTABLE, reason or "")
+        return ProviderTestOutcome(Result.NOT_TESTABLE, reason or "")
     key = _key_headers(KEY_FORMS[known.header], provider.api_key, now)
     base = (provider.uri or known.default_uri or "").rstrip("/")
-    return (yield from _ask(PROBES[known.test], base, key, provider.model, None))
+    return (yield from _ask(REQUESTS[known.test], base, key, provider.model, None))
 
 
-def not_testable(provider: Provider) -> str | None:
+def not_testable(provider: ProviderWithKey) -> str | None:
     """Why it can not be tested from here; None when it can."""
     known = family(provider.family)
     if known.test is None:
@@ -88,7 +88,7 @@ def not_testable(provider: Provider) -> str | None:
     return None
 
 
-def _ask(probe: Probe, base: str, key: Mapping[str, str], model: str, listed: bool | None) -> Talk:
+def _ask(probe: RequestTemplate, base: str, key: Mapping[str, str], model: str, listed: bool | None) -> Talk:
     """`listed`: what a list said of the model that was asked for before."""
     reply = yield _call(probe, base, key, model)
     if probe.name is not None:
@@ -97,44 +97,48 @@ def _ask(probe: Probe, base: str, key: Mapping[str, str], model: str, listed: bo
         reply.status in probe.no_list or (reply.status == 200 and (yield from _is_open(probe, reply, base, key)))
     ):
         return _judge(probe, reply, listed)
-    return (yield from _ask(PROBES[probe.otherwise], base, key, model, listed))
+    return (yield from _ask(REQUESTS[probe.otherwise], base, key, model, listed))
 
 
-def _is_open(probe: Probe, reply: Reply, base: str, key: Mapping[str, str]) -> Generator[Call, Reply, bool]:
+def _is_open(probe: RequestTemplate, reply: Reply, base: str, key: Mapping[str, str]) -> Generator[Call, Reply, bool]:
     """Whether a good answer says nothing about the key: it is no list, or everybody gets it."""
     if not _has(reply.body, probe.rows):
         return True
     return bool(key) and (yield _call(probe, base, {}, "")).status not in probe.refused
 
 
-def _call(probe: Probe, base: str, key: Mapping[str, str], model: str) -> Call:
+def _call(probe: RequestTemplate, base: str, key: Mapping[str, str], model: str) -> Call:
     for ending in probe.cut:
         base = base.removesuffix(ending)
     body = None if probe.body is None else json.dumps({**probe.body, **({"model": model} if "model" in probe.body else {})})
     return Call(probe.method, f"{base}{probe.path}", {**probe.headers, **key}, body)
 
 
-def _judge(probe: Probe, reply: Reply, listed: bool | None) -> Verdict:
+def _judge(probe: RequestTemplate, reply: Reply, listed: bool | None) -> ProviderTestOutcome:
     status = reply.status
     if status == 200:
         # A list may be longer than what is read of it; the answer to a message of one word is not.
         if _has(reply.body, probe.rows) or (reply.body is None and probe.name is not None):
             return _works(listed, status)
-        return Verdict(Result.ODD, "it answered something else than this service does", status)
+        return ProviderTestOutcome(Result.ODD, "it answered something else than this service does", status)
     if status in probe.refused:
-        return Verdict(Result.REFUSED, f"it refused the key (status {status})", status)
+        return ProviderTestOutcome(Result.REFUSED, f"it refused the key (status {status})", status)
     if status in probe.limited:
-        return Verdict(Result.LIMITED, f"it knows the key but takes no more requests now (status {status}): no credit, or too many", status)
+        return ProviderTestOutcome(
+            Result.LIMITED, f"it knows the key but takes no more requests now (status {status}): no credit, or too many", status
+        )
     if status in probe.wrong_model:
-        return Verdict(Result.ODD, f"it refused a message for this model (status {status}): is the model's name right?", status, listed)
+        return ProviderTestOutcome(
+            Result.ODD, f"it refused a message for this model (status {status}): is the model's name right?", status, listed
+        )
     if 300 <= status < 400:
-        return Verdict(Result.ODD, f"it leads to another address (status {status}), where a key is never sent", status)
-    return Verdict(Result.ODD, f"it answered with status {status}", status)
+        return ProviderTestOutcome(Result.ODD, f"it leads to another address (status {status}), where a key is never sent", status)
+    return ProviderTestOutcome(Result.ODD, f"it answered with status {status}", status)
 
 
-def _works(listed: bool | None, status: int) -> Verdict:
+def _works(listed: bool | None, status: int) -> ProviderTestOutcome:
     detail = "it took the key and answered" if listed is not False else "it took the key, but does not list this model"
-    return Verdict(Result.WORKS, detail, status, listed)
+    return ProviderTestOutcome(Result.WORKS, detail, status, listed)
 
 
 def _has(body: object, rows: str) -> bool:

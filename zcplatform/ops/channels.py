@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from zcplatform.agent import model
+from zcplatform.agent import agent_settings
+from zcplatform.agent.agent_settings import AgentSettings
 from zcplatform.agent.channels import types
-from zcplatform.agent.model import Settings
-from zcplatform.agent.places import places
+from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import BadInput, Conflict, NotFound, PlatformError
 from zcplatform.ops import config, secrets, wishes
@@ -18,7 +18,7 @@ Sent = Mapping[str, Any]
 """`enabled`, `peers`, `ignored`, `options`: only what is sent changes."""
 
 
-def get(settings: Settings, tenant: Tenant, name: str) -> model.Channel:
+def get(settings: AgentSettings, tenant: Tenant, name: str) -> agent_settings.Channel:
     found = settings.channels.get(name)
     if found is None:
         raise NotFound(
@@ -62,7 +62,7 @@ def remove(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, name: str
     settings = config.current(tx, tenant)
     get(settings, tenant, name)
     if tenant.last_good_revision is None:
-        secrets.remove(tx, tenant.id, [place.name for place in places(settings) if place.name.startswith(f"channel.{name}.")])
+        secrets.remove(tx, tenant.id, [place.name for place in secret_slots(settings) if place.name.startswith(f"channel.{name}.")])
     return config.patch(tx, desk, actor, at, tenant.id, {"channels": {name: None}}, {}, f"channel {name} removed")
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from zcplatform.agent import checks, model
-from zcplatform.agent.model import Settings
+from zcplatform.agent import agent_settings, validation
+from zcplatform.agent.agent_settings import AgentSettings
 from zcplatform.agent.policy import Policy
 from zcplatform.agent.policy import unpriced as unpriced_of
 from zcplatform.agent.providers import FAMILIES, Auth, Price
@@ -13,7 +13,7 @@ from zcplatform.core.roles import Permission
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import Conflict, PlatformError
 from zcplatform.ids import ImageId
-from zcplatform.ops import limits, secrets, wishes
+from zcplatform.ops import quotas, secrets, wishes
 from zcplatform.ops.desk import Actor, Desk
 from zcplatform.ops.reach import unreachable
 from zcplatform.store import audit, images, plans
@@ -26,8 +26,8 @@ MOST_TOLD = 40
 LONGEST_TOLD = 120
 
 
-def current(tx: Tx, tenant: Tenant) -> Settings:
-    return model.parse(wishes.settings_of(tx, tenant))
+def current(tx: Tx, tenant: Tenant) -> AgentSettings:
+    return agent_settings.parse(wishes.settings_of(tx, tenant))
 
 
 def patch(
@@ -35,7 +35,7 @@ def patch(
 ) -> tuple[Tenant, Operation | None]:
     """`change` is a JSON merge patch of the settings, `given` the values of secrets by the names of their places."""
     tenant = wishes.live(tx, id_or_slug)
-    wanted = merged(model.to_json(current(tx, tenant)), change)
+    wanted = merged(agent_settings.to_json(current(tx, tenant)), change)
     return save(tx, desk, actor, at, tenant, wanted, given, note or "settings")
 
 
@@ -51,16 +51,16 @@ def write(
     tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, wanted: Mapping[str, Any], given: Mapping[str, str], note: str
 ) -> int | None:
     """The number of the new revision; None when nothing is new. For one who brings the tenant to more than that."""
-    before, settings = current(tx, tenant), model.parse(wanted)
-    told = difference(model.to_json(before), model.to_json(settings))
+    before, settings = current(tx, tenant), agent_settings.parse(wanted)
+    told = difference(agent_settings.to_json(before), agent_settings.to_json(settings))
     _check_rights(actor, told, given, at)
     secrets.check(settings, given)
     if len(settings.channels) > len(before.channels):
-        limits.check(tx, tenant, "channels", len(settings.channels))
+        quotas.require_room(tx, tenant, "channels", len(settings.channels))
     check(tx, desk, tenant, settings, secrets.stored(tx, tenant.id, settings) | given.keys())
     if not told and not given:
         return None
-    number = wishes.revise(tx, actor, tenant, model.to_json(settings), note, at)
+    number = wishes.revise(tx, actor, tenant, agent_settings.to_json(settings), note, at)
     secrets.put(tx, desk, tenant.id, settings, given, at)
     changes = {path: [_short(old), _short(new)] for path, (old, new) in list(told.items())[:MOST_TOLD]}
     changes |= {f"secret {name}": [None, "set"] for name in given}
@@ -74,7 +74,7 @@ def set_secret(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, name:
     settings = current(tx, tenant)
     secrets.find(settings, name)
     try:
-        return save(tx, desk, actor, at, tenant, model.to_json(settings), {name: value}, f"secret {name} set")
+        return save(tx, desk, actor, at, tenant, agent_settings.to_json(settings), {name: value}, f"secret {name} set")
     except PlatformError as error:
         raise renamed(error, secrets.find(settings, name).path, "value") from None
 
@@ -93,16 +93,16 @@ def remove_secret(tx: Tx, actor: Actor, at: str, id_or_slug: str, name: str) -> 
     if place.path in left:
         raise Conflict("secret.needed", f"The settings of `{tenant.slug}` need `{name}`", "disable or remove what it is for first")
     secrets.remove(tx, tenant.id, [name])
-    number = wishes.revise(tx, actor, tenant, model.to_json(settings), f"secret {name} removed", at)
+    number = wishes.revise(tx, actor, tenant, agent_settings.to_json(settings), f"secret {name} removed", at)
     audit.append(tx, actor.entry(at, "secret.remove", tenant.id, tenant.id, **{f"secret {name}": ["set", None]}))
     return wishes.bring(tx, actor, tenant, at, wanted_revision=number)
 
 
-def check(tx: Tx, desk: Desk, tenant: Tenant, settings: Settings, stored: frozenset[str]) -> None:
+def check(tx: Tx, desk: Desk, tenant: Tenant, settings: AgentSettings, stored: frozenset[str]) -> None:
     """Raises BadInput."""
     plan = require(plans.get(tx, tenant.plan))
     found = problems(settings, plan, stored)
-    for path, address in checks.addresses(settings):
+    for path, address in validation.addresses(settings):
         why = unreachable(desk.settings.allowed_hosts, address)
         if why is not None:
             found.setdefault(path, why)
@@ -110,15 +110,15 @@ def check(tx: Tx, desk: Desk, tenant: Tenant, settings: Settings, stored: frozen
         found.setdefault(path, why)
     found |= {path: why for path, why in secrets.elsewhere(tx, tenant.id, settings, stored).items() if path in found}
     if found:
-        raise model.bad(found)
+        raise agent_settings.settings_error(found)
 
 
-def problems(settings: Settings, plan: Plan, stored: frozenset[str] | None) -> dict[str, str]:
+def problems(settings: AgentSettings, plan: Plan, stored: frozenset[str] | None) -> dict[str, str]:
     """By path; what the agent would refuse, what a plan does not allow, and what is still missing (unless `stored` is None)."""
     keyless = frozenset(
         f"provider.{alias}.api_key" for alias, one in settings.providers.items() if one.auth is None and _may_be_open(one.family)
     )
-    return checks.problems(settings, Policy(**plan.ceilings()), None if stored is None else stored | keyless)
+    return validation.problems(settings, Policy(**plan.ceilings()), None if stored is None else stored | keyless)
 
 
 def check_plan(tx: Tx, tenant: Tenant, name: str) -> None:
@@ -138,7 +138,7 @@ def check_image(tx: Tx, tenant: Tenant, image_id: ImageId) -> None:
         raise Conflict("image.lacks_channel", f"`{path}` of tenant `{tenant.slug}` {why}", "change the settings first")
 
 
-def unpriced(desk: Desk, plan: Plan, settings: Settings) -> list[str]:
+def unpriced(desk: Desk, plan: Plan, settings: AgentSettings) -> list[str]:
     """Models, as `family/model`, that have a price neither of the operator's nor in the catalog."""
     prices = {name: Price(**one.model_dump()) for name, one in desk.settings.model_prices.items()}
     return list(unpriced_of(settings, Policy(**plan.ceilings(), prices=prices)))
@@ -153,7 +153,7 @@ def _image_of(tx: Tx, tenant: Tenant) -> Image | None:
     return images.get(tx, tenant.image) if tenant.image else images.default(tx)
 
 
-def _not_compiled(image: Image | None, settings: Settings) -> dict[str, str]:
+def _not_compiled(image: Image | None, settings: AgentSettings) -> dict[str, str]:
     """Enabled channels that the image can not run, as far as that is known."""
     known = image.channel_types if image else None
     if image is None or known is None:

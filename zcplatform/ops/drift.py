@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from zcplatform.agent import keeping
+from zcplatform.agent import drift_patch
 from zcplatform.core.tenant import Request, Tenant, Wanted
 from zcplatform.errors import Conflict
 from zcplatform.ops import config, wishes
@@ -31,7 +31,7 @@ def get(tx: Tx, tenant: Tenant) -> Found | None:
     if drift is None or drift.decided is not None:
         return None
     changes: Changes = json.loads(drift.changes)
-    return Found(drift, changes, keeping.change(config.current(tx, tenant), changes)[1])
+    return Found(drift, changes, drift_patch.settings_patch(config.current(tx, tenant), changes)[1])
 
 
 def keep(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
@@ -44,7 +44,7 @@ def keep(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Te
             f"Nothing of what was changed in the file of `{tenant.slug}` has a place in the settings",
             f"POST /api/tenants/{tenant.slug}/drift/discard",
         )
-    patch, _ = keeping.change(config.current(tx, tenant), found.changes)
+    patch, _ = drift_patch.settings_patch(config.current(tx, tenant), found.changes)
     _decide(tx, actor, at, tenant, found, "keep")
     return config.patch(tx, desk, actor, at, tenant.id, patch, {}, "kept from the agent's own file")
 

@@ -9,7 +9,7 @@ from zcplatform.core.mails import LONGEST_VALUE, Kind
 from zcplatform.core.roles import Permission, Rights, Role
 from zcplatform.errors import Conflict, NotFound, TooMany
 from zcplatform.ids import new_invitation_id
-from zcplatform.ops import limits, mail
+from zcplatform.ops import mail, quotas
 from zcplatform.ops import users as people
 from zcplatform.ops.access import find
 from zcplatform.ops.actor import Actor
@@ -43,7 +43,7 @@ def create(tx: Tx, desk: Desk, pepper: bytes, actor: Actor, at: str, tenant: str
     user = users.by_email(tx, address)
     if user is not None and members.role(tx, row.id, user.id) is not None:
         raise Conflict("member.exists", f"{address} is a member of `{row.slug}` already", "change the role instead")
-    limits.check(tx, row, "members", members.count(tx, row.id) + invitations.count_of_others(tx, row.id, address, at) + 1)
+    quotas.require_room(tx, row, "members", members.count(tx, row.id) + invitations.count_of_others(tx, row.id, address, at) + 1)
     _check_flood(tx, row.id, address, at)
     if user is None:
         made = people.add(tx, address, "", at)
@@ -88,7 +88,7 @@ def accept(tx: Tx, pepper: bytes, actor: Actor, at: str, token: str) -> Member:
         raise Conflict("invitation.void", "Who invited you may not do that any more", "ask to be invited again")
     present = members.role(tx, tenant.id, user.id)
     if present is None:
-        limits.check(tx, tenant, "members", members.count(tx, tenant.id) + 1)
+        quotas.require_room(tx, tenant, "members", members.count(tx, tenant.id) + 1)
     invitations.accept(tx, invitation.id, at)
     if present is None or present.rank < role.rank:
         members.put(tx, Member(tenant.id, user.id, role, at))

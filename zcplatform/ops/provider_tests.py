@@ -3,7 +3,7 @@
 from base64 import b64encode
 from dataclasses import dataclass
 
-from zcplatform.agent import trials
+from zcplatform.agent import provider_input
 from zcplatform.agent.hosts import key_host
 from zcplatform.agent.providers import Key, family
 from zcplatform.core.tenant import Tenant, Wanted
@@ -14,7 +14,7 @@ from zcplatform.vault.sealing import TRIAL, SecretBinding, seal
 
 
 @dataclass(frozen=True)
-class Trial:
+class UnsavedProvider:
     """A provider that is not saved; its key goes to the worker in a box and is kept nowhere."""
 
     family: str
@@ -24,10 +24,10 @@ class Trial:
 
 
 async def ask(
-    desk: Desk, actor: Actor, asked: Asked, id_or_slug: str, alias: str, trial: Trial | None
+    desk: Desk, actor: Actor, asked: Asked, id_or_slug: str, alias: str, trial: UnsavedProvider | None
 ) -> tuple[Tenant, dict[str, str | None]]:
     """The tenant, and what the worker has to be told besides. Raises BadInput by field."""
-    if not trials.is_alias(alias):
+    if not provider_input.is_alias(alias):
         raise BadInput(
             "provider.bad_alias",
             f"`{alias[:63]}` is not the name of a provider",
@@ -42,10 +42,10 @@ async def ask(
     return row, told
 
 
-def _sealed(desk: Desk, row: Tenant, alias: str, trial: Trial) -> dict[str, str | None]:
+def _sealed(desk: Desk, row: Tenant, alias: str, trial: UnsavedProvider) -> dict[str, str | None]:
     no_key = family(trial.family).key is Key.NONE
     key = trial.api_key or (None if no_key else "none yet")
-    trials.check(trials.Provider(trial.family, trial.model, trial.base_url, key, alias))
+    provider_input.check(provider_input.ProviderWithKey(trial.family, trial.model, trial.base_url, key, alias))
     if trial.base_url is not None:
         providers.check_reach(desk, trial.base_url)
     box = None

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from zcplatform.agent import model
+from zcplatform.agent import agent_settings
+from zcplatform.agent.agent_settings import MAIN, AgentSettings
 from zcplatform.agent.fields import is_address
-from zcplatform.agent.model import MAIN, Settings
-from zcplatform.agent.places import places
+from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.core.differences import merged
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import BadInput, PlatformError
@@ -19,7 +19,7 @@ _PATH = f"providers.{MAIN}"
 
 
 @dataclass(frozen=True)
-class Provider:
+class MainProvider:
     """As asked for; `api_key` None leaves a stored key as it is, unless the host changes."""
 
     family: str
@@ -36,12 +36,12 @@ class Provider:
         return {} if self.api_key is None else {KEY: self.api_key}
 
 
-def first(tx: Tx, desk: Desk, tenant: Tenant, provider: Provider | None) -> tuple[Settings, dict[str, str]]:
+def first(tx: Tx, desk: Desk, tenant: Tenant, provider: MainProvider | None) -> tuple[AgentSettings, dict[str, str]]:
     """The settings of a new tenant, checked, and the values of its secrets."""
     if provider is None:
-        return Settings(), {}
+        return AgentSettings(), {}
     try:
-        settings = model.parse(merged({}, provider.change()))
+        settings = agent_settings.parse(merged({}, provider.change()))
         secrets.check(settings, provider.given)
         config.check(tx, desk, tenant, settings, frozenset(provider.given))
     except PlatformError as error:
@@ -49,10 +49,10 @@ def first(tx: Tx, desk: Desk, tenant: Tenant, provider: Provider | None) -> tupl
     return settings, provider.given
 
 
-def save(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, provider: Provider) -> int | None:
+def save(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, provider: MainProvider) -> int | None:
     """The number of the new revision; None when nothing is new."""
     before = config.current(tx, tenant)
-    known = model.to_json(before)
+    known = agent_settings.to_json(before)
     main = before.providers.get(MAIN)
     if main is not None and main.family != provider.family:
         known["providers"].pop(MAIN)
@@ -74,4 +74,4 @@ def check_reach(desk: Desk, base_url: str) -> None:
 def has_key(tx: Tx, tenant: Tenant) -> bool:
     """For the host that is named now."""
     settings = config.current(tx, tenant)
-    return any(place.name == KEY for place in places(settings)) and KEY in secrets.stored(tx, tenant.id, settings)
+    return any(place.name == KEY for place in secret_slots(settings)) and KEY in secrets.stored(tx, tenant.id, settings)

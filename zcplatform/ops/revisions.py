@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from zcplatform.agent import model
+from zcplatform.agent import agent_settings
 from zcplatform.core.differences import Difference, difference
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import NotFound
@@ -46,10 +46,10 @@ def roll_back(
     """
     tenant = wishes.live(tx, id_or_slug)
     wanted = settings(get(tx, tenant, number))
-    parsed = model.parse(wanted)
+    parsed = agent_settings.parse(wanted)
     lost = secrets.elsewhere(tx, tenant.id, parsed, secrets.stored(tx, tenant.id, parsed) | given.keys())
     if lost:
-        raise model.bad(lost)  # also where an agent could do without a key: it did not, then
+        raise agent_settings.settings_error(lost)  # also where an agent could do without a key: it did not, then
     changed, operation = config.save(tx, desk, actor, at, tenant, wanted, given, note or f"back to revision {number}")
     if changed.wanted_revision != tenant.wanted_revision:
         told = {"revision": [tenant.revision, changed.wanted_revision], "to": [None, number]}

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from zcplatform.agent import checks, model
-from zcplatform.agent.model import Settings
-from zcplatform.agent.places import Place as SecretPlace
-from zcplatform.agent.places import places
+from zcplatform.agent import agent_settings, validation
+from zcplatform.agent.agent_settings import AgentSettings
+from zcplatform.agent.secret_slots import SecretSlot, secret_slots
 from zcplatform.core.secret_names import row_of
 from zcplatform.errors import NotFound
 from zcplatform.ids import TenantId, new_secret_id
@@ -21,16 +20,16 @@ from zcplatform.vault.sealing import SecretBinding, hint, seal
 class State:
     """One place of the settings. `is_stored` also means: for the host that the settings name now (S-59). `hint` is of what is stored."""
 
-    place: SecretPlace
+    place: SecretSlot
     is_stored: bool
     error: str | None
     updated_at: str | None
     hint: str | None
 
 
-def states(tx: Tx, tenant_id: TenantId, settings: Settings) -> list[State]:
+def states(tx: Tx, tenant_id: TenantId, settings: AgentSettings) -> list[State]:
     found = []
-    for place in places(settings):
+    for place in secret_slots(settings):
         row = _row(tx, tenant_id, place.name)
         kept = row if row is not None and row.host == (place.host or "") else None
         is_stored = kept is not None and kept.error is None
@@ -39,23 +38,23 @@ def states(tx: Tx, tenant_id: TenantId, settings: Settings) -> list[State]:
     return found
 
 
-def stored(tx: Tx, tenant_id: TenantId, settings: Settings) -> frozenset[str]:
+def stored(tx: Tx, tenant_id: TenantId, settings: AgentSettings) -> frozenset[str]:
     return frozenset(state.place.name for state in states(tx, tenant_id, settings) if state.is_stored)
 
 
-def elsewhere(tx: Tx, tenant_id: TenantId, settings: Settings, stored: frozenset[str]) -> dict[str, str]:
+def elsewhere(tx: Tx, tenant_id: TenantId, settings: AgentSettings, stored: frozenset[str]) -> dict[str, str]:
     """By path, the secrets that are kept and not for the server these settings name: no key goes to another one than it was given for."""
     found = {}
-    for place in places(settings):
+    for place in secret_slots(settings):
         row = _row(tx, tenant_id, place.name)
         if place.name not in stored and row is not None and row.error is None and row.host != (place.host or ""):
             found[place.path] = f"is kept for {row.host or 'no server'} and goes to no other; give the value for {place.host or 'this'} too"
     return found
 
 
-def find(settings: Settings, name: str) -> SecretPlace:
+def find(settings: AgentSettings, name: str) -> SecretSlot:
     """Raises NotFound: what the settings have no place for is not stored."""
-    for place in places(settings):
+    for place in secret_slots(settings):
         if place.name == name:
             return place
     raise NotFound(
@@ -63,18 +62,18 @@ def find(settings: Settings, name: str) -> SecretPlace:
     )
 
 
-def problems(settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
+def problems(settings: AgentSettings, given: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with the values, by path; a value is never told."""
-    known = {place.name: place for place in places(settings)}
+    known = {place.name: place for place in secret_slots(settings)}
     found = {}
     for name, value in given.items():
-        why = checks.values(known[name], value) if name in known else "is not a secret of these settings"
+        why = validation.value_problem(known[name], value) if name in known else "is not a secret of these settings"
         if why is not None:
             found[known[name].path if name in known else f"secrets.{name}"] = why
     return found
 
 
-def put(tx: Tx, desk: Desk, tenant_id: TenantId, settings: Settings, given: Mapping[str, str], at: str) -> None:
+def put(tx: Tx, desk: Desk, tenant_id: TenantId, settings: AgentSettings, given: Mapping[str, str], at: str) -> None:
     """Checked before. A box for the worker takes the place of what was there."""
     for name, value in given.items():
         place, (kind, row_name) = find(settings, name), row_of(name)
@@ -96,8 +95,8 @@ def _row(tx: Tx, tenant_id: TenantId, name: str) -> Secret | None:
     return secrets.get(tx, tenant_id, *row_of(name))
 
 
-def check(settings: Settings, given: Mapping[str, str]) -> None:
+def check(settings: AgentSettings, given: Mapping[str, str]) -> None:
     """Raises BadInput."""
     found = problems(settings, given)
     if found:
-        raise model.bad(found)
+        raise agent_settings.settings_error(found)

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from zcplatform.agent import model
+from zcplatform.agent import agent_settings
 from zcplatform.core.network import capacity
 from zcplatform.core.rest import rested_since
 from zcplatform.core.roles import Permission, Role
@@ -26,7 +26,7 @@ class Changes:
     name: str | None = None
     plan: str | None = None
     image: str | None = None
-    provider: providers.Provider | None = None
+    provider: providers.MainProvider | None = None
 
 
 def get(tx: Tx, id_or_slug: str) -> Tenant:
@@ -58,9 +58,9 @@ def create(tx: Tx, desk: Desk, actor: Actor, at: str, slug: str, wish: Changes) 
     return tenant
 
 
-def _first_revision(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, provider: providers.Provider | None) -> None:
+def _first_revision(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, provider: providers.MainProvider | None) -> None:
     settings, given = providers.first(tx, desk, tenant, provider)
-    revisions.append(tx, revisions.Revision(tenant.id, 1, json.dumps(model.to_json(settings)), actor.author, "created", at))
+    revisions.append(tx, revisions.Revision(tenant.id, 1, json.dumps(agent_settings.to_json(settings)), actor.author, "created", at))
     secrets.put(tx, desk, tenant.id, settings, given, at)
 
 

@@ -28,7 +28,7 @@ async def run(
     """Without a body the saved provider; with one that provider, which is not saved. It may cost one token of a model."""
     trial = None
     if sent is not None:
-        trial = ops.Trial(sent.family, sent.model, sent.base_url, sent.api_key.get_secret_value() if sent.api_key else None)
+        trial = ops.UnsavedProvider(sent.family, sent.model, sent.base_url, sent.api_key.get_secret_value() if sent.api_key else None)
     row, told = await ops.ask(desk, actor, asked, tenant, alias, trial)
     answer = await worker_of(request).ask("provider_test", TEST_S, tenant_id=row.id, alias=alias, **told)
     return shapes.ProviderTest.model_validate(answer)

@@ -2,7 +2,7 @@
 
 import json
 
-from zcplatform.agent.model import MAIN
+from zcplatform.agent.agent_settings import MAIN
 from zcplatform.core.tenant import Tenant
 from zcplatform.ops import config, providers
 from zcplatform.settings import Settings

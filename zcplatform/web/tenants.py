@@ -31,11 +31,11 @@ def as_json(answer: Answer) -> Response:
     return Response(answer.body, answer.status, {"Cache-Control": "no-store"}, "application/json")
 
 
-def _provider(sent: shapes.ProviderInput | None) -> providers.Provider | None:
+def _provider(sent: shapes.ProviderInput | None) -> providers.MainProvider | None:
     if sent is None:
         return None
     key = sent.api_key.get_secret_value() if sent.api_key else None
-    return providers.Provider(sent.family, sent.model, sent.base_url, key)
+    return providers.MainProvider(sent.family, sent.model, sent.base_url, key)
 
 
 def answer(tx: Tx, desk: Desk, row: Tenant, operation: Operation | None) -> Answer:

@@ -32,6 +32,7 @@ from zcplatform.store.db import Database, ReadCache, Tx, connect
 from zcplatform.store.migrate import migrate
 from zcplatform.vault.keys import Keys
 from zcplatform.worker import root_key
+from zcplatform.worker.agent_calls import AgentCalls
 from zcplatform.worker.anchors import Anchors, deliver_change
 from zcplatform.worker.driver import Driver
 from zcplatform.worker.edge import EdgeLoop
@@ -46,7 +47,6 @@ from zcplatform.worker.retention import forget
 from zcplatform.worker.root_key import RootKey
 from zcplatform.worker.routes import Routes
 from zcplatform.worker.secrets import Secrets
-from zcplatform.worker.talking import Talking
 from zcplatform.worker.tools import Tools
 from zcplatform.worker.web_child import WebChild, listen
 
@@ -182,7 +182,7 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
         await tools.firewall.ensure()
     except PlatformError as error:
         logger.error("no agent is started until the firewall stands", error=error.detail, hint=error.hint)
-    talking, tests = Talking(tools, driver.wake), ProviderTests(tools, keys)
+    talking, tests = AgentCalls(tools, driver.wake), ProviderTests(tools, keys)
     more = {
         "pairing_code": talking.pairing_code,
         "message": talking.message,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from zcplatform.agent import model, policy
+from zcplatform.agent import agent_settings, policy
 from zcplatform.agent.policy import Policy
 from zcplatform.agent.providers import Price
 from zcplatform.core.container import CONFIG_NAME, ContainerSpec, create_body
@@ -36,7 +36,7 @@ class Case:
     allocation: Allocation | None
     plan: Plan
     image: Image | None
-    settings: model.Settings
+    settings: agent_settings.AgentSettings
     """Without any secret: those are opened only for rendering."""
     operation: Operation | None
     """The open one, if it is for the wanted generation."""
@@ -82,7 +82,7 @@ def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> Case | None:
     if problem is not None or plan is None:
         raise StepFailed("tenant.invalid", f"The database says about tenant {tenant_id} what can not be: {problem or 'no such plan'}")
     revision = revisions.get(tx, tenant_id, tenant.revision)
-    wanted = _settings(tenant, revision.settings) if revision else model.Settings()
+    wanted = _settings(tenant, revision.settings) if revision else agent_settings.AgentSettings()
     operation = operations.open_of(tx, tenant_id)
     if operation is not None and operation.generation != tenant.generation:
         operation = None
@@ -98,7 +98,7 @@ def of_revision(tx: Tx, case: Case, number: int) -> Case | None:
     return None if revision is None else replace(case, settings=_settings(case.tenant, revision.settings))
 
 
-def _settings(tenant: Tenant, text: str) -> model.Settings:
+def _settings(tenant: Tenant, text: str) -> agent_settings.AgentSettings:
     try:
         return _parsed(text)
     except (ValueError, RecursionError, BadInput) as error:
@@ -106,12 +106,12 @@ def _settings(tenant: Tenant, text: str) -> model.Settings:
 
 
 @functools.lru_cache(maxsize=512)
-def _parsed(text: str) -> model.Settings:
+def _parsed(text: str) -> agent_settings.AgentSettings:
     """Every look at all tenants comes by here, and settings seldom change."""
     sent = json.loads(text)
     if not isinstance(sent, dict):
         raise ValueError("it is no object")
-    return model.parse(sent)
+    return agent_settings.parse(sent)
 
 
 def _problem(settings: Settings, tenant: Tenant, allocation: Allocation | None) -> str | None:

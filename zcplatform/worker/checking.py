@@ -8,7 +8,7 @@ import asyncio
 from typing import Any
 
 from zcplatform.adapters import files
-from zcplatform.agent import sealed, verdict
+from zcplatform.agent import configuration_check, sealed
 from zcplatform.core.container import CONFIG_TARGET, check_body
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import PlatformError, RevisionRejected, StepFailed
@@ -39,14 +39,14 @@ async def objection(tools: Tools, case: Case, purpose: str) -> str | None:
     content = {
         "config.toml": placeholders(tools, case, key).encode(),
         ".secret_key": key.hex().encode(),
-        verdict.NOTHING_NAME: verdict.NOTHING,
+        configuration_check.EMPTY_PATCH_NAME: configuration_check.EMPTY_PATCH,
     }
     tools.checking.add(name)
     try:
         uid = case.needs_allocation().uid
-        for command in verdict.commands(CONFIG_TARGET):
+        for command in configuration_check.commands(CONFIG_TARGET):
             await asyncio.to_thread(files.config_mount, root, case.tenant.slug, uid, content, allow_swap=tools.settings.allow_swap)
-            words = verdict.objection(*await run_once(tools, name, _body(tools, case, purpose, command)))
+            words = configuration_check.rejection(*await run_once(tools, name, _body(tools, case, purpose, command)))
             if words is not None:
                 return words
         return None

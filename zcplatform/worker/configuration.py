@@ -7,8 +7,8 @@ from collections.abc import Callable
 from zcplatform import clock
 from zcplatform.adapters import files
 from zcplatform.agent import document, sealed
-from zcplatform.agent.document import Kept
-from zcplatform.agent.places import places
+from zcplatform.agent.agent_state import AgentState
+from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.core.secret_names import row_of
 from zcplatform.ids import TenantId
 from zcplatform.store import drifts
@@ -31,7 +31,7 @@ async def configuration(tools: Tools, case: Case) -> None:
         key = bytes.fromhex(_own(tools, tx, case.tenant.id, "config_key", lambda: sealed.new_key().hex(), at))
         paired = json.loads(_own(tools, tx, case.tenant.id, "paired", lambda: "[]", at))
         peers = json.loads(_own(tools, tx, case.tenant.id, "peers", lambda: "{}", at))
-        kept = Kept((sealed.token_hash(bearer), *paired), {channel: tuple(ids) for channel, ids in peers.items()})
+        kept = AgentState((sealed.token_hash(bearer), *paired), {channel: tuple(ids) for channel, ids in peers.items()})
         values = _values(tools, tx, case)
         return document.render(case.settings, values, case.policy, kept, lambda text: sealed.seal(key, text)), key.hex().encode()
 
@@ -77,7 +77,7 @@ def _own(tools: Tools, tx: Tx, tenant_id: TenantId, name: str, make: Callable[[]
 def _values(tools: Tools, tx: Tx, case: Case) -> dict[str, str]:
     """The secrets by the names of their places; each goes to no other host than the one it was saved for."""
     found = {}
-    for place in places(case.settings):
+    for place in secret_slots(case.settings):
         secret = tools.secrets.get(tx, case.tenant.id, *row_of(place.name))
         if secret is not None and secret[0] == (place.host or ""):
             found[place.name] = secret[1]

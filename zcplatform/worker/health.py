@@ -15,8 +15,8 @@ from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.ids import TenantId
 from zcplatform.log import logger
 from zcplatform.store import tenants
-from zcplatform.worker.bearer import mend
 from zcplatform.worker.converge import ALIVE, record_failure
+from zcplatform.worker.platform_bearer import repair_token
 from zcplatform.worker.readback import keep, saved
 from zcplatform.worker.tools import Tools
 
@@ -84,7 +84,7 @@ class HealthLoop:
                     if stamp.is_settled:
                         self._kept[row.id] = stamp
                 elif _is_calm(row):
-                    await mend(tools, case, self._wake, "the platform's token is gone from the agent's file")
+                    await repair_token(tools, case, self._wake, "the platform's token is gone from the agent's file")
         else:
             await self._unwell(row, answer.error)
 

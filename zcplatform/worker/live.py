@@ -16,7 +16,7 @@ from typing import Any
 from zcplatform import clock
 from zcplatform.errors import BadInput, PlatformError, Unavailable
 from zcplatform.log import logger
-from zcplatform.worker.asked import case_of
+from zcplatform.worker.live_requests import load_tenant
 from zcplatform.worker.tools import Tools
 
 LONGEST_REQUEST = 128 * 1024
@@ -98,7 +98,7 @@ class LiveServer:
         yield {"metrics": self._tools.metrics.text()}
 
     async def _logs(self, request: dict[str, Any]) -> Answers:
-        tools, case = self._tools, case_of(self._tools, request)
+        tools, case = self._tools, load_tenant(self._tools, request)
         if await tools.docker.container(tools.names.container(case.tenant.slug)) is None:
             raise Unavailable(
                 "agent.no_container", f"`{case.tenant.slug}` has no container yet: it is {case.tenant.state}", "wait for its deploy"

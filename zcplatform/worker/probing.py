@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from zcplatform.agent import compiled, versions
+from zcplatform.agent import compiled_channels, versions
 from zcplatform.core.container import probe_body
 from zcplatform.errors import PlatformError
 from zcplatform.ids import ImageId
@@ -26,8 +26,8 @@ async def probe(tools: Tools, image_id: ImageId, engine_id: str) -> Told:
     try:
         code, printed = await run_once(tools, name, probe_body(tools.names, engine_id, ("--version",)))
         version = _version(printed) if code == 0 else None
-        code, printed = await run_once(tools, name, probe_body(tools.names, engine_id, compiled.COMMAND))
-        return Told(version, compiled.types(printed) if code == 0 else None)
+        code, printed = await run_once(tools, name, probe_body(tools.names, engine_id, compiled_channels.COMMAND))
+        return Told(version, compiled_channels.types(printed) if code == 0 else None)
     except PlatformError as error:
         logger.warning("an image's program did not say what it is", image=engine_id, error=error.detail)
         return Told(None, None)

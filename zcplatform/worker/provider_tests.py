@@ -10,21 +10,21 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from zcplatform import clock
-from zcplatform.adapters.providers import Providers, Unreachable
-from zcplatform.agent import provider_calls, trials
+from zcplatform.adapters.providers import ProviderClient, Unreachable
+from zcplatform.agent import provider_calls, provider_input
 from zcplatform.agent.hosts import key_host
-from zcplatform.agent.places import address, host_of
-from zcplatform.agent.provider_calls import Result, Verdict
+from zcplatform.agent.provider_calls import ProviderTestOutcome, Result
+from zcplatform.agent.provider_input import ProviderWithKey
 from zcplatform.agent.providers import Key, family
-from zcplatform.agent.trials import Provider
+from zcplatform.agent.secret_slots import address, host_of
 from zcplatform.errors import BadInput, NotFound
 from zcplatform.ids import TenantId
 from zcplatform.store.db import Tx
 from zcplatform.vault import opening
 from zcplatform.vault.keys import Keys
 from zcplatform.vault.sealing import TRIAL, SecretBinding
-from zcplatform.worker.asked import Turns, case_of, text_of
 from zcplatform.worker.case import Case
+from zcplatform.worker.live_requests import ConcurrencyLimit, load_tenant, require_text
 from zcplatform.worker.tools import Tools
 
 NO_ANSWER = "no answer came, or its address is one that agents may not reach"
@@ -35,25 +35,25 @@ class ProviderTests:
     def __init__(self, tools: Tools, keys: Keys) -> None:
         self._tools = tools
         self._keys = keys
-        self._providers = Providers(tools.settings.allowed_hosts, tools.settings.domain)
-        self._turns = Turns(each=1, altogether=4)
+        self._providers = ProviderClient(tools.settings.allowed_hosts, tools.settings.domain)
+        self._turns = ConcurrencyLimit(each=1, altogether=4)
 
     async def run(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-        case = case_of(self._tools, request, with_drafts=True)
-        alias = text_of(request, "alias", 63)
+        case = load_tenant(self._tools, request, with_drafts=True)
+        alias = require_text(request, "alias", 63)
         with self._turns.taken(case.tenant.id):
             provider = self._unsaved(case.tenant.id, alias, request) if "family" in request else await self._saved(case, alias)
             verdict = await self._verdict(provider)
         host = key_host(provider.family, provider.uri)
         yield {**asdict(verdict), "family": provider.family, "host": host, "tested_at": clock.text(clock.now())}
 
-    async def _verdict(self, provider: Provider) -> Verdict:
+    async def _verdict(self, provider: ProviderWithKey) -> ProviderTestOutcome:
         try:
             return await self._providers.hold(provider_calls.talk(provider, clock.now()))
         except Unreachable:
-            return Verdict(Result.UNREACHABLE, NO_ANSWER)
+            return ProviderTestOutcome(Result.UNREACHABLE, NO_ANSWER)
 
-    async def _saved(self, case: Case, alias: str) -> Provider:
+    async def _saved(self, case: Case, alias: str) -> ProviderWithKey:
         entry = case.settings.providers.get(alias)
         if entry is None:
             raise NotFound(
@@ -62,7 +62,7 @@ class ProviderTests:
         tenant_id, at = case.tenant.id, clock.text(clock.now())
         # Where the agent goes, by a choice of site too; the usual address is the family's own affair.
         uri = address(entry)
-        provider = Provider(entry.family, entry.model, None if uri == family(entry.family).default_uri else uri, None, alias)
+        provider = ProviderWithKey(entry.family, entry.model, None if uri == family(entry.family).default_uri else uri, None, alias)
 
         def load(tx: Tx) -> tuple[str, str] | None:
             self._tools.secrets.open_boxes(tx, at, tenant_id)
@@ -73,15 +73,15 @@ class ProviderTests:
             return provider
         return replace(provider, api_key=found[1])
 
-    def _unsaved(self, tenant_id: TenantId, alias: str, request: dict[str, Any]) -> Provider:
-        uri = text_of(request, "base_url", 500) if request.get("base_url") is not None else None
-        provider = Provider(text_of(request, "family", 63), text_of(request, "model", 200), uri, None, alias)
-        trials.check(replace(provider, api_key=None if family(provider.family).key is Key.NONE else "unknown"))
+    def _unsaved(self, tenant_id: TenantId, alias: str, request: dict[str, Any]) -> ProviderWithKey:
+        uri = require_text(request, "base_url", 500) if request.get("base_url") is not None else None
+        provider = ProviderWithKey(require_text(request, "family", 63), require_text(request, "model", 200), uri, None, alias)
+        provider_input.check(replace(provider, api_key=None if family(provider.family).key is Key.NONE else "unknown"))
         if request.get("box") is None:
             return provider
         binding = SecretBinding(tenant_id, TRIAL, alias, key_host(provider.family, uri), "", 0)
         try:
-            box = b64decode(text_of(request, "box", LONGEST_BOX), validate=True)
+            box = b64decode(require_text(request, "box", LONGEST_BOX), validate=True)
         except ValueError:
             raise BadInput("live.request", "box is not base64") from None
         return replace(provider, api_key=opening.open_box(self._keys.seal_private, binding, box))

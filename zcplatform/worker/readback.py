@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from zcplatform import clock
 from zcplatform.adapters import files
-from zcplatform.agent import document, drift, parsing, reading, sealed
-from zcplatform.agent.document import Kept
-from zcplatform.agent.places import places
+from zcplatform.agent import agent_state, config_file, document, drift, sealed
+from zcplatform.agent.agent_state import AgentState
+from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.ids import TenantId
 from zcplatform.store import drifts, events
 from zcplatform.store.db import Tx
@@ -131,11 +131,11 @@ def _read(content: bytes, key: bytes, then: Case | None) -> _Read | None:
     text = content.decode(errors="replace")
     try:
         if then is None:
-            kept, changes = Kept(parsing.read_back(text, lambda value: sealed.unseal(key, value))), {}
+            kept, changes = AgentState(config_file.paired_token_hashes(text, lambda value: sealed.unseal(key, value))), {}
         else:
-            kept = reading.read(text, then.settings, lambda value: sealed.unseal(key, value))
-            plain = {".".join(place.key) for place in places(then.settings) if place.is_plain}
-            changes = drift.drift(reference(then), parsing.parse(text), plain)
+            kept = agent_state.read(text, then.settings, lambda value: sealed.unseal(key, value))
+            plain = {".".join(place.key) for place in secret_slots(then.settings) if place.is_plain}
+            changes = drift.drift(reference(then), config_file.parse(text), plain)
     except ValueError:
         return None
     peers = json.dumps({channel: list(ids) for channel, ids in kept.peers.items()}, sort_keys=True)

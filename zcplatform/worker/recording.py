@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from zcplatform import clock
-from zcplatform.agent.places import places
+from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.core.audit import Entry
 from zcplatform.core.secret_names import KINDS, place_of, row_of
 from zcplatform.errors import PlatformError, StepFailed
@@ -50,7 +50,7 @@ async def verified(tools: Tools, case: Case) -> None:
 
 def _drop_secrets(tx: Tx, case: Case, at: str) -> None:
     """Those of places that the good settings do not have: until now one could have gone back to settings that did."""
-    wanted = {row_of(place.name) for place in places(case.settings)}
+    wanted = {row_of(place.name) for place in secret_slots(case.settings)}
     for row in secrets.of_tenant(tx, case.tenant.id):
         if row.kind in KINDS and (row.kind, row.name) not in wanted:
             secrets.remove(tx, case.tenant.id, row.kind, row.name)

@@ -135,7 +135,7 @@ class Memory(_Part):
     embedding_dimensions: int = Field(default=1_536, ge=1, le=16_384)
 
 
-class Settings(_Part):
+class AgentSettings(_Part):
     providers: dict[Alias, Provider] = Field(default_factory=dict, max_length=20)
     channels: dict[ChannelName, Channel] = Field(default_factory=dict, max_length=50)
     instructions: Lines = ""
@@ -156,7 +156,7 @@ class Settings(_Part):
         return jobs
 
 
-def parse(sent: Mapping[str, Any]) -> Settings:
+def parse(sent: Mapping[str, Any]) -> AgentSettings:
     """Raises BadInput with the path of each value that is not of its type. Takes also what was stored before there were several providers."""
     plain = dict(sent)
     if "provider" in plain:
@@ -169,20 +169,20 @@ def parse(sent: Mapping[str, Any]) -> Settings:
     if len(text) > LONGEST_JSON:
         raise BadInput("settings.too_long", f"The settings are longer than {LONGEST_JSON} characters")
     try:
-        return Settings.model_validate_json(text)
+        return AgentSettings.model_validate_json(text)
     except ValidationError as error:
         found = {_path(one["loc"]): _why(one["type"], one["msg"]) for one in error.errors(include_url=False, include_input=False)}
-        raise bad(found) from None
+        raise settings_error(found) from None
 
 
-def bad(found: Mapping[str, str]) -> BadInput:
+def settings_error(found: Mapping[str, str]) -> BadInput:
     """The error that tells problems by path."""
     path, why = next(iter(found.items()))
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return BadInput("settings.bad", f"`{path}` {why}{more}", "Mend the fields that are named", fields=found)
 
 
-def to_json(settings: Settings) -> dict[str, Any]:
+def to_json(settings: AgentSettings) -> dict[str, Any]:
     """What differs from saying nothing, and of each channel whether it is on; `parse` makes the same settings of it."""
     plain = settings.model_dump(mode="json", exclude_defaults=True)
     for name, channel in settings.channels.items():

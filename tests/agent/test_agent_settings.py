@@ -1,14 +1,14 @@
-"""Settings: what may be said, what may not, and where secrets go."""
+"""AgentSettings: what may be said, what may not, and where secrets go."""
 
 import json
 from typing import Any
 
 import pytest
 
-from zcplatform.agent.checks import addresses, problems
-from zcplatform.agent.model import Settings, parse, to_json
-from zcplatform.agent.places import places
+from zcplatform.agent.agent_settings import AgentSettings, parse, to_json
 from zcplatform.agent.policy import Policy
+from zcplatform.agent.secret_slots import secret_slots
+from zcplatform.agent.validation import addresses, problems
 from zcplatform.errors import BadInput
 
 OPENAI = {"family": "openai", "model": "gpt-5"}
@@ -25,12 +25,12 @@ def wrong(sent: dict[str, Any], policy: Policy | None = None, stored: set[str] |
 def test_what_was_stored_when_there_was_one_provider_is_taken() -> None:
     old = parse({"provider": {"family": "custom", "model": "m", "base_url": "http://h/v1"}})
     assert old.providers["main"].base_url == "http://h/v1"
-    assert parse({"provider": None}) == Settings()
+    assert parse({"provider": None}) == AgentSettings()
     assert parse(to_json(old)) == old
 
 
 def test_json_says_only_what_was_said() -> None:
-    assert to_json(Settings()) == {}
+    assert to_json(AgentSettings()) == {}
     assert to_json(parse({"providers": {"main": OPENAI}, "risk": {"level": "supervised"}})) == {"providers": {"main": OPENAI}}
 
 
@@ -162,7 +162,7 @@ def test_secrets_have_names_and_hosts() -> None:
             "mcp": {"docs": {"url": "https://docs.example.com/mcp", "headers": ["Authorization"]}},
         }
     )
-    found = {place.name: place.host for place in places(settings) if not place.name.startswith("channel.voice")}
+    found = {place.name: place.host for place in secret_slots(settings) if not place.name.startswith("channel.voice")}
     assert found == {
         "provider.main.api_key": "proxy.example.com:8443",
         "provider.main.headers.X-Team": "proxy.example.com:8443",

@@ -11,7 +11,7 @@ from zcplatform.worker.case import Case, load
 from zcplatform.worker.tools import Tools
 
 
-def case_of(tools: Tools, request: dict[str, Any], *, with_drafts: bool = False) -> Case:
+def load_tenant(tools: Tools, request: dict[str, Any], *, with_drafts: bool = False) -> Case:
     tenant_id = request.get("tenant_id")
     if not isinstance(tenant_id, str) or not is_id(tenant_id):
         raise BadInput("live.tenant", "tenant_id is not an id")
@@ -23,14 +23,14 @@ def case_of(tools: Tools, request: dict[str, Any], *, with_drafts: bool = False)
     return case
 
 
-def text_of(request: dict[str, Any], name: str, longest: int) -> str:
+def require_text(request: dict[str, Any], name: str, longest: int) -> str:
     value = request.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= longest:
         raise BadInput("live.request", f"{name} is not a text of 1 to {longest} characters")
     return value
 
 
-class Turns:
+class ConcurrencyLimit:
     """A bound on slow requests, for each tenant and altogether, so that nobody keeps the worker's socket from the others."""
 
     def __init__(self, each: int, altogether: int) -> None:

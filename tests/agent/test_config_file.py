@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.rendered import rendered
-from zcplatform.agent.parsing import LONGEST_FILE, MOST_TOKENS, NotReadable, read_back
+from zcplatform.agent.config_file import LONGEST_FILE, MOST_TOKENS, Unreadable, paired_token_hashes
+from zcplatform.agent.provider_input import ProviderWithKey
 from zcplatform.agent.sealed import seal, token_hash, unseal
-from zcplatform.agent.trials import Provider
 
 KEY = bytes(range(32))
 HASH = token_hash("zc_" + "ab" * 32)
-PROVIDER = Provider("custom", "echo", uri="http://10.0.0.5:9100/v1", api_key="sk-canary")
+PROVIDER = ProviderWithKey("custom", "echo", uri="http://10.0.0.5:9100/v1", api_key="sk-canary")
 
 
 def opened(value: str) -> str:
@@ -24,17 +24,17 @@ def opened(value: str) -> str:
 def test_tokens_come_back_sorted_whatever_their_form() -> None:
     other = token_hash("zc_raw")
     lines = tomli_w.dumps({"gateway": {"paired_tokens": [seal(KEY, HASH), other, "zc_raw", seal(KEY, "zc_raw")]}})
-    assert read_back(lines, opened) == tuple(sorted({HASH, other}))
+    assert paired_token_hashes(lines, opened) == tuple(sorted({HASH, other}))
 
 
 def test_what_we_wrote_reads_back() -> None:
     hashes = tuple(sorted(token_hash(str(number)) for number in range(20)))
-    assert read_back(rendered(PROVIDER, hashes, lambda value: seal(KEY, value)), opened) == hashes
+    assert paired_token_hashes(rendered(PROVIDER, hashes, lambda value: seal(KEY, value)), opened) == hashes
 
 
 @pytest.mark.parametrize("text", ["", "schema_version = 3", "[gateway]", "[gateway]\npaired_tokens = []"])
 def test_no_tokens_are_none(text: str) -> None:
-    assert read_back(text, opened) == ()
+    assert paired_token_hashes(text, opened) == ()
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_no_tokens_are_none(text: str) -> None:
     ],
 )
 def test_a_file_of_another_form_is_not_readable(text: str) -> None:
-    with pytest.raises(NotReadable) as caught:
-        read_back(text, opened)
+    with pytest.raises(Unreadable) as caught:
+        paired_token_hashes(text, opened)
     assert len(str(caught.value)) < 400
 
 
@@ -75,8 +75,8 @@ def test_a_file_of_another_form_is_not_readable(text: str) -> None:
 )
 def test_a_key_of_many_parts_does_not_hold_the_worker(line: str) -> None:
     began = time.monotonic()
-    with pytest.raises(NotReadable):
-        read_back(line, opened)
+    with pytest.raises(Unreadable):
+        paired_token_hashes(line, opened)
     assert time.monotonic() - began < 1
 
 
@@ -84,6 +84,6 @@ def test_a_key_of_many_parts_does_not_hold_the_worker(line: str) -> None:
 def test_reading_back_raises_nothing_else(text: str) -> None:
     for candidate in (text, f"[gateway]\npaired_tokens = {text}"):
         try:
-            assert isinstance(read_back(candidate, opened), tuple)
-        except NotReadable:
+            assert isinstance(paired_token_hashes(candidate, opened), tuple)
+        except Unreadable:
             continue

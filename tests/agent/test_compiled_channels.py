@@ -1,6 +1,6 @@
 """What `zeroclaw channel list` prints, understood."""
 
-from zcplatform.agent.compiled import types
+from zcplatform.agent.compiled_channels import types
 from zcplatform.demo_agent.listing import channels
 
 

@@ -16,7 +16,7 @@ from zcplatform.ids import Names
 from zcplatform.ops import tenants as asking
 from zcplatform.ops.actor import Actor, Bearer, Kind
 from zcplatform.ops.desk import Desk
-from zcplatform.ops.providers import Provider
+from zcplatform.ops.providers import MainProvider
 from zcplatform.settings import Settings
 from zcplatform.store import tenants
 from zcplatform.store.db import Database, ReadCache, Tx
@@ -68,10 +68,10 @@ class Rig:
 
 
 class Make(Protocol):
-    def __call__(self, port: int, provider: Provider | None = None, **settings: Any) -> Rig: ...
+    def __call__(self, port: int, provider: MainProvider | None = None, **settings: Any) -> Rig: ...
 
 
-def make_rig(database: Database, root: Path, port: int, provider: Provider | None, settings: dict[str, Any]) -> Rig:
+def make_rig(database: Database, root: Path, port: int, provider: MainProvider | None, settings: dict[str, Any]) -> Rig:
     found = Settings(data_dir=root, run_dir=root / "run", ports="1024-65535", **settings)
     keys = Keys.of(random.token_bytes(32))
     vault = Secrets(keys)

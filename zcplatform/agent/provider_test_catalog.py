@@ -17,7 +17,7 @@ class KeyForm:
 
 
 @dataclass(frozen=True)
-class Probe:
+class RequestTemplate:
     """One request. `otherwise` names the probe that decides when there is no list, or one that is open to all."""
 
     method: str
@@ -34,8 +34,8 @@ class Probe:
     otherwise: str | None
 
 
-def _probe(row: Mapping[str, Any]) -> Probe:
-    return Probe(
+def _probe(row: Mapping[str, Any]) -> RequestTemplate:
+    return RequestTemplate(
         method=row["method"],
         path=row["path"],
         rows=row["rows"],
@@ -55,4 +55,4 @@ _CATALOG = tomllib.loads(files("zcplatform.agent").joinpath("catalog/provider_te
 KEY_FORMS: Mapping[str, KeyForm] = MappingProxyType(
     {name: KeyForm(row["headers"], row.get("prefixes", {})) for name, row in _CATALOG["keys"].items()}
 )
-PROBES: Mapping[str, Probe] = MappingProxyType({name: _probe(row) for name, row in _CATALOG["tests"].items()})
+REQUESTS: Mapping[str, RequestTemplate] = MappingProxyType({name: _probe(row) for name, row in _CATALOG["tests"].items()})

@@ -5,8 +5,8 @@ import tomllib
 from collections.abc import Callable
 from typing import Any
 
+from zcplatform.agent.provider_input import is_text
 from zcplatform.agent.sealed import PREFIX, token_hash
-from zcplatform.agent.trials import is_text
 
 LONGEST_FILE = 262_144
 MOST_TOKENS = 256
@@ -15,29 +15,29 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
 
 
-class NotReadable(ValueError):
+class Unreadable(ValueError):
     """The configuration file can not be read back; the message says why."""
 
 
-def read_back(text: str, unseal: Callable[[str], str]) -> tuple[str, ...]:
-    """The hashes of the paired tokens, sorted. Raises NotReadable and nothing else."""
+def paired_token_hashes(text: str, unseal: Callable[[str], str]) -> tuple[str, ...]:
+    """The hashes of the paired tokens, sorted. Raises Unreadable and nothing else."""
     gateway = parse(text).get("gateway", {})
     tokens = gateway.get("paired_tokens", []) if isinstance(gateway, dict) else None
     if not isinstance(tokens, list) or len(tokens) > MOST_TOKENS:
-        raise NotReadable("gateway.paired_tokens is not a list of tokens")
+        raise Unreadable("gateway.paired_tokens is not a list of tokens")
     return tuple(sorted({_hash(token, unseal) for token in tokens}))
 
 
 def parse(text: str) -> dict[str, Any]:
-    """A file of the tenant's. Raises NotReadable and nothing else, and does not take long."""
+    """A file of the tenant's. Raises Unreadable and nothing else, and does not take long."""
     if len(text) > LONGEST_FILE:
-        raise NotReadable(f"the file is longer than {LONGEST_FILE} characters")
+        raise Unreadable(f"the file is longer than {LONGEST_FILE} characters")
     if sum(_dots(line) ** 2 for line in text.split("\n")) > _MOST_DOTS:
-        raise NotReadable("the file holds keys of too many parts")
+        raise Unreadable("the file holds keys of too many parts")
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise NotReadable(f"the file is not TOML: {str(error)[:200]}") from None
+        raise Unreadable(f"the file is not TOML: {str(error)[:200]}") from None
 
 
 def _dots(line: str) -> int:
@@ -53,9 +53,9 @@ def _dots(line: str) -> int:
 def _hash(token: object, unseal: Callable[[str], str]) -> str:
     """As the agent takes an element: sealed or not, a hash or the token itself."""
     if not isinstance(token, str) or not is_text(token):
-        raise NotReadable("gateway.paired_tokens holds something else than text")
+        raise Unreadable("gateway.paired_tokens holds something else than text")
     try:
         plain = unseal(token) if token.startswith(PREFIX) else token
     except ValueError as error:
-        raise NotReadable(f"a value of gateway.paired_tokens can not be opened: {error}") from None
+        raise Unreadable(f"a value of gateway.paired_tokens can not be opened: {error}") from None
     return plain if _HASH.fullmatch(plain) else token_hash(plain)

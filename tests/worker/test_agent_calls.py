@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from tests.fakes.agents import Agent, RoutedAgent, answer
-from tests.worker.talking_rig import ACTOR, AT, BEARER, Make, Rig
+from tests.worker.agent_calls_rig import ACTOR, AT, BEARER, Make, Rig
 from zcplatform.agent.sealed import token_hash
 from zcplatform.errors import BadInput, Conflict, NotFound, PlatformError, Unavailable
 from zcplatform.ids import new_tenant_id
 from zcplatform.ops import tenants as asking
-from zcplatform.ops.providers import Provider
+from zcplatform.ops.providers import MainProvider
 from zcplatform.store import tenants
 from zcplatform.store.db import Database
+from zcplatform.worker.agent_calls import AgentCalls
 from zcplatform.worker.readback import forget_paired, keep, saved
-from zcplatform.worker.talking import Talking
 
 OWN = {"id": "own-1", "name": None, "device_type": "legacy", "ip_address": None, "paired_at": "t", "last_seen": "t"}
 PHONE = {"id": "pho-2", "name": "Phone", "device_type": "mobile", "ip_address": "192.0.2.1", "paired_at": "t", "last_seen": "t"}
@@ -41,8 +41,8 @@ async def failure(verb: Ask, rig: Rig, **arguments: object) -> PlatformError:
     return caught.value
 
 
-def talking(rig: Rig) -> Talking:
-    return Talking(rig.tools, rig.woken.append)
+def talking(rig: Rig) -> AgentCalls:
+    return AgentCalls(rig.tools, rig.woken.append)
 
 
 async def test_a_code_a_message_and_channels_with_the_platform_s_own_token(database: Database, make: Make) -> None:
@@ -71,7 +71,7 @@ async def test_a_channel_s_error_is_told_without_the_tenant_s_secrets(database: 
         "GET /api/health": said({"health": {"components": {"channel:irc.main": {"status": "error", "last_error": error}}}}),
     }
     async with RoutedAgent(routes).running() as port:
-        rig = make(port, Provider("openai", "m", None, "sk-canary-7f3a"))
+        rig = make(port, MainProvider("openai", "m", None, "sk-canary-7f3a"))
         rig.tools.database.write_now(lambda tx: rig.tools.secrets.open_boxes(tx, AT))
         channel = (await one(talking(rig).channels, rig))["channels"][0]
     assert channel["error"] == "401 for token … and …"
@@ -89,8 +89,8 @@ async def test_a_token_that_somebody_revoked_is_told_and_mended_once(database: D
     assert first.retry_after_s
     assert (rig.row.seen_config, rig.row.seen_healthy, rig.row.state) == (None, 0, "restarting")
     assert rig.woken == [rig.tenant.id]
-    assert rig.actions()[-1] == "system:worker agent.mend"
-    assert rig.actions().count("system:worker agent.mend") == 1
+    assert rig.actions()[-1] == "system:worker agent.repair_token"
+    assert rig.actions().count("system:worker agent.repair_token") == 1
 
 
 async def test_nobody_is_asked_while_the_agent_is_not_ready(database: Database, make: Make) -> None:
@@ -212,11 +212,11 @@ async def test_messages_have_turns(database: Database, make: Make) -> None:
 async def test_a_draft_has_no_agent_to_ask(database: Database, make: Make) -> None:
     rig = make(20_000)
     draft = database.write_now(lambda tx: asking.create(tx, _desk(rig), ACTOR, AT, "draft", asking.Changes()))
-    from zcplatform.worker.asked import case_of
+    from zcplatform.worker.live_requests import load_tenant
 
     with pytest.raises(Conflict):
-        case_of(rig.tools, {"tenant_id": draft.id})
-    assert case_of(rig.tools, {"tenant_id": draft.id}, with_drafts=True).tenant.id == draft.id
+        load_tenant(rig.tools, {"tenant_id": draft.id})
+    assert load_tenant(rig.tools, {"tenant_id": draft.id}, with_drafts=True).tenant.id == draft.id
 
 
 def _desk(rig: Rig) -> Any:

@@ -8,7 +8,7 @@ from zcplatform.store.db import Tx, require
 COUNTED = ("channels", "members", "agents")
 
 
-def check(tx: Tx, tenant: Tenant, what: str, wanted: int) -> None:
+def require_room(tx: Tx, tenant: Tenant, what: str, wanted: int) -> None:
     """Raises OverQuota when the tenant would have more of `what` (one of COUNTED) than its plan gives. `wanted` is the new total."""
     most = {kind: getattr(require(plans.get(tx, tenant.plan)), kind) for kind in COUNTED}[what]
     if wanted > most:

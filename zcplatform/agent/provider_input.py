@@ -11,7 +11,7 @@ _ALIAS = re.compile(r"[a-z0-9](?:_?[a-z0-9])*")
 
 
 @dataclass(frozen=True)
-class Provider:
+class ProviderWithKey:
     family: str
     model: str
     uri: str | None = None
@@ -23,7 +23,7 @@ class Provider:
         return f"{self.family}.{self.alias}"
 
 
-def check(provider: Provider) -> None:
+def check(provider: ProviderWithKey) -> None:
     """Raises BadInput naming the field that the agent could not use."""
     known = family(provider.family)
     if not is_alias(provider.alias):

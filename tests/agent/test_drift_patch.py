@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from zcplatform.agent.agent_settings import parse
 from zcplatform.agent.drift import SECRET
-from zcplatform.agent.keeping import change
-from zcplatform.agent.model import parse
+from zcplatform.agent.drift_patch import settings_patch
 
 SETTINGS = parse(
     {
@@ -48,16 +48,16 @@ LEFT: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("path", "found", "patch"), KEPT)
 def test_an_edit_with_a_place_goes_there(path: str, found: Any, patch: dict[str, Any]) -> None:
-    assert change(SETTINGS, {path: [None, found]}) == (patch, {path})
+    assert settings_patch(SETTINGS, {path: [None, found]}) == (patch, {path})
 
 
 @pytest.mark.parametrize(("path", "found"), LEFT)
 def test_an_edit_without_one_is_left(path: str, found: Any) -> None:
-    assert change(SETTINGS, {path: [None, found]}) == ({}, frozenset())
+    assert settings_patch(SETTINGS, {path: [None, found]}) == ({}, frozenset())
 
 
 def test_several_are_one_change() -> None:
     edits = {path: ["before", found] for path, found, _ in KEPT[:3]} | {"gateway.require_pairing": [True, False]}
-    patch, kept = change(SETTINGS, edits)
+    patch, kept = settings_patch(SETTINGS, edits)
     assert patch == {"providers": {"main": {"model": "gpt-5-mini", "base_url": "https://x.example.com", "temperature": 0.5}}}
     assert kept == {path for path, _, _ in KEPT[:3]}

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from zcplatform.agent.agent_settings import AgentSettings, Channel, Provider
 from zcplatform.agent.channels import Need, holds, types
 from zcplatform.agent.fields import Check, Field
-from zcplatform.agent.model import Channel, Provider, Settings
 from zcplatform.agent.providers import FAMILIES, Auth, Uri
 
 
 @dataclass(frozen=True)
-class Place:
+class SecretSlot:
     """`provider.main.api_key`, `channel.telegram.main.bot_token`, `mcp.docs.headers.Authorization`."""
 
     name: str
@@ -27,7 +27,7 @@ class Place:
     field: Field | None = None
 
 
-def places(settings: Settings) -> tuple[Place, ...]:
+def secret_slots(settings: AgentSettings) -> tuple[SecretSlot, ...]:
     """Everything that may hold a secret with these settings. What the catalog does not know has none."""
     return (*_of_providers(settings), *_of_channels(settings), *_of_servers(settings))
 
@@ -59,7 +59,7 @@ def _host(uri: str | None) -> str | None:
         return None
 
 
-def _of_providers(settings: Settings) -> Iterator[Place]:
+def _of_providers(settings: AgentSettings) -> Iterator[SecretSlot]:
     for alias, provider in settings.providers.items():
         known = FAMILIES.get(provider.family)
         if known is None or (provider.auth and provider.auth not in known.auth):
@@ -70,9 +70,11 @@ def _of_providers(settings: Settings) -> Iterator[Place]:
         if name is None and provider.auth is None and Auth.KEY in known.auth:
             name = "api_key"  # usually none, and nobody said so: one that is given is used
         if name:
-            yield Place(f"provider.{alias}.{name}", f"providers.{alias}.{name}", host, is_needed, (*entry, name), field=known.fields[name])
+            yield SecretSlot(
+                f"provider.{alias}.{name}", f"providers.{alias}.{name}", host, is_needed, (*entry, name), field=known.fields[name]
+            )
         for header in provider.headers:
-            yield Place(
+            yield SecretSlot(
                 f"provider.{alias}.headers.{header}",
                 f"providers.{alias}.headers.{header}",
                 host,
@@ -81,7 +83,7 @@ def _of_providers(settings: Settings) -> Iterator[Place]:
             )
 
 
-def _of_channels(settings: Settings) -> Iterator[Place]:
+def _of_channels(settings: AgentSettings) -> Iterator[SecretSlot]:
     for name, channel in settings.channels.items():
         kind, _, alias = name.partition(".")
         known = types().get(kind)
@@ -90,7 +92,7 @@ def _of_channels(settings: Settings) -> Iterator[Place]:
         wanted = needed(known.needs, channel, known.fields)
         for field in known.fields.values():
             if field.secret and field.closed is None:
-                yield Place(
+                yield SecretSlot(
                     f"channel.{name}.{field.name}",
                     f"channels.{name}.{field.name}",
                     _channel_host(channel, known.fields),
@@ -117,8 +119,8 @@ def _channel_host(channel: Channel, fields: Mapping[str, Field]) -> str | None:
     return ",".join(host for host in hosts if host) or None
 
 
-def _of_servers(settings: Settings) -> Iterator[Place]:
+def _of_servers(settings: AgentSettings) -> Iterator[SecretSlot]:
     for place, (name, server) in enumerate(settings.mcp.items()):
         for header in server.headers:
             path = f"mcp.{name}.headers.{header}"
-            yield Place(path, path, _host(server.url), True, ("mcp", "servers", str(place), "headers", header))
+            yield SecretSlot(path, path, _host(server.url), True, ("mcp", "servers", str(place), "headers", header))

@@ -12,9 +12,9 @@ from zcplatform import clock
 from zcplatform.adapters.gateway import Channel, Device
 from zcplatform.core.tenant import Wanted
 from zcplatform.errors import Conflict, NotFound
-from zcplatform.worker.asked import Turns, case_of, text_of
-from zcplatform.worker.bearer import Wake, mend, with_bearer
 from zcplatform.worker.case import Case
+from zcplatform.worker.live_requests import ConcurrencyLimit, load_tenant, require_text
+from zcplatform.worker.platform_bearer import Wake, repair_token, with_bearer
 from zcplatform.worker.readback import forget_paired, keep, saved
 from zcplatform.worker.tools import Tools
 
@@ -23,42 +23,42 @@ LONGEST_MESSAGE = 8_000
 Answers = AsyncGenerator[dict[str, Any]]
 
 
-class Talking:
+class AgentCalls:
     def __init__(self, tools: Tools, wake: Wake) -> None:
         self._tools = tools
         self._wake = wake
-        self._messages = Turns(each=2, altogether=16)
+        self._messages = ConcurrencyLimit(each=2, altogether=16)
 
     async def pairing_code(self, request: dict[str, Any]) -> Answers:
         """A fresh code. It passes through and is kept nowhere."""
-        case = case_of(self._tools, request)
+        case = load_tenant(self._tools, request)
         gateway = self._tools.gateway
         code = await with_bearer(self._tools, case, self._wake, lambda bearer: gateway.initiate_pairing(case.port, bearer))
         yield {"code": code, "expires_at": clock.text(clock.now() + PAIRING_LIVES)}
 
     async def message(self, request: dict[str, Any]) -> Answers:
-        case, text = case_of(self._tools, request), text_of(request, "text", LONGEST_MESSAGE)
+        case, text = load_tenant(self._tools, request), require_text(request, "text", LONGEST_MESSAGE)
         gateway = self._tools.gateway
         with self._messages.taken(case.tenant.id):
             said = await with_bearer(self._tools, case, self._wake, lambda bearer: gateway.say(case.port, bearer, text))
         yield asdict(said)
 
     async def channels(self, request: dict[str, Any]) -> Answers:
-        case = case_of(self._tools, request)
+        case = load_tenant(self._tools, request)
         gateway = self._tools.gateway
         found = await with_bearer(self._tools, case, self._wake, lambda bearer: gateway.channels(case.port, bearer))
         known = self._tools.database.read(lambda tx: self._tools.secrets.values(tx, case.tenant.id))
         yield {"channels": [asdict(_without(channel, known)) for channel in found]}
 
     async def devices(self, request: dict[str, Any]) -> Answers:
-        case = case_of(self._tools, request)
+        case = load_tenant(self._tools, request)
         found = await self._devices(case)
         own = _own(found)
         yield {"devices": [{**asdict(device), "is_platform": device is own} for device in found]}
 
     async def revoke(self, request: dict[str, Any]) -> Answers:
         """One device. What the agent then has in its file is read at once: a host that restarts now must not let the device in again."""
-        case, device_id = case_of(self._tools, request), text_of(request, "device_id", 64)
+        case, device_id = load_tenant(self._tools, request), require_text(request, "device_id", 64)
         own = _own(await self._devices(case))
         if own is not None and own.id == device_id:
             raise Conflict(
@@ -71,7 +71,7 @@ class Talking:
 
     async def reset(self, request: dict[str, Any]) -> Answers:
         """Every device. Those the agent does not let go of are forgotten by rendering its file without them."""
-        case = case_of(self._tools, request)
+        case = load_tenant(self._tools, request)
         if case.tenant.wanted == Wanted.RUNNING:
             found = await self._devices(case)
             for device in [device for device in found if not device.is_legacy]:
@@ -79,7 +79,7 @@ class Talking:
             await self._read_back(case)
         remained = await forget_paired(self._tools, case)
         if remained and case.tenant.wanted == Wanted.RUNNING:
-            await mend(self._tools, case, self._wake, "its devices were reset")
+            await repair_token(self._tools, case, self._wake, "its devices were reset")
         yield {"restarts": remained}
 
     async def _devices(self, case: Case) -> tuple[Device, ...]:
@@ -95,7 +95,7 @@ class Talking:
 
     async def _read_back(self, case: Case) -> None:
         if not await keep(self._tools, case, await saved(self._tools, case)):
-            await mend(self._tools, case, self._wake, "the platform's token is gone from the agent's file")
+            await repair_token(self._tools, case, self._wake, "the platform's token is gone from the agent's file")
 
 
 def _own(devices: tuple[Device, ...]) -> Device | None:

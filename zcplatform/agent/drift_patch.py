@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from zcplatform.agent.agent_settings import AgentSettings
 from zcplatform.agent.channels import types
 from zcplatform.agent.drift import SECRET
-from zcplatform.agent.model import Settings
 from zcplatform.agent.providers import FAMILIES
 
 _PROVIDER = {"model": "model", "uri": "base_url", "temperature": "temperature"}
@@ -18,7 +18,7 @@ _ELSEWHERE = {
 }
 
 
-def change(settings: Settings, changes: Mapping[str, list[Any]]) -> tuple[dict[str, Any], frozenset[str]]:
+def settings_patch(settings: AgentSettings, changes: Mapping[str, list[Any]]) -> tuple[dict[str, Any], frozenset[str]]:
     """A merge patch of the settings, and the paths it holds. What it asks for is still checked like anybody's wish."""
     patch: dict[str, Any] = {}
     kept = set()
@@ -34,7 +34,7 @@ def change(settings: Settings, changes: Mapping[str, list[Any]]) -> tuple[dict[s
     return patch, frozenset(kept)
 
 
-def _place(settings: Settings, path: str) -> tuple[str, ...] | None:
+def _place(settings: AgentSettings, path: str) -> tuple[str, ...] | None:
     match path.split("."):
         case ["providers", "models", family, alias, field]:
             provider = settings.providers.get(alias)

@@ -34,11 +34,11 @@ async def with_bearer(tools: Tools, case: Case, wake: Wake, ask: Callable[[str],
         return await ask(bearer[1])
     except PlatformError as error:
         if error.code == UNPAIRED:
-            await mend(tools, case, wake, "somebody revoked the platform's token inside the agent")
+            await repair_token(tools, case, wake, "somebody revoked the platform's token inside the agent")
         raise
 
 
-async def mend(tools: Tools, case: Case, wake: Wake, why: str) -> None:
+async def repair_token(tools: Tools, case: Case, wake: Wake, why: str) -> None:
     """Render again and start again, once: a second call for the same container finds it under way."""
     tenant, at = case.tenant, clock.text(clock.now())
 
@@ -48,7 +48,7 @@ async def mend(tools: Tools, case: Case, wake: Wake, why: str) -> None:
             return False
         if not tenants.saw(tx, tenant.id, tenant.generation, at, {"seen_config": None, "seen_healthy": 0, "seen_healthy_at": None}):
             return False
-        audit.append(tx, Entry(at, "system:worker", "agent.mend", tenant.slug, tenant.id, changes={"why": why}))
+        audit.append(tx, Entry(at, "system:worker", "agent.repair_token", tenant.slug, tenant.id, changes={"why": why}))
         return True
 
     if await tools.database.write(write):

@@ -8,8 +8,8 @@ import json
 import re
 from typing import Any
 
-NOTHING_NAME = "nothing.json"
-NOTHING = b"[]"
+EMPTY_PATCH_NAME = "nothing.json"
+EMPTY_PATCH = b"[]"
 """An empty JSON patch: it changes nothing, and is validated with everything that is there."""
 _LONGEST = 400
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -19,10 +19,10 @@ _MALFORMED = re.compile(r"config section `[^`\n]{1,200}` is malformed[^\n]{0,300
 
 def commands(config_target: str) -> tuple[tuple[str, ...], ...]:
     """Each is run by itself, in this order. The patch is a file: a container's standard input would have to be attached to."""
-    return ("config", "migrate", "--json"), ("config", "patch", "--json", f"{config_target}/{NOTHING_NAME}")
+    return ("config", "migrate", "--json"), ("config", "patch", "--json", f"{config_target}/{EMPTY_PATCH_NAME}")
 
 
-def objection(exit_code: int | None, printed: str) -> str | None:
+def rejection(exit_code: int | None, printed: str) -> str | None:
     """What the agent has against the configuration, in its words; None when it takes it."""
     text = _COLOURS.sub("", printed)
     malformed = _MALFORMED.search(text)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zcplatform.agent.verdict import commands, objection
+from zcplatform.agent.configuration_check import commands, rejection
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ from zcplatform.agent.verdict import commands, objection
     ],
 )
 def test_an_answer_is_understood(code: int | None, printed: str, expected: str | None) -> None:
-    words = objection(code, printed)
+    words = rejection(code, printed)
     assert (words is None) if expected is None else (words is not None and expected in words), words
 
 

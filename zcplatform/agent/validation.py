@@ -4,18 +4,18 @@ not serve anybody. Nothing is stored before there are no problems left."""
 from collections.abc import Collection, Iterator, Mapping
 
 from zcplatform.agent import fields
+from zcplatform.agent.agent_settings import EMBEDDING, MAIN, AgentSettings, Channel, Job, Provider
 from zcplatform.agent.channels import ChannelType, Use, types
 from zcplatform.agent.fields import Field
-from zcplatform.agent.model import EMBEDDING, MAIN, Channel, Job, Provider, Settings
-from zcplatform.agent.places import Place, needed, places
 from zcplatform.agent.policy import LEVELS, Policy
 from zcplatform.agent.providers import FAMILIES, Uri
+from zcplatform.agent.secret_slots import SecretSlot, needed, secret_slots
 
 Found = Iterator[tuple[str, str]]
 _FALLBACK_DEPTH = 3
 
 
-def problems(settings: Settings, policy: Policy, stored: Collection[str] | None = None) -> dict[str, str]:
+def problems(settings: AgentSettings, policy: Policy, stored: Collection[str] | None = None) -> dict[str, str]:
     """What is wrong, by path; empty when nothing is. `stored` are the names of the secrets that are there (None: not asked)."""
     found: dict[str, str] = {}
     for part in (
@@ -31,7 +31,7 @@ def problems(settings: Settings, policy: Policy, stored: Collection[str] | None 
     return found
 
 
-def values(place: Place, value: str) -> str | None:
+def value_problem(place: SecretSlot, value: str) -> str | None:
     """Why a secret's value can not be used; None when it can."""
     if place.field is not None:
         return fields.text_problem(place.field, value)
@@ -40,7 +40,7 @@ def values(place: Place, value: str) -> str | None:
     return None
 
 
-def addresses(settings: Settings) -> tuple[tuple[str, str], ...]:
+def addresses(settings: AgentSettings) -> tuple[tuple[str, str], ...]:
     """Path and URL of every server somebody named, for whoever decides which may be reached."""
     found = [(f"providers.{alias}.base_url", one.base_url) for alias, one in settings.providers.items() if one.base_url]
     found += [(f"mcp.{name}.url", server.url) for name, server in settings.mcp.items()]
@@ -56,7 +56,7 @@ def addresses(settings: Settings) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _providers(settings: Settings) -> Found:
+def _providers(settings: AgentSettings) -> Found:
     for alias, provider in settings.providers.items():
         path = f"providers.{alias}"
         known = FAMILIES.get(provider.family)
@@ -99,7 +99,7 @@ def _is_remote(provider: Provider) -> bool:
     return bool(provider.base_url) and not any(name in str(provider.base_url) for name in ("//localhost", "//127.", "//0.0.0.0", "//[::1]"))
 
 
-def _depth(settings: Settings) -> Found:
+def _depth(settings: AgentSettings) -> Found:
     """The agent follows three fallbacks of fallbacks, and drops what leads in a circle."""
 
     def deep(alias: str, seen: tuple[str, ...]) -> bool:
@@ -126,7 +126,7 @@ def _options(path: str, known: Mapping[str, Field], options: Mapping[str, object
             yield f"{path}.{name}", why
 
 
-def _channels(settings: Settings) -> Found:
+def _channels(settings: AgentSettings) -> Found:
     for name, channel in settings.channels.items():
         path = f"channels.{name}"
         known = types().get(name.partition(".")[0])
@@ -168,7 +168,7 @@ def _complete(path: str, known: ChannelType, channel: Channel) -> Found:
             yield f"{path}.options.use_tls", "must be true for mqtts:// and false for mqtt://"
 
 
-def _policy(settings: Settings, policy: Policy) -> Found:
+def _policy(settings: AgentSettings, policy: Policy) -> Found:
     if LEVELS.index(settings.risk.level) > LEVELS.index(policy.most_level):
         yield "risk.level", f"is above what the plan allows ({policy.most_level})"
     if (settings.risk.actions_per_hour or 0) > policy.most_actions_per_hour:
@@ -187,7 +187,7 @@ def _policy(settings: Settings, policy: Policy) -> Found:
         yield "risk.tools", "must name a tool; leave it out for all"
 
 
-def _servers(settings: Settings) -> Found:
+def _servers(settings: AgentSettings) -> Found:
     for name, server in settings.mcp.items():
         if not fields.is_address(server.url):
             yield f"mcp.{name}.url", "must be an http or https address without user, password and fragment"
@@ -195,7 +195,7 @@ def _servers(settings: Settings) -> Found:
             yield f"mcp.{name}.headers", "names a header twice"
 
 
-def _jobs(settings: Settings) -> Found:
+def _jobs(settings: AgentSettings) -> Found:
     for name, job in settings.cron.items():
         path = f"cron.{name}"
         yield from _schedule(path, job)
@@ -217,10 +217,10 @@ def _schedule(path: str, job: Job) -> Found:
         yield f"{path}.timezone", "is only for `cron`"
 
 
-def _missing(settings: Settings, stored: Collection[str] | None) -> Found:
+def _missing(settings: AgentSettings, stored: Collection[str] | None) -> Found:
     if stored is None:
         return
-    for place in places(settings):
+    for place in secret_slots(settings):
         if place.is_needed and place.name not in stored:
             yield place.path, "needs a value"
     for name, channel in settings.channels.items():
