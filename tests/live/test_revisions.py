@@ -13,7 +13,7 @@ from zcplatform import clock
 from zcplatform.adapters import files
 from zcplatform.core.differences import merged
 from zcplatform.ids import LABEL_CHECK, LABEL_INSTANCE, LABEL_TENANT
-from zcplatform.ops import wishes
+from zcplatform.ops import requests
 from zcplatform.ops.actor import Actor, Bearer, Kind
 from zcplatform.store.db import Tx
 from zcplatform.worker.checking import CHECK
@@ -36,9 +36,9 @@ def unchecked(platform: Platform, slug: str, change: dict[str, Any]) -> dict[str
     at = clock.text(clock.now())
 
     def write(tx: Tx) -> str:
-        tenant = wishes.live(tx, slug)
-        number = wishes.revise(tx, ACTOR, tenant, merged(wishes.settings_of(tx, tenant), change), "unchecked", at)
-        operation = wishes.bring(tx, ACTOR, tenant, at, wanted_revision=number)[1]
+        tenant = requests.require_not_deleting(tx, slug)
+        number = requests.revise(tx, ACTOR, tenant, merged(requests.settings_of(tx, tenant), change), "unchecked", at)
+        operation = requests.apply_to_running(tx, ACTOR, tenant, at, wanted_revision=number)[1]
         assert operation is not None
         return operation.id
 

@@ -11,10 +11,10 @@ from zcplatform import clock
 from zcplatform.core.differences import merged
 from zcplatform.core.plan import FIRST_DEPLOY, Step
 from zcplatform.ids import TenantId
+from zcplatform.ops import requests
 from zcplatform.ops import tenants as asking
-from zcplatform.ops import wishes
 from zcplatform.ops.actor import Actor, Bearer, Kind
-from zcplatform.ops.desk import Desk
+from zcplatform.ops.context import Context
 from zcplatform.store import tenants
 from zcplatform.store.db import Database, Tx
 from zcplatform.vault import keys
@@ -38,10 +38,10 @@ async def _twice(tools: Tools, tenant_id: TenantId, *steps: Step) -> None:
             await STEPS[step](tools, case)
 
 
-def _change(tx: Tx, _: Desk, actor: Actor, at: str, slug: str) -> None:
-    tenant = wishes.live(tx, slug)
-    wanted = merged(wishes.settings_of(tx, tenant), {"providers": {"main": {"model": "echo-2"}}})
-    wishes.bring(tx, actor, tenant, at, wanted_revision=wishes.revise(tx, actor, tenant, wanted, "twice", at))
+def _change(tx: Tx, _: Context, actor: Actor, at: str, slug: str) -> None:
+    tenant = requests.require_not_deleting(tx, slug)
+    wanted = merged(requests.settings_of(tx, tenant), {"providers": {"main": {"model": "echo-2"}}})
+    requests.apply_to_running(tx, actor, tenant, at, wanted_revision=requests.revise(tx, actor, tenant, wanted, "twice", at))
 
 
 async def test_every_step_may_be_taken_twice(platform: Platform) -> None:
@@ -50,7 +50,7 @@ async def test_every_step_may_be_taken_twice(platform: Platform) -> None:
     database = Database(platform.settings.database)
     root = keys.Keys.of(keys.load(platform.settings.key_file))
     tools = make_tools(platform.settings, root, database)
-    desk = Desk(database, platform.settings, root.seal_public, root.code_mac, lambda _: None)
+    context = Context(database, platform.settings, root.seal_public, root.code_mac, lambda _: None)
     try:
         for ask, steps in (
             (asking.deploy, FIRST_DEPLOY),
@@ -59,7 +59,7 @@ async def test_every_step_may_be_taken_twice(platform: Platform) -> None:
             (asking.start, FIRST_DEPLOY),
             (asking.delete, DELETE),
         ):
-            await database.write(lambda tx, ask=ask: ask(tx, desk, ACTOR, clock.text(clock.now()), "twice"))  # type: ignore[misc]
+            await database.write(lambda tx, ask=ask: ask(tx, context, ACTOR, clock.text(clock.now()), "twice"))  # type: ignore[misc]
             await _twice(tools, tenant_id, *steps)
         row = database.read(lambda tx: tenants.get(tx, tenant_id))
         assert row is not None

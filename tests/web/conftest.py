@@ -84,7 +84,7 @@ async def web(tmp_path: Path, make_database: Callable[[Path], None]) -> AsyncIte
     make_database(settings.database)
     keys = Keys.of(secrets.token_bytes(32))
     app = furnish(ROUTES, Handed(settings, keys.seal_public, keys.token_pepper, keys.code_mac, {1: keys.signing_key(1)}))
-    database = app.state.desk.database
+    database = app.state.context.database
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://panel.localhost") as client:
         web = Web(client, database, settings, keys)

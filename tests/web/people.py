@@ -15,7 +15,7 @@ from zcplatform.store.sessions import Session
 from zcplatform.store.users import User
 from zcplatform.vault.opening import open_box
 from zcplatform.vault.sealed_mail import binding
-from zcplatform.web.sessions import SESSION
+from zcplatform.web.cookies import SESSION
 
 CODE = "/api/auth/otp/request"
 VERIFY = "/api/auth/otp/verify"

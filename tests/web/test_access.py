@@ -10,10 +10,10 @@ from zcplatform import clock
 from zcplatform.core.roles import Permission, Role
 from zcplatform.errors import NotFound, NotSignedIn, PlatformError
 from zcplatform.ops import access
-from zcplatform.ops import desk as ops
+from zcplatform.ops import context as ops
 from zcplatform.ops import tenants as asking
 from zcplatform.ops.actor import Actor, Bearer, Needed
-from zcplatform.ops.desk import Answer, Asked, Desk
+from zcplatform.ops.context import Answer, Context, RetryKey
 from zcplatform.store import audit, events, members, tenants, tokens, users
 from zcplatform.store.db import Tx, require
 from zcplatform.vault.sealing import token_hash
@@ -37,8 +37,8 @@ def _actor(web: Web, headers: dict[str, str], permission: Permission, slug: str 
     return web.database.read(read)
 
 
-def _desk(web: Web) -> Desk:
-    return web.client._transport.app.state.desk  # type: ignore[attr-defined,no-any-return]
+def _context(web: Web) -> Context:
+    return web.client._transport.app.state.context  # type: ignore[attr-defined,no-any-return]
 
 
 def _drop(web: Web, email: str) -> None:
@@ -69,14 +69,14 @@ async def test_rights_that_end_between_the_check_and_the_write_change_nothing(we
     lose(web, "ada@example.com")  # type: ignore[operator]
 
     def act(tx: Tx, at: str) -> Answer:
-        asking.change(tx, _desk(web), actor, at, "shop", asking.Changes(name="Mine"))
+        asking.change(tx, _context(web), actor, at, "shop", asking.Changes(name="Mine"))
         return Answer(200, "{}")
 
     with pytest.raises(PlatformError) as refused:
-        await ops.change(_desk(web), actor, Asked("PATCH", None, b""), act)
+        await ops.change(_context(web), actor, RetryKey("PATCH", None, b""), act)
     assert refused.value.status in (401, 403, 404, 409)
     with pytest.raises(PlatformError):
-        await ops.issue(_desk(web), actor, Asked("POST", None, b""), "pairing.issue", "x", "x")
+        await ops.issue(_context(web), actor, RetryKey("POST", None, b""), "pairing.issue", "x", "x")
     assert (await web.client.get("/api/tenants/shop")).json()["name"] == "shop"
 
 
@@ -111,7 +111,7 @@ async def test_events_of_other_tenants_and_of_the_installation_are_not_told(web:
         await web.client.post("/api/tenants", json={"slug": slug})
     actor = _actor(web, web.member("shop", "ada@example.com", "owner"), Permission.EVENTS_READ, None)
     shop = require(web.database.read(lambda tx: tenants.find(tx, "shop"))).id
-    found = web.database.read(lambda tx: events.after(tx, 0, actor.sight))
+    found = web.database.read(lambda tx: events.after(tx, 0, actor.visibility))
     assert {event.tenant_id for event in found} == {shop}
 
 

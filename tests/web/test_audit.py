@@ -9,9 +9,9 @@ import pytest
 from tests.web.conftest import AT, Web
 from zcplatform.core.audit import Entry
 from zcplatform.errors import StorageFull, Unavailable
-from zcplatform.ops import desk as ops
+from zcplatform.ops import context as ops
 from zcplatform.ops.actor import Actor, Bearer, Kind
-from zcplatform.ops.desk import Answer, Asked
+from zcplatform.ops.context import Answer, RetryKey
 from zcplatform.store import audit, plans
 from zcplatform.store.db import Tx, connect
 from zcplatform.web.denials import MOST, Denial, Denials
@@ -131,7 +131,7 @@ async def test_a_change_without_its_entry_is_rolled_back(web: Web) -> None:
     before = web.database.read(plans.everything)
     app = web.client._transport.app  # type: ignore[attr-defined]
     with pytest.raises(Unavailable, match="no entry") as told:
-        await ops.change(app.state.desk, actor, Asked("POST /x", "key", b""), forgetful)
+        await ops.change(app.state.context, actor, RetryKey("POST /x", "key", b""), forgetful)
     assert (told.value.status, told.value.code) == (503, "audit.forgotten")
     assert web.database.read(plans.everything) == before
 

@@ -56,9 +56,9 @@ async def test_nothing_holds_the_address_of_a_deleted_person(web: Web) -> None:
         assert held == {"users", "invitations", "outbox", "revisions", "idempotency_keys"}
         asked = messages(web, ADA)
         soon = timedelta(minutes=1)
-        desk = web.client._transport.app.state.desk  # type: ignore[attr-defined]
+        context = web.client._transport.app.state.context  # type: ignore[attr-defined]
         row = require(web.database.read(lambda tx: users.by_email(tx, ADA)))
-        web.database.write_now(lambda tx: links.make(tx, web.settings, desk.code_mac, row, clock.text(clock.now()), soon))
+        web.database.write_now(lambda tx: links.make(tx, web.settings, context.code_mac, row, clock.text(clock.now()), soon))
         assert {"sessions", "browsers", "login_links", "members", "challenges"} < web.database.read(lambda tx: _holding(tx, ada))
 
         assert await _delete(web, ADA) == (204, "")

@@ -12,7 +12,7 @@ from tests.web.people import CODE, VERIFY, browser, code_of, messages, person, s
 from zcplatform import clock
 from zcplatform.core import login
 from zcplatform.store import audit, throttles
-from zcplatform.web.sessions import BROWSER, CHALLENGE, SESSION
+from zcplatform.web.cookies import BROWSER, CHALLENGE, SESSION
 from zcplatform.worker.retention import forget
 
 ANN = "ann@example.com"

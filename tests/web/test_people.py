@@ -16,7 +16,7 @@ from zcplatform.errors import Conflict, NotAllowed, PlatformError
 from zcplatform.ops import access, invitations, members, tokens, users
 from zcplatform.ops import tenants as asking
 from zcplatform.ops.actor import Actor, Bearer, Kind, Needed
-from zcplatform.ops.desk import Desk
+from zcplatform.ops.context import Context
 from zcplatform.settings import Settings
 from zcplatform.store import audit
 from zcplatform.store import members as member_rows
@@ -158,9 +158,9 @@ async def test_an_invitation_is_for_one_address_once(web: Web) -> None:
 
 async def test_where_there_is_mail_only_the_mail_has_the_link(web: Web) -> None:
     await web.client.post("/api/tenants", json={"slug": "shop", "name": "The\u2028Shop"})
-    desk: Desk = web.client._transport.app.state.desk  # type: ignore[attr-defined]
-    posting = replace(desk, settings=desk.settings.model_copy(update={"mail_host": "mail.example.com", "mail_from": "zc@example.com"}))
-    at = clock.text(clock.now())
+    context: Context = web.client._transport.app.state.context  # type: ignore[attr-defined]
+    with_mail = context.settings.model_copy(update={"mail_host": "mail.example.com", "mail_from": "zc@example.com"})
+    posting, at = replace(context, settings=with_mail), clock.text(clock.now())
 
     def invite(tx: Tx) -> str | None:
         return invitations.create(tx, posting, web.keys.token_pepper, _host(), at, "shop", "ada@example.com", Role.MANAGER).token
@@ -306,7 +306,7 @@ async def test_a_service_account_ends_with_its_tenant(web: Web) -> None:
     headers = {"Authorization": f"Bearer {made.json()['token']}"}
     assert (await web.client.get("/api/me", headers=headers)).status_code == 200
     row = web.database.read(tenant_rows.everything)[0]
-    web.database.write_now(lambda tx: tenant_rows.saw(tx, row.id, row.generation, AT, {"deleted_at": AT}))
+    web.database.write_now(lambda tx: tenant_rows.record_seen(tx, row.id, row.generation, AT, {"deleted_at": AT}))
     assert (await web.client.get("/api/me", headers=headers)).status_code == 401
 
 
@@ -462,8 +462,8 @@ def test_twenty_demotions_at_once_leave_an_owner(web_less_tenant: Callable[[int]
 @pytest.fixture
 def web_less_tenant(database: Database) -> Callable[[int], tuple[Database, str, list[user_rows.User]]]:
     def make(count: int) -> tuple[Database, str, list[user_rows.User]]:
-        desk = Desk(database, Settings(), b"", b"", lambda _: None)
-        row = database.write_now(lambda tx: asking.create(tx, desk, _host(), AT, "shop", asking.Changes()))
+        context = Context(database, Settings(), b"", b"", lambda _: None)
+        row = database.write_now(lambda tx: asking.create(tx, context, _host(), AT, "shop", asking.Changes()))
         found = []
         for number in range(count):
             user = database.write_now(lambda tx, number=number: users.add(tx, f"o{number}@example.com", "", AT))  # type: ignore[misc]

@@ -12,18 +12,18 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from zcplatform.core.roles import LEAST, LOOKED_AT, Anybody, Permission, Role, is_of_tenant
+from zcplatform.core.roles import AUDITED_READS, REQUIRED, Permission, Role, Standing, is_of_tenant
 from zcplatform.ids import new_invitation_id, new_token_id
 from zcplatform.ops import tenants as asking
 from zcplatform.ops import users as people
 from zcplatform.ops.actor import Actor, Bearer, Kind
-from zcplatform.ops.desk import Desk
+from zcplatform.ops.context import Context
 from zcplatform.store import invitations, members, tokens, users
 from zcplatform.store.db import Tx, require
 from zcplatform.store.invitations import Invitation
 from zcplatform.vault.sealing import token_hash
 from zcplatform.web.app import described
-from zcplatform.web.described import Described, page, routes
+from zcplatform.web.permissions_page import Route, page, routes
 
 from .conftest import AT, LATER, Web
 
@@ -46,7 +46,7 @@ STANDINGS = ("outsider", *Role, "super-admin")
 ROUTES = routes(described())
 
 
-def _name(route: Described) -> str:
+def _name(route: Route) -> str:
     return f"{route.method} {route.path}"
 
 
@@ -64,10 +64,10 @@ class World:
         self.count += 1
         slug = f"t-{self.count:04d}"
         host = Actor(id="tok_host", kind=Kind.TOKEN, name="host", bearer=Bearer(), is_super_admin=True)
-        desk: Desk = self.web.client._transport.app.state.desk  # type: ignore[attr-defined]
+        context: Context = self.web.client._transport.app.state.context  # type: ignore[attr-defined]
 
         def write(tx: Tx) -> None:
-            row = asking.create(tx, desk, host, AT, slug, asking.Changes())
+            row = asking.create(tx, context, host, AT, slug, asking.Changes())
             keeper = users.by_email(tx, "keeper@example.com") or people.add(tx, "keeper@example.com", "", AT)
             members.put(tx, members.Member(row.id, keeper.id, Role.OWNER, AT))
             if member in set(Role):
@@ -76,7 +76,7 @@ class World:
         self.web.database.write_now(write)
         return slug
 
-    async def ask(self, route: Described, slug: str, names: Mapping[str, str], token: str | None, reason: str = "walk") -> httpx2.Response:
+    async def ask(self, route: Route, slug: str, names: Mapping[str, str], token: str | None, reason: str = "walk") -> httpx2.Response:
         path = re.sub(r"\{(\w+)(:path)?\}", lambda match: slug if match[1] == "tenant" else names.get(match[1], "1"), route.path)
         headers = {"Authorization": f"Bearer {token}" if token else "", **({"X-Reason": reason} if reason else {})}
         return await self.web.client.request(route.method, path, headers=headers, **({"json": {}} if route.method in BODIES else {}))
@@ -104,13 +104,13 @@ def _code(answer: httpx2.Response) -> str:
         return ""
 
 
-def _expected(route: Described, standing: str) -> str:
+def _expected(route: Route, standing: str) -> str:
     assert route.needed is not None
-    permission, least = route.needed.permission, LEAST[route.needed.permission]
+    permission, least = route.needed.permission, REQUIRED[route.needed.permission]
     inside = "{tenant}" in route.path
-    if standing == "super-admin" or least is Anybody.SIGNED_IN:
+    if standing == "super-admin" or least is Standing.SIGNED_IN:
         allowed = True
-    elif least is Anybody.SUPER_ADMIN:
+    elif least is Standing.SUPER_ADMIN:
         allowed = False
     elif not inside:
         return "let in"  # with what he sees: nothing, for an outsider
@@ -165,7 +165,7 @@ async def test_a_super_admin_says_why_before_anything_is_done_in_anothers_tenant
         slug = world.tenant(None)
         before = _all_rows(world.web)
         answer = await world.ask(route, slug, ELSEWHERE, world.tokens["super-admin"], reason="")
-        must_say = route.method != "GET" or route.needed.permission in LOOKED_AT
+        must_say = route.method != "GET" or route.needed.permission in AUDITED_READS
         if route.needed.step_up:
             assert answer.status_code == 403, _name(route)
         else:
@@ -179,7 +179,7 @@ async def test_a_super_admin_says_why_before_anything_is_done_in_anothers_tenant
 def test_what_a_super_admin_says_why_he_reads_is_what_the_page_promises() -> None:
     """docs/reference/api.md: logs, settings, channels, members, invitations, tokens, devices and the audit log."""
     read = {"logs.read", "config.read", "channel.read", "member.read", "member.manage", "token.manage", "device.read", "audit.read"}
-    assert read == {str(one) for one in LOOKED_AT}
+    assert read == {str(one) for one in AUDITED_READS}
 
 
 @pytest.mark.parametrize("standing", [*Role])

@@ -15,7 +15,7 @@ from zcplatform.core.tenant import Tenant
 from zcplatform.ids import Names
 from zcplatform.ops import tenants as asking
 from zcplatform.ops.actor import Actor, Bearer, Kind
-from zcplatform.ops.desk import Desk
+from zcplatform.ops.context import Context
 from zcplatform.ops.providers import MainProvider
 from zcplatform.settings import Settings
 from zcplatform.store import tenants
@@ -81,17 +81,19 @@ def make_rig(database: Database, root: Path, port: int, provider: MainProvider |
         edge=unused, firewall=unused, metrics=Metrics(), places=asyncio.Semaphore(1),
         kept=ReadCache(database),
     )  # fmt: skip
-    desk = Desk(database, found, keys.seal_public, keys.code_mac, lambda _: None)
+    context = Context(database, found, keys.seal_public, keys.code_mac, lambda _: None)
 
     def write(tx: Tx) -> Tenant:
-        tenant = asking.create(tx, desk, ACTOR, AT, "shop", asking.Changes(provider=provider))
+        tenant = asking.create(tx, context, ACTOR, AT, "shop", asking.Changes(provider=provider))
         for name, value in (("bearer", BEARER), ("config_key", KEY.hex()), ("paired", "[]")):
             vault.put(tx, tenant.id, "agent", name, value, AT)
         for kind, number in (("port", port), ("uid", 700_000), ("subnet", 0)):
             tx.execute("INSERT INTO allocations (kind, number, tenant_id) VALUES (?, ?, ?)", (kind, number, tenant.id))
         tenant = tenants.want(tx, tenant, AT, wanted="running")
         healthy = {"seen_generation": tenant.generation, "seen_container": "running", "seen_config": "n.1", "seen_verified": 1}
-        tenants.saw(tx, tenant.id, tenant.generation, AT, {**healthy, "seen_healthy": 1, "seen_healthy_at": clock.text(clock.now())})
+        tenants.record_seen(
+            tx, tenant.id, tenant.generation, AT, {**healthy, "seen_healthy": 1, "seen_healthy_at": clock.text(clock.now())}
+        )
         return tenant
 
     tenant = database.write_now(write)

@@ -97,7 +97,7 @@ async def test_nobody_is_asked_while_the_agent_is_not_ready(database: Database, 
     async with REFUSES.running() as port:
         rig = make(port)
         row = rig.row
-        database.write_now(lambda tx: tenants.saw(tx, row.id, row.generation, AT, {"seen_healthy": 0}))
+        database.write_now(lambda tx: tenants.record_seen(tx, row.id, row.generation, AT, {"seen_healthy": 0}))
         REFUSES.asked.clear()
         assert (await failure(talking(rig).message, rig, text="hi")).code == "agent.not_ready"
         assert REFUSES.asked == []
@@ -211,7 +211,7 @@ async def test_messages_have_turns(database: Database, make: Make) -> None:
 
 async def test_a_draft_has_no_agent_to_ask(database: Database, make: Make) -> None:
     rig = make(20_000)
-    draft = database.write_now(lambda tx: asking.create(tx, _desk(rig), ACTOR, AT, "draft", asking.Changes()))
+    draft = database.write_now(lambda tx: asking.create(tx, _context(rig), ACTOR, AT, "draft", asking.Changes()))
     from zcplatform.worker.live_requests import load_tenant
 
     with pytest.raises(Conflict):
@@ -219,7 +219,7 @@ async def test_a_draft_has_no_agent_to_ask(database: Database, make: Make) -> No
     assert load_tenant(rig.tools, {"tenant_id": draft.id}, with_drafts=True).tenant.id == draft.id
 
 
-def _desk(rig: Rig) -> Any:
-    from zcplatform.ops.desk import Desk
+def _context(rig: Rig) -> Any:
+    from zcplatform.ops.context import Context
 
-    return Desk(rig.tools.database, rig.tools.settings, rig.keys.seal_public, rig.keys.code_mac, lambda _: None)
+    return Context(rig.tools.database, rig.tools.settings, rig.keys.seal_public, rig.keys.code_mac, lambda _: None)

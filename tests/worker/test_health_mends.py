@@ -15,7 +15,7 @@ from zcplatform.worker.health import HealthLoop
 
 def healthy_for(rig: Rig, seconds: float) -> None:
     row, since = rig.row, clock.text(clock.now() - timedelta(seconds=seconds))
-    rig.tools.database.write_now(lambda tx: tenants.saw(tx, row.id, row.generation, since, {"seen_healthy_at": since}))
+    rig.tools.database.write_now(lambda tx: tenants.record_seen(tx, row.id, row.generation, since, {"seen_healthy_at": since}))
 
 
 async def look(rig: Rig, loop: HealthLoop) -> None:

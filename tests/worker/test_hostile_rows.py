@@ -12,7 +12,7 @@ from zcplatform.errors import StepFailed
 from zcplatform.ids import TenantId
 from zcplatform.ops import tenants as asking
 from zcplatform.ops.actor import Actor, Bearer, Kind
-from zcplatform.ops.desk import Desk
+from zcplatform.ops.context import Context
 from zcplatform.ops.tenants import Changes
 from zcplatform.settings import Settings
 from zcplatform.store import secrets, tenants
@@ -29,8 +29,8 @@ KEYS = Keys.of(random.token_bytes(32))
 
 
 def _tenant(database: Database, slug: str = "shop") -> Tenant:
-    desk = Desk(database, Settings(), KEYS.seal_public, KEYS.code_mac, lambda _: None)
-    return database.write_now(lambda tx: asking.create(tx, desk, ACTOR, AT, slug, Changes()))
+    context = Context(database, Settings(), KEYS.seal_public, KEYS.code_mac, lambda _: None)
+    return database.write_now(lambda tx: asking.create(tx, context, ACTOR, AT, slug, Changes()))
 
 
 @pytest.mark.parametrize(
@@ -111,10 +111,10 @@ def test_a_ciphertext_moved_to_another_row_does_not_open(database: Database) -> 
 def test_a_change_beside_a_stop_under_way_keeps_its_operation(database: Database, tmp_path: Path) -> None:
     """A new generation of a tenant that is not wanted running must not leave the open operation behind for ever."""
     tenant = _tenant(database)
-    desk = Desk(database, Settings(data_dir=tmp_path), KEYS.seal_public, KEYS.code_mac, lambda _: None)
+    context = Context(database, Settings(data_dir=tmp_path), KEYS.seal_public, KEYS.code_mac, lambda _: None)
     database.write_now(lambda tx: tx.execute("UPDATE tenants SET wanted = 'running'"))
-    database.write_now(lambda tx: asking.stop(tx, desk, ACTOR, clock.text(clock.now()), "shop"))
-    database.write_now(lambda tx: asking.change(tx, desk, ACTOR, clock.text(clock.now()), "shop", Changes(plan="pro")))
+    database.write_now(lambda tx: asking.stop(tx, context, ACTOR, clock.text(clock.now()), "shop"))
+    database.write_now(lambda tx: asking.change(tx, context, ACTOR, clock.text(clock.now()), "shop", Changes(plan="pro")))
     case = database.read(lambda tx: load(tx, Settings(), TenantId(tenant.id)))
     assert case is not None
     assert case.operation is not None
@@ -122,7 +122,7 @@ def test_a_change_beside_a_stop_under_way_keeps_its_operation(database: Database
 
 def test_the_record_of_an_older_wish_changes_nothing(database: Database) -> None:
     tenant = _tenant(database)
-    assert not database.write_now(lambda tx: tenants.saw(tx, tenant.id, tenant.generation + 1, AT, {"seen_container": "running"}))
+    assert not database.write_now(lambda tx: tenants.record_seen(tx, tenant.id, tenant.generation + 1, AT, {"seen_container": "running"}))
     row = database.read(lambda tx: tenants.get(tx, tenant.id))
     assert row is not None
     assert row.seen_container == "absent"

@@ -12,7 +12,7 @@ from tests.worker.agent_calls_rig import ACTOR, AT, Make, Rig
 from zcplatform.agent.hosts import key_host
 from zcplatform.errors import BadInput, NotFound, PlatformError
 from zcplatform.ops import config
-from zcplatform.ops.desk import Desk
+from zcplatform.ops.context import Context
 from zcplatform.ops.providers import MainProvider
 from zcplatform.store.db import Database
 from zcplatform.vault.opening import CannotOpen
@@ -28,8 +28,8 @@ async def tried(rig: Rig, **arguments: object) -> dict[str, Any]:
 
 def saved(rig: Rig, providers: dict[str, Any], given: dict[str, str]) -> None:
     """As a save through the API leaves them."""
-    desk = Desk(rig.tools.database, rig.tools.settings, rig.keys.seal_public, rig.keys.code_mac, lambda _: None)
-    rig.tools.database.write_now(lambda tx: config.patch(tx, desk, ACTOR, AT, "shop", {"providers": providers}, given, None))
+    context = Context(rig.tools.database, rig.tools.settings, rig.keys.seal_public, rig.keys.code_mac, lambda _: None)
+    rig.tools.database.write_now(lambda tx: config.patch(tx, context, ACTOR, AT, "shop", {"providers": providers}, given, None))
 
 
 def box(rig: Rig, url: str, **changed: Any) -> str:

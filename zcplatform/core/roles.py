@@ -22,7 +22,7 @@ class Role(StrEnum):
         return list(Role).index(self)
 
 
-class Anybody(StrEnum):
+class Standing(StrEnum):
     """Standing that has nothing to do with one tenant."""
 
     SIGNED_IN = "signed in"
@@ -76,8 +76,8 @@ class Permission(StrEnum):
 
 
 _P = Permission
-LEAST: Mapping[Permission, Role | Anybody] = {
-    **dict.fromkeys((_P.SELF_READ, _P.SELF_MANAGE, _P.IMAGE_READ, _P.PLAN_READ, _P.CATALOG_READ), Anybody.SIGNED_IN),
+REQUIRED: Mapping[Permission, Role | Standing] = {
+    **dict.fromkeys((_P.SELF_READ, _P.SELF_MANAGE, _P.IMAGE_READ, _P.PLAN_READ, _P.CATALOG_READ), Standing.SIGNED_IN),
     **dict.fromkeys(
         (_P.TENANT_READ, _P.EVENTS_READ, _P.OPERATION_READ, _P.MEMBER_READ, _P.USAGE_READ),
         Role.VIEWER,
@@ -112,10 +112,10 @@ LEAST: Mapping[Permission, Role | Anybody] = {
             _P.AUDIT_READ_ALL,
             _P.KEY_ROTATE,
         ),
-        Anybody.SUPER_ADMIN,
+        Standing.SUPER_ADMIN,
     ),
 }
-LOOKED_AT: Set[Permission] = {
+AUDITED_READS: Set[Permission] = {
     _P.LOGS_READ, _P.CONFIG_READ, _P.CHANNEL_READ, _P.MEMBER_READ, _P.MEMBER_MANAGE, _P.TOKEN_MANAGE, _P.DEVICE_READ, _P.AUDIT_READ,
 }  # fmt: skip
 """A super-admin who reads what needs one of these inside a tenant he is no member of leaves an entry in its audit log; changes always do."""
@@ -137,14 +137,14 @@ class Rights:
             return True
         if self.scopes is not None and permission not in self.scopes:
             return False
-        least = LEAST[permission]
-        if self.is_super_admin or least is Anybody.SIGNED_IN:
+        least = REQUIRED[permission]
+        if self.is_super_admin or least is Standing.SIGNED_IN:
             return True
         return isinstance(least, Role) and self.role is not None and self.role.rank >= least.rank
 
 
 @dataclass(frozen=True)
-class Sight:
+class Visibility:
     """Which tenants somebody sees: all, those a user is a member of, or one."""
 
     everything: bool
@@ -154,7 +154,7 @@ class Sight:
 
 def is_of_tenant(permission: Permission) -> bool:
     """Whether it is given by a role in a tenant."""
-    return isinstance(LEAST[permission], Role)
+    return isinstance(REQUIRED[permission], Role)
 
 
 def weaker(first: Role | None, second: Role | None) -> Role | None:

@@ -105,15 +105,15 @@ class Tenant:
     @property
     def revision(self) -> int:
         """The one it runs with: the wanted one, or the last good one in place of what was taken back."""
-        return self.last_good_revision if self.is_taken_back and self.last_good_revision is not None else self.wanted_revision
+        return self.last_good_revision if self.is_rolled_back and self.last_good_revision is not None else self.wanted_revision
 
     @property
     def image(self) -> ImageId | None:
         """The same for the image; `image_id` is the wanted one."""
-        return self.last_good_image_id if self.is_taken_back else self.image_id
+        return self.last_good_image_id if self.is_rolled_back else self.image_id
 
     @property
-    def is_taken_back(self) -> bool:
+    def is_rolled_back(self) -> bool:
         """What is wanted was tried and refused, and there is something good in its place."""
         wanted = (self.wanted_revision, self.image_id)
         return self.last_good_revision is not None and (self.refused_revision, self.refused_image_id) == wanted

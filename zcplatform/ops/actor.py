@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from zcplatform import clock
 from zcplatform.core.audit import Entry
-from zcplatform.core.roles import Permission, Rights, Role, Sight
+from zcplatform.core.roles import Permission, Rights, Role, Visibility
 from zcplatform.errors import BadInput, NotAllowed
 from zcplatform.ids import TenantId, TokenId, UserId
 
@@ -101,11 +101,11 @@ class Actor:
         return Rights(self.role, self.is_super_admin, self.scopes)
 
     @property
-    def sight(self) -> Sight:
-        return Sight(self.is_super_admin, self.user_id, self.service_of)
+    def visibility(self) -> Visibility:
+        return Visibility(self.is_super_admin, self.user_id, self.service_of)
 
     @property
-    def standing(self) -> str:
+    def audit_role(self) -> str:
         """The role then, as the audit log tells it: what a member's role does not give him is done as a super-admin."""
         permissions = self.also_needed | ({self.needed.permission} if self.needed else set())
         by_role = Rights(self.role, is_super_admin=False)
@@ -114,9 +114,9 @@ class Actor:
         return self.role or "user"
 
     @property
-    def acts_above(self) -> bool:
+    def acts_as_super_admin(self) -> bool:
         """In a tenant, by what no role there gives. Of a token made on the host its name is the reason, where the request gives none."""
-        return self.tenant_id is not None and self.standing == "super-admin"
+        return self.tenant_id is not None and self.audit_role == "super-admin"
 
     def may(self, permission: Permission) -> bool:
         return self.rights.allow(permission)
@@ -146,7 +146,7 @@ class Actor:
 
     def need_reason(self) -> None:
         """Raises BadInput for a person who acts in a tenant as a super-admin and does not say why."""
-        if self.acts_above:
+        if self.acts_as_super_admin:
             self.need_reason_elsewhere()
 
     def need_reason_elsewhere(self) -> None:
@@ -161,9 +161,9 @@ class Actor:
             )
 
     def entry(self, at: str, action: str, subject: str, tenant_id: str = "", **changes: object) -> Entry:
-        reason = self.reason or (self.name if self.acts_above else "")
+        reason = self.reason or (self.name if self.acts_as_super_admin else "")
         told = {**changes, "reason": reason} if reason else changes
-        return Entry(at, self._told(), action, subject, tenant_id, self.standing, self.address, "done", told, self.request_id)
+        return Entry(at, self._told(), action, subject, tenant_id, self.audit_role, self.address, "done", told, self.request_id)
 
     def _told(self) -> str:
         """A person by id only: the log outlives him, and is read with the addresses of those who are still there (`ops.audit`)."""

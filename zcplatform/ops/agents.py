@@ -3,12 +3,12 @@
 from zcplatform.core.tenant import Tenant, Wanted
 from zcplatform.errors import Conflict
 from zcplatform.ops import tenants
-from zcplatform.ops.desk import Actor, Asked, Desk, issue
+from zcplatform.ops.context import Actor, Context, RetryKey, issue
 
 
-def running(desk: Desk, id_or_slug: str) -> Tenant:
+def running(context: Context, id_or_slug: str) -> Tenant:
     """Raises Conflict for one that is not meant to run."""
-    row = desk.database.read(lambda tx: tenants.get(tx, id_or_slug))
+    row = context.database.read(lambda tx: tenants.get(tx, id_or_slug))
     if row.wanted != Wanted.RUNNING:
         raise Conflict(
             "tenant.not_running", f"Tenant `{row.slug}` is {row.state}; this needs its running agent", "deploy or start it first"
@@ -16,17 +16,17 @@ def running(desk: Desk, id_or_slug: str) -> Tenant:
     return row
 
 
-async def ask(desk: Desk, actor: Actor, asked: Asked, action: str, id_or_slug: str, subject: str = "") -> Tenant:
+async def ask(context: Context, actor: Actor, retry: RetryKey, action: str, id_or_slug: str, subject: str = "") -> Tenant:
     """An audit entry `action` on `subject` (the tenant itself, if none). A repeat with the same key is refused: no answer was kept."""
-    row = running(desk, id_or_slug)
-    await issue(desk, actor, asked, action, subject or row.id, row.id)
+    row = running(context, id_or_slug)
+    await issue(context, actor, retry, action, subject or row.id, row.id)
     return row
 
 
-async def reset_devices(desk: Desk, actor: Actor, asked: Asked, id_or_slug: str) -> Tenant:
+async def reset_devices(context: Context, actor: Actor, retry: RetryKey, id_or_slug: str) -> Tenant:
     """Also of a stopped tenant: its people are let go before it starts again."""
-    row = desk.database.read(lambda tx: tenants.get(tx, id_or_slug))
+    row = context.database.read(lambda tx: tenants.get(tx, id_or_slug))
     if row.wanted not in (Wanted.RUNNING, Wanted.STOPPED):
         raise Conflict("tenant.not_deployed", f"Tenant `{row.slug}` is {row.state}: nobody is paired with it", "deploy it first")
-    await issue(desk, actor, asked, "device.reset", row.id, row.id)
+    await issue(context, actor, retry, "device.reset", row.id, row.id)
     return row

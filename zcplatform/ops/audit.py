@@ -8,7 +8,7 @@ from zcplatform.core.audit import Entry
 from zcplatform.errors import BadInput
 from zcplatform.ids import TenantId
 from zcplatform.ops import access
-from zcplatform.ops.desk import Actor, Desk
+from zcplatform.ops.context import Actor, Context
 from zcplatform.store import audit, invitations, tenants, users
 from zcplatform.store.audit import Question, Stored
 from zcplatform.store.db import Tx
@@ -22,19 +22,19 @@ def asked(tenant_id: str, actor: str, action: str, subject: str, since: str, unt
     return Question(tenant_id, actor, action, subject, _time("since", since), _time("until", until))
 
 
-async def told(desk: Desk, actor: Actor, question: Question, form: str, tenant: str) -> str:
+async def told(context: Context, actor: Actor, question: Question, form: str, tenant: str) -> str:
     """That a super-admin reads the whole log, or one tenant's (whose owners see it), and what he asked for, before he gets it.
 
     Gives the id of that tenant, which may be deleted; the empty text for all. Raises NotFound for one that never was.
     """
     tenant_id = ""
     if tenant:
-        actor = desk.database.read(lambda tx: access.enter(tx, actor, _any(tx, tenant), tenant))
+        actor = context.database.read(lambda tx: access.enter(tx, actor, _any(tx, tenant), tenant))
         actor.need_reason()
         tenant_id = actor.tenant_id or ""
     wanted = {name: value for name, value in asdict(question).items() if value}
     entry = actor.entry(clock.text(clock.now()), "audit.read", form, tenant_id, asked=wanted)
-    await desk.database.write(lambda tx: audit.append(tx, entry))
+    await context.database.write(lambda tx: audit.append(tx, entry))
     return tenant_id
 
 
@@ -44,14 +44,14 @@ def _any(tx: Tx, id_or_slug: str) -> TenantId:
     return deleted.id if deleted is not None else access.find(tx, id_or_slug).id
 
 
-async def export(desk: Desk, actor: Actor, question: Question) -> AsyncIterator[list[Stored]]:
+async def export(context: Context, actor: Actor, question: Question) -> AsyncIterator[list[Stored]]:
     """All of it, oldest first, page by page up to what was there at the beginning; ends with an error when the asker's rights end."""
-    newest, _ = desk.database.read(audit.head)
+    newest, _ = context.database.read(audit.head)
     seen = 0
     while True:
         at = clock.text(clock.now())
-        desk.database.read(lambda tx: access.again(tx, actor, at))  # noqa: B023
-        found = desk.database.read(lambda tx: audit.after(tx, question, seen, PAGE))  # noqa: B023
+        context.database.read(lambda tx: access.again(tx, actor, at))  # noqa: B023
+        found = context.database.read(lambda tx: audit.after(tx, question, seen, PAGE))  # noqa: B023
         rows = [row for row in found if row.sequence <= newest]
         if rows:
             yield rows

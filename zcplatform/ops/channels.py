@@ -9,8 +9,8 @@ from zcplatform.agent.channels import types
 from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import BadInput, Conflict, NotFound, PlatformError
-from zcplatform.ops import config, secrets, wishes
-from zcplatform.ops.desk import Actor, Desk
+from zcplatform.ops import config, requests, secrets
+from zcplatform.ops.context import Actor, Context
 from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
 
@@ -30,9 +30,9 @@ def get(settings: AgentSettings, tenant: Tenant, name: str) -> agent_settings.Ch
 
 
 def add(
-    tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, kind: str, alias: str, sent: Sent, given: Mapping[str, str]
+    tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, kind: str, alias: str, sent: Sent, given: Mapping[str, str]
 ) -> tuple[Tenant, Operation | None]:
-    tenant = wishes.live(tx, id_or_slug)
+    tenant = requests.require_not_deleting(tx, id_or_slug)
     if kind not in types():
         raise BadInput(
             "channel.unknown_type",
@@ -45,32 +45,32 @@ def add(
         raise Conflict(
             "channel.exists", f"Tenant `{tenant.slug}` has a channel `{name}` already", "choose another alias, or change that one"
         )
-    return _save(tx, desk, actor, at, tenant, name, sent, given, f"channel {name} added")
+    return _save(tx, context, actor, at, tenant, name, sent, given, f"channel {name} added")
 
 
 def change(
-    tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, name: str, sent: Sent, given: Mapping[str, str]
+    tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, name: str, sent: Sent, given: Mapping[str, str]
 ) -> tuple[Tenant, Operation | None]:
-    tenant = wishes.live(tx, id_or_slug)
+    tenant = requests.require_not_deleting(tx, id_or_slug)
     get(config.current(tx, tenant), tenant, name)
-    return _save(tx, desk, actor, at, tenant, name, sent, given, f"channel {name}")
+    return _save(tx, context, actor, at, tenant, name, sent, given, f"channel {name}")
 
 
-def remove(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, name: str) -> tuple[Tenant, Operation | None]:
+def remove(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, name: str) -> tuple[Tenant, Operation | None]:
     """Its secrets go when the settings without it have proven good; until then it can be gone back to."""
-    tenant = wishes.live(tx, id_or_slug)
+    tenant = requests.require_not_deleting(tx, id_or_slug)
     settings = config.current(tx, tenant)
     get(settings, tenant, name)
     if tenant.last_good_revision is None:
         secrets.remove(tx, tenant.id, [place.name for place in secret_slots(settings) if place.name.startswith(f"channel.{name}.")])
-    return config.patch(tx, desk, actor, at, tenant.id, {"channels": {name: None}}, {}, f"channel {name} removed")
+    return config.patch(tx, context, actor, at, tenant.id, {"channels": {name: None}}, {}, f"channel {name} removed")
 
 
 def _save(
-    tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, name: str, sent: Sent, given: Mapping[str, str], note: str
+    tx: Tx, context: Context, actor: Actor, at: str, tenant: Tenant, name: str, sent: Sent, given: Mapping[str, str], note: str
 ) -> tuple[Tenant, Operation | None]:
     values = {f"channel.{name}.{field}": value for field, value in given.items()}
     try:
-        return config.patch(tx, desk, actor, at, tenant.id, {"channels": {name: dict(sent)}}, values, note)
+        return config.patch(tx, context, actor, at, tenant.id, {"channels": {name: dict(sent)}}, values, note)
     except PlatformError as error:
         raise config.renamed(error, f"channels.{name}.", "") from None

@@ -13,8 +13,8 @@ from zcplatform.core.roles import Permission
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import Conflict, PlatformError
 from zcplatform.ids import ImageId
-from zcplatform.ops import quotas, secrets, wishes
-from zcplatform.ops.desk import Actor, Desk
+from zcplatform.ops import quotas, requests, secrets
+from zcplatform.ops.context import Actor, Context
 from zcplatform.ops.reach import unreachable
 from zcplatform.store import audit, images, plans
 from zcplatform.store.db import Tx, require
@@ -27,28 +27,28 @@ LONGEST_TOLD = 120
 
 
 def current(tx: Tx, tenant: Tenant) -> AgentSettings:
-    return agent_settings.parse(wishes.settings_of(tx, tenant))
+    return agent_settings.parse(requests.settings_of(tx, tenant))
 
 
 def patch(
-    tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, change: Mapping[str, Any], given: Mapping[str, str], note: str | None
+    tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, change: Mapping[str, Any], given: Mapping[str, str], note: str | None
 ) -> tuple[Tenant, Operation | None]:
     """`change` is a JSON merge patch of the settings, `given` the values of secrets by the names of their places."""
-    tenant = wishes.live(tx, id_or_slug)
+    tenant = requests.require_not_deleting(tx, id_or_slug)
     wanted = merged(agent_settings.to_json(current(tx, tenant)), change)
-    return save(tx, desk, actor, at, tenant, wanted, given, note or "settings")
+    return save(tx, context, actor, at, tenant, wanted, given, note or "settings")
 
 
 def save(
-    tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, wanted: Mapping[str, Any], given: Mapping[str, str], note: str
+    tx: Tx, context: Context, actor: Actor, at: str, tenant: Tenant, wanted: Mapping[str, Any], given: Mapping[str, str], note: str
 ) -> tuple[Tenant, Operation | None]:
     """Raises BadInput with a field for each thing that is wrong; nothing is stored then. Nothing new is no revision."""
-    revised = write(tx, desk, actor, at, tenant, wanted, given, note)
-    return (tenant, None) if revised is None else wishes.bring(tx, actor, tenant, at, wanted_revision=revised)
+    revised = write(tx, context, actor, at, tenant, wanted, given, note)
+    return (tenant, None) if revised is None else requests.apply_to_running(tx, actor, tenant, at, wanted_revision=revised)
 
 
 def write(
-    tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, wanted: Mapping[str, Any], given: Mapping[str, str], note: str
+    tx: Tx, context: Context, actor: Actor, at: str, tenant: Tenant, wanted: Mapping[str, Any], given: Mapping[str, str], note: str
 ) -> int | None:
     """The number of the new revision; None when nothing is new. For one who brings the tenant to more than that."""
     before, settings = current(tx, tenant), agent_settings.parse(wanted)
@@ -57,31 +57,31 @@ def write(
     secrets.check(settings, given)
     if len(settings.channels) > len(before.channels):
         quotas.require_room(tx, tenant, "channels", len(settings.channels))
-    check(tx, desk, tenant, settings, secrets.stored(tx, tenant.id, settings) | given.keys())
+    check(tx, context, tenant, settings, secrets.stored(tx, tenant.id, settings) | given.keys())
     if not told and not given:
         return None
-    number = wishes.revise(tx, actor, tenant, agent_settings.to_json(settings), note, at)
-    secrets.put(tx, desk, tenant.id, settings, given, at)
+    number = requests.revise(tx, actor, tenant, agent_settings.to_json(settings), note, at)
+    secrets.put(tx, context, tenant.id, settings, given, at)
     changes = {path: [_short(old), _short(new)] for path, (old, new) in list(told.items())[:MOST_TOLD]}
     changes |= {f"secret {name}": [None, "set"] for name in given}
     audit.append(tx, actor.entry(at, "config.save", tenant.id, tenant.id, revision=[tenant.revision, number], **changes))
     return number
 
 
-def set_secret(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, name: str, value: str) -> tuple[Tenant, Operation | None]:
+def set_secret(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, name: str, value: str) -> tuple[Tenant, Operation | None]:
     """A new value is a revision too: the settings are the same, and the agent is brought to it."""
-    tenant = wishes.live(tx, id_or_slug)
+    tenant = requests.require_not_deleting(tx, id_or_slug)
     settings = current(tx, tenant)
     secrets.find(settings, name)
     try:
-        return save(tx, desk, actor, at, tenant, agent_settings.to_json(settings), {name: value}, f"secret {name} set")
+        return save(tx, context, actor, at, tenant, agent_settings.to_json(settings), {name: value}, f"secret {name} set")
     except PlatformError as error:
         raise renamed(error, secrets.find(settings, name).path, "value") from None
 
 
 def remove_secret(tx: Tx, actor: Actor, at: str, id_or_slug: str, name: str) -> tuple[Tenant, Operation | None]:
     """Raises Conflict while the settings need it. Already gone is success."""
-    tenant = wishes.live(tx, id_or_slug)
+    tenant = requests.require_not_deleting(tx, id_or_slug)
     settings = current(tx, tenant)
     place = secrets.find(settings, name)
     there = secrets.stored(tx, tenant.id, settings)
@@ -93,17 +93,17 @@ def remove_secret(tx: Tx, actor: Actor, at: str, id_or_slug: str, name: str) -> 
     if place.path in left:
         raise Conflict("secret.needed", f"The settings of `{tenant.slug}` need `{name}`", "disable or remove what it is for first")
     secrets.remove(tx, tenant.id, [name])
-    number = wishes.revise(tx, actor, tenant, agent_settings.to_json(settings), f"secret {name} removed", at)
+    number = requests.revise(tx, actor, tenant, agent_settings.to_json(settings), f"secret {name} removed", at)
     audit.append(tx, actor.entry(at, "secret.remove", tenant.id, tenant.id, **{f"secret {name}": ["set", None]}))
-    return wishes.bring(tx, actor, tenant, at, wanted_revision=number)
+    return requests.apply_to_running(tx, actor, tenant, at, wanted_revision=number)
 
 
-def check(tx: Tx, desk: Desk, tenant: Tenant, settings: AgentSettings, stored: frozenset[str]) -> None:
+def check(tx: Tx, context: Context, tenant: Tenant, settings: AgentSettings, stored: frozenset[str]) -> None:
     """Raises BadInput."""
     plan = require(plans.get(tx, tenant.plan))
     found = problems(settings, plan, stored)
     for path, address in validation.addresses(settings):
-        why = unreachable(desk.settings.allowed_hosts, address)
+        why = unreachable(context.settings.allowed_hosts, address)
         if why is not None:
             found.setdefault(path, why)
     for path, why in _not_compiled(_image_of(tx, tenant), settings).items():
@@ -138,9 +138,9 @@ def check_image(tx: Tx, tenant: Tenant, image_id: ImageId) -> None:
         raise Conflict("image.lacks_channel", f"`{path}` of tenant `{tenant.slug}` {why}", "change the settings first")
 
 
-def unpriced(desk: Desk, plan: Plan, settings: AgentSettings) -> list[str]:
+def unpriced(context: Context, plan: Plan, settings: AgentSettings) -> list[str]:
     """Models, as `family/model`, that have a price neither of the operator's nor in the catalog."""
-    prices = {name: Price(**one.model_dump()) for name, one in desk.settings.model_prices.items()}
+    prices = {name: Price(**one.model_dump()) for name, one in context.settings.model_prices.items()}
     return list(unpriced_of(settings, Policy(**plan.ceilings(), prices=prices)))
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from zcplatform.agent import drift_patch
 from zcplatform.core.tenant import Request, Tenant, Wanted
 from zcplatform.errors import Conflict
-from zcplatform.ops import config, wishes
-from zcplatform.ops.desk import Actor, Desk
+from zcplatform.ops import config, requests
+from zcplatform.ops.context import Actor, Context
 from zcplatform.store import audit, drifts
 from zcplatform.store.db import Tx
 from zcplatform.store.drifts import Drift
@@ -34,9 +34,9 @@ def get(tx: Tx, tenant: Tenant) -> Found | None:
     return Found(drift, changes, drift_patch.settings_patch(config.current(tx, tenant), changes)[1])
 
 
-def keep(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
+def keep(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
     """What the settings have a place for becomes a revision; the rest goes with the file."""
-    tenant = wishes.live(tx, id_or_slug)
+    tenant = requests.require_not_deleting(tx, id_or_slug)
     found = _needed(tx, tenant)
     if not found.keepable:
         raise Conflict(
@@ -46,14 +46,14 @@ def keep(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Te
         )
     patch, _ = drift_patch.settings_patch(config.current(tx, tenant), found.changes)
     _decide(tx, actor, at, tenant, found, "keep")
-    return config.patch(tx, desk, actor, at, tenant.id, patch, {}, "kept from the agent's own file")
+    return config.patch(tx, context, actor, at, tenant.id, patch, {}, "kept from the agent's own file")
 
 
-def discard(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
+def discard(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
     """The file is written anew, which starts a running agent again; one that was written anew already is left alone."""
-    tenant = wishes.live(tx, id_or_slug)
+    tenant = requests.require_not_deleting(tx, id_or_slug)
     if _decide(tx, actor, at, tenant, _needed(tx, tenant), "discard"):
-        return wishes.ask(tx, actor, tenant, at, Request.UPDATE, wanted_epoch=tenant.wanted_epoch + 1)
+        return requests.record_request(tx, actor, tenant, at, Request.UPDATE, wanted_epoch=tenant.wanted_epoch + 1)
     return tenant, None
 
 

@@ -9,7 +9,7 @@ from zcplatform import clock
 from zcplatform.core.mails import Kind
 from zcplatform.ops import access, mail
 from zcplatform.ops import login as codes
-from zcplatform.ops.desk import Actor, Desk
+from zcplatform.ops.context import Actor, Context
 from zcplatform.ops.login import NOBODY, Asker, Wanted
 from zcplatform.ops.sessions import ask_signed_in, bare_code, end_others, signed_in_person
 from zcplatform.ops.users import CHANGED
@@ -20,7 +20,7 @@ TOLD_FOR = timedelta(days=1)
 """How long the mail server may be away and the notice is sent all the same."""
 
 
-async def ask(desk: Desk, actor: Actor, asker: Asker, email: str) -> str:
+async def ask(context: Context, actor: Actor, asker: Asker, email: str) -> str:
     """What the browser is to hold. An address that somebody has gets no mail, and the answer is the same."""
     session_id, user_id = signed_in_person(actor)
     address = codes.mailbox(email)
@@ -29,10 +29,10 @@ async def ask(desk: Desk, actor: Actor, asker: Asker, email: str) -> str:
         recipient = user_id if users.by_email(tx, address) is None else NOBODY
         return Wanted("email", Kind.EMAIL_CODE, address, recipient, f"email {user_id}", session_id)
 
-    return await ask_signed_in(desk, actor, asker, session_id, wanted, email=CHANGED)
+    return await ask_signed_in(context, actor, asker, session_id, wanted, email=CHANGED)
 
 
-async def confirm(desk: Desk, actor: Actor, asker: Asker, held: str, code: str) -> str:
+async def confirm(context: Context, actor: Actor, asker: Asker, held: str, code: str) -> str:
     """The new address. His other sessions, and what was sent to the old address, are good for nothing any more."""
     session_id, user_id = signed_in_person(actor)
     bare = bare_code(code)
@@ -40,7 +40,7 @@ async def confirm(desk: Desk, actor: Actor, asker: Asker, held: str, code: str) 
     def write(tx: Tx) -> str | None:
         at = clock.text(clock.now())
         access.again(tx, actor, at)
-        found = codes.answered(tx, desk, held, bare, "email", session_id, at)
+        found = codes.answered(tx, context, held, bare, "email", session_id, at)
         user = users.get(tx, user_id)
         if found is None or found.email is None or user is None or users.by_email(tx, found.email) is not None:
             codes.tell(tx, at, asker, "user.change_email", user_id, "refused")
@@ -49,12 +49,12 @@ async def confirm(desk: Desk, actor: Actor, asker: Asker, held: str, code: str) 
         erasure.leave_address(tx, user_id, user.email, found.email, at)
         end_others(tx, user_id, session_id, at, "the address was changed")
         for recipient in (user.email, found.email):
-            mail.post(tx, desk.seal_public, at, Kind.EMAIL_CHANGED, recipient, {"old": user.email, "new": found.email}, TOLD_FOR)
+            mail.post(tx, context.seal_public, at, Kind.EMAIL_CHANGED, recipient, {"old": user.email, "new": found.email}, TOLD_FOR)
         audit.append(tx, actor.entry(at, "user.change_email", user_id, "", email=CHANGED))
         return found.email
 
-    email = await desk.database.write(write)
+    email = await context.database.write(write)
     if email is None:
         raise codes.refused()
-    desk.wake("")
+    context.wake("")
     return email

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from zcplatform.core.images import built_reference, demo_reference, is_allowed, is_reference
 from zcplatform.errors import BadInput, Conflict, NotFound
 from zcplatform.ids import new_image_id
-from zcplatform.ops.desk import Actor, Desk
+from zcplatform.ops.context import Actor, Context
 from zcplatform.store import audit, images, operations
 from zcplatform.store.db import Tx
 from zcplatform.store.images import Image
@@ -22,10 +22,10 @@ class Wish:
     make_default: bool
 
 
-def prepare(tx: Tx, desk: Desk, actor: Actor, at: str, wish: Wish) -> Operation:
+def prepare(tx: Tx, context: Context, actor: Actor, at: str, wish: Wish) -> Operation:
     """Ask for an image. It is asked for again where there is one already: a tag may stand for something else now, what `build` and `demo` make
     may be another, and somebody may have removed it from the engine. Where it is there, the operation's result names it."""
-    reference = _reference(desk, wish)
+    reference = _reference(context, wish)
     known = images.find(tx, reference)
     if known is not None and known.wanted == "present":
         if wish.make_default and known.status == "ready":
@@ -85,22 +85,22 @@ def preflight(tx: Tx, actor: Actor, at: str, id_or_reference: str) -> Operation:
     return operations.open_of_image(tx, image.id, PREFLIGHT) or _operation(tx, actor, image, PREFLIGHT, at)
 
 
-def _reference(desk: Desk, wish: Wish) -> str:
+def _reference(context: Context, wish: Wish) -> str:
     match wish.source:
         case "demo":
-            return demo_reference(desk.settings.instance)
+            return demo_reference(context.settings.instance)
         case "build":
             if wish.binary is None or wish.reference is not None:
                 raise _bad("binary", "build needs the path of a zeroclaw program and nothing else")
-            if wish.binary not in [str(path) for path in desk.settings.image_binaries]:
+            if wish.binary not in [str(path) for path in context.settings.image_binaries]:
                 raise _bad("binary", f"{wish.binary} is not named in `image_binaries` of the settings file")
-            return built_reference(desk.settings.instance, wish.binary)
+            return built_reference(context.settings.instance, wish.binary)
         case _:
             if wish.reference is None or wish.binary is not None:
                 raise _bad("reference", "pull needs a reference and nothing else")
             if not is_reference(wish.reference):
                 raise _bad("reference", "reference is not the name of an image, for example ghcr.io/zeroclaw-labs/zeroclaw:v0.8.7")
-            if not is_allowed(wish.reference, desk.settings.image_repositories):
+            if not is_allowed(wish.reference, context.settings.image_repositories):
                 raise _bad("reference", f"`{wish.reference}` is not from a repository in `image_repositories` of the settings file")
             return wish.reference
 

@@ -13,7 +13,7 @@ from zcplatform.ops import mail, quotas
 from zcplatform.ops import users as people
 from zcplatform.ops.access import find
 from zcplatform.ops.actor import Actor
-from zcplatform.ops.desk import Desk
+from zcplatform.ops.context import Context
 from zcplatform.ops.members import reach
 from zcplatform.store import audit, events, invitations, members, tenants, users
 from zcplatform.store.db import Tx, require
@@ -35,7 +35,7 @@ class Made:
     token: str | None
 
 
-def create(tx: Tx, desk: Desk, pepper: bytes, actor: Actor, at: str, tenant: str, email: str, role: Role) -> Made:
+def create(tx: Tx, context: Context, pepper: bytes, actor: Actor, at: str, tenant: str, email: str, role: Role) -> Made:
     """Whoever has the address already is not told to the inviter; a new one gets a user without any rights."""
     row = find(tx, tenant)
     address = people.mailbox(email)
@@ -62,10 +62,10 @@ def create(tx: Tx, desk: Desk, pepper: bytes, actor: Actor, at: str, tenant: str
     )
     invitations.insert(tx, invitation)
     audit.append(tx, actor.entry(at, "invitation.create", invitation.id, row.id, role=[None, role]))
-    if desk.settings.mail_host is None:
+    if context.settings.mail_host is None:
         return Made(invitation, token)
     values = {"tenant": _line(row.name), "inviter": _line(actor.author), "role": str(role), "token": token}
-    mail.post(tx, desk.seal_public, at, Kind.INVITATION, address, values, LIVES)
+    mail.post(tx, context.seal_public, at, Kind.INVITATION, address, values, LIVES)
     return Made(invitation, None)
 
 

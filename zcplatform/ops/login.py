@@ -17,7 +17,7 @@ from zcplatform.core.mails import Kind
 from zcplatform.errors import BadInput, NotSignedIn, TooMany
 from zcplatform.ids import UserId
 from zcplatform.ops import mail
-from zcplatform.ops.desk import Desk
+from zcplatform.ops.context import Context
 from zcplatform.store import audit, challenges, outbox, sessions, throttles, users
 from zcplatform.store.challenges import Challenge
 from zcplatform.store.db import Tx
@@ -62,7 +62,7 @@ def mailbox(text: str) -> str:
     return address
 
 
-async def ask(desk: Desk, asker: Asker, email: str) -> str:
+async def ask(context: Context, asker: Asker, email: str) -> str:
     """What the asking browser is to hold. Raises BadInput for what is no address, TooMany for too many from one network."""
     recipient, held = mailbox(email), secrets.token_urlsafe(32)
 
@@ -73,14 +73,14 @@ async def ask(desk: Desk, asker: Asker, email: str) -> str:
             return False
         user = users.by_email(tx, recipient)
         account = user.id if user is not None and user.is_active else NOBODY
-        lane = _lane(tx, desk, asker, account, now)
-        challenge(tx, desk, asker, Wanted("login", Kind.LOGIN_CODE, recipient, account, lane), held, now)
+        lane = _lane(tx, context, asker, account, now)
+        challenge(tx, context, asker, Wanted("login", Kind.LOGIN_CODE, recipient, account, lane), held, now)
         tell(tx, at, asker, "code.request", account or "unknown", "done")
         return True
 
-    if not await desk.database.write(write):
+    if not await context.database.write(write):
         raise too_many(login.REQUESTS)
-    desk.wake("")
+    context.wake("")
     return held
 
 
@@ -89,27 +89,29 @@ def new_code() -> str:
     return f"{secrets.randbelow(10**login.DIGITS):0{login.DIGITS}}"
 
 
-def challenge(tx: Tx, desk: Desk, asker: Asker, wanted: Wanted, held: str, now: datetime) -> None:
+def challenge(tx: Tx, context: Context, asker: Asker, wanted: Wanted, held: str, now: datetime) -> None:
     """Void what it replaces, write it down, and put its message into the outbox; a decoy where no more may be sent."""
     at, code = clock.text(now), new_code()
     earlier = challenges.earlier(tx, wanted.user_id, wanted.lane, clock.text(now - login.DAY), at)
     is_stranger = wanted.lane == login.STRANGER
     strangers = throttles.count(tx, "codes to strangers", clock.text(now - login.STRANGERS.window))
-    for message in challenges.supersede(tx, _held(desk, asker), wanted.purpose, wanted.user_id, asker.network):
+    for message in challenges.supersede(tx, _held(context, asker), wanted.purpose, wanted.user_id, asker.network):
         outbox.end(tx, message, "void", at)
     is_sent = login.may_send(earlier, now) and wanted.user_id != NOBODY and not (is_stranger and strangers >= login.STRANGERS.most)
     counted = "codes to strangers" if is_sent and is_stranger else "other codes"
     throttles.hit(tx, counted, at, clock.text(now - login.STRANGERS.window))
-    outbox_id = mail.post(tx, desk.seal_public, at, wanted.kind, wanted.recipient, {"code": code}, login.CODE_LIVES, is_decoy=not is_sent)
+    outbox_id = mail.post(
+        tx, context.seal_public, at, wanted.kind, wanted.recipient, {"code": code}, login.CODE_LIVES, is_decoy=not is_sent
+    )
     made = Challenge(
-        id=keyed_hashes.keyed_hash(desk.code_mac, keyed_hashes.CHALLENGE, held),
+        id=keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.CHALLENGE, held),
         purpose=wanted.purpose,
         user_id=wanted.user_id if is_sent else None,
         session_id=wanted.session_id,
         email=wanted.recipient if wanted.kind == Kind.EMAIL_CODE else None,
         lane=wanted.lane,
         network=asker.network,
-        code_mac=keyed_hashes.code_mac(desk.code_mac, held, code),
+        code_mac=keyed_hashes.code_mac(context.code_mac, held, code),
         outbox_id=outbox_id,
         created_at=at,
         expires_at=clock.text(now + login.CODE_LIVES),
@@ -117,14 +119,14 @@ def challenge(tx: Tx, desk: Desk, asker: Asker, wanted: Wanted, held: str, now: 
     challenges.insert(tx, made)
 
 
-def answered(tx: Tx, desk: Desk, held: str, code: str, purpose: str, session_id: str | None, at: str) -> Challenge | None:
+def answered(tx: Tx, context: Context, held: str, code: str, purpose: str, session_id: str | None, at: str) -> Challenge | None:
     """The challenge that this code fits, used up by it; None for everything else. Counted before compared; the caller must commit either way."""
     tried = challenges.count_try(
-        tx, keyed_hashes.keyed_hash(desk.code_mac, keyed_hashes.CHALLENGE, held[:LONGEST_HELD]), purpose, session_id, at
+        tx, keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.CHALLENGE, held[:LONGEST_HELD]), purpose, session_id, at
     )
     if tried is None:
         return None
-    fits = keyed_hashes.same(tried.code_mac, keyed_hashes.code_mac(desk.code_mac, held[:LONGEST_HELD], code))
+    fits = keyed_hashes.same(tried.code_mac, keyed_hashes.code_mac(context.code_mac, held[:LONGEST_HELD], code))
     if not fits or tried.user_id is None or not challenges.use(tx, tried.id):
         return None
     return tried
@@ -159,12 +161,12 @@ def too_many(limit: Limit) -> TooMany:
     return TooMany("login.too_many", "Too many requests from your network", f"wait {seconds} seconds", retry_after_s=seconds)
 
 
-def _held(desk: Desk, asker: Asker) -> bytes:
-    return keyed_hashes.keyed_hash(desk.code_mac, keyed_hashes.CHALLENGE, asker.held_challenge[:LONGEST_HELD])
+def _held(context: Context, asker: Asker) -> bytes:
+    return keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.CHALLENGE, asker.held_challenge[:LONGEST_HELD])
 
 
-def _lane(tx: Tx, desk: Desk, asker: Asker, user_id: UserId, now: datetime) -> str:
-    browser = keyed_hashes.keyed_hash(desk.code_mac, keyed_hashes.BROWSER, asker.held_browser[:LONGEST_HELD])
+def _lane(tx: Tx, context: Context, asker: Asker, user_id: UserId, now: datetime) -> str:
+    browser = keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.BROWSER, asker.held_browser[:LONGEST_HELD])
     known_browser = sessions.knows_browser(tx, browser, user_id, clock.text(now - login.BROWSER_LIVES))
     known_network = sessions.was_used_from(tx, user_id, asker.network, clock.text(now - login.KNOWN_FOR))
     if known_browser:

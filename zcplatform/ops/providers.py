@@ -10,7 +10,7 @@ from zcplatform.core.differences import merged
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import BadInput, PlatformError
 from zcplatform.ops import config, secrets
-from zcplatform.ops.desk import Actor, Desk
+from zcplatform.ops.context import Actor, Context
 from zcplatform.ops.reach import unreachable
 from zcplatform.store.db import Tx
 
@@ -36,20 +36,20 @@ class MainProvider:
         return {} if self.api_key is None else {KEY: self.api_key}
 
 
-def first(tx: Tx, desk: Desk, tenant: Tenant, provider: MainProvider | None) -> tuple[AgentSettings, dict[str, str]]:
+def first(tx: Tx, context: Context, tenant: Tenant, provider: MainProvider | None) -> tuple[AgentSettings, dict[str, str]]:
     """The settings of a new tenant, checked, and the values of its secrets."""
     if provider is None:
         return AgentSettings(), {}
     try:
         settings = agent_settings.parse(merged({}, provider.change()))
         secrets.check(settings, provider.given)
-        config.check(tx, desk, tenant, settings, frozenset(provider.given))
+        config.check(tx, context, tenant, settings, frozenset(provider.given))
     except PlatformError as error:
         raise config.renamed(error, _PATH, "provider") from None
     return settings, provider.given
 
 
-def save(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, provider: MainProvider) -> int | None:
+def save(tx: Tx, context: Context, actor: Actor, at: str, tenant: Tenant, provider: MainProvider) -> int | None:
     """The number of the new revision; None when nothing is new."""
     before = config.current(tx, tenant)
     known = agent_settings.to_json(before)
@@ -57,14 +57,14 @@ def save(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, provider: Ma
     if main is not None and main.family != provider.family:
         known["providers"].pop(MAIN)
     try:
-        return config.write(tx, desk, actor, at, tenant, merged(known, provider.change()), provider.given, "provider")
+        return config.write(tx, context, actor, at, tenant, merged(known, provider.change()), provider.given, "provider")
     except PlatformError as error:
         raise config.renamed(error, _PATH, "provider") from None
 
 
-def check_reach(desk: Desk, base_url: str) -> None:
+def check_reach(context: Context, base_url: str) -> None:
     """Raises BadInput."""
-    why = unreachable(desk.settings.allowed_hosts, base_url)
+    why = unreachable(context.settings.allowed_hosts, base_url)
     if not is_address(base_url):
         why = "must be http(s)://HOST[:PORT]/PATH without user and fragment"
     if why is not None:

@@ -8,8 +8,8 @@ from zcplatform.agent import agent_settings
 from zcplatform.core.differences import Difference, difference
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import NotFound
-from zcplatform.ops import config, secrets, wishes
-from zcplatform.ops.desk import Actor, Desk
+from zcplatform.ops import config, requests, secrets
+from zcplatform.ops.context import Actor, Context
 from zcplatform.store import audit, revisions
 from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
@@ -38,19 +38,19 @@ def against(tx: Tx, tenant: Tenant, number: int, other: int | None) -> tuple[int
 
 
 def roll_back(
-    tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, number: int, given: Mapping[str, str], note: str | None
+    tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, number: int, given: Mapping[str, str], note: str | None
 ) -> tuple[Tenant, Operation | None]:
     """Save the settings of an older revision again, as a new one: with all that a save asks, for plan, rights and hosts may be others by now.
 
     Secrets are not part of a revision and stay as they are; `given` are those that the older settings need and that are gone.
     """
-    tenant = wishes.live(tx, id_or_slug)
+    tenant = requests.require_not_deleting(tx, id_or_slug)
     wanted = settings(get(tx, tenant, number))
     parsed = agent_settings.parse(wanted)
     lost = secrets.elsewhere(tx, tenant.id, parsed, secrets.stored(tx, tenant.id, parsed) | given.keys())
     if lost:
         raise agent_settings.settings_error(lost)  # also where an agent could do without a key: it did not, then
-    changed, operation = config.save(tx, desk, actor, at, tenant, wanted, given, note or f"back to revision {number}")
+    changed, operation = config.save(tx, context, actor, at, tenant, wanted, given, note or f"back to revision {number}")
     if changed.wanted_revision != tenant.wanted_revision:
         told = {"revision": [tenant.revision, changed.wanted_revision], "to": [None, number]}
         audit.append(tx, actor.entry(at, "revision.roll_back", tenant.id, tenant.id, **told))

@@ -9,7 +9,7 @@ from zcplatform.agent.secret_slots import SecretSlot, secret_slots
 from zcplatform.core.secret_names import row_of
 from zcplatform.errors import NotFound
 from zcplatform.ids import TenantId, new_secret_id
-from zcplatform.ops.desk import Desk
+from zcplatform.ops.context import Context
 from zcplatform.store import secrets
 from zcplatform.store.db import Tx
 from zcplatform.store.secrets import Secret
@@ -73,13 +73,13 @@ def problems(settings: AgentSettings, given: Mapping[str, str]) -> dict[str, str
     return found
 
 
-def put(tx: Tx, desk: Desk, tenant_id: TenantId, settings: AgentSettings, given: Mapping[str, str], at: str) -> None:
+def put(tx: Tx, context: Context, tenant_id: TenantId, settings: AgentSettings, given: Mapping[str, str], at: str) -> None:
     """Checked before. A box for the worker takes the place of what was there."""
     for name, value in given.items():
         place, (kind, row_name) = find(settings, name), row_of(name)
         before = secrets.get(tx, tenant_id, kind, row_name)
         row, version, host = new_secret_id(), 1 if before is None else before.version + 1, place.host or ""
-        box = seal(desk.seal_public, SecretBinding(tenant_id, kind, row_name, host, row, version), value)
+        box = seal(context.seal_public, SecretBinding(tenant_id, kind, row_name, host, row, version), value)
         secrets.put(tx, Secret(row, tenant_id, kind, row_name, host, version, box, None, None, at, at, hint(value)))
 
 

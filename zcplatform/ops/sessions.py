@@ -13,7 +13,7 @@ from zcplatform.errors import BadInput, Conflict, NotFound, NotSignedIn
 from zcplatform.ids import UserId, new_session_id
 from zcplatform.ops import access
 from zcplatform.ops import login as codes
-from zcplatform.ops.desk import Actor, Desk
+from zcplatform.ops.context import Actor, Context
 from zcplatform.ops.login import Asker, Wanted, within
 from zcplatform.store import audit, login_links, outbox, sessions, users
 from zcplatform.store.challenges import void_of_user
@@ -34,7 +34,7 @@ class Begun:
     browser: str
 
 
-async def verify(desk: Desk, asker: Asker, held: str, code: str) -> Begun:
+async def verify(context: Context, asker: Asker, held: str, code: str) -> Begun:
     """Raises NotSignedIn for a code that does not fit, BadInput for what is none, TooMany for too many from one network."""
     bare = bare_code(code)
 
@@ -43,17 +43,17 @@ async def verify(desk: Desk, asker: Asker, held: str, code: str) -> Begun:
         at = clock.text(now)
         if not within(tx, "code.verify", asker, login.VERIFIES, now):
             return None
-        challenge = codes.answered(tx, desk, held, bare, "login", None, at)
+        challenge = codes.answered(tx, context, held, bare, "login", None, at)
         user = users.get(tx, challenge.user_id) if challenge is not None and challenge.user_id is not None else None
         if user is None or not user.is_active:
             codes.tell(tx, at, asker, "session.start", "unknown", "refused")
             return codes.refused()
-        return _begin(tx, desk, asker, user, "code", at)
+        return _begin(tx, context, asker, user, "code", at)
 
-    return _outcome(await desk.database.write(write), login.VERIFIES)
+    return _outcome(await context.database.write(write), login.VERIFIES)
 
 
-async def follow(desk: Desk, asker: Asker, token: str) -> Begun:
+async def follow(context: Context, asker: Asker, token: str) -> Begun:
     """A link from the host. Raises NotSignedIn when it was used, is too old, or never was."""
 
     def write(tx: Tx) -> Begun | NotSignedIn | None:
@@ -61,16 +61,16 @@ async def follow(desk: Desk, asker: Asker, token: str) -> Begun:
         at = clock.text(now)
         if not within(tx, "link.follow", asker, login.LINKS, now):
             return None
-        user_id = login_links.use(tx, keyed_hashes.keyed_hash(desk.code_mac, keyed_hashes.LINK, token), at)
+        user_id = login_links.use(tx, keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.LINK, token), at)
         user = users.get(tx, user_id) if user_id is not None else None
         if user is None or not user.is_active:
             codes.tell(tx, at, asker, "session.start", "unknown", "refused")
             return NotSignedIn(
                 "link.refused", "This link was used, or is too old", "zcplatform admin login-link EMAIL makes one on the host"
             )
-        return _begin(tx, desk, asker, user, "link", at)
+        return _begin(tx, context, asker, user, "link", at)
 
-    return _outcome(await desk.database.write(write), login.LINKS)
+    return _outcome(await context.database.write(write), login.LINKS)
 
 
 def _outcome(told: Begun | NotSignedIn | None, limit: login.Limit) -> Begun:
@@ -81,10 +81,10 @@ def _outcome(told: Begun | NotSignedIn | None, limit: login.Limit) -> Begun:
     return told
 
 
-def _begin(tx: Tx, desk: Desk, asker: Asker, user: User, method: str, at: str) -> Begun:
+def _begin(tx: Tx, context: Context, asker: Asker, user: User, method: str, at: str) -> Begun:
     """Always a new id, whatever the browser brought: nobody can plant a session. The proof is as fresh as a code can be."""
     now = clock.parse(at)
-    browser = _browser(tx, desk, asker, user.id, at)
+    browser = _browser(tx, context, asker, user.id, at)
     session = Session(
         id=new_session_id(),
         user_id=user.id,
@@ -94,7 +94,7 @@ def _begin(tx: Tx, desk: Desk, asker: Asker, user: User, method: str, at: str) -
         agent=_line(asker.agent),
         created_at=at,
         last_used_at=at,
-        idle_until=clock.text(now + timedelta(seconds=desk.settings.session_idle_s)),
+        idle_until=clock.text(now + timedelta(seconds=context.settings.session_idle_s)),
         expires_at=clock.text(now + login.SESSION_LIVES),
         stepped_up_at=at,
     )
@@ -107,25 +107,27 @@ def _begin(tx: Tx, desk: Desk, asker: Asker, user: User, method: str, at: str) -
     return Begun(session, user, browser)
 
 
-def _browser(tx: Tx, desk: Desk, asker: Asker, user_id: UserId, at: str) -> str:
+def _browser(tx: Tx, context: Context, asker: Asker, user_id: UserId, at: str) -> str:
     """What the browser holds already counts only if it is this person's: another's would let that one into his lane."""
     held = asker.held_browser[: codes.LONGEST_HELD]
-    hashed = keyed_hashes.keyed_hash(desk.code_mac, keyed_hashes.BROWSER, held)
+    hashed = keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.BROWSER, held)
     if not sessions.knows_browser(tx, hashed, user_id, clock.text(clock.parse(at) - login.BROWSER_LIVES)):
         held = secrets.token_urlsafe(32)
-        hashed = keyed_hashes.keyed_hash(desk.code_mac, keyed_hashes.BROWSER, held)
+        hashed = keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.BROWSER, held)
     sessions.keep_browser(tx, hashed, user_id, at)
     return held
 
 
-async def ask_step_up(desk: Desk, actor: Actor, asker: Asker) -> str:
+async def ask_step_up(context: Context, actor: Actor, asker: Asker) -> str:
     """A code to the signed-in person's own address; gives what the browser is to hold."""
     session_id, user_id = signed_in_person(actor)
     wanted = Wanted("step_up", Kind.STEP_UP_CODE, actor.name, user_id, f"session {session_id}", session_id)
-    return await ask_signed_in(desk, actor, asker, session_id, lambda _: wanted)
+    return await ask_signed_in(context, actor, asker, session_id, lambda _: wanted)
 
 
-async def ask_signed_in(desk: Desk, actor: Actor, asker: Asker, session_id: str, wanted: Callable[[Tx], Wanted], **changes: object) -> str:
+async def ask_signed_in(
+    context: Context, actor: Actor, asker: Asker, session_id: str, wanted: Callable[[Tx], Wanted], **changes: object
+) -> str:
     """Send a code for something a signed-in person is about to do; gives what the browser is to hold. Raises TooMany."""
     held = secrets.token_urlsafe(32)
 
@@ -135,17 +137,17 @@ async def ask_signed_in(desk: Desk, actor: Actor, asker: Asker, session_id: str,
         access.again(tx, actor, at)
         if not within(tx, "code.request", asker, login.REQUESTS, now):
             return False
-        codes.challenge(tx, desk, asker, wanted(tx), held, now)
+        codes.challenge(tx, context, asker, wanted(tx), held, now)
         audit.append(tx, actor.entry(at, "code.request", session_id, "", **changes))
         return True
 
-    if not await desk.database.write(write):
+    if not await context.database.write(write):
         raise codes.too_many(login.REQUESTS)
-    desk.wake("")
+    context.wake("")
     return held
 
 
-async def step_up(desk: Desk, actor: Actor, asker: Asker, held: str, code: str) -> str:
+async def step_up(context: Context, actor: Actor, asker: Asker, held: str, code: str) -> str:
     """When the session was made fresh. Raises NotSignedIn for a code that does not fit."""
     session_id, user_id = signed_in_person(actor)
     bare = bare_code(code)
@@ -153,7 +155,7 @@ async def step_up(desk: Desk, actor: Actor, asker: Asker, held: str, code: str) 
     def write(tx: Tx) -> str | None:
         at = clock.text(clock.now())
         access.again(tx, actor, at)
-        challenge = codes.answered(tx, desk, held, bare, "step_up", session_id, at)
+        challenge = codes.answered(tx, context, held, bare, "step_up", session_id, at)
         if challenge is None or challenge.user_id != user_id:
             codes.tell(tx, at, asker, "session.step_up", user_id, "refused")
             return None
@@ -161,7 +163,7 @@ async def step_up(desk: Desk, actor: Actor, asker: Asker, held: str, code: str) 
         audit.append(tx, actor.entry(at, "session.step_up", session_id))
         return at
 
-    at = await desk.database.write(write)
+    at = await context.database.write(write)
     if at is None:
         raise codes.refused()
     return at
@@ -171,7 +173,7 @@ def own(tx: Tx, actor: Actor, at: str) -> list[Session]:
     return sessions.of_user(tx, _person(actor), at)
 
 
-async def end(desk: Desk, actor: Actor, session_id: str, reason: str) -> None:
+async def end(context: Context, actor: Actor, session_id: str, reason: str) -> None:
     """One of the asker's own. Raises NotFound for any other."""
 
     def write(tx: Tx) -> None:
@@ -181,19 +183,19 @@ async def end(desk: Desk, actor: Actor, session_id: str, reason: str) -> None:
             raise NotFound("session.unknown", "You have no such session", "GET /api/me/sessions lists them")
         audit.append(tx, actor.entry(at, "session.end", session_id, "", reason=reason))
 
-    await desk.database.write(write)
+    await context.database.write(write)
 
 
-async def end_own(desk: Desk, actor: Actor) -> int:
+async def end_own(context: Context, actor: Actor) -> int:
     """All of the asker's, this one too."""
-    return await _end_all(desk, actor, _person(actor), "ended by the person")
+    return await _end_all(context, actor, _person(actor), "ended by the person")
 
 
-async def end_of_user(desk: Desk, actor: Actor, user_id: str) -> int:
-    return await _end_all(desk, actor, UserId(user_id), "ended by an administrator")
+async def end_of_user(context: Context, actor: Actor, user_id: str) -> int:
+    return await _end_all(context, actor, UserId(user_id), "ended by an administrator")
 
 
-async def _end_all(desk: Desk, actor: Actor, user_id: UserId, reason: str) -> int:
+async def _end_all(context: Context, actor: Actor, user_id: UserId, reason: str) -> int:
     def write(tx: Tx) -> int:
         at = clock.text(clock.now())
         access.again(tx, actor, at)
@@ -203,7 +205,7 @@ async def _end_all(desk: Desk, actor: Actor, user_id: UserId, reason: str) -> in
         audit.append(tx, actor.entry(at, "session.end_all", user_id, "", sessions=[ended, 0]))
         return ended
 
-    return await desk.database.write(write)
+    return await context.database.write(write)
 
 
 def end_everything(tx: Tx, user_id: UserId, at: str, reason: str) -> int:

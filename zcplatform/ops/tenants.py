@@ -12,8 +12,8 @@ from zcplatform.core.tenant import Request, State, Tenant, Wanted
 from zcplatform.errors import BadInput, Conflict
 from zcplatform.ids import ImageId, TenantId, new_tenant_id
 from zcplatform.ops import access, config, providers, secrets
-from zcplatform.ops.desk import Actor, Desk
-from zcplatform.ops.wishes import ask, bring, live
+from zcplatform.ops.context import Actor, Context
+from zcplatform.ops.requests import apply_to_running, record_request, require_not_deleting
 from zcplatform.store import allocations, audit, events, images, members, operations, plans, revisions, tenants
 from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
@@ -33,7 +33,7 @@ def get(tx: Tx, id_or_slug: str) -> Tenant:
     return access.find(tx, id_or_slug)
 
 
-def create(tx: Tx, desk: Desk, actor: Actor, at: str, slug: str, wish: Changes) -> Tenant:
+def create(tx: Tx, context: Context, actor: Actor, at: str, slug: str, wish: Changes) -> Tenant:
     problem = slug_problem(slug)
     if problem is not None:
         raise BadInput(
@@ -52,21 +52,21 @@ def create(tx: Tx, desk: Desk, actor: Actor, at: str, slug: str, wish: Changes) 
     tenants.insert(tx, tenant)
     if actor.user_id is not None:
         members.put(tx, members.Member(tenant.id, actor.user_id, Role.OWNER, at))
-    _first_revision(tx, desk, actor, at, tenant, wish.provider)
+    _first_revision(tx, context, actor, at, tenant, wish.provider)
     events.append(tx, at, "tenant.created", tenant_id=tenant.id, slug=slug, plan=plan)
     audit.append(tx, actor.entry(at, "tenant.create", tenant.id, tenant.id, slug=[None, slug], plan=[None, plan]))
     return tenant
 
 
-def _first_revision(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, provider: providers.MainProvider | None) -> None:
-    settings, given = providers.first(tx, desk, tenant, provider)
+def _first_revision(tx: Tx, context: Context, actor: Actor, at: str, tenant: Tenant, provider: providers.MainProvider | None) -> None:
+    settings, given = providers.first(tx, context, tenant, provider)
     revisions.append(tx, revisions.Revision(tenant.id, 1, json.dumps(agent_settings.to_json(settings)), actor.author, "created", at))
-    secrets.put(tx, desk, tenant.id, settings, given, at)
+    secrets.put(tx, context, tenant.id, settings, given, at)
 
 
-def change(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, wish: Changes) -> tuple[Tenant, Operation | None]:
+def change(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, wish: Changes) -> tuple[Tenant, Operation | None]:
     """A running tenant is brought to the new settings by an operation; others take them when they are started next."""
-    tenant = live(tx, id_or_slug)
+    tenant = require_not_deleting(tx, id_or_slug)
     _check_rights(actor, wish, at)
     told: dict[str, object] = {}
     wanted: dict[str, object] = {}
@@ -82,11 +82,11 @@ def change(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str, wish: Cha
         wanted |= {"image_id": image_id, **tenants.NOT_TRIED}
         told["image"] = [tenant.image, image_id]
     if wish.provider is not None:
-        number = providers.save(tx, desk, actor, at, tenant, wish.provider)
+        number = providers.save(tx, context, actor, at, tenant, wish.provider)
         wanted |= {} if number is None else {"wanted_revision": number}
     if told:
         audit.append(tx, actor.entry(at, "tenant.change", tenant.id, tenant.id, **told))
-    return bring(tx, actor, tenant, at, **wanted)
+    return apply_to_running(tx, actor, tenant, at, **wanted)
 
 
 def _check_rights(actor: Actor, wish: Changes, at: str) -> None:
@@ -102,19 +102,21 @@ def _check_rights(actor: Actor, wish: Changes, at: str) -> None:
             actor.need_step_up(at)
 
 
-def deploy(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
-    return _run(tx, desk, actor, at, live(tx, id_or_slug), Request.DEPLOY)
+def deploy(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
+    return _run(tx, context, actor, at, require_not_deleting(tx, id_or_slug), Request.DEPLOY)
 
 
-def start(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
-    return _run(tx, desk, actor, at, _deployed(tx, id_or_slug), Request.START)
+def start(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
+    return _run(tx, context, actor, at, _deployed(tx, id_or_slug), Request.START)
 
 
-def stop(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
+def stop(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
     tenant = _deployed(tx, id_or_slug)
     if tenant.wanted == Wanted.STOPPED and is_stopping(tx, tenant) and not tenant.suspended_runs:
         return tenant, operations.open_of(tx, tenant.id)
-    return ask(tx, actor, tenant, at, Request.STOP, wanted=Wanted.STOPPED, suspended_runs=0)  # a suspended one stays so when it is resumed
+    return record_request(
+        tx, actor, tenant, at, Request.STOP, wanted=Wanted.STOPPED, suspended_runs=0
+    )  # a suspended one stays so when it is resumed
 
 
 def is_stopping(tx: Tx, tenant: Tenant) -> bool:
@@ -122,24 +124,24 @@ def is_stopping(tx: Tx, tenant: Tenant) -> bool:
     return tenant.seen_generation == tenant.generation or operations.open_of(tx, tenant.id) is not None
 
 
-def restart(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
+def restart(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
     tenant = _deployed(tx, id_or_slug)
     _check_not_suspended(tenant)
     if tenant.wanted != Wanted.RUNNING:
         raise Conflict("tenant.stopped", f"Tenant `{tenant.slug}` is stopped", f"POST /api/tenants/{tenant.slug}/start starts it")
-    return ask(tx, actor, tenant, at, Request.RESTART, wanted_epoch=tenant.wanted_epoch + 1)
+    return record_request(tx, actor, tenant, at, Request.RESTART, wanted_epoch=tenant.wanted_epoch + 1)
 
 
-def delete(tx: Tx, desk: Desk, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
+def delete(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
     """One that failed is begun again by asking again."""
     tenant = get(tx, id_or_slug)
     under_way = operations.open_of(tx, tenant.id)
     if tenant.wanted == Wanted.ABSENT and under_way is not None:
         return tenant, under_way
-    return ask(tx, actor, tenant, at, Request.DELETE, wanted=Wanted.ABSENT)
+    return record_request(tx, actor, tenant, at, Request.DELETE, wanted=Wanted.ABSENT)
 
 
-def _run(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, request: Request) -> tuple[Tenant, Operation | None]:
+def _run(tx: Tx, context: Context, actor: Actor, at: str, tenant: Tenant, request: Request) -> tuple[Tenant, Operation | None]:
     _check_not_suspended(tenant)
     under_way = operations.open_of(tx, tenant.id)
     if tenant.wanted == Wanted.RUNNING and under_way is not None:
@@ -155,8 +157,8 @@ def _run(tx: Tx, desk: Desk, actor: Actor, at: str, tenant: Tenant, request: Req
     if image.status != "ready":
         raise Conflict("image.not_ready", f"Image `{image.reference}` is {image.status}", "wait for it, or choose another image")
     wanted["image_id"] = image.id
-    _check_capacity(tx, desk, tenant.id, at)
-    return ask(tx, actor, tenant, at, request, **wanted)
+    _check_capacity(tx, context, tenant.id, at)
+    return record_request(tx, actor, tenant, at, request, **wanted)
 
 
 def _check_not_suspended(tenant: Tenant) -> None:
@@ -166,7 +168,7 @@ def _check_not_suspended(tenant: Tenant) -> None:
 
 
 def _deployed(tx: Tx, id_or_slug: str) -> Tenant:
-    tenant = live(tx, id_or_slug)
+    tenant = require_not_deleting(tx, id_or_slug)
     if tenant.wanted == Wanted.DRAFT:
         raise Conflict("tenant.draft", f"Tenant `{tenant.slug}` was never deployed", f"POST /api/tenants/{tenant.slug}/deploy deploys it")
     return tenant
@@ -221,12 +223,12 @@ def _image(tx: Tx, id_or_reference: str) -> ImageId:
     return image.id
 
 
-def _check_capacity(tx: Tx, desk: Desk, tenant_id: TenantId, at: str) -> None:
+def _check_capacity(tx: Tx, context: Context, tenant_id: TenantId, at: str) -> None:
     """Counted here, so that nobody waits for a number that is not there."""
     if allocations.get(tx, tenant_id) is not None:
         return
-    ports, uids = desk.settings.port_span, desk.settings.uid_span
-    subnets = capacity(desk.settings.subnet_network)
+    ports, uids = context.settings.port_span, context.settings.uid_span
+    subnets = capacity(context.settings.subnet_network)
     for kind, first, last in (("port", ports.first, ports.last), ("uid", uids.first, uids.last), ("subnet", 0, subnets - 1)):
         if allocations.free(tx, kind, first, last, rested_since(kind, at)) < 1:
             raise Conflict(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from zcplatform.core.roles import Sight
+from zcplatform.core.roles import Visibility
 from zcplatform.store.db import Tx, many, names, scalar
 
 BATCH = 200
@@ -33,7 +33,7 @@ def _insert(tx: Tx, at: str, kind: str, tenant_id: str | None, object_id: str | 
     )
 
 
-def after(tx: Tx, last_id: int, sight: Sight, *, tenant_id: str | None = None, limit: int = BATCH) -> list[Event]:
+def after(tx: Tx, last_id: int, visibility: Visibility, *, tenant_id: str | None = None, limit: int = BATCH) -> list[Event]:
     """Of what one sees: events of no tenant are for those who see everything."""
     return many(
         tx,
@@ -43,9 +43,9 @@ def after(tx: Tx, last_id: int, sight: Sight, *, tenant_id: str | None = None, l
         last_id,
         tenant_id,
         tenant_id,
-        sight.everything,
-        sight.tenant_id,
-        sight.user_id,
+        visibility.everything,
+        visibility.tenant_id,
+        visibility.user_id,
         limit,
     )
 

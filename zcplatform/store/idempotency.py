@@ -6,7 +6,7 @@ from zcplatform.store.db import Tx, names, one
 
 
 @dataclass(frozen=True)
-class Kept:
+class FirstResponse:
     """`answer` is None where the answer carried a credential: it is never kept and never given again."""
 
     actor: str
@@ -18,13 +18,20 @@ class Kept:
     created_at: str
 
 
-def get(tx: Tx, actor: str, route: str, key: str) -> Kept | None:
-    return one(tx, Kept, f"SELECT {names(Kept)} FROM idempotency_keys WHERE actor = ? AND route = ? AND key = ?", actor, route, key)
+def get(tx: Tx, actor: str, route: str, key: str) -> FirstResponse | None:
+    return one(
+        tx,
+        FirstResponse,
+        f"SELECT {names(FirstResponse)} FROM idempotency_keys WHERE actor = ? AND route = ? AND key = ?",
+        actor,
+        route,
+        key,
+    )
 
 
-def keep(tx: Tx, kept: Kept) -> None:
+def keep(tx: Tx, kept: FirstResponse) -> None:
     tx.execute(
-        f"INSERT INTO idempotency_keys ({names(Kept)}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO idempotency_keys ({names(FirstResponse)}) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (kept.actor, kept.route, kept.key, kept.request_hash, kept.status, kept.answer, kept.created_at),
     )
 

@@ -64,7 +64,7 @@ def choose(tx: Tx, id_or_reference: str) -> Image | None:
     return one(tx, Image, statement, id_or_reference) or find(tx, id_or_reference)
 
 
-def twin(tx: Tx, image_id: ImageId, reference: str, digest: str) -> Image | None:
+def same_content(tx: Tx, image_id: ImageId, reference: str, digest: str) -> Image | None:
     """Another row that stands for the same of the same name already."""
     statement = f"SELECT {names(Image)} FROM images WHERE status = 'ready' AND reference = ? AND digest = ? AND id != ? ORDER BY id DESC"
     return one(tx, Image, statement, reference, digest, image_id)
@@ -117,13 +117,13 @@ def ready(
         _tell(tx, image_id, at)
 
 
-def moved(tx: Tx, image_id: ImageId, engine_id: str, at: str) -> None:
+def set_engine_id(tx: Tx, image_id: ImageId, engine_id: str, at: str) -> None:
     """The engine has what this row stands for under another id now."""
     tx.execute("UPDATE images SET image_id = ?, updated_at = ? WHERE id = ?", (engine_id, at, image_id))
     _tell(tx, image_id, at)
 
 
-def keep(tx: Tx, image_id: ImageId, at: str) -> None:
+def keep_after_failed_removal(tx: Tx, image_id: ImageId, at: str) -> None:
     """It could not be removed: something uses it."""
     tx.execute("UPDATE images SET wanted = 'present', status = 'ready', updated_at = ? WHERE id = ?", (at, image_id))
     if default(tx) is None:

@@ -90,7 +90,7 @@ def other_owners(tx: Tx, tenant_id: str, user_id: str) -> int:
 
 
 @dataclass(frozen=True)
-class Place:
+class Membership:
     """A tenant somebody is a member of."""
 
     id: TenantId
@@ -100,11 +100,11 @@ class Place:
     role: str
 
 
-def tenants_of(tx: Tx, user_id: str | None, service_of: str | None, service_role: str) -> list[Place]:
+def tenants_of(tx: Tx, user_id: str | None, service_of: str | None, service_role: str) -> list[Membership]:
     """Of a user; or the one of a service account, with its own role."""
     return many(
         tx,
-        Place,
+        Membership,
         "SELECT t.id, t.slug, t.name, t.state, m.role FROM tenants AS t JOIN members AS m ON m.tenant_id = t.id"
         " WHERE m.user_id = ? AND t.deleted_at IS NULL"
         " UNION ALL SELECT id, slug, name, state, ? FROM tenants WHERE id = ? AND deleted_at IS NULL ORDER BY 2",

@@ -46,7 +46,7 @@ def append(tx: Tx, revision: Revision) -> None:
     tx.execute(f"INSERT INTO revisions ({names(Revision)}) VALUES ({marks})", [getattr(revision, column) for column in columns(Revision)])
 
 
-def went(tx: Tx, tenant_id: TenantId, number: int, outcome: str, reason: str | None = None) -> None:
+def set_outcome(tx: Tx, tenant_id: TenantId, number: int, outcome: str, reason: str | None = None) -> None:
     """The first outcome stays: a revision that was good once does not get bad by what happens later."""
     tx.execute(
         "UPDATE revisions SET outcome = ?, reason = ? WHERE tenant_id = ? AND number = ? AND outcome IS NULL",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from zcplatform.core.audit import Entry
-from zcplatform.core.roles import Sight
+from zcplatform.core.roles import Visibility
 from zcplatform.core.tenant import Tenant, state
 from zcplatform.ids import TenantId
 from zcplatform.store import audit, events
@@ -79,16 +79,16 @@ def everything(tx: Tx) -> list[Tenant]:
     return many(tx, Tenant, f"SELECT {names(Tenant)} FROM tenants WHERE deleted_at IS NULL ORDER BY slug")
 
 
-def page(tx: Tx, sight: Sight, after_slug: str, limit: int) -> list[Tenant]:
+def page(tx: Tx, visibility: Visibility, after_slug: str, limit: int) -> list[Tenant]:
     return many(
         tx,
         Tenant,
         f"SELECT {names(Tenant)} FROM tenants WHERE deleted_at IS NULL AND slug > ? AND (? OR id = ?"
         " OR id IN (SELECT tenant_id FROM members WHERE user_id = ?)) ORDER BY slug LIMIT ?",
         after_slug,
-        sight.everything,
-        sight.tenant_id,
-        sight.user_id,
+        visibility.everything,
+        visibility.tenant_id,
+        visibility.user_id,
         limit,
     )
 
@@ -109,7 +109,7 @@ def rename(tx: Tx, tenant: Tenant, at: str, name: str) -> Tenant:
     return settle(tx, tenant.id, at)
 
 
-def saw(tx: Tx, tenant_id: TenantId, expected: int, at: str, changes: Mapping[str, object]) -> bool:
+def record_seen(tx: Tx, tenant_id: TenantId, expected: int, at: str, changes: Mapping[str, object]) -> bool:
     """Record what the worker saw. False, and nothing changes, when somebody wants something else by now."""
     if generation(tx, tenant_id) != expected:
         return False

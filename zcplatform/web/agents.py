@@ -14,9 +14,9 @@ from zcplatform.core.roles import Permission
 from zcplatform.errors import PlatformError
 from zcplatform.ops import agents as ops
 from zcplatform.ops import tenants as asking
-from zcplatform.ops.desk import Actor
-from zcplatform.web import shape, shapes
-from zcplatform.web.actor import AskedOf, DeskOf, needs
+from zcplatform.ops.context import Actor
+from zcplatform.web import render, shapes
+from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
 from zcplatform.web.events import HEADERS
 from zcplatform.web.live import Worker
 from zcplatform.web.streams import Kind, OpeningOf
@@ -36,36 +36,41 @@ def worker_of(request: Request) -> Worker:
 
 @router.post("/{tenant}/pairing-code", response_model=shapes.PairingCode)
 async def pairing_code(
-    tenant: str, request: Request, desk: DeskOf, actor: Annotated[Actor, needs(Permission.PAIRING_READ)], asked: AskedOf
+    tenant: str, request: Request, context: ContextOf, actor: Annotated[Actor, needs(Permission.PAIRING_READ)], retry: RetryKeyOf
 ) -> shapes.PairingCode:
     """Mint a code for one device; the one that was pending ends. It is shown here and nowhere else: a repeat makes a new one."""
-    row = await ops.ask(desk, actor, asked, "pairing.issue", tenant)
+    row = await ops.ask(context, actor, retry, "pairing.issue", tenant)
     answer = await worker_of(request).ask("pairing_code", ASK_S, tenant_id=row.id)
-    return shapes.PairingCode(code=answer["code"], expires_at=answer["expires_at"], url=shape.url(desk.settings, row.slug))
+    return shapes.PairingCode(code=answer["code"], expires_at=answer["expires_at"], url=render.url(context.settings, row.slug))
 
 
 @router.get("/{tenant}/devices", response_model=shapes.Devices)
-async def devices(tenant: str, request: Request, desk: DeskOf, _: Annotated[Actor, needs(Permission.DEVICE_READ)]) -> shapes.Devices:
+async def devices(tenant: str, request: Request, context: ContextOf, _: Annotated[Actor, needs(Permission.DEVICE_READ)]) -> shapes.Devices:
     """Who is paired with the agent, as the agent tells it."""
-    answer = await worker_of(request).ask("devices", ASK_S, tenant_id=ops.running(desk, tenant).id)
+    answer = await worker_of(request).ask("devices", ASK_S, tenant_id=ops.running(context, tenant).id)
     return shapes.Devices.model_validate({"items": answer["devices"]})
 
 
 @router.delete("/{tenant}/devices/{device}", status_code=204, response_class=Response)
 async def revoke(
-    tenant: str, device: DeviceId, request: Request, desk: DeskOf, actor: Annotated[Actor, needs(Permission.DEVICE_MANAGE)], asked: AskedOf
+    tenant: str,
+    device: DeviceId,
+    request: Request,
+    context: ContextOf,
+    actor: Annotated[Actor, needs(Permission.DEVICE_MANAGE)],
+    retry: RetryKeyOf,
 ) -> None:
     """Its token is worth nothing from now on."""
-    row = await ops.ask(desk, actor, asked, "device.revoke", tenant, device)
+    row = await ops.ask(context, actor, retry, "device.revoke", tenant, device)
     await worker_of(request).ask("device_revoke", ASK_S, tenant_id=row.id, device_id=device)
 
 
 @router.delete("/{tenant}/devices", response_model=shapes.DevicesReset)
 async def reset(
-    tenant: str, request: Request, desk: DeskOf, actor: Annotated[Actor, needs(Permission.DEVICE_MANAGE)], asked: AskedOf
+    tenant: str, request: Request, context: ContextOf, actor: Annotated[Actor, needs(Permission.DEVICE_MANAGE)], retry: RetryKeyOf
 ) -> shapes.DevicesReset:
     """Nobody is paired any more. An agent that holds on to a device is started again without it."""
-    row = await ops.reset_devices(desk, actor, asked, tenant)
+    row = await ops.reset_devices(context, actor, retry, tenant)
     answer = await worker_of(request).ask("devices_reset", RESET_S, tenant_id=row.id)
     return shapes.DevicesReset(restarts=answer["restarts"])
 
@@ -75,22 +80,22 @@ async def message(
     tenant: str,
     sent: shapes.MessageInput,
     request: Request,
-    desk: DeskOf,
+    context: ContextOf,
     actor: Annotated[Actor, needs(Permission.MESSAGE_SEND)],
-    asked: AskedOf,
+    retry: RetryKeyOf,
 ) -> shapes.Reply:
     """Say something to the running agent and get its answer. Neither is kept or logged; that it was done is."""
-    row = await ops.ask(desk, actor, asked, "message.send", tenant)
+    row = await ops.ask(context, actor, retry, "message.send", tenant)
     answer = await worker_of(request).ask("message", MESSAGE_S, tenant_id=row.id, text=sent.text)
     return shapes.Reply(text=answer["text"], model=answer["model"])
 
 
 @router.get("/{tenant}/channels/health", response_model=shapes.ChannelsHealth)
 async def channels(
-    tenant: str, request: Request, desk: DeskOf, _: Annotated[Actor, needs(Permission.CHANNEL_READ)]
+    tenant: str, request: Request, context: ContextOf, _: Annotated[Actor, needs(Permission.CHANNEL_READ)]
 ) -> shapes.ChannelsHealth:
     """What the running agent says of each of its channels."""
-    answer = await worker_of(request).ask("channels", ASK_S, tenant_id=ops.running(desk, tenant).id)
+    answer = await worker_of(request).ask("channels", ASK_S, tenant_id=ops.running(context, tenant).id)
     return shapes.ChannelsHealth.model_validate({"items": answer["channels"]})
 
 
@@ -102,7 +107,7 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo
 async def logs(
     tenant: str,
     request: Request,
-    desk: DeskOf,
+    context: ContextOf,
     actor: Annotated[Actor, needs(Permission.LOGS_READ)],
     opening: OpeningOf,
     tail: Annotated[int, Query(ge=0, le=10_000)] = 100,
@@ -113,13 +118,13 @@ async def logs(
 ) -> StreamingResponse:
     """What the agent printed, as text or (Accept: text/event-stream) as server-sent events."""
     opening.count(Kind.LOGS, actor)
-    row = desk.database.read(lambda tx: asking.get(tx, tenant))
+    row = context.database.read(lambda tx: asking.get(tx, tenant))
     answers = worker_of(request).follow(
         "logs", tenant_id=row.id, tail=tail, since=clock.text(since) if since else None, follow=follow, timestamps=timestamps
     )
     first = await anext(answers, None)  # an error is answered as a problem, not in the middle of a stream
     as_events = "text/event-stream" in (accept or "")
-    rest = while_permitted(desk.database, request.app.state.watcher, actor, answers)
+    rest = while_permitted(context.database, request.app.state.watcher, actor, answers)
     body = _lines(rest, first, as_events=as_events)
     if as_events:
         return StreamingResponse(body, media_type="text/event-stream", headers=HEADERS)

@@ -20,7 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from zcplatform import log, memory
-from zcplatform.ops.desk import Desk
+from zcplatform.ops.context import Context
 from zcplatform.settings import Settings
 from zcplatform.store.db import Database
 from zcplatform.web import (
@@ -31,18 +31,20 @@ from zcplatform.web import (
     channels,
     config,
     denials,
-    description,
     drift,
+    email_change,
     events,
     health,
     images,
     me,
     members,
+    openapi,
     operations,
     plans,
     problems,
     provider_tests,
     revisions,
+    sessions,
     shapes,
     tenants,
     tokens,
@@ -100,7 +102,7 @@ def described() -> FastAPI:
     """The routes and what they say of themselves, without anything to answer from."""
     subjects = (
         tenants, agents, provider_tests, audit, config, channels, drift, revisions, catalog, members, tokens, me, users, plans, operations, events,
-        images, health, description, auth,
+        images, health, openapi, auth, sessions, email_change,
     )  # fmt: skip
     app = FastAPI(
         routes=[route for subject in subjects for route in subject.router.routes],  # an included router keeps a copy of each, 3 MB of them
@@ -131,7 +133,7 @@ def furnish(app: FastAPI, handed: Handed) -> FastAPI:
     app.state.denials = denials.Denials(database)
     app.state.pepper = handed.token_pepper
     app.state.references = References(handed.settings.instance, handed.signing_keys)
-    app.state.desk = Desk(database, handed.settings, handed.seal_public, handed.code_mac, app.state.worker.wake)
+    app.state.context = Context(database, handed.settings, handed.seal_public, handed.code_mac, app.state.worker.wake)
     return app
 
 

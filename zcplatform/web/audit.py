@@ -11,11 +11,11 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from zcplatform.core.roles import Permission
 from zcplatform.ops import audit as asking
-from zcplatform.ops.desk import Actor, Desk
+from zcplatform.ops.context import Actor, Context
 from zcplatform.store import audit as rows
 from zcplatform.store.audit import Question, Stored
 from zcplatform.web import shapes
-from zcplatform.web.actor import DeskOf, needs
+from zcplatform.web.actor import ContextOf, needs
 from zcplatform.web.streams import Kind, OpeningOf
 
 router = APIRouter(prefix="/api", tags=["audit"])
@@ -60,7 +60,7 @@ Wanted = Annotated[Question, Depends(_wanted)]
 
 @router.get("/audit", response_model=shapes.AuditEntries, responses=FILES)
 async def everything(
-    desk: DeskOf,
+    context: ContextOf,
     actor: Annotated[Actor, needs(Permission.AUDIT_READ_ALL)],
     wanted: Wanted,
     opening: OpeningOf,
@@ -71,13 +71,13 @@ async def everything(
 ) -> Response:
     """The whole log, newest first. That it was read, and what was asked for, is an entry of its own."""
     opening.count(Kind.EXPORT, actor)
-    tenant_id = await asking.told(desk, actor, wanted, format, tenant)
-    return _answer(desk, actor, Question(**{**wanted.__dict__, "tenant_id": tenant_id}), format, cursor, limit)
+    tenant_id = await asking.told(context, actor, wanted, format, tenant)
+    return _answer(context, actor, Question(**{**wanted.__dict__, "tenant_id": tenant_id}), format, cursor, limit)
 
 
 @router.get("/tenants/{tenant}/audit", response_model=shapes.AuditEntries, responses=FILES)
 async def of_tenant(
-    desk: DeskOf,
+    context: ContextOf,
     actor: Annotated[Actor, needs(Permission.AUDIT_READ)],
     wanted: Wanted,
     opening: OpeningOf,
@@ -87,33 +87,33 @@ async def of_tenant(
 ) -> Response:
     """What was done to this tenant, newest first."""
     opening.count(Kind.EXPORT, actor)
-    return _answer(desk, actor, Question(**{**wanted.__dict__, "tenant_id": actor.tenant_id or "none"}), format, cursor, limit)
+    return _answer(context, actor, Question(**{**wanted.__dict__, "tenant_id": actor.tenant_id or "none"}), format, cursor, limit)
 
 
-def _answer(desk: Desk, actor: Actor, question: Question, form: str, cursor: int | None, limit: int) -> Response:
+def _answer(context: Context, actor: Actor, question: Question, form: str, cursor: int | None, limit: int) -> Response:
     headers = {"Cache-Control": "no-store"}
     if form != "json":
         headers["Content-Disposition"] = f'attachment; filename="audit.{form}"'
-        return StreamingResponse(_lines(desk, actor, question, form), 200, headers, MEDIA[form])
-    found = desk.database.read(lambda tx: rows.page(tx, question, cursor, limit))
-    items = [shapes.AuditEntry(**row) for row in _shaped(desk, found)]
+        return StreamingResponse(_lines(context, actor, question, form), 200, headers, MEDIA[form])
+    found = context.database.read(lambda tx: rows.page(tx, question, cursor, limit))
+    items = [shapes.AuditEntry(**row) for row in _shaped(context, found)]
     told = shapes.AuditEntries(items=items, next_cursor=str(found[-1].sequence) if len(found) == limit else None)
     return JSONResponse(told.model_dump(), 200, headers)
 
 
-async def _lines(desk: Desk, actor: Actor, question: Question, form: str) -> AsyncIterator[str]:
+async def _lines(context: Context, actor: Actor, question: Question, form: str) -> AsyncIterator[str]:
     if form == "csv":
         yield _csv(COLUMNS)
-    async for page in asking.export(desk, actor, question):
-        shaped = _shaped(desk, page)
+    async for page in asking.export(context, actor, question):
+        shaped = _shaped(context, page)
         if form == "csv":
             yield "".join(_csv([_cell(row[name]) for name in COLUMNS]) for row in shaped)
         else:
             yield "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in shaped)
 
 
-def _shaped(desk: Desk, rows: list[Stored]) -> list[dict[str, Any]]:
-    people = desk.database.read(lambda tx: asking.people(tx, rows))
+def _shaped(context: Context, rows: list[Stored]) -> list[dict[str, Any]]:
+    people = context.database.read(lambda tx: asking.people(tx, rows))
     return [
         {
             "sequence": row.sequence,

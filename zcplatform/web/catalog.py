@@ -11,7 +11,7 @@ from zcplatform.agent.channels import types
 from zcplatform.agent.fields import Field
 from zcplatform.agent.providers import FAMILIES
 from zcplatform.core.roles import Permission
-from zcplatform.ops.desk import Actor
+from zcplatform.ops.context import Actor
 from zcplatform.web import config_shapes as shapes
 from zcplatform.web.actor import needs
 

@@ -10,13 +10,13 @@ from zcplatform.core.roles import Permission
 from zcplatform.core.tenant import Tenant
 from zcplatform.ops import channels as asking
 from zcplatform.ops import config, secrets
-from zcplatform.ops import desk as ops
-from zcplatform.ops.desk import Actor
+from zcplatform.ops import context as ops
+from zcplatform.ops.context import Actor
 from zcplatform.ops.tenants import get as get_tenant
 from zcplatform.store import plans
 from zcplatform.store.db import Tx, require
 from zcplatform.web import config_shapes as shapes
-from zcplatform.web.actor import AskedOf, DeskOf, needs
+from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
 from zcplatform.web.tenants import ASKED, answer, as_json
 
 router = APIRouter(prefix="/api/tenants/{tenant}/channels", tags=["channels"])
@@ -25,44 +25,44 @@ Write = Annotated[Actor, needs(Permission.CHANNEL_WRITE)]
 
 
 @router.get("", response_model=shapes.Channels)
-async def listing(tenant: str, desk: DeskOf, _: Annotated[Actor, needs(Permission.CHANNEL_READ)]) -> shapes.Channels:
+async def listing(tenant: str, context: ContextOf, _: Annotated[Actor, needs(Permission.CHANNEL_READ)]) -> shapes.Channels:
     def load(tx: Tx) -> shapes.Channels:
         row = get_tenant(tx, tenant)
         return shapes.Channels(items=_channels(tx, row), most=require(plans.get(tx, row.plan)).channels)
 
-    return desk.database.read(load)
+    return context.database.read(load)
 
 
 @router.post("", responses=ASKED)
-async def add(tenant: str, sent: shapes.ChannelInput, desk: DeskOf, actor: Write, asked: AskedOf) -> Response:
+async def add(tenant: str, sent: shapes.ChannelInput, context: ContextOf, actor: Write, retry: RetryKeyOf) -> Response:
     given = _given(sent)
     return as_json(
         await ops.change(
-            desk,
+            context,
             actor,
-            asked,
-            lambda tx, at: answer(tx, desk, *asking.add(tx, desk, actor, at, tenant, sent.type, sent.alias, _sent(sent), given)),
+            retry,
+            lambda tx, at: answer(tx, context, *asking.add(tx, context, actor, at, tenant, sent.type, sent.alias, _sent(sent), given)),
         )
     )
 
 
 @router.patch("/{channel}", responses=ASKED)
-async def change(tenant: str, channel: Name, sent: shapes.ChannelChange, desk: DeskOf, actor: Write, asked: AskedOf) -> Response:
+async def change(tenant: str, channel: Name, sent: shapes.ChannelChange, context: ContextOf, actor: Write, retry: RetryKeyOf) -> Response:
     given = _given(sent)
     return as_json(
         await ops.change(
-            desk,
+            context,
             actor,
-            asked,
-            lambda tx, at: answer(tx, desk, *asking.change(tx, desk, actor, at, tenant, channel, _sent(sent), given)),
+            retry,
+            lambda tx, at: answer(tx, context, *asking.change(tx, context, actor, at, tenant, channel, _sent(sent), given)),
         )
     )
 
 
 @router.delete("/{channel}", responses=ASKED)
-async def remove(tenant: str, channel: Name, desk: DeskOf, actor: Write, asked: AskedOf) -> Response:
+async def remove(tenant: str, channel: Name, context: ContextOf, actor: Write, retry: RetryKeyOf) -> Response:
     return as_json(
-        await ops.change(desk, actor, asked, lambda tx, at: answer(tx, desk, *asking.remove(tx, desk, actor, at, tenant, channel)))
+        await ops.change(context, actor, retry, lambda tx, at: answer(tx, context, *asking.remove(tx, context, actor, at, tenant, channel)))
     )
 
 

@@ -7,15 +7,15 @@ from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission
 from zcplatform.ops import config as asking
-from zcplatform.ops import desk as ops
+from zcplatform.ops import context as ops
 from zcplatform.ops import secrets
-from zcplatform.ops.desk import Actor
+from zcplatform.ops.context import Actor
 from zcplatform.ops.secrets import State
 from zcplatform.ops.tenants import get as get_tenant
 from zcplatform.store import plans
 from zcplatform.store.db import Tx, require
 from zcplatform.web import config_shapes as shapes
-from zcplatform.web.actor import AskedOf, DeskOf, needs
+from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
 from zcplatform.web.tenants import ASKED, answer, as_json
 
 router = APIRouter(prefix="/api/tenants/{tenant}", tags=["settings"])
@@ -23,7 +23,7 @@ Name = Annotated[str, Path(max_length=200)]
 
 
 @router.get("/config", response_model=shapes.Config)
-async def show(tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.Config:
+async def show(tenant: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.Config:
     def load(tx: Tx) -> shapes.Config:
         row = get_tenant(tx, tenant)
         settings = asking.current(tx, row)
@@ -31,35 +31,35 @@ async def show(tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permissi
             revision=row.revision,
             settings=settings.model_dump(mode="json"),
             secrets=[_place(actor, state) for state in secrets.states(tx, row.id, settings)],
-            unpriced=asking.unpriced(desk, require(plans.get(tx, row.plan)), settings),
+            unpriced=asking.unpriced(context, require(plans.get(tx, row.plan)), settings),
         )
 
-    return desk.database.read(load)
+    return context.database.read(load)
 
 
 @router.patch("/config", responses=ASKED)
 async def change(
-    tenant: str, sent: shapes.ConfigChange, desk: DeskOf, actor: Annotated[Actor, needs(Permission.CONFIG_WRITE)], asked: AskedOf
+    tenant: str, sent: shapes.ConfigChange, context: ContextOf, actor: Annotated[Actor, needs(Permission.CONFIG_WRITE)], retry: RetryKeyOf
 ) -> Response:
     """Checked whole, then saved as a revision; a running tenant is brought to it by an operation."""
     given = {name: value.get_secret_value() for name, value in sent.secrets.items()}
     return as_json(
         await ops.change(
-            desk,
+            context,
             actor,
-            asked,
-            lambda tx, at: answer(tx, desk, *asking.patch(tx, desk, actor, at, tenant, sent.settings, given, sent.note)),
+            retry,
+            lambda tx, at: answer(tx, context, *asking.patch(tx, context, actor, at, tenant, sent.settings, given, sent.note)),
         )
     )
 
 
 @router.get("/secrets", response_model=shapes.Secrets)
-async def listing(tenant: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.Secrets:
+async def listing(tenant: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.Secrets:
     def load(tx: Tx) -> shapes.Secrets:
         row = get_tenant(tx, tenant)
         return shapes.Secrets(items=[_place(actor, state) for state in secrets.states(tx, row.id, asking.current(tx, row))])
 
-    return desk.database.read(load)
+    return context.database.read(load)
 
 
 @router.put("/secrets/{name}", responses=ASKED)
@@ -67,24 +67,26 @@ async def put(
     tenant: str,
     name: Name,
     sent: shapes.SecretInput,
-    desk: DeskOf,
+    context: ContextOf,
     actor: Annotated[Actor, needs(Permission.SECRET_WRITE, step_up=True)],
-    asked: AskedOf,
+    retry: RetryKeyOf,
 ) -> Response:
     """Sealed for the worker; a running agent is started again with it."""
     value = sent.value.get_secret_value()
     return as_json(
-        await ops.change(desk, actor, asked, lambda tx, at: answer(tx, desk, *asking.set_secret(tx, desk, actor, at, tenant, name, value)))
+        await ops.change(
+            context, actor, retry, lambda tx, at: answer(tx, context, *asking.set_secret(tx, context, actor, at, tenant, name, value))
+        )
     )
 
 
 @router.delete("/secrets/{name}", responses=ASKED)
 async def remove(
-    tenant: str, name: Name, desk: DeskOf, actor: Annotated[Actor, needs(Permission.SECRET_WRITE, step_up=True)], asked: AskedOf
+    tenant: str, name: Name, context: ContextOf, actor: Annotated[Actor, needs(Permission.SECRET_WRITE, step_up=True)], retry: RetryKeyOf
 ) -> Response:
     """Refused while the settings need it."""
     return as_json(
-        await ops.change(desk, actor, asked, lambda tx, at: answer(tx, desk, *asking.remove_secret(tx, actor, at, tenant, name)))
+        await ops.change(context, actor, retry, lambda tx, at: answer(tx, context, *asking.remove_secret(tx, actor, at, tenant, name)))
     )
 
 

@@ -20,7 +20,7 @@ from zcplatform.ops.actor import Actor
 from zcplatform.store import events
 from zcplatform.store.db import Database, Tx
 from zcplatform.store.events import Event
-from zcplatform.web.actor import DeskOf, needs
+from zcplatform.web.actor import ContextOf, needs
 from zcplatform.web.streams import Kind, OpeningOf
 
 router = APIRouter(prefix="/api/events", tags=["events"])
@@ -76,7 +76,7 @@ class Watcher:
 @router.get("", response_class=StreamingResponse)
 async def stream(
     request: Request,
-    desk: DeskOf,
+    context: ContextOf,
     actor: Annotated[Actor, needs(Permission.EVENTS_READ)],
     opening: OpeningOf,
     tenant: Annotated[str | None, Query(max_length=64, description="id or slug: only this tenant's")] = None,
@@ -85,18 +85,18 @@ async def stream(
     """Server-sent events of the tenants one sees, from now on or from after Last-Event-ID. Ends when what one may do changes."""
     if tenant and actor.needed is not None:
         needed, at = actor.needed, clock.text(clock.now())
-        actor = desk.database.read(lambda tx: access.permit(tx, actor, needed, tenant, at))
+        actor = context.database.read(lambda tx: access.permit(tx, actor, needed, tenant, at))
     opening.count(Kind.EVENTS, actor)
-    start = int(last_event_id) if last_event_id and _NUMBER.fullmatch(last_event_id) else desk.database.read(events.newest_id)
+    start = int(last_event_id) if last_event_id and _NUMBER.fullmatch(last_event_id) else context.database.read(events.newest_id)
     watcher: Watcher = request.app.state.watcher
-    return StreamingResponse(_stream(desk.database, watcher, start, actor), media_type="text/event-stream", headers=HEADERS)
+    return StreamingResponse(_stream(context.database, watcher, start, actor), media_type="text/event-stream", headers=HEADERS)
 
 
 async def _stream(database: Database, watcher: Watcher, last_id: int, actor: Actor) -> AsyncIterator[str]:
     def load(tx: Tx) -> tuple[list[Event], int]:
         access.again(tx, actor, clock.text(clock.now()))
         newest = events.newest_id(tx)
-        found = events.after(tx, last_id, actor.sight, tenant_id=actor.tenant_id)
+        found = events.after(tx, last_id, actor.visibility, tenant_id=actor.tenant_id)
         return found, found[-1].id if len(found) == events.BATCH else newest
 
     yield ": connected\n\n"

@@ -33,7 +33,7 @@ JSON_TYPES = frozenset({b"application/json", b"application/json;charset=utf-8"})
 ONCE = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key", b"origin", b"x-forwarded-for"})
 """Two of these could be read differently by two readers."""
 UNCOUNTED = frozenset({"/healthz", "/readyz", "/internal/ask"})
-"""Asked by the edge and by what watches over us."""
+"""RetryKey by the edge and by what watches over us."""
 
 
 class Guard:

@@ -6,13 +6,13 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission, Role
-from zcplatform.ops import desk as ops
+from zcplatform.ops import context as ops
 from zcplatform.ops import users as asking
-from zcplatform.ops.desk import Actor, Answer
+from zcplatform.ops.context import Actor, Answer
 from zcplatform.store import members, users
 from zcplatform.store.db import Tx
 from zcplatform.web import people_shapes as shapes
-from zcplatform.web.actor import AskedOf, DeskOf, needs
+from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
 from zcplatform.web.tenants import as_json
 from zcplatform.web.users import shape
 
@@ -32,23 +32,25 @@ def _me(tx: Tx, actor: Actor) -> shapes.Me:
 
 
 @router.get("", response_model=shapes.Me)
-async def show(desk: DeskOf, actor: Annotated[Actor, needs(Permission.SELF_READ)]) -> shapes.Me:
-    return desk.database.read(lambda tx: _me(tx, actor))
+async def show(context: ContextOf, actor: Annotated[Actor, needs(Permission.SELF_READ)]) -> shapes.Me:
+    return context.database.read(lambda tx: _me(tx, actor))
 
 
 @router.patch("", response_model=shapes.Me)
-async def change(sent: shapes.MeChange, desk: DeskOf, actor: Annotated[Actor, needs(Permission.SELF_MANAGE)], asked: AskedOf) -> Response:
+async def change(
+    sent: shapes.MeChange, context: ContextOf, actor: Annotated[Actor, needs(Permission.SELF_MANAGE)], retry: RetryKeyOf
+) -> Response:
     def act(tx: Tx, at: str) -> Answer:
         asking.rename_self(tx, actor, at, sent.name)
         return Answer(200, _me(tx, actor).model_dump_json())
 
-    return as_json(await ops.change(desk, actor, asked, act))
+    return as_json(await ops.change(context, actor, retry, act))
 
 
 @router.get("/tenants", response_model=shapes.MyTenants)
-async def tenants(desk: DeskOf, actor: Annotated[Actor, needs(Permission.TENANT_READ)]) -> shapes.MyTenants:
+async def tenants(context: ContextOf, actor: Annotated[Actor, needs(Permission.TENANT_READ)]) -> shapes.MyTenants:
     """The tenants one is a member of, each with the role there."""
-    found = desk.database.read(lambda tx: members.tenants_of(tx, actor.user_id, actor.service_of, str(actor.cap)))
+    found = context.database.read(lambda tx: members.tenants_of(tx, actor.user_id, actor.service_of, str(actor.cap)))
     return shapes.MyTenants(
         items=[
             shapes.MyTenant(

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Body, Request
 
 from zcplatform.core.roles import Permission
 from zcplatform.ops import provider_tests as ops
-from zcplatform.ops.desk import Actor
+from zcplatform.ops.context import Actor
 from zcplatform.web import shapes
-from zcplatform.web.actor import AskedOf, DeskOf, needs
+from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
 from zcplatform.web.agents import worker_of
 
 router = APIRouter(prefix="/api/tenants", tags=["providers"])
@@ -20,15 +20,15 @@ async def run(
     tenant: str,
     alias: str,
     request: Request,
-    desk: DeskOf,
+    context: ContextOf,
     actor: Annotated[Actor, needs(Permission.PROVIDER_TEST)],
-    asked: AskedOf,
+    retry: RetryKeyOf,
     sent: Annotated[shapes.ProviderInput | None, Body()] = None,
 ) -> shapes.ProviderTest:
     """Without a body the saved provider; with one that provider, which is not saved. It may cost one token of a model."""
     trial = None
     if sent is not None:
         trial = ops.UnsavedProvider(sent.family, sent.model, sent.base_url, sent.api_key.get_secret_value() if sent.api_key else None)
-    row, told = await ops.ask(desk, actor, asked, tenant, alias, trial)
+    row, told = await ops.ask(context, actor, retry, tenant, alias, trial)
     answer = await worker_of(request).ask("provider_test", TEST_S, tenant_id=row.id, alias=alias, **told)
     return shapes.ProviderTest.model_validate(answer)

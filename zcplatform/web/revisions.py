@@ -7,15 +7,15 @@ from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission
 from zcplatform.core.tenant import Tenant
-from zcplatform.ops import desk as ops
+from zcplatform.ops import context as ops
 from zcplatform.ops import revisions as asking
-from zcplatform.ops.desk import Actor
+from zcplatform.ops.context import Actor
 from zcplatform.ops.tenants import get as get_tenant
 from zcplatform.store import revisions as rows
 from zcplatform.store.db import Tx
 from zcplatform.store.revisions import Revision
 from zcplatform.web import shapes
-from zcplatform.web.actor import AskedOf, DeskOf, needs
+from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
 from zcplatform.web.config_shapes import RollBack
 from zcplatform.web.tenants import ASKED, Limit, answer, as_json
 
@@ -26,7 +26,7 @@ Number = Annotated[int, Path(ge=1, le=2**53)]
 @router.get("", response_model=shapes.Revisions)
 async def listing(
     tenant: str,
-    desk: DeskOf,
+    context: ContextOf,
     _: Annotated[Actor, needs(Permission.CONFIG_READ)],
     cursor: Annotated[int | None, Query(ge=1, le=2**53)] = None,
     limit: Limit = 50,
@@ -38,24 +38,24 @@ async def listing(
             items=[_shape(row, revision) for revision in found], next_cursor=str(found[-1].number) if len(found) == limit else None
         )
 
-    return desk.database.read(load)
+    return context.database.read(load)
 
 
 @router.get("/{number}", response_model=shapes.RevisionWhole)
-async def show(tenant: str, number: Number, desk: DeskOf, _: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.RevisionWhole:
+async def show(tenant: str, number: Number, context: ContextOf, _: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.RevisionWhole:
     def load(tx: Tx) -> shapes.RevisionWhole:
         row = get_tenant(tx, tenant)
         revision = asking.get(tx, row, number)
         return shapes.RevisionWhole(**_shape(row, revision).model_dump(), settings=asking.settings(revision))
 
-    return desk.database.read(load)
+    return context.database.read(load)
 
 
 @router.get("/{number}/diff", response_model=shapes.Diff)
 async def diff(
     tenant: str,
     number: Number,
-    desk: DeskOf,
+    context: ContextOf,
     _: Annotated[Actor, needs(Permission.CONFIG_READ)],
     against: Annotated[int | None, Query(ge=0, le=2**53)] = None,
 ) -> shapes.Diff:
@@ -69,16 +69,16 @@ async def diff(
             changes=[shapes.Change(path=path, before=before, after=after) for path, (before, after) in changes.items()],
         )
 
-    return desk.database.read(load)
+    return context.database.read(load)
 
 
 @router.post("/{number}/rollback", responses=ASKED, status_code=202)
 async def rollback(
     tenant: str,
     number: Number,
-    desk: DeskOf,
+    context: ContextOf,
     actor: Annotated[Actor, needs(Permission.CONFIG_WRITE)],
-    asked: AskedOf,
+    retry: RetryKeyOf,
     sent: RollBack | None = None,
 ) -> Response:
     """Save the settings of this revision again, as a new one. Secrets it needs that are gone by now may come along."""
@@ -86,9 +86,9 @@ async def rollback(
     given, note = {name: value.get_secret_value() for name, value in sent.secrets.items()}, sent.note
 
     def save(tx: Tx, at: str) -> ops.Answer:
-        return answer(tx, desk, *asking.roll_back(tx, desk, actor, at, tenant, number, given, note))
+        return answer(tx, context, *asking.roll_back(tx, context, actor, at, tenant, number, given, note))
 
-    return as_json(await ops.change(desk, actor, asked, save))
+    return as_json(await ops.change(context, actor, retry, save))
 
 
 def _shape(tenant: Tenant, revision: Revision) -> shapes.Revision:

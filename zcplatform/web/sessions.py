@@ -1,98 +1,59 @@
-"""The session of a browser: cookies that only this host gets back, read again from the database on every request.
+"""/api/me/sessions and /api/users/{user}/sessions: list and end sessions."""
 
-A cookie is sent by the browser whoever asks, a tenant's page on a neighbouring name too: what changes something must come from the panel's own
-origin, word for word, and what only reads must not come from a page that the browser itself calls another one.
-"""
+from typing import Annotated
 
-from contextlib import suppress
-from datetime import timedelta
-
-from fastapi import Request, Response
+from fastapi import APIRouter, Response
 
 from zcplatform import clock
-from zcplatform.core import login
-from zcplatform.errors import NotAllowed, NotSignedIn, Unavailable
-from zcplatform.ops.desk import Desk
-from zcplatform.ops.login import Asker
-from zcplatform.ops.sessions import Begun
-from zcplatform.store import sessions
-from zcplatform.store.sessions import Session
-from zcplatform.web.references import References
+from zcplatform.core.roles import Permission
+from zcplatform.ops import sessions as asking
+from zcplatform.ops.actor import Actor
+from zcplatform.web import cookies
+from zcplatform.web import login_shapes as shapes
+from zcplatform.web.actor import ContextOf, needs
 
-SESSION = "__Host-zcp_session"
-CHALLENGE = "__Host-zcp_challenge"
-BROWSER = "__Host-zcp_browser"
-OWN_PAGES = frozenset({"same-origin", "none"})
-MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-USED_EVERY = timedelta(minutes=1)
+router = APIRouter(tags=["sign-in"])
+Person = Annotated[Actor, needs(Permission.SELF_MANAGE)]
+Administrator = Annotated[Actor, needs(Permission.USER_MANAGE)]
 
 
-async def signed_in(request: Request, desk: Desk) -> Session | None:
-    """None when the request brings no session. Raises NotSignedIn for one that has ended, NotAllowed for a change asked for by another page."""
-    cookie = request.cookies.get(SESSION)
-    if cookie is None:
-        return None
-    if request.method in MUTATIONS:
-        _check_origin(request.headers.get("origin"), desk)
-    elif request.headers.get("sec-fetch-site", "none") not in OWN_PAGES:
-        raise _foreign(desk)
-    references: References = request.app.state.references
-    named = references.read(cookie)
-    now = clock.now()
-    at = clock.text(now)
-    session = desk.database.read(lambda tx: sessions.active(tx, named[0], at)) if named is not None else None
-    if session is None or named is None or session.user_id != named[1]:
-        raise NotSignedIn("session.ended", "The session has ended", "sign in again")
-    if session.last_used_at < clock.text(now - min(USED_EVERY, _idle(desk) / 4)):
-        with suppress(Unavailable):  # nobody is kept from reading because that can not be noted now
-            await desk.database.write(lambda tx: sessions.used(tx, session.id, at, clock.text(now + _idle(desk))))
-    return session
-
-
-def asker(request: Request, address: str, request_id: str) -> Asker:
-    return Asker(
-        address=address,
-        agent=request.headers.get("user-agent", "")[:1_000],
-        request_id=request_id,
-        held_challenge=request.cookies.get(CHALLENGE, ""),
-        held_browser=request.cookies.get(BROWSER, ""),
+@router.get("/api/me/sessions", response_model=shapes.Sessions)
+async def listing(context: ContextOf, actor: Person) -> shapes.Sessions:
+    """Your own, newest first."""
+    rows = context.database.read(lambda tx: asking.own(tx, actor, clock.text(clock.now())))
+    return shapes.Sessions(
+        items=[
+            shapes.Session(
+                id=row.id,
+                method=row.method,
+                address=row.address,
+                agent=row.agent,
+                created_at=row.created_at,
+                last_used_at=row.last_used_at,
+                expires_at=row.expires_at,
+                stepped_up_at=row.stepped_up_at,
+                is_this=row.id == actor.session_id,
+            )
+            for row in rows
+        ]
     )
 
 
-def check_stranger(request: Request, desk: Desk) -> None:
-    """Who signs in from a browser does so on the panel: no other page signs anybody in as somebody else. Programs send no origin."""
-    if "origin" in request.headers:
-        _check_origin(request.headers["origin"], desk)
+@router.delete("/api/me/sessions", response_model=shapes.Ended)
+async def end_own(response: Response, context: ContextOf, actor: Person) -> shapes.Ended:
+    """All of yours, this one too."""
+    ended = await asking.end_own(context, actor)
+    cookies.drop(response, cookies.SESSION)
+    return shapes.Ended(ended=ended)
 
 
-def begin(response: Response, references: References, begun: Begun) -> None:
-    """Give the browser its new session; whatever it held before is overwritten."""
-    _keep(response, SESSION, references.sign(begun.session), login.SESSION_LIVES, "lax")
-    _keep(response, BROWSER, begun.browser, login.BROWSER_LIVES, "lax")
-    drop(response, CHALLENGE)
+@router.delete("/api/me/sessions/{session}", status_code=204, response_class=Response)
+async def end_one(session: str, context: ContextOf, actor: Person) -> None:
+    """One of yours."""
+    await asking.end(context, actor, session, "ended by the person")
 
 
-def hold(response: Response, challenge: str) -> None:
-    _keep(response, CHALLENGE, challenge, login.CODE_LIVES, "strict")
-
-
-def drop(response: Response, name: str) -> None:
-    response.set_cookie(name, "", max_age=0, path="/", secure=True, httponly=True, samesite="lax")
-
-
-def _keep(response: Response, name: str, value: str, lives: timedelta, same_site: str) -> None:
-    seconds = int(lives.total_seconds())
-    response.set_cookie(name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite=same_site)  # type: ignore[arg-type]
-
-
-def _check_origin(origin: str | None, desk: Desk) -> None:
-    if origin not in desk.settings.panel_origins:
-        raise _foreign(desk)
-
-
-def _foreign(desk: Desk) -> NotAllowed:
-    return NotAllowed("origin.foreign", "A session is only good on the panel's own address", f"open {desk.settings.panel_url}")
-
-
-def _idle(desk: Desk) -> timedelta:
-    return timedelta(seconds=desk.settings.session_idle_s)
+@router.delete("/api/users/{user}/sessions", response_model=shapes.Ended)
+async def end_of_user(user: str, context: ContextOf, actor: Administrator) -> shapes.Ended:
+    """All of a user's."""
+    return shapes.Ended(ended=await asking.end_of_user(context, actor, user))

@@ -7,15 +7,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission, Role
-from zcplatform.ops import desk as ops
+from zcplatform.ops import context as ops
 from zcplatform.ops import tokens as asking
 from zcplatform.ops import users as people
 from zcplatform.ops.access import find
-from zcplatform.ops.desk import Actor, Answer
+from zcplatform.ops.context import Actor, Answer
 from zcplatform.store import tokens as rows
 from zcplatform.store.db import Tx
 from zcplatform.web import people_shapes as shapes
-from zcplatform.web.actor import AskedOf, DeskOf, needs
+from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
 from zcplatform.web.tenants import as_json
 
 router = APIRouter(tags=["tokens"])
@@ -46,34 +46,34 @@ def _made(token: rows.Token, value: str) -> Answer:
 
 
 @router.get("/api/me/tokens", response_model=shapes.Tokens)
-async def own(desk: DeskOf, actor: Own) -> shapes.Tokens:
-    return shapes.Tokens(items=[_shape(row) for row in desk.database.read(lambda tx: rows.of_user(tx, people.person(tx, actor).id))])
+async def own(context: ContextOf, actor: Own) -> shapes.Tokens:
+    return shapes.Tokens(items=[_shape(row) for row in context.database.read(lambda tx: rows.of_user(tx, people.person(tx, actor).id))])
 
 
 @router.post("/api/me/tokens", response_model=shapes.TokenMade, status_code=201)
 async def create_own(
     sent: shapes.TokenInput,
     request: Request,
-    desk: DeskOf,
+    context: ContextOf,
     actor: Annotated[Actor, needs(Permission.SELF_MANAGE, step_up=True)],
-    asked: AskedOf,
+    retry: RetryKeyOf,
 ) -> Response:
     pepper: bytes = request.app.state.pepper
-    return as_json(await ops.change(desk, actor, asked, lambda tx, at: _made(*asking.create_own(tx, pepper, actor, at, _wish(sent)))))
+    return as_json(await ops.change(context, actor, retry, lambda tx, at: _made(*asking.create_own(tx, pepper, actor, at, _wish(sent)))))
 
 
 @router.delete("/api/me/tokens/{token}", status_code=204)
-async def revoke_own(token: str, desk: DeskOf, actor: Own, asked: AskedOf) -> Response:
+async def revoke_own(token: str, context: ContextOf, actor: Own, retry: RetryKeyOf) -> Response:
     def act(tx: Tx, at: str) -> Answer:
         asking.revoke_own(tx, actor, at, token)
         return Answer(204, "")
 
-    return Response(status_code=(await ops.change(desk, actor, asked, act)).status)
+    return Response(status_code=(await ops.change(context, actor, retry, act)).status)
 
 
 @router.get("/api/tenants/{tenant}/tokens", response_model=shapes.Tokens)
-async def of_tenant(tenant: str, desk: DeskOf, _: Managing) -> shapes.Tokens:
-    return shapes.Tokens(items=[_shape(row) for row in desk.database.read(lambda tx: rows.of_tenant(tx, find(tx, tenant).id))])
+async def of_tenant(tenant: str, context: ContextOf, _: Managing) -> shapes.Tokens:
+    return shapes.Tokens(items=[_shape(row) for row in context.database.read(lambda tx: rows.of_tenant(tx, find(tx, tenant).id))])
 
 
 @router.post("/api/tenants/{tenant}/tokens", response_model=shapes.TokenMade, status_code=201)
@@ -81,9 +81,9 @@ async def create_of_tenant(
     tenant: str,
     sent: shapes.ServiceTokenInput,
     request: Request,
-    desk: DeskOf,
+    context: ContextOf,
     actor: Annotated[Actor, needs(Permission.TOKEN_MANAGE, step_up=True)],
-    asked: AskedOf,
+    retry: RetryKeyOf,
 ) -> Response:
     """A service account: it may do what its role may in this tenant, as long as who made it may."""
     pepper: bytes = request.app.state.pepper
@@ -91,13 +91,13 @@ async def create_of_tenant(
     def act(tx: Tx, at: str) -> Answer:
         return _made(*asking.create_of_tenant(tx, pepper, actor, at, tenant, _wish(sent)))
 
-    return as_json(await ops.change(desk, actor, asked, act))
+    return as_json(await ops.change(context, actor, retry, act))
 
 
 @router.delete("/api/tenants/{tenant}/tokens/{token}", status_code=204)
-async def revoke_of_tenant(tenant: str, token: str, desk: DeskOf, actor: Managing, asked: AskedOf) -> Response:
+async def revoke_of_tenant(tenant: str, token: str, context: ContextOf, actor: Managing, retry: RetryKeyOf) -> Response:
     def act(tx: Tx, at: str) -> Answer:
         asking.revoke_of_tenant(tx, actor, at, tenant, token)
         return Answer(204, "")
 
-    return Response(status_code=(await ops.change(desk, actor, asked, act)).status)
+    return Response(status_code=(await ops.change(context, actor, retry, act)).status)

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission
-from zcplatform.ops import desk as ops
+from zcplatform.ops import context as ops
 from zcplatform.ops import users as asking
-from zcplatform.ops.desk import Actor, Answer
+from zcplatform.ops.context import Actor, Answer
 from zcplatform.store import members
 from zcplatform.store import users as rows
 from zcplatform.store.db import Tx
 from zcplatform.web import people_shapes as shapes
-from zcplatform.web.actor import AskedOf, DeskOf, needs
+from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
 from zcplatform.web.tenants import Limit, as_json
 
 router = APIRouter(prefix="/api/users", tags=["users"])
@@ -36,33 +36,35 @@ def shape_of_one(tx: Tx, row: rows.User) -> shapes.OneUser:
 
 @router.get("", response_model=shapes.Users)
 async def listing(
-    desk: DeskOf,
+    context: ContextOf,
     _: Annotated[Actor, needs(Permission.USER_MANAGE)],
     cursor: Annotated[str, Query(max_length=254)] = "",
     limit: Limit = 100,
 ) -> shapes.Users:
-    found = desk.database.read(lambda tx: rows.page(tx, cursor, limit))
+    found = context.database.read(lambda tx: rows.page(tx, cursor, limit))
     return shapes.Users(items=[shape(row) for row in found], next_cursor=found[-1].email if len(found) == limit else None)
 
 
 @router.post("", response_model=shapes.User, status_code=201)
-async def create(sent: shapes.UserInput, desk: DeskOf, actor: Annotated[Actor, needs(Permission.USER_MANAGE)], asked: AskedOf) -> Response:
+async def create(
+    sent: shapes.UserInput, context: ContextOf, actor: Annotated[Actor, needs(Permission.USER_MANAGE)], retry: RetryKeyOf
+) -> Response:
     """A person who may sign in from now on. To be let into a tenant he is invited there."""
 
     def act(tx: Tx, at: str) -> Answer:
         return Answer(201, shape(asking.create(tx, actor, at, sent.email, sent.name, is_super_admin=sent.is_super_admin)).model_dump_json())
 
-    return as_json(await ops.change(desk, actor, asked, act))
+    return as_json(await ops.change(context, actor, retry, act))
 
 
 @router.get("/{user}", response_model=shapes.OneUser)
-async def show(user: str, desk: DeskOf, _: Annotated[Actor, needs(Permission.USER_MANAGE)]) -> shapes.OneUser:
-    return desk.database.read(lambda tx: shape_of_one(tx, asking.get(tx, user)))
+async def show(user: str, context: ContextOf, _: Annotated[Actor, needs(Permission.USER_MANAGE)]) -> shapes.OneUser:
+    return context.database.read(lambda tx: shape_of_one(tx, asking.get(tx, user)))
 
 
 @router.patch("/{user}", response_model=shapes.OneUser)
 async def change(
-    user: str, sent: shapes.UserChange, desk: DeskOf, actor: Annotated[Actor, needs(Permission.USER_MANAGE)], asked: AskedOf
+    user: str, sent: shapes.UserChange, context: ContextOf, actor: Annotated[Actor, needs(Permission.USER_MANAGE)], retry: RetryKeyOf
 ) -> Response:
     """Disable, enable, make a super-admin or no more. The last super-admin stays; a disabled user's requests and streams end at once.
 
@@ -73,11 +75,13 @@ async def change(
     def act(tx: Tx, at: str) -> Answer:
         return Answer(200, shape_of_one(tx, asking.change(tx, actor, at, user, wish)).model_dump_json())
 
-    return as_json(await ops.change(desk, actor, asked, act))
+    return as_json(await ops.change(context, actor, retry, act))
 
 
 @router.delete("/{user}", status_code=204)
-async def remove(user: str, desk: DeskOf, actor: Annotated[Actor, needs(Permission.USER_MANAGE, step_up=True)], asked: AskedOf) -> Response:
+async def remove(
+    user: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.USER_MANAGE, step_up=True)], retry: RetryKeyOf
+) -> Response:
     """For good: sessions, tokens, memberships and invitations end, the address is taken out of all rows; the audit log keeps the id.
 
     The last super-admin and a tenant's only owner stay.
@@ -87,4 +91,4 @@ async def remove(user: str, desk: DeskOf, actor: Annotated[Actor, needs(Permissi
         asking.delete(tx, actor, at, user)
         return Answer(204, "")
 
-    return Response(status_code=(await ops.change(desk, actor, asked, act)).status)
+    return Response(status_code=(await ops.change(context, actor, retry, act)).status)

@@ -214,7 +214,7 @@ async def _settle(tools: Tools, case: Case, seen: Seen) -> None:
     at = clock.text(clock.now())
 
     def write(tx: Tx) -> None:
-        if tenants.saw(tx, tenant.id, tenant.generation, at, changes) and case.operation is not None:
+        if tenants.record_seen(tx, tenant.id, tenant.generation, at, changes) and case.operation is not None:
             _end(tx, tenant, case.operation, at)
 
     await tools.database.write(write)
@@ -225,7 +225,7 @@ def _end(tx: Tx, tenant: Tenant, operation: Operation, at: str) -> None:
     for step in operations.steps_of(tx, operation.id):
         if step.status == "running":
             operations.end_step(tx, operation.id, step.name, at)
-    if tenant.wanted != Wanted.RUNNING or not tenant.is_taken_back:
+    if tenant.wanted != Wanted.RUNNING or not tenant.is_rolled_back:
         operations.succeed(tx, operation.id, at)
     elif tenant.refused_image_id == tenant.last_good_image_id:
         detail = f"Revision {tenant.refused_revision} of `{tenant.slug}` was taken back: {tenant.refused_reason}"
@@ -258,8 +258,8 @@ async def take_back(tools: Tools, tenant_id: TenantId, generation: int | None, w
             return False
         refused = tenant.wanted_revision
         seen = {"refused_revision": refused, "refused_image_id": tenant.image_id, "refused_reason": words[:500], **tenants.NO_ERROR}
-        tenants.saw(tx, tenant_id, tenant.generation, at, seen)
-        revisions.went(tx, tenant_id, refused, "refused", words[:500])
+        tenants.record_seen(tx, tenant_id, tenant.generation, at, seen)
+        revisions.set_outcome(tx, tenant_id, refused, "refused", words[:500])
         subject = "image" if new_image else "revision"
         told: dict[str, Any] = {"slug": tenant.slug, "revision": refused, "image_id": tenant.image_id, "reason": words[:500]}
         events.append(tx, at, f"{subject}.taken_back", tenant_id=tenant_id, **told)
@@ -298,7 +298,7 @@ async def record_failure(tools: Tools, tenant_id: TenantId, generation: int | No
             "error_hint": error.hint,
             "next_attempt_at": next_attempt_at,
         }
-        tenants.saw(tx, tenant_id, tenant.generation, at, changes)
+        tenants.record_seen(tx, tenant_id, tenant.generation, at, changes)
         operation = operations.open_of(tx, tenant_id)
         if operation is None:
             return

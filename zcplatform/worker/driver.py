@@ -144,7 +144,7 @@ class Driver:
                 if row.wanted == Wanted.DRAFT or row.error_code == ENGINE_UNREACHABLE:
                     continue
                 changes = {"error_code": error.code, "error_detail": error.detail, "error_hint": error.hint, "next_attempt_at": soon}
-                tenants.saw(tx, row.id, row.generation, at, changes)
+                tenants.record_seen(tx, row.id, row.generation, at, changes)
                 operation = operations.open_of(tx, row.id)
                 if operation is not None:
                     operations.wait(tx, operation.id, at, error.code, error.detail, error.hint, soon)

@@ -116,7 +116,7 @@ class HealthLoop:
 
     async def _saw(self, row: Tenant, changes: dict[str, object]) -> bool:
         at = clock.text(clock.now())
-        return await self._tools.database.write(lambda tx: tenants.saw(tx, row.id, row.generation, at, changes))
+        return await self._tools.database.write(lambda tx: tenants.record_seen(tx, row.id, row.generation, at, changes))
 
 
 def _is_calm(row: Tenant) -> bool:

@@ -107,7 +107,7 @@ def _failed(tx: Tx, image: Image, kind: str, error: PlatformError) -> None:
         if image.wanted == "present":
             images.failed(tx, image.id, at, error.detail)
         else:
-            images.keep(tx, image.id, at)
+            images.keep_after_failed_removal(tx, image.id, at)
         audit.append(tx, Entry(at, "system:images", kind, image.id, outcome="failed"))
     if operation is not None:
         operations.fail(tx, operation.id, at, error.code, error.detail, error.hint)
@@ -195,7 +195,7 @@ async def _pulled(tools: Tools, image: Image) -> tuple[str, str | None, str] | N
 
 async def _has_twin(tools: Tools, image: Image, digest: str) -> bool:
     """Whether another row stands for the same, and its image is in the engine."""
-    twin = tools.database.read(lambda tx: images.twin(tx, image.id, image.reference, digest))
+    twin = tools.database.read(lambda tx: images.same_content(tx, image.id, image.reference, digest))
     return twin is not None and twin.image_id is not None and await tools.docker.image(twin.image_id) is not None
 
 
@@ -249,7 +249,7 @@ def _is_known(tx: Tx, image: Image, digest: str, engine_id: str | None = None) -
     Not where it was removed meanwhile (its removal has its own end), nor where the one that was there is another image to this engine by now.
     """
     asked = images.get(tx, image.id)
-    twin = images.twin(tx, image.id, image.reference, digest)
+    twin = images.same_content(tx, image.id, image.reference, digest)
     if asked is None or asked.wanted != "present" or twin is None or (engine_id is not None and twin.image_id != engine_id):
         return False
     at = clock.text(clock.now())
@@ -289,9 +289,9 @@ async def _make(tools: Tools, image: Image, make: Callable[[Path], Recipe], tag:
 
 def _is_back(tx: Tx, image: Image, digest: str, engine_id: str) -> bool:
     """What somebody had removed from the engine is there again, under another id: who ran with it goes on with that."""
-    twin, at = images.twin(tx, image.id, image.reference, digest), clock.text(clock.now())
+    twin, at = images.same_content(tx, image.id, image.reference, digest), clock.text(clock.now())
     if twin is not None:
-        images.moved(tx, twin.id, engine_id, at)
+        images.set_engine_id(tx, twin.id, engine_id, at)
         audit.append(tx, Entry(at, "system:images", "image.ready", twin.id, changes={"image_id": [twin.image_id, engine_id]}))
     return _is_known(tx, image, digest, engine_id)
 

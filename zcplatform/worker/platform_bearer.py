@@ -46,7 +46,7 @@ async def repair_token(tools: Tools, case: Case, wake: Wake, why: str) -> None:
         fresh = tenants.get(tx, tenant.id)
         if fresh is None or fresh.wanted != Wanted.RUNNING or fresh.seen_config != tenant.seen_config or not fresh.seen_healthy:
             return False
-        if not tenants.saw(tx, tenant.id, tenant.generation, at, {"seen_config": None, "seen_healthy": 0, "seen_healthy_at": None}):
+        if not tenants.record_seen(tx, tenant.id, tenant.generation, at, {"seen_config": None, "seen_healthy": 0, "seen_healthy_at": None}):
             return False
         audit.append(tx, Entry(at, "system:worker", "agent.repair_token", tenant.slug, tenant.id, changes={"why": why}))
         return True

@@ -25,7 +25,7 @@ def told(error: Exception, **where: str) -> PlatformError:
 async def saw(tools: Tools, case: Case, changes: Mapping[str, object]) -> None:
     """Record what was seen. Raises Superseded when somebody wants something else by now."""
     at = clock.text(clock.now())
-    if not await tools.database.write(lambda tx: tenants.saw(tx, case.tenant.id, case.tenant.generation, at, changes)):
+    if not await tools.database.write(lambda tx: tenants.record_seen(tx, case.tenant.id, case.tenant.generation, at, changes)):
         raise Superseded
 
 
@@ -38,9 +38,9 @@ async def verified(tools: Tools, case: Case) -> None:
         changes |= {"refused_revision": None, "refused_reason": None, "refused_image_id": None}
 
     def write(tx: Tx) -> bool:
-        if not tenants.saw(tx, tenant.id, tenant.generation, at, changes):
+        if not tenants.record_seen(tx, tenant.id, tenant.generation, at, changes):
             return False
-        revisions.went(tx, tenant.id, tenant.revision, "good")
+        revisions.set_outcome(tx, tenant.id, tenant.revision, "good")
         _drop_secrets(tx, case, at)
         return True
 

@@ -242,7 +242,7 @@ async def forget(tools: Tools, case: Case) -> None:
 
     def write(tx: Tx) -> None:
         changes = {**tenants.NO_ERROR, "seen_generation": case.tenant.generation, "deleted_at": at}
-        if not tenants.saw(tx, case.tenant.id, case.tenant.generation, at, changes):
+        if not tenants.record_seen(tx, case.tenant.id, case.tenant.generation, at, changes):
             raise Superseded
         allocations.release(tx, case.tenant.id, at)
         secrets.destroy(tx, case.tenant.id)

@@ -7,13 +7,13 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from zcplatform.core.roles import LEAST, Anybody, Permission, Rights, Role
+from zcplatform.core.roles import REQUIRED, Permission, Rights, Role, Standing
 from zcplatform.ops.actor import Needed
 from zcplatform.web.actor import Needs
 
 
 @dataclass(frozen=True)
-class Described:
+class Route:
     """`needed` is None for a route that asks nobody who he is."""
 
     method: str
@@ -21,11 +21,11 @@ class Described:
     needed: Needed | None
 
 
-def routes(app: FastAPI) -> list[Described]:
+def routes(app: FastAPI) -> list[Route]:
     found = []
     for route in _routes(app):
         needed = [dependency.call.needed for dependency in route.dependant.dependencies if isinstance(dependency.call, Needs)]
-        found += [Described(method, route.path, needed[0] if needed else None) for method in sorted(route.methods or ())]
+        found += [Route(method, route.path, needed[0] if needed else None) for method in sorted(route.methods or ())]
     return sorted(found, key=lambda route: (route.path, route.method))
 
 
@@ -54,8 +54,8 @@ def page(app: FastAPI) -> str:
 def _least(needed: Needed | None) -> str:
     if needed is None:
         return "anybody"
-    least = LEAST[needed.permission]
-    return str(least.value if isinstance(least, Anybody) else least)
+    least = REQUIRED[needed.permission]
+    return str(least.value if isinstance(least, Standing) else least)
 
 
 def _routes(owner: Any) -> Iterator[APIRoute]:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Desk:
+class Context:
     """`wake` is a hint to the worker that rows of this tenant changed (or of everything: the empty text)."""
 
     database: Database
@@ -29,7 +29,7 @@ class Desk:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RetryKey:
     """One request as far as repeats are concerned. Without a key each request stands for itself."""
 
     route: str
@@ -51,7 +51,7 @@ class Answer:
     is_credential: bool = False
 
 
-async def change(desk: Desk, actor: Actor, asked: Asked, act: Callable[[Tx, str], Answer]) -> Answer:
+async def change(context: Context, actor: Actor, retry: RetryKey, act: Callable[[Tx, str], Answer]) -> Answer:
     """Run `act(tx, now)` in one transaction, once for each idempotency key; a repeat gets the answer of the first time.
 
     The asker's rights are read again in it: who lost them while the request was under way changes nothing.
@@ -60,26 +60,26 @@ async def change(desk: Desk, actor: Actor, asked: Asked, act: Callable[[Tx, str]
     def write(tx: Tx) -> Answer:
         at = clock.text(clock.now())
         access.again(tx, actor, at)
-        repeated = _kept(tx, actor, asked)
+        repeated = _kept(tx, actor, retry)
         if repeated is not None:
             return repeated
-        answer = _told(tx, actor, lambda: act(tx, at))
-        if asked.key is not None:
+        answer = _require_audit_entry(tx, actor, lambda: act(tx, at))
+        if retry.key is not None:
             idempotency.keep(
                 tx,
-                idempotency.Kept(
-                    actor.id, asked.route, asked.key, asked.fingerprint, answer.status, None if answer.is_credential else answer.body, at
+                idempotency.FirstResponse(
+                    actor.id, retry.route, retry.key, retry.fingerprint, answer.status, None if answer.is_credential else answer.body, at
                 ),
             )
         return answer
 
-    answer = await desk.database.write(write)
+    answer = await context.database.write(write)
     if answer.wake is not None:
-        desk.wake(answer.wake)
+        context.wake(answer.wake)
     return answer
 
 
-def _told(tx: Tx, actor: Actor, act: Callable[[], Answer]) -> Answer:
+def _require_audit_entry(tx: Tx, actor: Actor, act: Callable[[], Answer]) -> Answer:
     """No change without its audit entry: an operation that forgot it is a bug, and is rolled back. Raises Unavailable then."""
     rows, head = tx.total_changes(), audit.head(tx)
     answer = act()
@@ -94,30 +94,30 @@ def _told(tx: Tx, actor: Actor, act: Callable[[], Answer]) -> Answer:
     return answer
 
 
-async def issue(desk: Desk, actor: Actor, asked: Asked, action: str, subject: str, tenant_id: str) -> None:
+async def issue(context: Context, actor: Actor, retry: RetryKey, action: str, subject: str, tenant_id: str) -> None:
     """Write down that a credential is about to be given, before it is asked for. A repeat of the key is refused: nothing was kept."""
 
     def write(tx: Tx) -> None:
         at = clock.text(clock.now())
         access.again(tx, actor, at)
-        if asked.key is not None:
-            if idempotency.get(tx, actor.id, asked.route, asked.key) is not None:
+        if retry.key is not None:
+            if idempotency.get(tx, actor.id, retry.route, retry.key) is not None:
                 raise _issued()
-            idempotency.keep(tx, idempotency.Kept(actor.id, asked.route, asked.key, asked.fingerprint, 200, None, at))
+            idempotency.keep(tx, idempotency.FirstResponse(actor.id, retry.route, retry.key, retry.fingerprint, 200, None, at))
         audit.append(tx, actor.entry(at, action, subject, tenant_id))
 
-    await desk.database.write(write)
+    await context.database.write(write)
 
 
-def _kept(tx: Tx, actor: Actor, asked: Asked) -> Answer | None:
-    if asked.key is None:
+def _kept(tx: Tx, actor: Actor, retry: RetryKey) -> Answer | None:
+    if retry.key is None:
         return None
-    kept = idempotency.get(tx, actor.id, asked.route, asked.key)
+    kept = idempotency.get(tx, actor.id, retry.route, retry.key)
     if kept is None:
         return None
     if kept.answer is None:
         raise _issued()
-    if kept.request_hash != asked.fingerprint:
+    if kept.request_hash != retry.fingerprint:
         raise Conflict(
             "idempotency.mismatch", "This Idempotency-Key was used before with another request", "use a new key for a new request"
         )

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from zcplatform.core.roles import Permission
-from zcplatform.ops.desk import Actor
+from zcplatform.ops.context import Actor
 from zcplatform.web.actor import needs
 
 router = APIRouter(tags=["description"])
