@@ -28,7 +28,7 @@ LABEL_INSTANCE = "io.zcplatform.instance"
 LABEL_TENANT = "io.zcplatform.tenant"
 LABEL_GENERATION = "io.zcplatform.generation"
 LABEL_SPEC = "io.zcplatform.spec"
-LABEL_CHECK = "io.zcplatform.check"
+LABEL_THROWAWAY = "io.zcplatform.check"
 """On a container that only checks a configuration and is removed at once."""
 
 

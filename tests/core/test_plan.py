@@ -94,14 +94,14 @@ def test_a_changed_specification_replaces_the_container() -> None:
 
 
 def test_limits_changed_by_hand_are_given_back_without_a_restart() -> None:
-    loosened = ContainerFacts(is_running=True, is_current=True, is_limited=False)
+    loosened = ContainerFacts(is_running=True, is_current=True, has_wanted_limits=False)
     assert plan(Wanted.RUNNING, replace(SERVING, container=loosened)) == (Step.LIMITS,)
 
 
 @given(anything)
 def test_nothing_starts_with_limits_of_somebody_elses(seen: Seen) -> None:
     steps = plan(Wanted.RUNNING, seen)
-    if Step.START in steps and seen.container is not None and not seen.container.is_limited:
+    if Step.START in steps and seen.container is not None and not seen.container.has_wanted_limits:
         assert {Step.CONTAINER, Step.LIMITS} & set(steps[: steps.index(Step.START)])
 
 
@@ -125,7 +125,7 @@ def test_nothing_that_serves_is_taken_away_before_the_new_image_is_there() -> No
 
 def test_a_delete_ends_with_the_proof() -> None:
     assert plan(Wanted.ABSENT, SERVING) == (
-        Step.UNROUTE, Step.STOP, Step.REMOVE, Step.DROP_CONFIGURATION, Step.REMOVE_NETWORK, Step.REMOVE_WORKSPACE, Step.PROVE, Step.FORGET,
+        Step.UNROUTE, Step.STOP, Step.REMOVE, Step.DROP_CONFIGURATION, Step.REMOVE_NETWORK, Step.REMOVE_WORKSPACE, Step.VERIFY_GONE, Step.ARCHIVE,
     )  # fmt: skip
 
 
@@ -210,7 +210,7 @@ def _after(seen: Seen, step: Step) -> Seen:
         return replace(seen, container=replace(seen.container, is_running=step is Step.START), is_healthy=False)
     if step is Step.LIMITS:
         assert seen.container is not None
-        return replace(seen, container=replace(seen.container, is_limited=True))
+        return replace(seen, container=replace(seen.container, has_wanted_limits=True))
     return replace(seen, **effects.get(step, {}))  # type: ignore[arg-type]
 
 

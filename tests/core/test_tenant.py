@@ -70,10 +70,10 @@ def test_the_state_follows_from_the_row(known: dict[str, Any], expected: State) 
         ({"last_good_revision": 3}, 4, True),
         ({"last_good_revision": 3, "checked_revision": 3}, 4, True),
         ({"last_good_revision": 3, "checked_revision": 4}, 4, False),
-        ({"last_good_revision": 3, "refused_revision": 4}, 3, False),
-        ({"last_good_revision": 2, "refused_revision": 3}, 4, True),
-        ({"refused_revision": 4}, 4, False),
-        ({"last_good_revision": 3, "refused_revision": 4, "refused_image_id": "img_b"}, 4, True),
+        ({"last_good_revision": 3, "rejected_revision": 4}, 3, False),
+        ({"last_good_revision": 2, "rejected_revision": 3}, 4, True),
+        ({"rejected_revision": 4}, 4, False),
+        ({"last_good_revision": 3, "rejected_revision": 4, "rejected_image_id": "img_b"}, 4, True),
     ],
 )
 def test_the_revision_to_run_with(known: dict[str, Any], revision: int, needs_check: bool) -> None:
@@ -89,8 +89,8 @@ def test_the_revision_to_run_with(known: dict[str, Any], revision: int, needs_ch
         ({"last_good_revision": 1, "last_good_image_id": "img_a"}, "img_b", True),
         ({"last_good_revision": 1, "last_good_image_id": "img_a", "checked_revision": 1, "checked_image_id": "img_a"}, "img_b", True),
         ({"last_good_revision": 1, "last_good_image_id": "img_a", "checked_revision": 1, "checked_image_id": "img_b"}, "img_b", False),
-        ({"last_good_revision": 1, "last_good_image_id": "img_a", "refused_revision": 1, "refused_image_id": "img_b"}, "img_a", False),
-        ({"last_good_revision": 1, "last_good_image_id": "img_a", "refused_revision": 1, "refused_image_id": "img_c"}, "img_b", True),
+        ({"last_good_revision": 1, "last_good_image_id": "img_a", "rejected_revision": 1, "rejected_image_id": "img_b"}, "img_a", False),
+        ({"last_good_revision": 1, "last_good_image_id": "img_a", "rejected_revision": 1, "rejected_image_id": "img_c"}, "img_b", True),
     ],
 )
 def test_the_image_to_run_with(known: dict[str, Any], image: str, needs_check: bool) -> None:
@@ -100,16 +100,16 @@ def test_the_image_to_run_with(known: dict[str, Any], image: str, needs_check: b
 
 def test_the_state_says_that_an_image_was_taken_back() -> None:
     good = {**SERVES, "wanted_revision": 1, "last_good_revision": 1, "last_good_image_id": "img_a", "image_id": "img_b"}
-    row = _tenant(**good, refused_revision=1, refused_image_id="img_b", refused_reason="no")
-    assert state(row) == (State.RUNNING, "running the image before; the new one was taken back: no")
-    both = _tenant(**{**good, "wanted_revision": 2}, refused_revision=2, refused_image_id="img_b", refused_reason="no")
-    assert state(both) == (State.RUNNING, "running revision 1; revision 2, on a new image, was taken back: no")
+    row = _tenant(**good, rejected_revision=1, rejected_image_id="img_b", rejected_reason="no")
+    assert state(row) == (State.RUNNING, "still on the previous image; the new one was rolled back: no")
+    both = _tenant(**{**good, "wanted_revision": 2}, rejected_revision=2, rejected_image_id="img_b", rejected_reason="no")
+    assert state(both) == (State.RUNNING, "running revision 1; revision 2, on a new image, was rolled back: no")
 
 
 def test_the_state_says_that_a_revision_was_taken_back() -> None:
-    row = _tenant(**SERVES, wanted_revision=4, last_good_revision=3, refused_revision=4, refused_reason="no such model")
-    assert state(row) == (State.RUNNING, "running revision 3; revision 4 was taken back: no such model")
-    newer = _tenant(**SERVES, wanted_revision=5, last_good_revision=3, refused_revision=4, refused_reason="no such model")
+    row = _tenant(**SERVES, wanted_revision=4, last_good_revision=3, rejected_revision=4, rejected_reason="no such model")
+    assert state(row) == (State.RUNNING, "running revision 3; revision 4 was rolled back: no such model")
+    newer = _tenant(**SERVES, wanted_revision=5, last_good_revision=3, rejected_revision=4, rejected_reason="no such model")
     assert state(newer) == (State.RUNNING, "healthy and reachable")
 
 

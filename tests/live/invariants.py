@@ -13,7 +13,7 @@ from zcplatform.core.firewall import rules
 from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT
 from zcplatform.store import allocations, audit, tenants
 from zcplatform.store.db import Tx, scalar
-from zcplatform.worker.case import body, load
+from zcplatform.worker.reconcile.snapshot import body, load
 
 
 def check(platform: Platform) -> None:
@@ -25,9 +25,9 @@ def check(platform: Platform) -> None:
             mine = [found for found in containers if found["Config"]["Labels"].get(LABEL_TENANT) == row.id]
             running = [found for found in mine if found["State"]["Running"]]
             if row.state == "running":
-                case = database.read(lambda tx, row=row: load(tx, platform.settings, row.id))  # type: ignore[misc]
-                assert case is not None
-                expected = spec_hash(body(platform.settings, platform.names, case))
+                snapshot = database.read(lambda tx, row=row: load(tx, platform.settings, row.id))  # type: ignore[misc]
+                assert snapshot is not None
+                expected = spec_hash(body(platform.settings, platform.names, snapshot))
                 assert [found["Config"]["Labels"][LABEL_SPEC] for found in running] == [expected], f"I1: {row.slug}"
                 assert len(mine) == 1, f"I1: {row.slug} has several containers"
             if row.state == "stopped":

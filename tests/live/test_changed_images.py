@@ -27,7 +27,7 @@ HANGS = 'case "$*" in *daemon*) exec /odd/busybox sleep 600;; esac\nexec {agent}
 RESTART = ("image", "check", "unroute", "stop", "remove", "configuration", "container", "start", "health", "route", "verify")
 ROUNDS = int(os.environ.get("ZCP_ROUNDS", "1"))
 # The steps of a restart for another reason: those between which it is written down which image counts, each time; all of them in scripts/soak.
-POINTS = (*(RESTART if ROUNDS > 1 else ("check", "remove", "health", "verify")), "take_back")
+POINTS = (*(RESTART if ROUNDS > 1 else ("check", "remove", "health", "verify")), "roll_back")
 
 Make = Callable[[str, str], str]
 
@@ -97,7 +97,7 @@ def container(platform: Platform, slug: str) -> str:
 
 def audited(platform: Platform, slug: str) -> list[dict[str, Any]]:
     items = platform.api("GET", f"/api/tenants/{slug}/audit?limit=50").body["items"]
-    return [item for item in items if item["action"] == "image.take_back"]
+    return [item for item in items if item["action"] == "image.roll_back"]
 
 
 def test_another_image_is_asked_first_and_takes_over(platform: Platform, make: Make) -> None:
@@ -109,7 +109,7 @@ def test_another_image_is_asked_first_and_takes_over(platform: Platform, make: M
     ended = platform.finish(change(platform, "moves", fine))
     assert [step for step in taken(ended) if step in RESTART] == list(RESTART), "looked for and asked before anything is taken away"
     told = platform.tenant("moves")
-    assert (told["image"]["id"], told["refused"], told["reason"]) == (fine, None, "healthy and reachable")
+    assert (told["image"]["id"], told["rejected"], told["reason"]) == (fine, None, "healthy and reachable")
     assert "there" in platform.talk("moves", bearer, "there"), "a paired device survives"
     again = platform.do("moves", "restart")
     assert "check" not in taken(first) + taken(again), "what is new or proven is not asked"
@@ -151,13 +151,13 @@ def test_an_image_whose_agent_refuses_leaves_the_old_one_serving(
     bad = make("bad", script)
     for _ in range(2):  # asked for again it is asked again
         ended = platform.end(change(platform, slug, bad))
-        assert (ended["status"], ended["error"]["code"]) == ("failed", "image.refused")
+        assert (ended["status"], ended["error"]["code"]) == ("failed", "image.rejected")
         assert words in ended["error"]["detail"]
         assert "live-bad:latest" in ended["error"]["detail"]
         assert taken(ended) == ["image", "check"]
     told = platform.tenant(slug)
-    assert (told["state"], told["image"], told["refused"]["image"]) == ("running", before, "live-bad:latest")
-    assert told["reason"].startswith("running the image before; the new one was taken back: ")
+    assert (told["state"], told["image"], told["rejected"]["image"]) == ("running", before, "live-bad:latest")
+    assert told["reason"].startswith("still on the previous image; the new one was rolled back: ")
     assert words in told["reason"]
     assert container(platform, slug) == ran, "it was not touched"
     assert "hi" in platform.talk(slug, bearer, "hi")
@@ -180,10 +180,10 @@ def test_an_image_that_does_not_get_healthy_is_taken_back(platform: Platform, ma
     bad = make("ill", script)
     assert slug in str(platform.api("DELETE", f"/api/images/{before['id']}").body["detail"]), "nobody takes the way back away"
     ended = platform.end(change(platform, slug, bad), 90)
-    assert (ended["status"], ended["error"]["code"]) == ("failed", "image.refused")
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "image.rejected")
     assert words in ended["error"]["detail"]
     told = platform.wait_state(slug, "running")
-    assert (told["image"], told["revision"], told["refused"]["image"]) == (before, 1, "live-ill:latest")
+    assert (told["image"], told["revision"], told["rejected"]["image"]) == (before, 1, "live-ill:latest")
     assert container(platform, slug) != ran
     assert "well" in platform.talk(slug, bearer, "well"), "a paired device survives"
     assert len(audited(platform, slug)) == 1
@@ -198,7 +198,7 @@ def test_an_image_that_was_removed_meanwhile_changes_nothing(platform: Platform,
     gone = make("gone", FINE)
     platform.docker("rmi", "-f", "live-gone:latest")
     ended = platform.end(change(platform, "keeps", gone))
-    assert (ended["status"], ended["error"]["code"]) == ("failed", "image.refused")
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "image.rejected")
     assert "is not on this host" in ended["error"]["detail"]
     assert (platform.tenant("keeps")["state"], platform.tenant("keeps")["image"]) == ("running", before)
     assert container(platform, "keeps") == ran
@@ -265,7 +265,7 @@ def test_a_stopped_tenant_is_not_started_and_its_next_start_asks(platform: Platf
     platform.wait_state("rests", "stopped")
     assert platform.docker("inspect", "-f", "{{.State.Running}}", platform.names.container("rests")) == "false"
     ended = platform.end(platform.ask("rests", "start"))
-    assert (ended["status"], ended["error"]["code"]) == ("failed", "image.refused")
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "image.rejected")
     told = platform.wait_state("rests", "running")
     assert told["image"] == before
     assert "back" in platform.talk("rests", bearer, "back")
@@ -292,7 +292,7 @@ def test_a_worker_killed_at_a_step_of_a_change_is_taken_up_by_the_next(
     platform: Platform, make: Make, late: tuple[str, str], step: str, when: str, turn: int
 ) -> None:
     before = platform.tenant("late")["image"]["id"]
-    wanted = make(f"bad{turn}{when}", REFUSES) if step == "take_back" else next(row for row in late if row != before)
+    wanted = make(f"bad{turn}{when}", REFUSES) if step == "roll_back" else next(row for row in late if row != before)
     platform.failpoint.write_text(f"update.{step}.{when}")
     operation = change(platform, "late", wanted)
     assert platform.serve is not None
@@ -301,7 +301,7 @@ def test_a_worker_killed_at_a_step_of_a_change_is_taken_up_by_the_next(
     assert not platform.failpoint.exists(), "the failpoint was not reached"
     platform.start_serve()
     ended = platform.end(operation)
-    assert ended["status"] == ("failed" if step == "take_back" else "succeeded"), ended
-    assert platform.wait_state("late", "running")["image"]["id"] == (before if step == "take_back" else wanted)
+    assert ended["status"] == ("failed" if step == "roll_back" else "succeeded"), ended
+    assert platform.wait_state("late", "running")["image"]["id"] == (before if step == "roll_back" else wanted)
     wait_until(lambda: platform.docker("ps", "-aq", "--filter", "label=io.zcplatform.check") == "", 10, "no checking container is left")
     invariants.check(platform)

@@ -413,5 +413,5 @@ def test_what_no_request_asked_for_is_in_the_audit_log_too(platform: Platform) -
         found = set(database.read(lambda tx: tx.execute("SELECT actor, action FROM audit_log WHERE actor LIKE 'system:%'").fetchall()))
     assert {
         ("system:worker", "worker.start"), ("system:worker", "worker.stop"), ("system:images", "image.ready"),
-        ("system:vault", "secret.keep"), ("system:state", "tenant.state"), ("system:converge", "tenant.deleted"),
+        ("system:vault", "secret.keep"), ("system:state", "tenant.state"), ("system:reconcile", "tenant.deleted"),
     } <= found  # fmt: skip

@@ -12,11 +12,11 @@ from tests.live.waiting import wait_until
 from zcplatform import clock
 from zcplatform.adapters import files
 from zcplatform.core.differences import merged
-from zcplatform.ids import LABEL_CHECK, LABEL_INSTANCE, LABEL_TENANT
+from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT, LABEL_THROWAWAY
 from zcplatform.ops import requests
 from zcplatform.ops.actor import Actor, Bearer, Kind
 from zcplatform.store.db import Tx
-from zcplatform.worker.checking import CHECK
+from zcplatform.worker.configuration.configuration_check import CHECK
 
 pytestmark = pytest.mark.live
 
@@ -62,13 +62,13 @@ def test_a_refused_revision_leaves_the_old_one_serving(platform: Platform) -> No
     bearer = platform.pair("refused")
     before = container(platform, "refused")
     ended = platform.end(unchecked(platform, "refused", REFUSED))
-    assert (ended["status"], ended["error"]["code"]) == ("failed", "revision.refused")
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "revision.rejected")
     assert "uses ':cloud'" in ended["error"]["detail"], "the agent's own words"
     assert [step["name"] for step in ended["steps"] if step["status"] != "pending"] == ["image", "check"]
     assert container(platform, "refused") == before, "it was not touched"
     told = platform.tenant("refused")
-    assert (told["state"], told["revision"], told["refused"]["revision"]) == ("running", 1, 2)
-    assert told["reason"].startswith("running revision 1; revision 2 was taken back: ")
+    assert (told["state"], told["revision"], told["rejected"]["revision"]) == ("running", 1, 2)
+    assert told["reason"].startswith("running revision 1; revision 2 was rolled back: ")
     assert "hi" in platform.talk("refused", bearer, "hi")
     nothing_of_checks(platform)
 
@@ -77,20 +77,20 @@ def test_a_refused_revision_leaves_the_old_one_serving(platform: Platform) -> No
     fine = save(platform, "refused", {**platform.provider(), "model": "echo-2"})
     assert "check" in [step["name"] for step in platform.finish(fine)["steps"]]
     told = platform.tenant("refused")
-    assert (told["revision"], told["refused"], told["reason"]) == (3, None, "healthy and reachable")
+    assert (told["revision"], told["rejected"], told["reason"]) == (3, None, "healthy and reachable")
     assert "again" in platform.talk("refused", bearer, "again"), "a paired device survives"
     platform.do("refused", "delete")
     invariants.check(platform)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("where", ["check", "take_back"])
+@pytest.mark.parametrize("where", ["check", "roll_back"])
 def test_a_worker_killed_in_a_check_is_taken_up_by_the_next(platform: Platform, where: str, when: str) -> None:
     slug = f"kc-{where}-{when}".replace("_", "-")
     platform.create(slug)
     platform.do(slug, "deploy")
     platform.failpoint.write_text(f"update.{where}.{when}")
-    if where == "take_back":
+    if where == "roll_back":
         operation = unchecked(platform, slug, REFUSED)
     else:
         operation = save(platform, slug, {**platform.provider(), "model": "echo-2"})
@@ -99,9 +99,9 @@ def test_a_worker_killed_in_a_check_is_taken_up_by_the_next(platform: Platform, 
     assert platform.serve.returncode == -9
     platform.start_serve()
     ended = platform.end(operation)
-    assert ended["status"] == ("failed" if where == "take_back" else "succeeded")
+    assert ended["status"] == ("failed" if where == "roll_back" else "succeeded")
     told = platform.wait_state(slug, "running")
-    assert told["revision"] == (1 if where == "take_back" else 2)
+    assert told["revision"] == (1 if where == "roll_back" else 2)
     wait_until(lambda: platform.docker("ps", "-aq", "--filter", "label=io.zcplatform.check") == "", 10, "no checking container is left")
     platform.do(slug, "delete")
     invariants.check(platform)
@@ -111,7 +111,7 @@ def test_what_a_check_left_behind_is_swept(platform: Platform) -> None:
     tenant_id = platform.create("swept")
     platform.do("swept", "deploy")
     image = platform.api("GET", "/api/images").body["items"][0]["image_id"]
-    mine, check = f"--label={LABEL_INSTANCE}={platform.settings.instance}", f"--label={LABEL_CHECK}=1"
+    mine, check = f"--label={LABEL_INSTANCE}={platform.settings.instance}", f"--label={LABEL_THROWAWAY}=1"
     name = platform.names.check("swept", CHECK)
     left = platform.docker("create", "--name", name, mine, check, f"--label={LABEL_TENANT}={tenant_id}", image)
     foreign = platform.docker("create", f"--label={LABEL_INSTANCE}=other", check, image)
@@ -242,15 +242,15 @@ def test_a_revision_that_does_not_get_healthy_is_taken_back(platform: Platform) 
     owner = folder.stat().st_uid
     os.chown(folder, 0, 0)
     platform.start_serve()
-    wait_until(lambda: platform.tenant("sick")["refused"] is not None, 40, "the revision is taken back")
+    wait_until(lambda: platform.tenant("sick")["rejected"] is not None, 40, "the revision is taken back")
     os.chown(folder, owner, owner)
     ended = platform.end(operation, 60)
-    assert (ended["status"], ended["error"]["code"]) == ("failed", "revision.refused")
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "revision.rejected")
     assert "ended with code 1" in ended["error"]["detail"], "how the agent ended, and its words"
     told = platform.wait_state("sick", "running")
-    assert (told["revision"], told["provider"]["model"], told["refused"]["revision"]) == (1, "echo", 2)
-    assert told["reason"].startswith("running revision 1; revision 2 was taken back: ")
+    assert (told["revision"], told["provider"]["model"], told["rejected"]["revision"]) == (1, "echo", 2)
+    assert told["reason"].startswith("running revision 1; revision 2 was rolled back: ")
     assert "well" in platform.talk("sick", bearer, "well")
-    assert [one["outcome"] for one in platform.api("GET", "/api/tenants/sick/revisions").body["items"]] == ["refused", "good"]
+    assert [one["outcome"] for one in platform.api("GET", "/api/tenants/sick/revisions").body["items"]] == ["rejected", "good"]
     platform.do("sick", "delete")
     invariants.check(platform)

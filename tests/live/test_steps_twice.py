@@ -18,24 +18,24 @@ from zcplatform.ops.context import Context
 from zcplatform.store import tenants
 from zcplatform.store.db import Database, Tx
 from zcplatform.vault import keys
-from zcplatform.worker.app import make_tools
-from zcplatform.worker.case import load
-from zcplatform.worker.steps import STEPS
-from zcplatform.worker.tools import Tools
+from zcplatform.worker.app import make_deps
+from zcplatform.worker.deps import Deps
+from zcplatform.worker.reconcile.snapshot import load
+from zcplatform.worker.reconcile.steps import STEPS
 
 pytestmark = pytest.mark.live
 ACTOR = Actor(id="tok_tests", kind=Kind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
 STOP = (Step.UNROUTE, Step.STOP, Step.DROP_CONFIGURATION)
 UPDATE = (Step.IMAGE, Step.CHECK, Step.UNROUTE, Step.STOP, Step.REMOVE, *FIRST_DEPLOY[FIRST_DEPLOY.index(Step.CONFIGURATION) :])
-DELETE = (*STOP[:2], Step.REMOVE, Step.DROP_CONFIGURATION, Step.REMOVE_NETWORK, Step.REMOVE_WORKSPACE, Step.PROVE)
+DELETE = (*STOP[:2], Step.REMOVE, Step.DROP_CONFIGURATION, Step.REMOVE_NETWORK, Step.REMOVE_WORKSPACE, Step.VERIFY_GONE)
 
 
-async def _twice(tools: Tools, tenant_id: TenantId, *steps: Step) -> None:
+async def _twice(deps: Deps, tenant_id: TenantId, *steps: Step) -> None:
     for step in steps:
         for _ in range(2):
-            case = tools.database.read(lambda tx: load(tx, tools.settings, tenant_id))
-            assert case is not None
-            await STEPS[step](tools, case)
+            snapshot = deps.database.read(lambda tx: load(tx, deps.settings, tenant_id))
+            assert snapshot is not None
+            await STEPS[step](deps, snapshot)
 
 
 def _change(tx: Tx, _: Context, actor: Actor, at: str, slug: str) -> None:
@@ -49,7 +49,7 @@ async def test_every_step_may_be_taken_twice(platform: Platform) -> None:
     platform.stop_serve()
     database = Database(platform.settings.database)
     root = keys.Keys.of(keys.load(platform.settings.key_file))
-    tools = make_tools(platform.settings, root, database)
+    deps = make_deps(platform.settings, root, database)
     context = Context(database, platform.settings, root.seal_public, root.code_mac, lambda _: None)
     try:
         for ask, steps in (
@@ -60,13 +60,13 @@ async def test_every_step_may_be_taken_twice(platform: Platform) -> None:
             (asking.delete, DELETE),
         ):
             await database.write(lambda tx, ask=ask: ask(tx, context, ACTOR, clock.text(clock.now()), "twice"))  # type: ignore[misc]
-            await _twice(tools, tenant_id, *steps)
+            await _twice(deps, tenant_id, *steps)
         row = database.read(lambda tx: tenants.get(tx, tenant_id))
         assert row is not None
         assert (row.checked_revision, row.last_good_revision) == (2, 2)
     finally:
-        await tools.docker.close()
-        await tools.gateway.close()
+        await deps.docker.close()
+        await deps.gateway.close()
         database.close()
         platform.start_serve()
     wait_until(lambda: platform.api("GET", "/api/tenants/twice").status == 404, 30, "the loop takes up what was begun by hand")

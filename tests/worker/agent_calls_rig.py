@@ -1,4 +1,4 @@
-"""A worker's tools on a real database and real files, with a tenant that runs as far as its rows say; its agent is whatever listens on its port."""
+"""A worker's deps on a real database and real files, with a tenant that runs as far as its rows say; its agent is whatever listens on its port."""
 
 import asyncio
 import json
@@ -21,10 +21,10 @@ from zcplatform.settings import Settings
 from zcplatform.store import tenants
 from zcplatform.store.db import Database, ReadCache, Tx
 from zcplatform.vault.keys import Keys
-from zcplatform.worker.case import Case, load
+from zcplatform.worker.deps import Deps
 from zcplatform.worker.metrics import Metrics
+from zcplatform.worker.reconcile.snapshot import TenantSnapshot, load
 from zcplatform.worker.secrets import Secrets
-from zcplatform.worker.tools import Tools
 
 AT = "2026-01-01T00:00:00.000Z"
 ACTOR = Actor(id="tok_a", kind=Kind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
@@ -34,34 +34,34 @@ KEY = bytes(range(32))
 
 @dataclass
 class Rig:
-    tools: Tools
+    deps: Deps
     keys: Keys
     tenant: Tenant
     woken: list[str]
 
     @property
     def row(self) -> Tenant:
-        found = self.tools.database.read(lambda tx: tenants.get(tx, self.tenant.id))
+        found = self.deps.database.read(lambda tx: tenants.get(tx, self.tenant.id))
         assert found is not None
         return found
 
     @property
-    def case(self) -> Case:
-        found = self.tools.database.read(lambda tx: load(tx, self.tools.settings, self.tenant.id))
+    def snapshot(self) -> TenantSnapshot:
+        found = self.deps.database.read(lambda tx: load(tx, self.deps.settings, self.tenant.id))
         assert found is not None
         return found
 
     def secret(self, name: str) -> Any:
-        found = self.tools.database.read(lambda tx: self.tools.secrets.get(tx, self.tenant.id, "agent", name))
+        found = self.deps.database.read(lambda tx: self.deps.secrets.get(tx, self.tenant.id, "agent", name))
         return json.loads(found[1]) if found else None
 
     def actions(self) -> list[str]:
-        rows = self.tools.database.read(lambda tx: tx.execute("SELECT actor, action FROM audit_log ORDER BY sequence").fetchall())
+        rows = self.deps.database.read(lambda tx: tx.execute("SELECT actor, action FROM audit_log ORDER BY sequence").fetchall())
         return [f"{actor} {action}" for actor, action in rows]
 
     def file(self, *tokens: str) -> None:
         """The agent's own file, with these tokens' hashes in it."""
-        folder = self.tools.settings.config_dir / self.tenant.slug / "zeroclaw"
+        folder = self.deps.settings.config_dir / self.tenant.slug / "zeroclaw"
         folder.mkdir(parents=True, exist_ok=True)
         hashes = tuple(sealed.token_hash(token) for token in tokens)
         (folder / "config.toml").write_text(rendered(None, hashes, lambda text: sealed.seal(KEY, text)))
@@ -76,7 +76,7 @@ def make_rig(database: Database, root: Path, port: int, provider: MainProvider |
     keys = Keys.of(random.token_bytes(32))
     vault = Secrets(keys)
     unused: Any = None
-    tools = Tools(
+    deps = Deps(
         settings=found, names=Names("zc"), database=database, secrets=vault, docker=unused, gateway=Gateway(timeout_s=1), caddy=unused,
         edge=unused, firewall=unused, metrics=Metrics(), places=asyncio.Semaphore(1),
         kept=ReadCache(database),
@@ -97,4 +97,4 @@ def make_rig(database: Database, root: Path, port: int, provider: MainProvider |
         return tenant
 
     tenant = database.write_now(write)
-    return Rig(tools, keys, tenant, [])
+    return Rig(deps, keys, tenant, [])

@@ -22,4 +22,4 @@ async def make(database: Database, tmp_path: Path) -> AsyncIterator[Make]:
 
     yield one
     for rig in made:
-        await rig.tools.gateway.close()
+        await rig.deps.gateway.close()

@@ -17,7 +17,7 @@ from zcplatform.ops.providers import MainProvider
 from zcplatform.store import tenants
 from zcplatform.store.db import Database
 from zcplatform.worker.agent_calls import AgentCalls
-from zcplatform.worker.readback import forget_paired, keep, saved
+from zcplatform.worker.configuration.readback import forget_paired_devices, keep_saved, read_saved
 
 OWN = {"id": "own-1", "name": None, "device_type": "legacy", "ip_address": None, "paired_at": "t", "last_seen": "t"}
 PHONE = {"id": "pho-2", "name": "Phone", "device_type": "mobile", "ip_address": "192.0.2.1", "paired_at": "t", "last_seen": "t"}
@@ -42,7 +42,7 @@ async def failure(verb: Ask, rig: Rig, **arguments: object) -> PlatformError:
 
 
 def talking(rig: Rig) -> AgentCalls:
-    return AgentCalls(rig.tools, rig.woken.append)
+    return AgentCalls(rig.deps, rig.woken.append)
 
 
 async def test_a_code_a_message_and_channels_with_the_platform_s_own_token(database: Database, make: Make) -> None:
@@ -72,7 +72,7 @@ async def test_a_channel_s_error_is_told_without_the_tenant_s_secrets(database: 
     }
     async with RoutedAgent(routes).running() as port:
         rig = make(port, MainProvider("openai", "m", None, "sk-canary-7f3a"))
-        rig.tools.database.write_now(lambda tx: rig.tools.secrets.open_boxes(tx, AT))
+        rig.deps.database.write_now(lambda tx: rig.deps.secrets.open_boxes(tx, AT))
         channel = (await one(talking(rig).channels, rig))["channels"][0]
     assert channel["error"] == "401 for token … and …"
 
@@ -144,7 +144,7 @@ async def test_a_revoked_device_is_forgotten_before_anything_is_answered(databas
     async with agent.running() as port:
         rig = make(port)
         rig.file(BEARER, "zc_phone")
-        await keep(rig.tools, rig.case, await saved(rig.tools, rig.case))
+        await keep_saved(rig.deps, rig.snapshot, await read_saved(rig.deps, rig.snapshot))
         assert rig.secret("paired") == [token_hash("zc_phone")]
         rig.file(BEARER)  # what the agent writes when it revokes
         await one(talking(rig).revoke, rig, device_id="pho-2")
@@ -169,28 +169,28 @@ async def test_a_reset_that_the_agent_does_not_do_is_done_without_it(database: D
         assert await one(talking(rig).reset, rig) == {"restarts": True}
         assert rig.woken == [rig.tenant.id]
         assert rig.secret("paired") == []
-        await keep(rig.tools, rig.case, await saved(rig.tools, rig.case))
+        await keep_saved(rig.deps, rig.snapshot, await read_saved(rig.deps, rig.snapshot))
         assert rig.secret("paired") == [], "the old file is looked at once more before the new one is written"
 
 
 async def test_a_stopped_tenant_is_reset_too(database: Database, make: Make) -> None:
     rig = make(20_000)
     rig.file(BEARER, "zc_phone")
-    await keep(rig.tools, rig.case, await saved(rig.tools, rig.case))
+    await keep_saved(rig.deps, rig.snapshot, await read_saved(rig.deps, rig.snapshot))
     database.write_now(lambda tx: tenants.want(tx, rig.row, AT, wanted="stopped"))
     assert await one(talking(rig).reset, rig) == {"restarts": True}
     assert (rig.secret("paired"), rig.woken) == ([], [])
-    assert await forget_paired(rig.tools, rig.case) is False
+    assert await forget_paired_devices(rig.deps, rig.snapshot) is False
 
 
 async def test_the_file_tells_when_our_token_is_gone(database: Database, make: Make) -> None:
     rig = make(20_000)
-    assert await keep(rig.tools, rig.case, None)
-    assert await keep(rig.tools, rig.case, b"not = [toml")
+    assert await keep_saved(rig.deps, rig.snapshot, None)
+    assert await keep_saved(rig.deps, rig.snapshot, b"not = [toml")
     rig.file(BEARER, "zc_phone")
-    assert await keep(rig.tools, rig.case, await saved(rig.tools, rig.case))
+    assert await keep_saved(rig.deps, rig.snapshot, await read_saved(rig.deps, rig.snapshot))
     rig.file("zc_phone", "zc_tablet")
-    assert not await keep(rig.tools, rig.case, await saved(rig.tools, rig.case))
+    assert not await keep_saved(rig.deps, rig.snapshot, await read_saved(rig.deps, rig.snapshot))
     assert rig.secret("paired") == sorted((token_hash("zc_phone"), token_hash("zc_tablet"))), "the people stay paired"
 
 
@@ -215,11 +215,11 @@ async def test_a_draft_has_no_agent_to_ask(database: Database, make: Make) -> No
     from zcplatform.worker.live_requests import load_tenant
 
     with pytest.raises(Conflict):
-        load_tenant(rig.tools, {"tenant_id": draft.id})
-    assert load_tenant(rig.tools, {"tenant_id": draft.id}, with_drafts=True).tenant.id == draft.id
+        load_tenant(rig.deps, {"tenant_id": draft.id})
+    assert load_tenant(rig.deps, {"tenant_id": draft.id}, with_drafts=True).tenant.id == draft.id
 
 
 def _context(rig: Rig) -> Any:
     from zcplatform.ops.context import Context
 
-    return Context(rig.tools.database, rig.tools.settings, rig.keys.seal_public, rig.keys.code_mac, lambda _: None)
+    return Context(rig.deps.database, rig.deps.settings, rig.keys.seal_public, rig.keys.code_mac, lambda _: None)

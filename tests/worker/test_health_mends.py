@@ -15,7 +15,7 @@ from zcplatform.worker.health import HealthLoop
 
 def healthy_for(rig: Rig, seconds: float) -> None:
     row, since = rig.row, clock.text(clock.now() - timedelta(seconds=seconds))
-    rig.tools.database.write_now(lambda tx: tenants.record_seen(tx, row.id, row.generation, since, {"seen_healthy_at": since}))
+    rig.deps.database.write_now(lambda tx: tenants.record_seen(tx, row.id, row.generation, since, {"seen_healthy_at": since}))
 
 
 async def look(rig: Rig, loop: HealthLoop) -> None:
@@ -26,7 +26,7 @@ async def look(rig: Rig, loop: HealthLoop) -> None:
 async def test_a_token_that_is_gone_is_given_back_to_an_agent_that_was_calm(make: Make, seconds: float, mended: bool) -> None:
     async with HonestAgent().running() as port:
         rig = make(port)
-        loop = HealthLoop(rig.tools, 1, rig.woken.append)
+        loop = HealthLoop(rig.deps, 1, rig.woken.append)
         rig.file(BEARER, "zc_phone")
         healthy_for(rig, seconds)
         await look(rig, loop)
@@ -43,7 +43,7 @@ async def test_one_that_was_restless_is_mended_later(make: Make) -> None:
     """It is not forgotten because its file was looked at already."""
     async with HonestAgent().running() as port:
         rig = make(port)
-        loop = HealthLoop(rig.tools, 1, rig.woken.append)
+        loop = HealthLoop(rig.deps, 1, rig.woken.append)
         rig.file("zc_phone")
         healthy_for(rig, 5)
         await look(rig, loop)

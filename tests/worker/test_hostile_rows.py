@@ -1,4 +1,4 @@
-"""What a taken-over web process may write into rows, and what loading a case makes of it: an error on that tenant, nothing worse."""
+"""What a taken-over web process may write into rows, and what loading a snapshot makes of it: an error on that tenant, nothing worse."""
 
 import secrets as random
 from pathlib import Path
@@ -20,7 +20,7 @@ from zcplatform.store.db import Database, Tx
 from zcplatform.vault.keys import Keys
 from zcplatform.vault.opening import CannotOpen
 from zcplatform.vault.sealing import SecretBinding, seal
-from zcplatform.worker.case import load
+from zcplatform.worker.reconcile.snapshot import load
 from zcplatform.worker.secrets import Secrets
 
 AT = "2026-01-01T00:00:00.000Z"
@@ -115,9 +115,9 @@ def test_a_change_beside_a_stop_under_way_keeps_its_operation(database: Database
     database.write_now(lambda tx: tx.execute("UPDATE tenants SET wanted = 'running'"))
     database.write_now(lambda tx: asking.stop(tx, context, ACTOR, clock.text(clock.now()), "shop"))
     database.write_now(lambda tx: asking.change(tx, context, ACTOR, clock.text(clock.now()), "shop", Changes(plan="pro")))
-    case = database.read(lambda tx: load(tx, Settings(), TenantId(tenant.id)))
-    assert case is not None
-    assert case.operation is not None
+    snapshot = database.read(lambda tx: load(tx, Settings(), TenantId(tenant.id)))
+    assert snapshot is not None
+    assert snapshot.operation is not None
 
 
 def test_the_record_of_an_older_wish_changes_nothing(database: Database) -> None:

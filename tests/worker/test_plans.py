@@ -21,24 +21,24 @@ async def test_ceilings_of_an_edited_plan_are_pinned(database: Database, make: M
     level, tools = "ZEROCLAW_risk_profiles__tenant__level", "ZEROCLAW_risk_profiles__tenant__excluded_tools"
 
     def pinned() -> tuple[str, str]:
-        found = environment(rig.case.settings, rig.case.policy)
+        found = environment(rig.snapshot.settings, rig.snapshot.policy)
         return found[level], found[tools]
 
-    before, mark = pinned(), rig.case.config_mark
+    before, mark = pinned(), rig.snapshot.config_mark
     database.write_now(lambda tx: plans.change(tx, ACTOR, AT, rig.tenant.plan, {"most_level": "readonly", "excluded_tools": ["shell"]}))
     assert (before, pinned()) == (("supervised", "[]"), ("readonly", '["shell"]'))
-    assert rig.case.config_mark != mark, "the file is rendered again, or it would be told as changed by the agent"
+    assert rig.snapshot.config_mark != mark, "the file is rendered again, or it would be told as changed by the agent"
 
 
 async def test_the_operator_s_price_binds_a_model_and_renders_it_again(database: Database, make: Make) -> None:
     provider = MainProvider("openai", "house-model", None, "sk-x")
     free = make(20_000, provider)
-    priced = replace(free.tools, settings=Settings.model_validate({**free.tools.settings.model_dump(), "model_prices": PRICES}))
-    other = replace(free.tools, settings=Settings.model_validate({**free.tools.settings.model_dump(), "model_prices": OTHER}))
-    before, same, case = (replace(free, tools=tools).case for tools in (free.tools, other, priced))
-    written = document(case.settings, {}, case.policy, AgentState(), lambda value: sealed.seal(KEY, value))
+    priced = replace(free.deps, settings=Settings.model_validate({**free.deps.settings.model_dump(), "model_prices": PRICES}))
+    other = replace(free.deps, settings=Settings.model_validate({**free.deps.settings.model_dump(), "model_prices": OTHER}))
+    before, same, snapshot = (replace(free, deps=deps).snapshot for deps in (free.deps, other, priced))
+    written = document(snapshot.settings, {}, snapshot.policy, AgentState(), lambda value: sealed.seal(KEY, value))
     assert written["cost"]["rates"]["providers"]["models"] == {
         "openai": {"house-model": {"input_per_mtok": 2.0, "output_per_mtok": 8.0, "cached_input_per_mtok": 0.5}}
     }
-    assert (unpriced(before.settings, before.policy), unpriced(case.settings, case.policy)) == (("openai/house-model",), ())
-    assert before.config_mark == same.config_mark != case.config_mark, "only who uses the model"
+    assert (unpriced(before.settings, before.policy), unpriced(snapshot.settings, snapshot.policy)) == (("openai/house-model",), ())
+    assert before.config_mark == same.config_mark != snapshot.config_mark, "only who uses the model"

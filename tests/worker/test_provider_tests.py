@@ -21,15 +21,15 @@ from zcplatform.worker.provider_tests import ProviderTests
 
 
 async def tried(rig: Rig, **arguments: object) -> dict[str, Any]:
-    tests = ProviderTests(rig.tools, rig.keys)
+    tests = ProviderTests(rig.deps, rig.keys)
     async with aclosing(tests.run({"tenant_id": rig.tenant.id, "alias": "main", **arguments})) as answers:
         return await anext(answers)
 
 
-def saved(rig: Rig, providers: dict[str, Any], given: dict[str, str]) -> None:
+def read_saved(rig: Rig, providers: dict[str, Any], given: dict[str, str]) -> None:
     """As a save through the API leaves them."""
-    context = Context(rig.tools.database, rig.tools.settings, rig.keys.seal_public, rig.keys.code_mac, lambda _: None)
-    rig.tools.database.write_now(lambda tx: config.patch(tx, context, ACTOR, AT, "shop", {"providers": providers}, given, None))
+    context = Context(rig.deps.database, rig.deps.settings, rig.keys.seal_public, rig.keys.code_mac, lambda _: None)
+    rig.deps.database.write_now(lambda tx: config.patch(tx, context, ACTOR, AT, "shop", {"providers": providers}, given, None))
 
 
 def box(rig: Rig, url: str, **changed: Any) -> str:
@@ -67,7 +67,7 @@ async def test_each_alias_is_tested_with_its_own_key_at_its_own_address(database
         }
         rig = make(20_000, allowed_hosts=[service.place for service in services.values()])
         providers = {alias: {"family": "custom", "model": "echo", "base_url": service.url} for alias, service in services.items()}
-        saved(rig, providers, {f"provider.{alias}.api_key": f"sk-{alias}" for alias in services})
+        read_saved(rig, providers, {f"provider.{alias}.api_key": f"sk-{alias}" for alias in services})
         told = {alias: await tried(rig, alias=alias) for alias in services}
     assert {alias: (one["result"], one["host"]) for alias, one in told.items()} == {
         alias: ("refused", service.place) for alias, service in services.items()
@@ -80,8 +80,8 @@ async def test_each_alias_is_tested_with_its_own_key_at_its_own_address(database
 async def test_a_key_goes_to_the_site_that_was_chosen(database: Database, make: Make) -> None:
     """An `endpoint` is another host than the family's usual one, and the key was saved for that."""
     rig = make(20_000)
-    saved(rig, {"main": {"family": "zai", "model": "glm-4.6", "options": {"endpoint": "cn"}}}, {"provider.main.api_key": "id.secret"})
-    provider = await ProviderTests(rig.tools, rig.keys)._saved(rig.case, "main")
+    read_saved(rig, {"main": {"family": "zai", "model": "glm-4.6", "options": {"endpoint": "cn"}}}, {"provider.main.api_key": "id.secret"})
+    provider = await ProviderTests(rig.deps, rig.keys)._saved(rig.snapshot, "main")
     assert (provider.uri, provider.api_key) == ("https://open.bigmodel.cn/api/coding/paas/v4", "id.secret")
 
 
@@ -131,7 +131,7 @@ async def test_an_unknown_provider_is_404(database: Database, make: Make) -> Non
 async def test_one_test_at_a_time_for_a_tenant(database: Database, make: Make) -> None:
     async with SlowProvider().running() as service:
         rig = make(20_000, MainProvider("custom", "echo", service.url, GOOD), allowed_hosts=[service.place])
-        tests = ProviderTests(rig.tools, rig.keys)
+        tests = ProviderTests(rig.deps, rig.keys)
         with tests._turns.taken(rig.tenant.id), pytest.raises(PlatformError) as caught:
             async for _ in tests.run({"tenant_id": rig.tenant.id, "alias": "main"}):
                 pass

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from zcplatform.core.slugs import is_slug
-from zcplatform.ids import LABEL_CHECK, LABEL_GENERATION, LABEL_INSTANCE, LABEL_SPEC, Names, TenantId, is_id
+from zcplatform.ids import LABEL_GENERATION, LABEL_INSTANCE, LABEL_SPEC, LABEL_THROWAWAY, Names, TenantId, is_id
 
 LABEL_EPOCH = "io.zcplatform.epoch"
 """Counts asked restarts with replacement; part of what is hashed, so that a new epoch is a new container."""
@@ -161,7 +161,7 @@ def check_body(names: Names, spec: ContainerSpec, command: Sequence[str]) -> dic
     body = create_body(names, replace(spec, address=None))
     del body["ExposedPorts"]
     body["Cmd"] = list(command)
-    body["Labels"] = names.labels(spec.tenant_id) | {LABEL_CHECK: "1"}
+    body["Labels"] = names.labels(spec.tenant_id) | {LABEL_THROWAWAY: "1"}
     limits = body["HostConfig"]
     del limits["PortBindings"], limits["Dns"]
     limits |= {"NetworkMode": "none", "Mounts": [_bind(spec.config_dir, CONFIG_TARGET)]}
@@ -180,7 +180,7 @@ def probe_body(names: Names, image_id: str, command: Sequence[str]) -> dict[str,
         "Env": ["HOME=/tmp", "ZEROCLAW_CONFIG_DIR=/tmp/config", "MALLOC_ARENA_MAX=1"],
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": {**_hardening(nobody), "Memory": 128 * _MIB, "MemorySwap": 128 * _MIB, "PidsLimit": 64, "NetworkMode": "none"},
-        "Labels": {LABEL_INSTANCE: names.instance, LABEL_CHECK: "1"},
+        "Labels": {LABEL_INSTANCE: names.instance, LABEL_THROWAWAY: "1"},
     }
 
 

@@ -29,8 +29,8 @@ class Step(StrEnum):
     DROP_CONFIGURATION = "drop_configuration"
     REMOVE_NETWORK = "remove_network"
     REMOVE_WORKSPACE = "remove_workspace"
-    PROVE = "prove"
-    FORGET = "forget"
+    VERIFY_GONE = "verify_gone"
+    ARCHIVE = "archive"
 
 
 FIRST_DEPLOY = (
@@ -54,7 +54,7 @@ class ContainerFacts:
 
     is_running: bool
     is_current: bool
-    is_limited: bool = True
+    has_wanted_limits: bool = True
     """It has the limits it was made with: nobody gave it others since (`docker update`). Only a close look tells."""
 
 
@@ -98,7 +98,7 @@ def plan(wanted: Wanted, seen: Seen) -> tuple[Step, ...]:
         case Wanted.STOPPED:
             return _stop(seen)
         case Wanted.ABSENT:
-            return (*_stop(seen, and_remove=True), *_leave(seen))
+            return (*_stop(seen, and_remove=True), *_remove_rest(seen))
 
 
 def _run(seen: Seen) -> tuple[Step, ...]:
@@ -112,9 +112,9 @@ def _run(seen: Seen) -> tuple[Step, ...]:
     if not seen.workspace_is_whole:
         steps.append(Step.WORKSPACE)
     if not (_serves(seen) and seen.config_is_current and seen.network_is_current):
-        steps += _start_again(seen)
+        steps += _replace_or_restart(seen)
     else:
-        if _has_other_limits(seen):
+        if _limits_drifted(seen):
             steps.append(Step.LIMITS)
         if not seen.is_healthy:
             steps.append(Step.HEALTH)
@@ -133,11 +133,11 @@ def _serves(seen: Seen) -> bool:
     return seen.container is not None and seen.container.is_running and seen.container.is_current
 
 
-def _has_other_limits(seen: Seen) -> bool:
-    return seen.container is not None and not seen.container.is_limited
+def _limits_drifted(seen: Seen) -> bool:
+    return seen.container is not None and not seen.container.has_wanted_limits
 
 
-def _start_again(seen: Seen) -> list[Step]:
+def _replace_or_restart(seen: Seen) -> list[Step]:
     """Never two containers of one tenant side by side: the agent locks its data directory. A swap costs the stop time."""
     steps: list[Step] = []
     replace = seen.container is None or not seen.container.is_current or not seen.network_is_current
@@ -158,7 +158,7 @@ def _start_again(seen: Seen) -> list[Step]:
         steps.append(Step.IMAGE)
     if replace:
         steps.append(Step.CONTAINER)
-    elif _has_other_limits(seen):
+    elif _limits_drifted(seen):
         steps.append(Step.LIMITS)
     return [*steps, Step.START, Step.HEALTH]
 
@@ -176,10 +176,10 @@ def _stop(seen: Seen, *, and_remove: bool = False) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _leave(seen: Seen) -> tuple[Step, ...]:
+def _remove_rest(seen: Seen) -> tuple[Step, ...]:
     steps: list[Step] = []
     if seen.has_network:
         steps.append(Step.REMOVE_NETWORK)
     if seen.has_workspace:
         steps.append(Step.REMOVE_WORKSPACE)
-    return (*steps, Step.PROVE, Step.FORGET)
+    return (*steps, Step.VERIFY_GONE, Step.ARCHIVE)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from zcplatform.ids import LABEL_CHECK, LABEL_INSTANCE, LABEL_TENANT, TenantId
+from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT, LABEL_THROWAWAY, TenantId
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,6 @@ def orphans(instance: str, found: Iterable[Labelled], names: Mapping[TenantId, s
         thing.id
         for thing in found
         if thing.labels.get(LABEL_INSTANCE) == instance
-        and (LABEL_TENANT in thing.labels or LABEL_CHECK in thing.labels)
+        and (LABEL_TENANT in thing.labels or LABEL_THROWAWAY in thing.labels)
         and names.get(TenantId(thing.labels.get(LABEL_TENANT, ""))) != thing.name
     ]

@@ -90,9 +90,9 @@ class Tenant:
     """The agent's own check accepted it."""
     last_good_revision: int | None = None
     """It was healthy and reachable with this one."""
-    refused_revision: int | None = None
+    rejected_revision: int | None = None
     """It was wanted, and taken back: refused by the check, or the agent did not get healthy with it."""
-    refused_reason: str | None = None
+    rejected_reason: str | None = None
     suspended_reason: str | None = None
     """The operator keeps it from running, and why; never together with a wish to run."""
     suspended_runs: int = 0
@@ -100,7 +100,7 @@ class Tenant:
     checked_image_id: ImageId | None = None
     """Each of these three revisions goes with the image it was tried on: only the two together are good or refused."""
     last_good_image_id: ImageId | None = None
-    refused_image_id: ImageId | None = None
+    rejected_image_id: ImageId | None = None
 
     @property
     def revision(self) -> int:
@@ -116,7 +116,7 @@ class Tenant:
     def is_rolled_back(self) -> bool:
         """What is wanted was tried and refused, and there is something good in its place."""
         wanted = (self.wanted_revision, self.image_id)
-        return self.last_good_revision is not None and (self.refused_revision, self.refused_image_id) == wanted
+        return self.last_good_revision is not None and (self.rejected_revision, self.rejected_image_id) == wanted
 
     @property
     def is_unproven(self) -> bool:
@@ -136,7 +136,7 @@ def state(tenant: Tenant) -> tuple[State, str]:
         case Wanted.DRAFT:
             return State.DRAFT, "created, not deployed yet"
         case Wanted.ABSENT:
-            return State.DELETING, tenant.error_detail or "everything of it is being removed"
+            return State.DELETING, tenant.error_detail or "being deleted"
         case Wanted.STOPPED:
             return _stopped(tenant)
         case Wanted.RUNNING:
@@ -165,19 +165,19 @@ def _running(tenant: Tenant) -> tuple[State, str]:
     if tenant.error_code in PERMANENT or (tenant.error_code is not None and tenant.failures >= ATTEMPTS_BEFORE_FAILED):
         return State.FAILED, tenant.error_detail or "it could not be deployed"
     if settled and serving and tenant.seen_verified:
-        return State.RUNNING, _taken_back(tenant) or "healthy and reachable"
+        return State.RUNNING, _rolled_back(tenant) or "healthy and reachable"
     word = State.DEPLOYING if not settled and tenant.last_request in (Request.DEPLOY, Request.START) else State.RESTARTING
-    return word, tenant.error_detail or _taken_back(tenant) or ("being deployed" if word is State.DEPLOYING else "being started again")
+    return word, tenant.error_detail or _rolled_back(tenant) or ("being deployed" if word is State.DEPLOYING else "being started again")
 
 
-def _taken_back(tenant: Tenant) -> str | None:
-    if tenant.refused_revision is None or tenant.last_good_revision is None or tenant.is_unproven:
+def _rolled_back(tenant: Tenant) -> str | None:
+    if tenant.rejected_revision is None or tenant.last_good_revision is None or tenant.is_unproven:
         return None
-    new_image = tenant.refused_image_id != tenant.last_good_image_id
-    if tenant.refused_revision == tenant.last_good_revision:
-        return f"running the image before; the new one was taken back: {tenant.refused_reason}"
-    what = f"{tenant.refused_revision}, on a new image," if new_image else f"{tenant.refused_revision}"
-    return f"running revision {tenant.revision}; revision {what} was taken back: {tenant.refused_reason}"
+    new_image = tenant.rejected_image_id != tenant.last_good_image_id
+    if tenant.rejected_revision == tenant.last_good_revision:
+        return f"still on the previous image; the new one was rolled back: {tenant.rejected_reason}"
+    what = f"{tenant.rejected_revision}, on a new image," if new_image else f"{tenant.rejected_revision}"
+    return f"running revision {tenant.revision}; revision {what} was rolled back: {tenant.rejected_reason}"
 
 
 def has_failed(error_code: str, attempts: int) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from zcplatform.agent import agent_settings
 from zcplatform.core.network import capacity
-from zcplatform.core.rest import rested_since
+from zcplatform.core.quarantine import reusable_before
 from zcplatform.core.roles import Permission, Role
 from zcplatform.core.slugs import check as slug_problem
 from zcplatform.core.tenant import Request, State, Tenant, Wanted
@@ -41,7 +41,7 @@ def create(tx: Tx, context: Context, actor: Actor, at: str, slug: str, wish: Cha
         )
     if tenants.find(tx, slug) is not None:
         raise Conflict("tenant.exists", f"There is a tenant `{slug}` already", "choose another slug")
-    deleted_at = tenants.slug_rests_until(tx, slug, rested_since("slug", at))
+    deleted_at = tenants.slug_released_at(tx, slug, reusable_before("slug", at))
     if deleted_at is not None:
         raise Conflict(
             "tenant.slug_rests", f"A tenant `{slug}` was deleted at {deleted_at}; its address rests 90 days", "choose another slug"
@@ -230,7 +230,7 @@ def _check_capacity(tx: Tx, context: Context, tenant_id: TenantId, at: str) -> N
     ports, uids = context.settings.port_span, context.settings.uid_span
     subnets = capacity(context.settings.subnet_network)
     for kind, first, last in (("port", ports.first, ports.last), ("uid", uids.first, uids.last), ("subnet", 0, subnets - 1)):
-        if allocations.free(tx, kind, first, last, rested_since(kind, at)) < 1:
+        if allocations.free(tx, kind, first, last, reusable_before(kind, at)) < 1:
             raise Conflict(
                 "host.exhausted",
                 f"No free {kind} is left on this host (numbers of deleted tenants rest 30 days)",

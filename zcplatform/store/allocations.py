@@ -28,30 +28,30 @@ def held(tx: Tx, kind: str) -> set[int]:
     return {int(number) for (number,) in tx.execute("SELECT number FROM allocations WHERE kind = ? AND released_at IS NULL", (kind,))}
 
 
-def take(tx: Tx, tenant_id: TenantId, kind: str, first: int, last: int, rested_since: str) -> int | None:
+def take(tx: Tx, tenant_id: TenantId, kind: str, first: int, last: int, reusable_before: str) -> int | None:
     """The number the tenant has in the span, else the lowest free one; None when all are in use or resting."""
     held = scalar(tx, "SELECT number FROM allocations WHERE tenant_id = ? AND kind = ? AND released_at IS NULL", tenant_id, kind)
     if held is not None and first <= held <= last:
         return int(held)
     if held is not None:
         tx.execute("DELETE FROM allocations WHERE kind = ? AND number = ?", (kind, held))
-    number = _lowest_free(tx, kind, first, last, rested_since)
+    number = _lowest_free(tx, kind, first, last, reusable_before)
     if number is not None:
         tx.execute("DELETE FROM allocations WHERE kind = ? AND number = ?", (kind, number))
         tx.execute("INSERT INTO allocations (kind, number, tenant_id) VALUES (?, ?, ?)", (kind, number, tenant_id))
     return number
 
 
-def _lowest_free(tx: Tx, kind: str, first: int, last: int, rested_since: str) -> int | None:
+def _lowest_free(tx: Tx, kind: str, first: int, last: int, reusable_before: str) -> int | None:
     known: dict[int, str | None] = dict(tx.execute("SELECT number, released_at FROM allocations WHERE kind = ?", (kind,)))
     fresh = next((number for number in range(first, last + 1) if number not in known), None)
     if fresh is not None:
         return fresh
-    rested = (number for number, at in sorted(known.items()) if first <= number <= last and at is not None and at < rested_since)
+    rested = (number for number, at in sorted(known.items()) if first <= number <= last and at is not None and at < reusable_before)
     return next(rested, None)
 
 
-def free(tx: Tx, kind: str, first: int, last: int, rested_since: str) -> int:
+def free(tx: Tx, kind: str, first: int, last: int, reusable_before: str) -> int:
     """How many numbers of the span could be given now."""
     busy = scalar(
         tx,
@@ -59,7 +59,7 @@ def free(tx: Tx, kind: str, first: int, last: int, rested_since: str) -> int:
         kind,
         first,
         last,
-        rested_since,
+        reusable_before,
     )
     return last - first + 1 - int(busy)
 

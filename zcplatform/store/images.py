@@ -167,7 +167,7 @@ def users(tx: Tx, image_id: ImageId) -> list[str]:
     """The slugs of the tenants that run with it, want it, or would go back to it; not of those that gave it up."""
     rows = tx.execute(
         "SELECT slug FROM tenants WHERE deleted_at IS NULL AND (last_good_image_id = ?1 OR (image_id = ?1 AND NOT"
-        " (last_good_revision IS NOT NULL AND refused_image_id IS image_id AND refused_revision IS wanted_revision))) ORDER BY slug",
+        " (last_good_revision IS NOT NULL AND rejected_image_id IS image_id AND rejected_revision IS wanted_revision))) ORDER BY slug",
         (image_id,),
     )
     return [slug for (slug,) in rows]

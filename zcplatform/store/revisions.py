@@ -8,7 +8,7 @@ from zcplatform.store.db import Tx, columns, many, names, one, scalar
 
 @dataclass(frozen=True)
 class Revision:
-    """`settings` is JSON text without any secret. `outcome` is `good`, `refused` (for `reason`), or None while nobody knows."""
+    """`settings` is JSON text without any secret. `outcome` is `good`, `rejected` (for `reason`), or None while nobody knows."""
 
     tenant_id: TenantId
     number: int

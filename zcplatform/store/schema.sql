@@ -61,7 +61,7 @@ CREATE TABLE tenants (
     reason TEXT NOT NULL DEFAULT '',
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL,
-    deleted_at TEXT, checked_revision INTEGER, last_good_revision INTEGER, refused_revision INTEGER, refused_reason TEXT, suspended_reason TEXT CHECK (suspended_reason IS NULL OR wanted <> 'running'), suspended_runs INTEGER NOT NULL DEFAULT 0 CHECK (suspended_runs IN (0, 1)), checked_image_id TEXT REFERENCES images (id), last_good_image_id TEXT REFERENCES images (id), refused_image_id TEXT REFERENCES images (id),
+    deleted_at TEXT, checked_revision INTEGER, last_good_revision INTEGER, rejected_revision INTEGER, rejected_reason TEXT, suspended_reason TEXT CHECK (suspended_reason IS NULL OR wanted <> 'running'), suspended_runs INTEGER NOT NULL DEFAULT 0 CHECK (suspended_runs IN (0, 1)), checked_image_id TEXT REFERENCES images (id), last_good_image_id TEXT REFERENCES images (id), rejected_image_id TEXT REFERENCES images (id),
     FOREIGN KEY (id, wanted_revision) REFERENCES revisions (tenant_id, number) DEFERRABLE INITIALLY DEFERRED
 ) STRICT;
 CREATE UNIQUE INDEX tenants_slug ON tenants (slug) WHERE deleted_at IS NULL;
@@ -73,7 +73,7 @@ CREATE TABLE revisions (
     settings TEXT NOT NULL CHECK (json_valid(settings)),
     author TEXT NOT NULL,
     note TEXT NOT NULL DEFAULT '',
-    created_at TEXT NOT NULL, outcome TEXT CHECK (outcome IN ('good', 'refused')), reason TEXT,
+    created_at TEXT NOT NULL, reason TEXT, outcome TEXT CHECK (outcome IN ('good', 'rejected')),
     PRIMARY KEY (tenant_id, number)
 ) STRICT;
 

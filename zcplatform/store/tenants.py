@@ -27,15 +27,15 @@ SEEN = frozenset(
         "deleted_at",
         "checked_revision",
         "last_good_revision",
-        "refused_revision",
-        "refused_reason",
+        "rejected_revision",
+        "rejected_reason",
         "checked_image_id",
         "last_good_image_id",
-        "refused_image_id",
+        "rejected_image_id",
     }
 )
 NOT_TRIED: dict[str, object] = dict.fromkeys(
-    ("refused_revision", "refused_reason", "refused_image_id", "checked_revision", "checked_image_id")
+    ("rejected_revision", "rejected_reason", "rejected_image_id", "checked_revision", "checked_image_id")
 )
 """An image that was taken back, or only checked, and is asked for again."""
 WANTED = frozenset(
@@ -93,7 +93,7 @@ def page(tx: Tx, visibility: Visibility, after_slug: str, limit: int) -> list[Te
     )
 
 
-def slug_rests_until(tx: Tx, slug: str, deleted_after: str) -> str | None:
+def slug_released_at(tx: Tx, slug: str, deleted_after: str) -> str | None:
     """When a tenant of that slug was deleted after the given time: that deletion's time."""
     return scalar(tx, "SELECT max(deleted_at) FROM tenants WHERE slug = ? AND deleted_at > ?", slug, deleted_after)  # type: ignore[no-any-return]
 

@@ -31,7 +31,7 @@ def tenant(tx: Tx, settings: Settings, row: Tenant) -> shapes.Tenant:
         wanted=row.wanted,
         generation=row.generation,
         revision=row.revision,
-        refused=_refused(tx, row),
+        rejected=_rejected(tx, row),
         image=shapes.ImageName(id=image.id, reference=image.reference, agent_version=image.agent_version) if image else None,
         provider=_provider(tx, row),
         has_drift=_has_drift(tx, row),
@@ -48,13 +48,13 @@ def _provider(tx: Tx, row: Tenant) -> shapes.Provider | None:
     return shapes.Provider(family=main.family, model=main.model, base_url=main.base_url, has_key=providers.has_key(tx, row))
 
 
-def _refused(tx: Tx, row: Tenant) -> shapes.Refused | None:
-    if row.refused_revision is None:
+def _rejected(tx: Tx, row: Tenant) -> shapes.Rejected | None:
+    if row.rejected_revision is None:
         return None
-    image = images.get(tx, row.refused_image_id) if row.refused_image_id else None
-    is_new = image is not None and row.refused_image_id != row.last_good_image_id
-    return shapes.Refused(
-        revision=row.refused_revision, image=image.reference if image and is_new else None, reason=row.refused_reason or ""
+    image = images.get(tx, row.rejected_image_id) if row.rejected_image_id else None
+    is_new = image is not None and row.rejected_image_id != row.last_good_image_id
+    return shapes.Rejected(
+        revision=row.rejected_revision, image=image.reference if image and is_new else None, reason=row.rejected_reason or ""
     )
 
 

@@ -68,8 +68,8 @@ class ImageName(BaseModel):
     agent_version: str | None
 
 
-class Refused(BaseModel):
-    """What was taken back: the agent refused it, or did not get healthy with it."""
+class Rejected(BaseModel):
+    """What was rolled back: the agent rejected it, or did not become healthy with it."""
 
     revision: int
     image: str | None = None
@@ -88,7 +88,7 @@ class Tenant(BaseModel):
     wanted: str
     generation: int
     revision: int
-    refused: Refused | None
+    rejected: Rejected | None
     image: ImageName | None
     provider: Provider | None
     has_drift: bool
@@ -111,7 +111,7 @@ class Revision(BaseModel):
     note: str
     created_at: str
     is_current: bool
-    outcome: Literal["good", "refused"] | None
+    outcome: Literal["good", "rejected"] | None
     reason: str | None
 
 

@@ -12,11 +12,11 @@ from zcplatform import clock
 from zcplatform.adapters.gateway import Channel, Device
 from zcplatform.core.tenant import Wanted
 from zcplatform.errors import Conflict, NotFound
-from zcplatform.worker.case import Case
+from zcplatform.worker.configuration.readback import forget_paired_devices, keep_saved, read_saved
+from zcplatform.worker.deps import Deps
 from zcplatform.worker.live_requests import ConcurrencyLimit, load_tenant, require_text
 from zcplatform.worker.platform_bearer import Wake, repair_token, with_bearer
-from zcplatform.worker.readback import forget_paired, keep, saved
-from zcplatform.worker.tools import Tools
+from zcplatform.worker.reconcile.snapshot import TenantSnapshot
 
 PAIRING_LIVES = timedelta(minutes=10)
 LONGEST_MESSAGE = 8_000
@@ -24,78 +24,80 @@ Answers = AsyncGenerator[dict[str, Any]]
 
 
 class AgentCalls:
-    def __init__(self, tools: Tools, wake: Wake) -> None:
-        self._tools = tools
+    def __init__(self, deps: Deps, wake: Wake) -> None:
+        self._deps = deps
         self._wake = wake
         self._messages = ConcurrencyLimit(each=2, altogether=16)
 
     async def pairing_code(self, request: dict[str, Any]) -> Answers:
         """A fresh code. It passes through and is kept nowhere."""
-        case = load_tenant(self._tools, request)
-        gateway = self._tools.gateway
-        code = await with_bearer(self._tools, case, self._wake, lambda bearer: gateway.initiate_pairing(case.port, bearer))
+        snapshot = load_tenant(self._deps, request)
+        gateway = self._deps.gateway
+        code = await with_bearer(self._deps, snapshot, self._wake, lambda bearer: gateway.initiate_pairing(snapshot.port, bearer))
         yield {"code": code, "expires_at": clock.text(clock.now() + PAIRING_LIVES)}
 
     async def message(self, request: dict[str, Any]) -> Answers:
-        case, text = load_tenant(self._tools, request), require_text(request, "text", LONGEST_MESSAGE)
-        gateway = self._tools.gateway
-        with self._messages.taken(case.tenant.id):
-            said = await with_bearer(self._tools, case, self._wake, lambda bearer: gateway.say(case.port, bearer, text))
+        snapshot, text = load_tenant(self._deps, request), require_text(request, "text", LONGEST_MESSAGE)
+        gateway = self._deps.gateway
+        with self._messages.taken(snapshot.tenant.id):
+            said = await with_bearer(self._deps, snapshot, self._wake, lambda bearer: gateway.say(snapshot.port, bearer, text))
         yield asdict(said)
 
     async def channels(self, request: dict[str, Any]) -> Answers:
-        case = load_tenant(self._tools, request)
-        gateway = self._tools.gateway
-        found = await with_bearer(self._tools, case, self._wake, lambda bearer: gateway.channels(case.port, bearer))
-        known = self._tools.database.read(lambda tx: self._tools.secrets.values(tx, case.tenant.id))
+        snapshot = load_tenant(self._deps, request)
+        gateway = self._deps.gateway
+        found = await with_bearer(self._deps, snapshot, self._wake, lambda bearer: gateway.channels(snapshot.port, bearer))
+        known = self._deps.database.read(lambda tx: self._deps.secrets.values(tx, snapshot.tenant.id))
         yield {"channels": [asdict(_without(channel, known)) for channel in found]}
 
     async def devices(self, request: dict[str, Any]) -> Answers:
-        case = load_tenant(self._tools, request)
-        found = await self._devices(case)
+        snapshot = load_tenant(self._deps, request)
+        found = await self._devices(snapshot)
         own = _own(found)
         yield {"devices": [{**asdict(device), "is_platform": device is own} for device in found]}
 
     async def revoke(self, request: dict[str, Any]) -> Answers:
         """One device. What the agent then has in its file is read at once: a host that restarts now must not let the device in again."""
-        case, device_id = load_tenant(self._tools, request), require_text(request, "device_id", 64)
-        own = _own(await self._devices(case))
+        snapshot, device_id = load_tenant(self._deps, request), require_text(request, "device_id", 64)
+        own = _own(await self._devices(snapshot))
         if own is not None and own.id == device_id:
             raise Conflict(
-                "device.platform", f"This is how the platform itself talks to the agent of `{case.tenant.slug}`", "choose another device"
+                "device.platform",
+                f"This is how the platform itself talks to the agent of `{snapshot.tenant.slug}`",
+                "choose another device",
             )
-        gateway = self._tools.gateway
-        await with_bearer(self._tools, case, self._wake, lambda bearer: gateway.revoke(case.port, bearer, device_id))
-        await self._read_back(case)
+        gateway = self._deps.gateway
+        await with_bearer(self._deps, snapshot, self._wake, lambda bearer: gateway.revoke(snapshot.port, bearer, device_id))
+        await self._read_back(snapshot)
         yield {"ok": True}
 
     async def reset(self, request: dict[str, Any]) -> Answers:
         """Every device. Those the agent does not let go of are forgotten by rendering its file without them."""
-        case = load_tenant(self._tools, request)
-        if case.tenant.wanted == Wanted.RUNNING:
-            found = await self._devices(case)
+        snapshot = load_tenant(self._deps, request)
+        if snapshot.tenant.wanted == Wanted.RUNNING:
+            found = await self._devices(snapshot)
             for device in [device for device in found if not device.is_legacy]:
-                await self._revoke_if_there(case, device.id)
-            await self._read_back(case)
-        remained = await forget_paired(self._tools, case)
-        if remained and case.tenant.wanted == Wanted.RUNNING:
-            await repair_token(self._tools, case, self._wake, "its devices were reset")
+                await self._revoke_if_there(snapshot, device.id)
+            await self._read_back(snapshot)
+        remained = await forget_paired_devices(self._deps, snapshot)
+        if remained and snapshot.tenant.wanted == Wanted.RUNNING:
+            await repair_token(self._deps, snapshot, self._wake, "its devices were reset")
         yield {"restarts": remained}
 
-    async def _devices(self, case: Case) -> tuple[Device, ...]:
-        gateway = self._tools.gateway
-        return await with_bearer(self._tools, case, self._wake, lambda bearer: gateway.devices(case.port, bearer))
+    async def _devices(self, snapshot: TenantSnapshot) -> tuple[Device, ...]:
+        gateway = self._deps.gateway
+        return await with_bearer(self._deps, snapshot, self._wake, lambda bearer: gateway.devices(snapshot.port, bearer))
 
-    async def _revoke_if_there(self, case: Case, device_id: str) -> None:
-        gateway = self._tools.gateway
+    async def _revoke_if_there(self, snapshot: TenantSnapshot, device_id: str) -> None:
+        gateway = self._deps.gateway
         try:
-            await with_bearer(self._tools, case, self._wake, lambda bearer: gateway.revoke(case.port, bearer, device_id))
+            await with_bearer(self._deps, snapshot, self._wake, lambda bearer: gateway.revoke(snapshot.port, bearer, device_id))
         except NotFound:
             return
 
-    async def _read_back(self, case: Case) -> None:
-        if not await keep(self._tools, case, await saved(self._tools, case)):
-            await repair_token(self._tools, case, self._wake, "the platform's token is gone from the agent's file")
+    async def _read_back(self, snapshot: TenantSnapshot) -> None:
+        if not await keep_saved(self._deps, snapshot, await read_saved(self._deps, snapshot)):
+            await repair_token(self._deps, snapshot, self._wake, "the platform's token is gone from the agent's file")
 
 
 def _own(devices: tuple[Device, ...]) -> Device | None:

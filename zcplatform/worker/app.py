@@ -34,20 +34,20 @@ from zcplatform.vault.keys import Keys
 from zcplatform.worker import root_key
 from zcplatform.worker.agent_calls import AgentCalls
 from zcplatform.worker.anchors import Anchors, deliver_change
-from zcplatform.worker.driver import Driver
+from zcplatform.worker.deps import Deps
 from zcplatform.worker.edge import EdgeLoop
 from zcplatform.worker.firewall import FirewallLoop
 from zcplatform.worker.health import HealthLoop
-from zcplatform.worker.images import ImagesLoop
+from zcplatform.worker.images.images_loop import ImagesLoop
 from zcplatform.worker.live import LiveServer
 from zcplatform.worker.mail import MailLoop, Sender
 from zcplatform.worker.metrics import Metrics
 from zcplatform.worker.provider_tests import ProviderTests
+from zcplatform.worker.reconcile.driver import Driver
 from zcplatform.worker.retention import forget
 from zcplatform.worker.root_key import RootKey
 from zcplatform.worker.routes import Routes
 from zcplatform.worker.secrets import Secrets
-from zcplatform.worker.tools import Tools
 from zcplatform.worker.web_child import WebChild, listen
 
 HEARTBEAT_S = 10.0
@@ -163,11 +163,11 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    tools = make_tools(settings, keys, database)
-    driver, images = Driver(tools, settings.converge_period_s), ImagesLoop(tools, settings.converge_period_s)
-    anchors = Anchors(settings, keys, database, tools.metrics)
+    deps = make_deps(settings, keys, database)
+    driver, images = Driver(deps, settings.converge_period_s), ImagesLoop(deps, settings.converge_period_s)
+    anchors = Anchors(settings, keys, database, deps.metrics)
     _deliver(settings, keys, database)
-    mail = MailLoop(database, keys.seal_private, settings.panel_url, _mail_server(settings), tools.metrics)
+    mail = MailLoop(database, keys.seal_private, settings.panel_url, _mail_server(settings), deps.metrics)
 
     def wake(tenant_id: str) -> None:
         """The empty text wakes what is not about one tenant."""
@@ -179,10 +179,10 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
             child.hand_again()
 
     try:
-        await tools.firewall.ensure()
+        await deps.firewall.ensure()
     except PlatformError as error:
         logger.error("no agent is started until the firewall stands", error=error.detail, hint=error.hint)
-    talking, tests = AgentCalls(tools, driver.wake), ProviderTests(tools, keys)
+    talking, tests = AgentCalls(deps, driver.wake), ProviderTests(deps, keys)
     more = {
         "pairing_code": talking.pairing_code,
         "message": talking.message,
@@ -192,22 +192,22 @@ async def _main(settings: Settings, keys: Keys, database: Database, web: pwd.str
         "devices_reset": talking.reset,
         "provider_test": tests.run,
     }
-    live = LiveServer(tools, wake, frozenset({0, web.pw_uid}), more)
+    live = LiveServer(deps, wake, frozenset({0, web.pw_uid}), more)
     live_socket = await live.listen(settings.worker_socket, web.pw_gid)
     child = WebChild(
         settings, keys, lambda: _signing_keys(database, keys), web, listen(settings.web_socket, ensure_user(settings.edge_user).pw_gid)
     )
     loops: list[Callable[[], Awaitable[None]]] = [
         child.run,
-        tools.firewall.run,
-        tools.edge.run,
+        deps.firewall.run,
+        deps.edge.run,
         driver.run,
         images.run,
         mail.run,
         anchors.run,
-        HealthLoop(tools, settings.health_period_s, driver.wake).run,
-        lambda: _follow_engine(tools.docker, settings, driver),
-        lambda: _housekeeping(tools, child),
+        HealthLoop(deps, settings.health_period_s, driver.wake).run,
+        lambda: _follow_engine(deps.docker, settings, driver),
+        lambda: _housekeeping(deps, child),
     ]
     running = [asyncio.create_task(_forever(run)) for run in loops]
     memory.settle()
@@ -242,13 +242,13 @@ async def _last_words(database: Database, anchors: Anchors) -> None:
         logger.error("the stop could not be anchored", error=str(error))
 
 
-def make_tools(settings: Settings, keys: Keys, database: Database) -> Tools:
+def make_deps(settings: Settings, keys: Keys, database: Database) -> Deps:
     """Everything the loops act with; nothing is opened or asked yet."""
     names = Names(settings.instance)
     caddy = Caddy.of(settings)
     edge_gid = ensure_user(settings.edge_user).pw_gid
     rules = firewall_rules.rules(names.bridge_prefix, settings.resolvers, settings.allowed_hosts, settings.subnet_network)
-    return Tools(
+    return Deps(
         settings=settings,
         names=names,
         database=database,
@@ -259,7 +259,7 @@ def make_tools(settings: Settings, keys: Keys, database: Database) -> Tools:
         edge=EdgeLoop(caddy, Routes(settings, database).document, lambda wanted: save_document(settings.edge_document, wanted, edge_gid)),
         firewall=FirewallLoop(rules, settings.converge_period_s),
         metrics=Metrics(),
-        places=asyncio.Semaphore(settings.parallel),
+        engine_slots=asyncio.Semaphore(settings.parallel),
         kept=ReadCache(database),
     )
 
@@ -300,18 +300,18 @@ async def _follow_engine(docker: Docker, settings: Settings, driver: Driver) -> 
         await asyncio.sleep(2)
 
 
-async def _housekeeping(tools: Tools, child: WebChild) -> None:
+async def _housekeeping(deps: Deps, child: WebChild) -> None:
     """A sign of life every ten seconds; once an hour what is too old is forgotten."""
     forget_at = 0.0
     while True:
         now = clock.now()
         at = clock.text(now)
-        if tools.database.read(secrets.any_boxed):
-            await tools.database.write(lambda tx, at=at: tools.secrets.open_boxes(tx, at))  # type: ignore[misc]
-        await tools.database.write(lambda _: None)  # a worker that can not write is not alive; without a change nothing is committed
-        tools.settings.worker_heartbeat.touch(mode=0o600)
+        if deps.database.read(secrets.any_boxed):
+            await deps.database.write(lambda tx, at=at: deps.secrets.open_boxes(tx, at))  # type: ignore[misc]
+        await deps.database.write(lambda _: None)  # a worker that can not write is not alive; without a change nothing is committed
+        deps.settings.worker_heartbeat.touch(mode=0o600)
         child.hand_again()
         if time.monotonic() >= forget_at:
             forget_at = time.monotonic() + 3600
-            await tools.database.write(lambda tx, now=now: forget(tx, tools.settings, now))  # type: ignore[misc]
+            await deps.database.write(lambda tx, now=now: forget(tx, deps.settings, now))  # type: ignore[misc]
         await asyncio.sleep(HEARTBEAT_S)

@@ -15,10 +15,11 @@ from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.ids import TenantId
 from zcplatform.log import logger
 from zcplatform.store import tenants
-from zcplatform.worker.converge import ALIVE, record_failure
+from zcplatform.worker.configuration.readback import keep_saved, read_saved
+from zcplatform.worker.deps import Deps
 from zcplatform.worker.platform_bearer import repair_token
-from zcplatform.worker.readback import keep, saved
-from zcplatform.worker.tools import Tools
+from zcplatform.worker.reconcile.observation import ALIVE
+from zcplatform.worker.reconcile.outcome import record_failure
 
 AT_ONCE = 32
 FAILURES_BEFORE_RESTART = 3
@@ -32,8 +33,8 @@ def is_close_look(position: int, round_: int) -> bool:
 
 
 class HealthLoop:
-    def __init__(self, tools: Tools, period_s: float, wake: Callable[[TenantId], None]) -> None:
-        self._tools = tools
+    def __init__(self, deps: Deps, period_s: float, wake: Callable[[TenantId], None]) -> None:
+        self._deps = deps
         self._wake = wake
         self._period_s = period_s
         self._places = asyncio.Semaphore(AT_ONCE)
@@ -51,16 +52,16 @@ class HealthLoop:
 
     async def _round(self) -> None:
         """Only containers that run are asked: what is silent because the engine is away is not the agent's fault."""
-        found = await self._tools.docker.containers(self._tools.settings.instance)
+        found = await self._deps.docker.containers(self._deps.settings.instance)
         alive = {container.name for container in found if container.state in ALIVE}
-        rows = [row for row in self._tools.database.read(tenants.everything) if row.wanted == "running" and row.seen_healthy]
+        rows = [row for row in self._deps.database.read(tenants.everything) if row.wanted == "running" and row.seen_healthy]
         self._kept = {row.id: self._kept[row.id] for row in rows if row.id in self._kept}
         self._rounds += 1
         for position, row in enumerate(rows):
             if is_close_look(position, self._rounds):
                 self._kept.pop(row.id, None)  # what was written through a mapping of the file leaves its stamp alone
                 self._wake(row.id)
-        await asyncio.gather(*(self._look(row) for row in rows if self._tools.names.container(row.slug) in alive))
+        await asyncio.gather(*(self._look(row) for row in rows if self._deps.names.container(row.slug) in alive))
 
     async def _look(self, row: Tenant) -> None:
         async with self._places:
@@ -70,21 +71,21 @@ class HealthLoop:
                 logger.exception("a health look failed; the others go on", tenant=row.id)
 
     async def _ask(self, row: Tenant) -> None:
-        tools = self._tools
-        case = tools.case(row.id)
-        if case is None or case.tenant.generation != row.generation:
+        deps = self._deps
+        snapshot = deps.snapshot(row.id)
+        if snapshot is None or snapshot.tenant.generation != row.generation:
             return
-        answer = await tools.gateway.health(case.port)
+        answer = await deps.gateway.health(snapshot.port)
         if answer.is_ok:
             await self._well(row)
-            stamp = files.config_stamp(tools.settings.config_dir, row.slug, "config.toml")
+            stamp = files.config_stamp(deps.settings.config_dir, row.slug, "config.toml")
             # An idle agent does not write its file: nothing to read, decrypt and parse.
             if stamp is not None and stamp != self._kept.get(row.id):
-                if await keep(tools, case, await saved(tools, case)):
+                if await keep_saved(deps, snapshot, await read_saved(deps, snapshot)):
                     if stamp.is_settled:
                         self._kept[row.id] = stamp
                 elif _is_calm(row):
-                    await repair_token(tools, case, self._wake, "the platform's token is gone from the agent's file")
+                    await repair_token(deps, snapshot, self._wake, "the platform's token is gone from the agent's file")
         else:
             await self._unwell(row, answer.error)
 
@@ -111,12 +112,12 @@ class HealthLoop:
             f"The agent of `{row.slug}` failed {failures} checks in a row: {problem}",
             f"zcplatform tenants logs {row.slug}",
         )
-        await record_failure(self._tools, row.id, row.generation, error)
+        await record_failure(self._deps, row.id, row.generation, error)
         self._wake(row.id)
 
     async def _saw(self, row: Tenant, changes: dict[str, object]) -> bool:
         at = clock.text(clock.now())
-        return await self._tools.database.write(lambda tx: tenants.record_seen(tx, row.id, row.generation, at, changes))
+        return await self._deps.database.write(lambda tx: tenants.record_seen(tx, row.id, row.generation, at, changes))
 
 
 def _is_calm(row: Tenant) -> bool:

@@ -16,8 +16,8 @@ from typing import Any
 from zcplatform import clock
 from zcplatform.errors import BadInput, PlatformError, Unavailable
 from zcplatform.log import logger
+from zcplatform.worker.deps import Deps
 from zcplatform.worker.live_requests import load_tenant
-from zcplatform.worker.tools import Tools
 
 LONGEST_REQUEST = 128 * 1024
 MOST_AT_ONCE = 200
@@ -27,9 +27,9 @@ Verb = Callable[[dict[str, Any]], Answers]
 
 
 class LiveServer:
-    def __init__(self, tools: Tools, wake: Callable[[str], None], uids: frozenset[int], more: Mapping[str, Verb]) -> None:
+    def __init__(self, deps: Deps, wake: Callable[[str], None], uids: frozenset[int], more: Mapping[str, Verb]) -> None:
         """`more` are the verbs that ask an agent or a provider."""
-        self._tools = tools
+        self._deps = deps
         self._wake = wake
         self._uids = uids
         self._open = 0
@@ -91,22 +91,22 @@ class LiveServer:
         yield {"ok": True}
 
     async def _health(self, _: dict[str, Any]) -> Answers:
-        status, metrics = self._tools.edge.status, self._tools.metrics
+        status, metrics = self._deps.edge.status, self._deps.metrics
         metrics.edge_sets.set(status.sets)
         metrics.edge_ok_at.set(status.last_ok_at.timestamp() if status.last_ok_at is not None else 0)
         metrics.edge_ok.set(status.last_ok_at is not None and status.last_error is None)
-        yield {"metrics": self._tools.metrics.text()}
+        yield {"metrics": self._deps.metrics.text()}
 
     async def _logs(self, request: dict[str, Any]) -> Answers:
-        tools, case = self._tools, load_tenant(self._tools, request)
-        if await tools.docker.container(tools.names.container(case.tenant.slug)) is None:
+        deps, snapshot = self._deps, load_tenant(self._deps, request)
+        if await deps.docker.container(deps.names.container(snapshot.tenant.slug)) is None:
             raise Unavailable(
-                "agent.no_container", f"`{case.tenant.slug}` has no container yet: it is {case.tenant.state}", "wait for its deploy"
+                "agent.no_container", f"`{snapshot.tenant.slug}` has no container yet: it is {snapshot.tenant.state}", "wait for its deploy"
             )
         yield {"line": None}  # an error was raised by now: the web process can begin its answer
         tail, since = int(request.get("tail", 100)), request.get("since")
-        async for line in tools.docker.logs(
-            tools.names.container(case.tenant.slug),
+        async for line in deps.docker.logs(
+            deps.names.container(snapshot.tenant.slug),
             tail=max(0, min(tail, 10_000)),
             since=int(clock.parse(since).timestamp()) if since else 0,
             follow=bool(request.get("follow")),

@@ -7,20 +7,20 @@ from typing import Any
 
 from zcplatform.errors import BadInput, Conflict, NotFound, Unavailable
 from zcplatform.ids import TenantId, is_id
-from zcplatform.worker.case import Case, load
-from zcplatform.worker.tools import Tools
+from zcplatform.worker.deps import Deps
+from zcplatform.worker.reconcile.snapshot import TenantSnapshot, load
 
 
-def load_tenant(tools: Tools, request: dict[str, Any], *, with_drafts: bool = False) -> Case:
+def load_tenant(deps: Deps, request: dict[str, Any], *, with_drafts: bool = False) -> TenantSnapshot:
     tenant_id = request.get("tenant_id")
     if not isinstance(tenant_id, str) or not is_id(tenant_id):
         raise BadInput("live.tenant", "tenant_id is not an id")
-    case = tools.database.read(lambda tx: load(tx, tools.settings, TenantId(tenant_id)))
-    if case is None:
+    snapshot = deps.database.read(lambda tx: load(tx, deps.settings, TenantId(tenant_id)))
+    if snapshot is None:
         raise NotFound("tenant.unknown", "There is no such tenant")
-    if case.tenant.wanted == "draft" and not with_drafts:
-        raise Conflict("tenant.draft", f"Tenant `{case.tenant.slug}` was never deployed", "deploy it first")
-    return case
+    if snapshot.tenant.wanted == "draft" and not with_drafts:
+        raise Conflict("tenant.draft", f"Tenant `{snapshot.tenant.slug}` was never deployed", "deploy it first")
+    return snapshot
 
 
 def require_text(request: dict[str, Any], name: str, longest: int) -> str:

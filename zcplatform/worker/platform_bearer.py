@@ -16,31 +16,34 @@ from zcplatform.ids import TenantId
 from zcplatform.log import logger
 from zcplatform.store import audit, tenants
 from zcplatform.store.db import Tx
-from zcplatform.worker.case import Case
-from zcplatform.worker.tools import Tools
+from zcplatform.worker.deps import Deps
+from zcplatform.worker.reconcile.snapshot import TenantSnapshot
 
 T = TypeVar("T")
 Wake = Callable[[TenantId], None]
 
 
-async def with_bearer(tools: Tools, case: Case, wake: Wake, ask: Callable[[str], Awaitable[T]]) -> T:
+async def with_bearer(deps: Deps, snapshot: TenantSnapshot, wake: Wake, ask: Callable[[str], Awaitable[T]]) -> T:
     """Ask a running agent something with our token. Raises Unavailable; where the token was refused, the repair is under way by then."""
-    bearer = tools.database.read(lambda tx: tools.secrets.get(tx, case.tenant.id, "agent", "bearer"))
-    if bearer is None or case.tenant.wanted != Wanted.RUNNING or not case.tenant.seen_healthy:
+    bearer = deps.database.read(lambda tx: deps.secrets.get(tx, snapshot.tenant.id, "agent", "bearer"))
+    if bearer is None or snapshot.tenant.wanted != Wanted.RUNNING or not snapshot.tenant.seen_healthy:
         raise Unavailable(
-            "agent.not_ready", f"The agent of `{case.tenant.slug}` is {case.tenant.state}", "wait until it is running", retry_after_s=5
+            "agent.not_ready",
+            f"The agent of `{snapshot.tenant.slug}` is {snapshot.tenant.state}",
+            "wait until it is running",
+            retry_after_s=5,
         )
     try:
         return await ask(bearer[1])
     except PlatformError as error:
         if error.code == UNPAIRED:
-            await repair_token(tools, case, wake, "somebody revoked the platform's token inside the agent")
+            await repair_token(deps, snapshot, wake, "somebody revoked the platform's token inside the agent")
         raise
 
 
-async def repair_token(tools: Tools, case: Case, wake: Wake, why: str) -> None:
+async def repair_token(deps: Deps, snapshot: TenantSnapshot, wake: Wake, why: str) -> None:
     """Render again and start again, once: a second call for the same container finds it under way."""
-    tenant, at = case.tenant, clock.text(clock.now())
+    tenant, at = snapshot.tenant, clock.text(clock.now())
 
     def write(tx: Tx) -> bool:
         fresh = tenants.get(tx, tenant.id)
@@ -51,6 +54,6 @@ async def repair_token(tools: Tools, case: Case, wake: Wake, why: str) -> None:
         audit.append(tx, Entry(at, "system:worker", "agent.repair_token", tenant.slug, tenant.id, changes={"why": why}))
         return True
 
-    if await tools.database.write(write):
+    if await deps.database.write(write):
         logger.warning("an agent is started again", tenant=tenant.id, why=why)
         wake(tenant.id)

@@ -23,26 +23,26 @@ from zcplatform.store.db import Tx
 from zcplatform.vault import opening
 from zcplatform.vault.keys import Keys
 from zcplatform.vault.sealing import TRIAL, SecretBinding
-from zcplatform.worker.case import Case
+from zcplatform.worker.deps import Deps
 from zcplatform.worker.live_requests import ConcurrencyLimit, load_tenant, require_text
-from zcplatform.worker.tools import Tools
+from zcplatform.worker.reconcile.snapshot import TenantSnapshot
 
 NO_ANSWER = "no answer came, or its address is one that agents may not reach"
 LONGEST_BOX = 48_000
 
 
 class ProviderTests:
-    def __init__(self, tools: Tools, keys: Keys) -> None:
-        self._tools = tools
+    def __init__(self, deps: Deps, keys: Keys) -> None:
+        self._deps = deps
         self._keys = keys
-        self._providers = ProviderClient(tools.settings.allowed_hosts, tools.settings.domain)
+        self._providers = ProviderClient(deps.settings.allowed_hosts, deps.settings.domain)
         self._turns = ConcurrencyLimit(each=1, altogether=4)
 
     async def run(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-        case = load_tenant(self._tools, request, with_drafts=True)
+        snapshot = load_tenant(self._deps, request, with_drafts=True)
         alias = require_text(request, "alias", 63)
-        with self._turns.taken(case.tenant.id):
-            provider = self._unsaved(case.tenant.id, alias, request) if "family" in request else await self._saved(case, alias)
+        with self._turns.taken(snapshot.tenant.id):
+            provider = self._unsaved(snapshot.tenant.id, alias, request) if "family" in request else await self._saved(snapshot, alias)
             verdict = await self._verdict(provider)
         host = key_host(provider.family, provider.uri)
         yield {**asdict(verdict), "family": provider.family, "host": host, "tested_at": clock.text(clock.now())}
@@ -53,22 +53,22 @@ class ProviderTests:
         except Unreachable:
             return ProviderTestOutcome(Result.UNREACHABLE, NO_ANSWER)
 
-    async def _saved(self, case: Case, alias: str) -> ProviderWithKey:
-        entry = case.settings.providers.get(alias)
+    async def _saved(self, snapshot: TenantSnapshot, alias: str) -> ProviderWithKey:
+        entry = snapshot.settings.providers.get(alias)
         if entry is None:
             raise NotFound(
-                "provider.unknown", f"Tenant `{case.tenant.slug}` has no provider `{alias[:63]}`", "zcplatform tenants show lists it"
+                "provider.unknown", f"Tenant `{snapshot.tenant.slug}` has no provider `{alias[:63]}`", "zcplatform tenants show lists it"
             )
-        tenant_id, at = case.tenant.id, clock.text(clock.now())
+        tenant_id, at = snapshot.tenant.id, clock.text(clock.now())
         # Where the agent goes, by a choice of site too; the usual address is the family's own affair.
         uri = address(entry)
         provider = ProviderWithKey(entry.family, entry.model, None if uri == family(entry.family).default_uri else uri, None, alias)
 
         def load(tx: Tx) -> tuple[str, str] | None:
-            self._tools.secrets.open_boxes(tx, at, tenant_id)
-            return self._tools.secrets.get(tx, tenant_id, "provider", alias)
+            self._deps.secrets.open_boxes(tx, at, tenant_id)
+            return self._deps.secrets.get(tx, tenant_id, "provider", alias)
 
-        found = await self._tools.database.write(load)
+        found = await self._deps.database.write(load)
         if found is None or found[0] != host_of(entry):
             return provider
         return replace(provider, api_key=found[1])

@@ -14,10 +14,10 @@ from zcplatform.settings import Settings
 from zcplatform.store import tenants
 from zcplatform.store.db import Database
 from zcplatform.vault.keys import Keys
-from zcplatform.worker.app import locked, make_tools
-from zcplatform.worker.case import load
-from zcplatform.worker.checking import PURPOSES
-from zcplatform.worker.readback import read_back
+from zcplatform.worker.app import locked, make_deps
+from zcplatform.worker.configuration.configuration_check import PURPOSES
+from zcplatform.worker.configuration.readback import read_back
+from zcplatform.worker.reconcile.snapshot import load
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ async def take_down(settings: Settings, keys: Keys) -> Taken:
 
 async def _keep_paired_devices(settings: Settings, keys: Keys) -> None:
     database = Database(settings.database)
-    tools = make_tools(settings, keys, database)
+    deps = make_deps(settings, keys, database)
     for row in database.read(tenants.everything):
         tenant_id = row.id
         try:
-            case = database.read(lambda tx: load(tx, settings, tenant_id))  # noqa: B023
-            if case is not None:
-                await read_back(tools, case)
+            snapshot = database.read(lambda tx: load(tx, settings, tenant_id))  # noqa: B023
+            if snapshot is not None:
+                await read_back(deps, snapshot)
         except PlatformError as error:
             logger.warning("paired devices could not be read back", tenant=row.id, error=error.detail)
     database.close()

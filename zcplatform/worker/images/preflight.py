@@ -14,23 +14,23 @@ from zcplatform.store.allocations import Allocation
 from zcplatform.store.db import Tx
 from zcplatform.store.images import Image
 from zcplatform.store.operations import Operation
-from zcplatform.worker.case import load
-from zcplatform.worker.checking import PREFLIGHT, objection
-from zcplatform.worker.tools import Tools
+from zcplatform.worker.configuration.configuration_check import PREFLIGHT, objection
+from zcplatform.worker.deps import Deps
+from zcplatform.worker.reconcile.snapshot import load
 
 
-async def preflight(tools: Tools, operation: Operation) -> None:
+async def preflight(deps: Deps, operation: Operation) -> None:
     """Once for every tenant; one that was cut off begins again."""
-    await tools.database.write(lambda tx: operations.begin(tx, operation.id, clock.text(clock.now())))
-    image = tools.database.read(lambda tx: images.get(tx, operation.image_id or ""))
+    await deps.database.write(lambda tx: operations.begin(tx, operation.id, clock.text(clock.now())))
+    image = deps.database.read(lambda tx: images.get(tx, operation.image_id or ""))
     if image is None or image.status != "ready":
-        await _end(tools, operation, None, "The image was removed while tenants were checked against it")
+        await _end(deps, operation, None, "The image was removed while tenants were checked against it")
         return
-    rows = [row for row in tools.database.read(tenants.everything) if row.wanted != Wanted.ABSENT]
+    rows = [row for row in deps.database.read(tenants.everything) if row.wanted != Wanted.ABSENT]
     found: list[dict[str, Any]] = []
     for row in rows:
         try:
-            reason = _version_problem(image) or await _ask(tools, row, image)
+            reason = _version_problem(image) or await _ask(deps, row, image)
         except PlatformError as error:
             if error.code == ENGINE_UNREACHABLE:
                 raise
@@ -38,7 +38,7 @@ async def preflight(tools: Tools, operation: Operation) -> None:
         found.append({"tenant": row.slug, "tenant_id": row.id, "revision": row.revision, "accepted": reason is None, "reason": reason})
     refused = sum(1 for one in found if not one["accepted"])
     result = {"image": image.reference, "agent_version": image.agent_version, "refused": refused, "tenants": found}
-    await _end(tools, operation, result, None)
+    await _end(deps, operation, result, None)
 
 
 def _version_problem(image: Image) -> str | None:
@@ -48,17 +48,17 @@ def _version_problem(image: Image) -> str | None:
         return None
 
 
-async def _ask(tools: Tools, row: Tenant, image: Image) -> str | None:
-    case = tools.database.read(lambda tx: load(tx, tools.settings, row.id))
-    if case is None:
+async def _ask(deps: Deps, row: Tenant, image: Image) -> str | None:
+    snapshot = deps.database.read(lambda tx: load(tx, deps.settings, row.id))
+    if snapshot is None:
         return None
     # A draft has no numbers yet; a check needs no port and no network, and any uid of ours.
-    spare = Allocation(tools.settings.port_span.first, tools.settings.uid_span.last, 0)
-    async with tools.places:
-        return await objection(tools, replace(case, image=image, allocation=case.allocation or spare), PREFLIGHT)
+    spare = Allocation(deps.settings.port_span.first, deps.settings.uid_span.last, 0)
+    async with deps.engine_slots:
+        return await objection(deps, replace(snapshot, image=image, allocation=snapshot.allocation or spare), PREFLIGHT)
 
 
-async def _end(tools: Tools, operation: Operation, result: dict[str, Any] | None, error: str | None) -> None:
+async def _end(deps: Deps, operation: Operation, result: dict[str, Any] | None, error: str | None) -> None:
     at = clock.text(clock.now())
 
     def write(tx: Tx) -> None:
@@ -68,4 +68,4 @@ async def _end(tools: Tools, operation: Operation, result: dict[str, Any] | None
         operations.succeed(tx, operation.id, at, json.dumps(result))
         audit.append(tx, Entry(at, "system:images", "image.preflight", operation.image_id or ""))
 
-    await tools.database.write(write)
+    await deps.database.write(write)

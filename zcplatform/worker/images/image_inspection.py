@@ -7,8 +7,8 @@ from zcplatform.core.container import probe_body
 from zcplatform.errors import PlatformError
 from zcplatform.ids import ImageId
 from zcplatform.log import logger
-from zcplatform.worker.throwaway import remove, run_once
-from zcplatform.worker.tools import Tools
+from zcplatform.worker.deps import Deps
+from zcplatform.worker.images.throwaway import remove, run_once
 
 
 @dataclass(frozen=True)
@@ -19,26 +19,26 @@ class Told:
     channels: tuple[str, ...] | None
 
 
-async def probe(tools: Tools, image_id: ImageId, engine_id: str) -> Told:
+async def probe(deps: Deps, image_id: ImageId, engine_id: str) -> Told:
     """An image that can not be asked is not refused: its first start shows."""
-    name = tools.names.probe(image_id)
-    tools.checking.add(name)
+    name = deps.names.probe(image_id)
+    deps.active_checks.add(name)
     try:
-        code, printed = await run_once(tools, name, probe_body(tools.names, engine_id, ("--version",)))
+        code, printed = await run_once(deps, name, probe_body(deps.names, engine_id, ("--version",)))
         version = _version(printed) if code == 0 else None
-        code, printed = await run_once(tools, name, probe_body(tools.names, engine_id, compiled_channels.COMMAND))
+        code, printed = await run_once(deps, name, probe_body(deps.names, engine_id, compiled_channels.COMMAND))
         return Told(version, compiled_channels.types(printed) if code == 0 else None)
     except PlatformError as error:
         logger.warning("an image's program did not say what it is", image=engine_id, error=error.detail)
         return Told(None, None)
     finally:
-        await _remove(tools, name)
-        tools.checking.discard(name)
+        await _remove(deps, name)
+        deps.active_checks.discard(name)
 
 
-async def _remove(tools: Tools, name: str) -> None:
+async def _remove(deps: Deps, name: str) -> None:
     try:
-        await remove(tools, name)
+        await remove(deps, name)
     except PlatformError as error:
         logger.warning("a probe's container stays for the next look", container=name, error=error.detail)
 

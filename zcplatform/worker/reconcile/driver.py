@@ -19,23 +19,24 @@ from zcplatform.ids import TenantId
 from zcplatform.log import logger
 from zcplatform.store import allocations, operations, tenants
 from zcplatform.store.db import Tx
-from zcplatform.worker import checking
-from zcplatform.worker.converge import converge, facts
-from zcplatform.worker.tools import Tools
+from zcplatform.worker.configuration import configuration_check
+from zcplatform.worker.deps import Deps
+from zcplatform.worker.reconcile.observation import facts
+from zcplatform.worker.reconcile.reconcile import reconcile
 
-Converge = Callable[[Tools, TenantId], Awaitable[None]]
+Reconcile = Callable[[Deps, TenantId], Awaitable[None]]
 
 
 class Driver:
-    def __init__(self, tools: Tools, period_s: float, act: Converge = converge) -> None:
-        self._tools = tools
+    def __init__(self, deps: Deps, period_s: float, act: Reconcile = reconcile) -> None:
+        self._deps = deps
         self._period_s = period_s
         self._act = act
         self._running: dict[TenantId, asyncio.Task[None]] = {}
         self._again: set[TenantId] = set()
 
     def wake(self, tenant_id: TenantId) -> None:
-        """Converge this tenant now; when it is being converged, once more after that."""
+        """Reconcile this tenant now; when it is being converged, once more after that."""
         if tenant_id in self._running:
             self._again.add(tenant_id)
             return
@@ -44,7 +45,7 @@ class Driver:
 
     async def _work(self, tenant_id: TenantId) -> None:
         try:
-            await self._act(self._tools, tenant_id)
+            await self._act(self._deps, tenant_id)
         except Exception:
             logger.exception("converging failed with an error that is a bug; the period tries again", tenant=tenant_id)
         finally:
@@ -61,65 +62,69 @@ class Driver:
                 await self.look()
             except PlatformError as error:
                 logger.warning("could not look at all tenants", code=error.code, error=error.detail)
-            self._tools.metrics.rounds.inc()
-            self._tools.metrics.round_seconds.set(asyncio.get_running_loop().time() - started)
+            self._deps.metrics.rounds.inc()
+            self._deps.metrics.round_seconds.set(asyncio.get_running_loop().time() - started)
             await asyncio.sleep(self._period_s)
 
     async def look(self) -> None:
-        tools = self._tools
+        deps = self._deps
         try:
-            containers = await tools.docker.containers(tools.settings.instance)
-            networks = await tools.docker.networks(tools.settings.instance)
+            containers = await deps.docker.containers(deps.settings.instance)
+            networks = await deps.docker.networks(deps.settings.instance)
         except PlatformError as error:
-            tools.metrics.engine_up.set(0)
+            deps.metrics.engine_up.set(0)
             if error.code != ENGINE_UNREACHABLE:
                 raise
-            await self._engine_is_gone(tools.database.read(tenants.everything), error)
+            await self._engine_is_gone(deps.database.read(tenants.everything), error)
             return
-        tools.metrics.engine_up.set(1)
-        standing = host.bridges(tools.names.bridge_prefix)
-        rows = tools.database.read(tenants.everything)  # after the listings: what was made since they were asked for has its row
-        containers = [container for container in containers if container.name not in tools.checking]
+        deps.metrics.engine_up.set(1)
+        standing = host.bridges(deps.names.bridge_prefix)
+        rows = deps.database.read(tenants.everything)  # after the listings: what was made since they were asked for has its row
+        containers = [container for container in containers if container.name not in deps.active_checks]
         by_name = {container.name: container for container in containers}
         networks_by_name = {network.name: network for network in networks}
-        mounted = files.config_mounts(tools.settings.config_dir)
+        mounted = files.config_mounts(deps.settings.config_dir)
         for row in rows:
             if row.id in self._running:
                 continue
-            container = by_name.get(tools.names.container(row.slug))
-            network = networks_by_name.get(tools.names.network(row.slug))
+            container = by_name.get(deps.names.container(row.slug))
+            network = networks_by_name.get(deps.names.network(row.slug))
             if self._needs_work(row, container, network, mounted):
                 self.wake(row.id)
         await self._sweep(
             rows, [Labelled(c.id, c.name, c.labels) for c in containers], [Labelled(n.id, n.name, n.labels) for n in networks]
         )
-        await checking.sweep(tools)
-        held = tools.database.read(lambda tx: allocations.held(tx, "subnet"))
-        for bridge in standing - {tools.names.bridge(subnet) for subnet in held}:
+        await configuration_check.sweep(deps)
+        held = deps.database.read(lambda tx: allocations.held(tx, "subnet"))
+        for bridge in standing - {deps.names.bridge(subnet) for subnet in held}:
             logger.warning("removing a bridge that belongs to no tenant", bridge=bridge)
             await asyncio.to_thread(host.remove_bridge, bridge)
 
     def _needs_work(self, row: Tenant, container: ContainerSeen | None, network: NetworkSeen | None, mounted: set[str]) -> bool:
         """A cheap look; what it wakes looks again, closely. A row that can not be read is work too: converging tells it."""
-        tools = self._tools
+        deps = self._deps
         try:
-            case = tools.case(row.id)
-            if case is None:
+            snapshot = deps.snapshot(row.id)
+            if snapshot is None:
                 return False
-            if case.tenant.next_attempt_at is not None:
-                return case.tenant.next_attempt_at <= clock.text(clock.now())
-            if case.operation is not None or case.tenant.generation != case.tenant.seen_generation or case.tenant.error_code is not None:
-                return case.tenant.wanted != Wanted.DRAFT
-            return bool(plan(Wanted(row.wanted), facts(tools, case, container, network, mounted)))
+            if snapshot.tenant.next_attempt_at is not None:
+                return snapshot.tenant.next_attempt_at <= clock.text(clock.now())
+            if (
+                snapshot.operation is not None
+                or snapshot.tenant.generation != snapshot.tenant.seen_generation
+                or snapshot.tenant.error_code is not None
+            ):
+                return snapshot.tenant.wanted != Wanted.DRAFT
+            return bool(plan(Wanted(row.wanted), facts(deps, snapshot, container, network, mounted)))
         except Exception:
             return row.next_attempt_at is None or row.next_attempt_at <= clock.text(clock.now())
 
     async def _sweep(self, rows: list[Tenant], containers: list[Labelled], networks: list[Labelled]) -> None:
         """Remove what carries our labels and has no row. One that can not be removed does not keep the others."""
-        docker, instance = self._tools.docker, self._tools.settings.instance
-        for found in orphans(instance, containers, {row.id: self._tools.names.container(row.slug) for row in rows}):
+        docker, instance = self._deps.docker, self._deps.settings.instance
+        for found in orphans(instance, containers, {row.id: self._deps.names.container(row.slug) for row in rows}):
             await self._removed("container", found, (docker.stop(found, 5), docker.remove(found)))
-        for found in orphans(instance, networks, {row.id: self._tools.names.network(row.slug) for row in rows}):
+        for found in orphans(instance, networks, {row.id: self._deps.names.network(row.slug) for row in rows}):
             await self._removed("network", found, (docker.remove_network(found),))
 
     @staticmethod
@@ -149,4 +154,4 @@ class Driver:
                 if operation is not None:
                     operations.wait(tx, operation.id, at, error.code, error.detail, error.hint, soon)
 
-        await self._tools.database.write(write)
+        await self._deps.database.write(write)

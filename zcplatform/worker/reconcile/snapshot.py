@@ -31,7 +31,7 @@ class Superseded(Exception):
 
 
 @dataclass(frozen=True)
-class Case:
+class TenantSnapshot:
     tenant: Tenant
     allocation: Allocation | None
     plan: Plan
@@ -47,9 +47,9 @@ class Case:
 
     @property
     def port(self) -> int:
-        return self.needs_allocation().port
+        return self.require_allocation().port
 
-    def needs_allocation(self) -> Allocation:
+    def require_allocation(self) -> Allocation:
         if self.allocation is None:
             raise StepFailed("tenant.not_allocated", f"Tenant `{self.tenant.slug}` has no port, uid and subnet yet")
         return self.allocation
@@ -71,7 +71,7 @@ class Case:
         return f"{hashlib.sha256(told.encode()).hexdigest()[:8]}.{self.tenant.revision}"
 
 
-def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> Case | None:
+def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> TenantSnapshot | None:
     """None when there is no such tenant any more. Raises StepFailed for a row that no request could have written."""
     tenant = tenants.get(tx, tenant_id)
     if tenant is None or tenant.deleted_at is not None:
@@ -87,15 +87,15 @@ def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> Case | None:
     if operation is not None and operation.generation != tenant.generation:
         operation = None
     image = images.get(tx, tenant.image) if tenant.image else None
-    return Case(
+    return TenantSnapshot(
         tenant, allocation, plan, image, wanted, operation, {name: Price(**one.model_dump()) for name, one in settings.model_prices.items()}
     )
 
 
-def of_revision(tx: Tx, case: Case, number: int) -> Case | None:
+def with_revision(tx: Tx, snapshot: TenantSnapshot, number: int) -> TenantSnapshot | None:
     """The same with another revision's settings; None when there is no such revision."""
-    revision = revisions.get(tx, case.tenant.id, number)
-    return None if revision is None else replace(case, settings=_settings(case.tenant, revision.settings))
+    revision = revisions.get(tx, snapshot.tenant.id, number)
+    return None if revision is None else replace(snapshot, settings=_settings(snapshot.tenant, revision.settings))
 
 
 def _settings(tenant: Tenant, text: str) -> agent_settings.AgentSettings:
@@ -127,42 +127,42 @@ def _problem(settings: Settings, tenant: Tenant, allocation: Allocation | None) 
     return None
 
 
-def spec(settings: Settings, case: Case, config_root: Path | None = None) -> ContainerSpec:
+def spec(settings: Settings, snapshot: TenantSnapshot, config_root: Path | None = None) -> ContainerSpec:
     """What the tenant's container has to be. `config_root` is where its configuration is mounted, if not in the usual place."""
-    allocation = case.needs_allocation()
-    if case.image is None or case.image.image_id is None:
-        raise StepFailed("image.missing", f"Tenant `{case.tenant.slug}` has no image that is ready", "zcplatform images list")
+    allocation = snapshot.require_allocation()
+    if snapshot.image is None or snapshot.image.image_id is None:
+        raise StepFailed("image.missing", f"Tenant `{snapshot.tenant.slug}` has no image that is ready", "zcplatform images list")
     return ContainerSpec(
-        tenant_id=case.tenant.id,
-        slug=case.tenant.slug,
-        generation=case.tenant.generation,
-        epoch=case.tenant.wanted_epoch,
-        image_id=case.image.image_id,
+        tenant_id=snapshot.tenant.id,
+        slug=snapshot.tenant.slug,
+        generation=snapshot.tenant.generation,
+        epoch=snapshot.tenant.wanted_epoch,
+        image_id=snapshot.image.image_id,
         uid=allocation.uid,
         port=allocation.port,
-        memory_bytes=case.plan.memory_bytes,
-        cpu_millis=case.plan.cpu_millis,
-        pids=case.plan.pids,
-        config_dir=str((config_root or settings.config_dir) / case.tenant.slug / CONFIG_NAME),
-        workspace_dir=str(settings.tenants_dir / case.tenant.slug),
+        memory_bytes=snapshot.plan.memory_bytes,
+        cpu_millis=snapshot.plan.cpu_millis,
+        pids=snapshot.plan.pids,
+        config_dir=str((config_root or settings.config_dir) / snapshot.tenant.slug / CONFIG_NAME),
+        workspace_dir=str(settings.tenants_dir / snapshot.tenant.slug),
         resolvers=tuple(settings.resolvers),
-        environment=policy.environment(case.settings, case.policy),
+        environment=policy.environment(snapshot.settings, snapshot.policy),
         address=address(allocation.subnet, settings.subnet_network),
     )
 
 
-def body(settings: Settings, names: Names, case: Case) -> dict[str, Any]:
+def body(settings: Settings, names: Names, snapshot: TenantSnapshot) -> dict[str, Any]:
     try:
-        return create_body(names, spec(settings, case))
+        return create_body(names, spec(settings, snapshot))
     except ValueError as error:
-        raise StepFailed("tenant.invalid", f"Tenant `{case.tenant.slug}` can not have such a container: {error}") from None
+        raise StepFailed("tenant.invalid", f"Tenant `{snapshot.tenant.slug}` can not have such a container: {error}") from None
 
 
-def is_current(settings: Settings, names: Names, case: Case, labels: dict[str, str]) -> bool:
+def is_current(settings: Settings, names: Names, snapshot: TenantSnapshot, labels: dict[str, str]) -> bool:
     """Whether a container with these labels is the one that would be made now."""
-    if case.allocation is None or case.image is None or case.image.image_id is None:
+    if snapshot.allocation is None or snapshot.image is None or snapshot.image.image_id is None:
         return False
-    name = names.container(case.tenant.slug)
-    if name not in case.spec_hashes:
-        case.spec_hashes[name] = body(settings, names, case)["Labels"][LABEL_SPEC]
-    return labels.get(LABEL_SPEC) == case.spec_hashes[name]
+    name = names.container(snapshot.tenant.slug)
+    if name not in snapshot.spec_hashes:
+        snapshot.spec_hashes[name] = body(settings, names, snapshot)["Labels"][LABEL_SPEC]
+    return labels.get(LABEL_SPEC) == snapshot.spec_hashes[name]

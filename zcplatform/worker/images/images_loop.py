@@ -25,10 +25,10 @@ from zcplatform.store import audit, images, operations
 from zcplatform.store.db import Tx
 from zcplatform.store.images import Image
 from zcplatform.store.operations import Operation
-from zcplatform.worker.preflight import preflight
-from zcplatform.worker.probing import probe
-from zcplatform.worker.recording import told
-from zcplatform.worker.tools import Tools
+from zcplatform.worker.deps import Deps
+from zcplatform.worker.images.image_inspection import probe
+from zcplatform.worker.images.preflight import preflight
+from zcplatform.worker.reconcile.recording import as_platform_error
 
 DASHBOARDS = ("web/dist", "../web/dist", "../share/zeroclawlabs/web/dist")
 """Where a program's dashboard files are looked for, seen from its folder."""
@@ -36,8 +36,8 @@ PROGRESS_S = 1.0
 
 
 class ImagesLoop:
-    def __init__(self, tools: Tools, period_s: float) -> None:
-        self._tools = tools
+    def __init__(self, deps: Deps, period_s: float) -> None:
+        self._deps = deps
         self._period_s = period_s
         self._woken = asyncio.Event()
 
@@ -47,9 +47,9 @@ class ImagesLoop:
     async def run(self) -> None:
         while True:
             self._woken.clear()
-            for image in self._tools.database.read(images.unsettled):
+            for image in self._deps.database.read(images.unsettled):
                 await self._settle(image)
-            for operation in self._tools.database.read(lambda tx: operations.open_of_kind(tx, "image.preflight")):
+            for operation in self._deps.database.read(lambda tx: operations.open_of_kind(tx, "image.preflight")):
                 await self._preflight(operation)
             try:
                 await asyncio.wait_for(self._woken.wait(), self._period_s)
@@ -58,23 +58,23 @@ class ImagesLoop:
 
     async def _settle(self, image: Image) -> None:
         """One image at a time; whatever goes wrong with it is told on it, and the next one has its turn."""
-        tools = self._tools
+        deps = self._deps
         kind = "image.remove" if image.wanted == "absent" else "image.prepare"
         try:
-            await tools.database.write(lambda tx: _begin(tx, image, kind))
-            await (_remove(tools, image) if image.wanted == "absent" else _prepare(tools, image))
+            await deps.database.write(lambda tx: _begin(tx, image, kind))
+            await (_remove(deps, image) if image.wanted == "absent" else _prepare(deps, image))
         except Exception as unknown:
-            error = told(unknown, image=image.id)
+            error = as_platform_error(unknown, image=image.id)
             logger.info("an image is not as wanted", image=image.reference, code=error.code, error=error.detail)
-            await tools.database.write(lambda tx: _failed(tx, image, kind, error))
+            await deps.database.write(lambda tx: _failed(tx, image, kind, error))
 
     async def _preflight(self, operation: Operation) -> None:
         """What can not be asked now is asked again in the next round."""
         try:
-            await preflight(self._tools, operation)
+            await preflight(self._deps, operation)
         except Exception as unknown:
-            error = told(unknown, operation=operation.id)
-            await self._tools.database.write(lambda tx: _waits(tx, operation, error))
+            error = as_platform_error(unknown, operation=operation.id)
+            await self._deps.database.write(lambda tx: _waits(tx, operation, error))
 
 
 def _waits(tx: Tx, operation: Operation, error: PlatformError) -> None:
@@ -113,22 +113,22 @@ def _failed(tx: Tx, image: Image, kind: str, error: PlatformError) -> None:
         operations.fail(tx, operation.id, at, error.code, error.detail, error.hint)
 
 
-async def _prepare(tools: Tools, image: Image) -> None:
+async def _prepare(deps: Deps, image: Image) -> None:
     match image.source:
         case "pull":
-            made = await _pulled(tools, image)
+            made = await _pulled(deps, image)
         case "demo":
-            made = await _make(tools, image, agent_image.demo, demo_reference(tools.settings.instance))
+            made = await _make(deps, image, agent_image.demo, demo_reference(deps.settings.instance))
         case _:
-            binary = _allowed_binary(tools, image)
-            tag = f"{tools.settings.instance}-zeroclaw:{image.id.removeprefix('img_')}"
-            made = await _make(tools, image, lambda out: agent_image.zeroclaw(binary, _dashboard(binary), out), tag)
+            binary = _allowed_binary(deps, image)
+            tag = f"{deps.settings.instance}-zeroclaw:{image.id.removeprefix('img_')}"
+            made = await _make(deps, image, lambda out: agent_image.zeroclaw(binary, _dashboard(binary), out), tag)
     if made is None:
         return
     engine_id, version, digest = made
-    found = await tools.docker.image(engine_id)
+    found = await deps.docker.image(engine_id)
     size = found.size_bytes if found is not None else 0
-    told = await probe(tools, image.id, engine_id)
+    told = await probe(deps, image.id, engine_id)
     _check_version(told.version)
     channels = json.dumps(told.channels) if told.channels is not None else None
     at = clock.text(clock.now())
@@ -150,7 +150,7 @@ async def _prepare(tools: Tools, image: Image) -> None:
         if operation is not None:
             operations.succeed(tx, operation.id, at, json.dumps({"image": image.id, "digest": digest, "is_new": True}))
 
-    await tools.database.write(write)
+    await deps.database.write(write)
 
 
 def _check_version(version: str | None) -> None:
@@ -169,41 +169,41 @@ def _asked(image: Image, version: str | None) -> str | None:
         return None
 
 
-async def _digest(tools: Tools, image: Image) -> str:
+async def _digest(deps: Deps, image: Image) -> str:
     """What the row's reference stands for now, as its registry says; nothing of an image is fetched before it is allowed."""
-    if not is_allowed(image.reference, tools.settings.image_repositories):
+    if not is_allowed(image.reference, deps.settings.image_repositories):
         raise StepFailed(
             "image.not_allowed", f"`{image.reference}` is not from a repository that the settings file allows", "docs/how-to/images.md"
         )
     _, _, digest = image.reference.partition("@")
-    return digest or await tools.docker.digest(image.reference)
+    return digest or await deps.docker.digest(image.reference)
 
 
-async def _pulled(tools: Tools, image: Image) -> tuple[str, str | None, str] | None:
+async def _pulled(deps: Deps, image: Image) -> tuple[str, str | None, str] | None:
     """As `_make`. What was asked for by its digest and is there needs no registry."""
-    digest = await _digest(tools, image)
+    digest = await _digest(deps, image)
     if (
         "@" in image.reference
-        and await _has_twin(tools, image, digest)
-        and await tools.database.write(lambda tx: _is_known(tx, image, digest))
+        and await _has_twin(deps, image, digest)
+        and await deps.database.write(lambda tx: _is_known(tx, image, digest))
     ):
         return None
-    engine_id, version = await _pull(tools, image, digest)
-    is_known = await tools.database.write(lambda tx: _is_known(tx, image, digest, engine_id))
+    engine_id, version = await _pull(deps, image, digest)
+    is_known = await deps.database.write(lambda tx: _is_known(tx, image, digest, engine_id))
     return None if is_known else (engine_id, version, digest)
 
 
-async def _has_twin(tools: Tools, image: Image, digest: str) -> bool:
+async def _has_twin(deps: Deps, image: Image, digest: str) -> bool:
     """Whether another row stands for the same, and its image is in the engine."""
-    twin = tools.database.read(lambda tx: images.same_content(tx, image.id, image.reference, digest))
-    return twin is not None and twin.image_id is not None and await tools.docker.image(twin.image_id) is not None
+    twin = deps.database.read(lambda tx: images.same_content(tx, image.id, image.reference, digest))
+    return twin is not None and twin.image_id is not None and await deps.docker.image(twin.image_id) is not None
 
 
-async def _pull(tools: Tools, image: Image, digest: str) -> tuple[str, str | None]:
+async def _pull(deps: Deps, image: Image, digest: str) -> tuple[str, str | None]:
     """The engine's id and the version that is written on it."""
     reference = pinned(image.reference, digest)
-    await _told_while(tools, image, tools.docker.pull(reference))
-    found = await tools.docker.image(reference)
+    await _told_while(deps, image, deps.docker.pull(reference))
+    found = await deps.docker.image(reference)
     if found is None:
         raise StepFailed("image.missing", f"`{reference}` was pulled and is not there", "try again")
     version = found.labels.get("org.opencontainers.image.version")
@@ -213,11 +213,11 @@ async def _pull(tools: Tools, image: Image, digest: str) -> tuple[str, str | Non
         problem = None  # it does not say which one it is; its first start shows
     if problem is not None:
         raise StepFailed("image.version", problem, "docs/how-to/images.md")
-    await tools.docker.tag(reference, pulled_reference(tools.settings.instance, digest))
+    await deps.docker.tag(reference, pulled_reference(deps.settings.instance, digest))
     return found.id, version
 
 
-async def _told_while(tools: Tools, image: Image, pull: AsyncIterable[Pulled]) -> None:
+async def _told_while(deps: Deps, image: Image, pull: AsyncIterable[Pulled]) -> None:
     """Its progress is told on the operation, once a second when there is any."""
     latest = ""
 
@@ -227,7 +227,7 @@ async def _told_while(tools: Tools, image: Image, pull: AsyncIterable[Pulled]) -
             await asyncio.sleep(PROGRESS_S)
             if latest != said:
                 said = latest
-                await tools.database.write(partial(_progress, image, f"pulling: {said}"))
+                await deps.database.write(partial(_progress, image, f"pulling: {said}"))
 
     telling = asyncio.create_task(tell())
     try:
@@ -265,7 +265,7 @@ def _is_known(tx: Tx, image: Image, digest: str, engine_id: str | None = None) -
     return True
 
 
-async def _make(tools: Tools, image: Image, make: Callable[[Path], Recipe], tag: str) -> tuple[str, str, str] | None:
+async def _make(deps: Deps, image: Image, make: Callable[[Path], Recipe], tag: str) -> tuple[str, str, str] | None:
     """The engine's id, the version and the digest of what is in it; None when an image of the same name has just that already.
 
     The engine gives each import another id, for it writes down when: what is the same is told by its files and its recipe.
@@ -276,13 +276,13 @@ async def _make(tools: Tools, image: Image, make: Callable[[Path], Recipe], tag:
         problem = versions.problem(versions.parse(recipe.version))
         if problem is not None:
             raise StepFailed("image.version", problem, "docs/how-to/images.md")
-        changes = (*recipe.changes, f"LABEL {LABEL_MADE_BY}={tools.settings.instance}")
+        changes = (*recipe.changes, f"LABEL {LABEL_MADE_BY}={deps.settings.instance}")
         digest = await asyncio.to_thread(_content_digest, tar, changes)
-        is_there = await _has_twin(tools, image, digest)
-        if is_there and await tools.database.write(lambda tx: _is_known(tx, image, digest)):
+        is_there = await _has_twin(deps, image, digest)
+        if is_there and await deps.database.write(lambda tx: _is_known(tx, image, digest)):
             return None
-        engine_id = await tools.docker.import_image(tar, changes, tag)
-        if not is_there and await tools.database.write(lambda tx: _is_back(tx, image, digest, engine_id)):
+        engine_id = await deps.docker.import_image(tar, changes, tag)
+        if not is_there and await deps.database.write(lambda tx: _is_back(tx, image, digest, engine_id)):
             return None
         return engine_id, recipe.version, digest
 
@@ -303,10 +303,10 @@ def _content_digest(tar: Path, changes: tuple[str, ...]) -> str:
     return f"sha256:{found.hexdigest()}"
 
 
-def _allowed_binary(tools: Tools, image: Image) -> Path:
+def _allowed_binary(deps: Deps, image: Image) -> Path:
     """The program named by the row, if the settings file names it too and only root can change it."""
-    for binary in tools.settings.image_binaries:
-        if image.reference == built_reference(tools.settings.instance, str(binary)):
+    for binary in deps.settings.image_binaries:
+        if image.reference == built_reference(deps.settings.instance, str(binary)):
             break
     else:
         raise StepFailed(
@@ -328,14 +328,14 @@ def _dashboard(binary: Path) -> Path | None:
     return next((place.resolve() for place in found if (place / "index.html").is_file()), None)
 
 
-async def _remove(tools: Tools, image: Image) -> None:
+async def _remove(deps: Deps, image: Image) -> None:
     """The engine's image goes with the last row that stands for it, if it is one of ours: a row can not name any image of the host."""
-    found = await tools.docker.image(image.image_id) if image.image_id else None
-    ours = found is not None and may_run(tools.settings.instance, found.labels, found.digests, tools.settings.image_repositories)
-    if found is not None and ours and tools.database.read(lambda tx: images.same_engine_id(tx, found.id)) == 0:
+    found = await deps.docker.image(image.image_id) if image.image_id else None
+    ours = found is not None and may_run(deps.settings.instance, found.labels, found.digests, deps.settings.image_repositories)
+    if found is not None and ours and deps.database.read(lambda tx: images.same_engine_id(tx, found.id)) == 0:
         for digest in (one.rpartition("@")[2] for one in found.digests):
-            await tools.docker.remove_image(pulled_reference(tools.settings.instance, digest))
-        await tools.docker.remove_image(found.id)
+            await deps.docker.remove_image(pulled_reference(deps.settings.instance, digest))
+        await deps.docker.remove_image(found.id)
     at = clock.text(clock.now())
 
     def write(tx: Tx) -> None:
@@ -345,4 +345,4 @@ async def _remove(tools: Tools, image: Image) -> None:
         if operation is not None:
             operations.succeed(tx, operation.id, at)
 
-    await tools.database.write(write)
+    await deps.database.write(write)

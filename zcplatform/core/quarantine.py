@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from zcplatform import clock
 
-REST_DAYS = {"slug": 90, "port": 30, "uid": 30, "subnet": 0}
+QUARANTINE_DAYS = {"slug": 90, "port": 30, "uid": 30, "subnet": 0}
 
 
-def rested_since(kind: str, at: str) -> str:
+def reusable_before(kind: str, at: str) -> str:
     """What was released before this time may be used again."""
-    return clock.text(clock.parse(at) - timedelta(days=REST_DAYS[kind]))
+    return clock.text(clock.parse(at) - timedelta(days=QUARANTINE_DAYS[kind]))

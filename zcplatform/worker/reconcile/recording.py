@@ -10,11 +10,11 @@ from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.log import logger
 from zcplatform.store import audit, revisions, secrets, tenants
 from zcplatform.store.db import Tx
-from zcplatform.worker.case import Case, Superseded
-from zcplatform.worker.tools import Tools
+from zcplatform.worker.deps import Deps
+from zcplatform.worker.reconcile.snapshot import Superseded, TenantSnapshot
 
 
-def told(error: Exception, **where: str) -> PlatformError:
+def as_platform_error(error: Exception, **where: str) -> PlatformError:
     """What a person is told of it. An error that nobody foresaw goes into the log whole, with where it happened."""
     if isinstance(error, PlatformError):
         return error
@@ -22,37 +22,37 @@ def told(error: Exception, **where: str) -> PlatformError:
     return StepFailed("internal.error", f"Something inside the platform went wrong ({type(error).__name__}); it is in the log", "report it")
 
 
-async def saw(tools: Tools, case: Case, changes: Mapping[str, object]) -> None:
+async def record_seen(deps: Deps, snapshot: TenantSnapshot, changes: Mapping[str, object]) -> None:
     """Record what was seen. Raises Superseded when somebody wants something else by now."""
     at = clock.text(clock.now())
-    if not await tools.database.write(lambda tx: tenants.record_seen(tx, case.tenant.id, case.tenant.generation, at, changes)):
+    if not await deps.database.write(lambda tx: tenants.record_seen(tx, snapshot.tenant.id, snapshot.tenant.generation, at, changes)):
         raise Superseded
 
 
-async def verified(tools: Tools, case: Case) -> None:
+async def record_verified(deps: Deps, snapshot: TenantSnapshot) -> None:
     """Healthy and reachable: its revision and image are those to go back to from now on. Raises Superseded."""
-    tenant = case.tenant
+    tenant = snapshot.tenant
     at = clock.text(clock.now())
     changes: dict[str, object] = {"seen_verified": 1, "last_good_revision": tenant.revision, "last_good_image_id": tenant.image}
     if tenant.is_unproven:
-        changes |= {"refused_revision": None, "refused_reason": None, "refused_image_id": None}
+        changes |= {"rejected_revision": None, "rejected_reason": None, "rejected_image_id": None}
 
     def write(tx: Tx) -> bool:
         if not tenants.record_seen(tx, tenant.id, tenant.generation, at, changes):
             return False
         revisions.set_outcome(tx, tenant.id, tenant.revision, "good")
-        _drop_secrets(tx, case, at)
+        _drop_secrets(tx, snapshot, at)
         return True
 
-    if not await tools.database.write(write):
+    if not await deps.database.write(write):
         raise Superseded
 
 
-def _drop_secrets(tx: Tx, case: Case, at: str) -> None:
+def _drop_secrets(tx: Tx, snapshot: TenantSnapshot, at: str) -> None:
     """Those of places that the good settings do not have: until now one could have gone back to settings that did."""
-    wanted = {row_of(place.name) for place in secret_slots(case.settings)}
-    for row in secrets.of_tenant(tx, case.tenant.id):
+    wanted = {row_of(place.name) for place in secret_slots(snapshot.settings)}
+    for row in secrets.of_tenant(tx, snapshot.tenant.id):
         if row.kind in KINDS and (row.kind, row.name) not in wanted:
-            secrets.remove(tx, case.tenant.id, row.kind, row.name)
+            secrets.remove(tx, snapshot.tenant.id, row.kind, row.name)
             changes = {f"secret {place_of(row.kind, row.name)}": ["set", None]}
-            audit.append(tx, Entry(at, "system:converge", "secret.drop", row.id, case.tenant.id, changes=changes))
+            audit.append(tx, Entry(at, "system:reconcile", "secret.drop", row.id, snapshot.tenant.id, changes=changes))

@@ -16,9 +16,9 @@ from zcplatform.ids import TenantId
 from zcplatform.store import drifts, events
 from zcplatform.store.db import Tx
 from zcplatform.store.drifts import Drift
-from zcplatform.worker.case import Case, of_revision
-from zcplatform.worker.placeholders import reference
-from zcplatform.worker.tools import Tools
+from zcplatform.worker.configuration.placeholders import reference
+from zcplatform.worker.deps import Deps
+from zcplatform.worker.reconcile.snapshot import TenantSnapshot, with_revision
 
 CONFIG_LIMIT = 256 * 1024
 MOST_REVOKED = 512
@@ -33,24 +33,24 @@ class _Read:
     """Both JSON."""
 
 
-async def read_back(tools: Tools, case: Case) -> None:
+async def read_back(deps: Deps, snapshot: TenantSnapshot) -> None:
     """Before the file is written anew or dropped."""
-    await keep(tools, case, await saved(tools, case))
+    await keep_saved(deps, snapshot, await read_saved(deps, snapshot))
 
 
-async def saved(tools: Tools, case: Case) -> bytes | None:
+async def read_saved(deps: Deps, snapshot: TenantSnapshot) -> bytes | None:
     """The agent's file as it stands; None when there is none that could be read."""
-    return await asyncio.to_thread(files.config_read, tools.settings.config_dir, case.tenant.slug, "config.toml", CONFIG_LIMIT)
+    return await asyncio.to_thread(files.config_read, deps.settings.config_dir, snapshot.tenant.slug, "config.toml", CONFIG_LIMIT)
 
 
-async def keep(tools: Tools, case: Case, content: bytes | None) -> bool:
+async def keep_saved(deps: Deps, snapshot: TenantSnapshot, content: bytes | None) -> bool:
     """False when the platform's own token is not in the file any more."""
-    tenant_id = case.tenant.id
-    key, bearer, paired, peers = (_found(tools, tenant_id, name) for name in ("config_key", "bearer", "paired", "peers"))
-    mount = case.tenant.seen_config
+    tenant_id = snapshot.tenant.id
+    key, bearer, paired, peers = (_found(deps, tenant_id, name) for name in ("config_key", "bearer", "paired", "peers"))
+    mount = snapshot.tenant.seen_config
     if content is None or key is None or bearer is None:
         return True
-    number, then = _number(mount), _then(tools, case)
+    number, then = _number(mount), _then(deps, snapshot)
     told = await asyncio.to_thread(_read, content, bytes.fromhex(key), then)
     if told is None:
         return True
@@ -58,36 +58,36 @@ async def keep(tools: Tools, case: Case, content: bytes | None) -> bool:
     at = clock.text(clock.now())
 
     def write(tx: Tx) -> None:
-        gone = tools.secrets.get(tx, tenant_id, "agent", "revoked")  # here: a reset may have come while the file was being parsed
+        gone = deps.secrets.get(tx, tenant_id, "agent", "revoked")  # here: a reset may have come while the file was being parsed
         people = json.dumps(sorted(told.hashes - {own} - set(json.loads(gone[1] if gone else "[]"))))
         if people != paired:
-            tools.secrets.put(tx, tenant_id, "agent", "paired", people, at)
+            deps.secrets.put(tx, tenant_id, "agent", "paired", people, at)
         if then is not None and told.peers != (peers or "{}"):
-            tools.secrets.put(tx, tenant_id, "agent", "peers", told.peers, at)
+            deps.secrets.put(tx, tenant_id, "agent", "peers", told.peers, at)
         if mount is not None and number is not None and then is not None:
-            _record(tx, Drift(tenant_id, number, mount, told.changes, None, at), case.tenant.slug)
+            _record(tx, Drift(tenant_id, number, mount, told.changes, None, at), snapshot.tenant.slug)
 
-    await tools.database.write(write)
+    await deps.database.write(write)
     return own in told.hashes
 
 
-async def forget_paired(tools: Tools, case: Case) -> bool:
+async def forget_paired_devices(deps: Deps, snapshot: TenantSnapshot) -> bool:
     """Nobody is paired any more. True when the agent's file still lets somebody in: then it has to be rendered again.
 
     Who is let go this way is remembered as a hash, or the next look at the old file would take them in again.
     """
-    at, tenant_id = clock.text(clock.now()), case.tenant.id
+    at, tenant_id = clock.text(clock.now()), snapshot.tenant.id
 
     def write(tx: Tx) -> bool:
-        found = (tools.secrets.get(tx, tenant_id, "agent", name) for name in ("paired", "revoked"))
+        found = (deps.secrets.get(tx, tenant_id, "agent", name) for name in ("paired", "revoked"))
         paired, revoked = (json.loads(one[1]) if one is not None else [] for one in found)
         if not paired:
             return False
-        tools.secrets.put(tx, tenant_id, "agent", "revoked", json.dumps([*revoked, *paired][-MOST_REVOKED:]), at)
-        tools.secrets.put(tx, tenant_id, "agent", "paired", "[]", at)
+        deps.secrets.put(tx, tenant_id, "agent", "revoked", json.dumps([*revoked, *paired][-MOST_REVOKED:]), at)
+        deps.secrets.put(tx, tenant_id, "agent", "paired", "[]", at)
         return True
 
-    return await tools.database.write(write)
+    return await deps.database.write(write)
 
 
 def _number(mount: str | None) -> int | None:
@@ -109,24 +109,24 @@ def _record(tx: Tx, now: Drift, slug: str) -> None:
     events.append(tx, now.found_at, "tenant.drift", tenant_id=now.tenant_id, slug=slug, paths=sorted(json.loads(now.changes))[:20])
 
 
-def _found(tools: Tools, tenant_id: TenantId, name: str) -> str | None:
-    found = tools.database.read(lambda tx: tools.secrets.get(tx, tenant_id, "agent", name))
+def _found(deps: Deps, tenant_id: TenantId, name: str) -> str | None:
+    found = deps.database.read(lambda tx: deps.secrets.get(tx, tenant_id, "agent", name))
     return found[1] if found else None
 
 
-def _then(tools: Tools, case: Case) -> Case | None:
-    """The case with the revision that the file was made from; None when that is not known any more."""
-    number = _number(case.tenant.seen_config)
-    return None if number is None else tools.database.read(lambda tx: of_revision(tx, case, number))
+def _then(deps: Deps, snapshot: TenantSnapshot) -> TenantSnapshot | None:
+    """The snapshot with the revision that the file was made from; None when that is not known any more."""
+    number = _number(snapshot.tenant.seen_config)
+    return None if number is None else deps.database.read(lambda tx: with_revision(tx, snapshot, number))
 
 
-def written_by(tools: Tools, case: Case) -> dict[str, str]:
+def written_workspace_files(deps: Deps, snapshot: TenantSnapshot) -> dict[str, str]:
     """What the revision that the file was made from put into the workspace."""
-    then = _then(tools, case)
+    then = _then(deps, snapshot)
     return {} if then is None else document.workspace_files(then.settings)
 
 
-def _read(content: bytes, key: bytes, then: Case | None) -> _Read | None:
+def _read(content: bytes, key: bytes, then: TenantSnapshot | None) -> _Read | None:
     """None when the file can not be read."""
     text = content.decode(errors="replace")
     try:

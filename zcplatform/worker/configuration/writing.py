@@ -1,0 +1,84 @@
+"""An agent's configuration: rendered with its secrets onto a mount of its own, and what the agent saved there read back and kept."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from zcplatform import clock
+from zcplatform.adapters import files
+from zcplatform.agent import document, sealed
+from zcplatform.agent.agent_state import AgentState
+from zcplatform.agent.secret_slots import secret_slots
+from zcplatform.core.secret_names import row_of
+from zcplatform.ids import TenantId
+from zcplatform.store import drifts
+from zcplatform.store.db import Tx
+from zcplatform.worker.configuration.readback import read_back, written_workspace_files
+from zcplatform.worker.deps import Deps
+from zcplatform.worker.reconcile.recording import record_seen
+from zcplatform.worker.reconcile.snapshot import TenantSnapshot
+
+
+async def configuration(deps: Deps, snapshot: TenantSnapshot) -> None:
+    """A fresh mount each time: nothing the agent left there is written over or followed. What it saved is read back first."""
+    await read_back(deps, snapshot)
+    await asyncio.to_thread(_write_workspace, deps, snapshot, written_workspace_files(deps, snapshot))
+    at = clock.text(clock.now())
+
+    def compose(tx: Tx) -> tuple[str, bytes]:
+        deps.secrets.open_boxes(tx, at, snapshot.tenant.id)
+        bearer = _own(deps, tx, snapshot.tenant.id, "bearer", sealed.new_token, at)
+        key = bytes.fromhex(_own(deps, tx, snapshot.tenant.id, "config_key", lambda: sealed.new_key().hex(), at))
+        paired = json.loads(_own(deps, tx, snapshot.tenant.id, "paired", lambda: "[]", at))
+        peers = json.loads(_own(deps, tx, snapshot.tenant.id, "peers", lambda: "{}", at))
+        kept = AgentState((sealed.token_hash(bearer), *paired), {channel: tuple(ids) for channel, ids in peers.items()})
+        values = _values(deps, tx, snapshot)
+        return document.render(snapshot.settings, values, snapshot.policy, kept, lambda text: sealed.seal(key, text)), key.hex().encode()
+
+    text, key = await deps.database.write(compose)
+    nonce = await asyncio.to_thread(
+        files.config_mount,
+        deps.settings.config_dir,
+        snapshot.tenant.slug,
+        snapshot.require_allocation().uid,
+        {"config.toml": text.encode(), ".secret_key": key},
+        allow_swap=deps.settings.allow_swap,
+    )
+    await record_seen(deps, snapshot, {"seen_config": f"{nonce}.{snapshot.config_mark}", "seen_healthy": 0, "seen_healthy_at": None})
+    await deps.database.write(lambda tx: drifts.forget_decided(tx, snapshot.tenant.id))
+
+
+def _write_workspace(deps: Deps, snapshot: TenantSnapshot, before: dict[str, str]) -> None:
+    """Instructions, tasks and procedures. A file that is no longer wanted goes only if it is the one that was written."""
+    root, slug, uid = deps.settings.tenants_dir, snapshot.tenant.slug, snapshot.require_allocation().uid
+    wanted = {name: text for name, text in document.workspace_files(snapshot.settings).items() if text}
+    for name, text in wanted.items():
+        files.workspace_write(root, slug, uid, name, text.encode())
+    for name, text in before.items():
+        if text and name not in wanted:
+            files.workspace_take_away(root, slug, name, text.encode())
+
+
+async def drop_configuration(deps: Deps, snapshot: TenantSnapshot) -> None:
+    await read_back(deps, snapshot)
+    await asyncio.to_thread(files.config_unmount, deps.settings.config_dir, snapshot.tenant.slug)
+    await record_seen(deps, snapshot, {"seen_config": None})
+
+
+def _own(deps: Deps, tx: Tx, tenant_id: TenantId, name: str, make: Callable[[], str], at: str) -> str:
+    """A secret the platform keeps for the tenant's agent, made when it is missing."""
+    found = deps.secrets.get(tx, tenant_id, "agent", name)
+    if found is not None:
+        return found[1]
+    deps.secrets.put(tx, tenant_id, "agent", name, value := make(), at)
+    return value
+
+
+def _values(deps: Deps, tx: Tx, snapshot: TenantSnapshot) -> dict[str, str]:
+    """The secrets by the names of their places; each goes to no other host than the one it was saved for."""
+    found = {}
+    for place in secret_slots(snapshot.settings):
+        secret = deps.secrets.get(tx, snapshot.tenant.id, *row_of(place.name))
+        if secret is not None and secret[0] == (place.host or ""):
+            found[place.name] = secret[1]
+    return found

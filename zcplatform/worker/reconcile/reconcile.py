@@ -1,0 +1,111 @@
+"""One tenant, once: load, look, decide, act, record. The same call for a first deploy, a retry, a restart and a repair.
+
+Nothing is remembered between two calls: a killed worker's successor looks at everything again and goes on where things stand. No transaction
+is open while the engine, the edge or an agent is asked.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from zcplatform import clock
+from zcplatform.core.plan import Step, plan
+from zcplatform.core.tenant import (
+    CRASHES,
+    IMAGE_GONE,
+    OTHER_NUMBER,
+    Wanted,
+)
+from zcplatform.errors import PlatformError, RevisionRejected
+from zcplatform.failpoint import failpoint
+from zcplatform.ids import TenantId
+from zcplatform.log import logger
+from zcplatform.store import operations, tenants
+from zcplatform.store.db import Tx
+from zcplatform.worker.deps import Deps
+from zcplatform.worker.reconcile.observation import is_waiting, observe
+from zcplatform.worker.reconcile.outcome import record_failure, roll_back, settle
+from zcplatform.worker.reconcile.recording import as_platform_error
+from zcplatform.worker.reconcile.snapshot import Superseded, TenantSnapshot, load
+from zcplatform.worker.reconcile.steps import STEPS
+
+ROUNDS = 5
+AFTER_THE_ENGINE = frozenset({Step.HEALTH, Step.ROUTE, Step.VERIFY})
+"""Steps that do not load the engine: others may have this tenant's place while its agent and the edge are waited for."""
+
+
+async def reconcile(deps: Deps, tenant_id: TenantId) -> None:
+    """Bring one tenant to what is wanted, or record why not and when the next attempt is due."""
+    for _ in range(ROUNDS):
+        generation = None
+        try:
+            generation = deps.database.read(lambda tx: tenants.generation(tx, tenant_id))
+            snapshot = deps.database.read(lambda tx: load(tx, deps.settings, tenant_id))
+            if snapshot is None:
+                return
+            seen = await observe(deps, snapshot)
+            todo = plan(Wanted(snapshot.tenant.wanted), seen)
+            if not todo:
+                await settle(deps, snapshot, seen)
+                return
+            await _run(deps, snapshot, todo)
+        except Superseded:
+            continue
+        except RevisionRejected as refused:
+            await roll_back(deps, tenant_id, generation, refused.detail)
+        except Exception as unknown:  # whatever it is, it is told on this tenant and stops nobody else
+            error = as_platform_error(unknown, tenant=tenant_id)
+            if error.code in CRASHES | IMAGE_GONE and await roll_back(deps, tenant_id, generation, error.detail, error.code in IMAGE_GONE):
+                continue
+            await record_failure(deps, tenant_id, generation, error)
+            if error.code not in CRASHES | OTHER_NUMBER:
+                return  # a crashed agent's route is still to be taken away, another number is tried at once
+    logger.warning("a tenant is not as wanted after several rounds; the next period goes on", tenant=tenant_id)
+
+
+async def _run(deps: Deps, snapshot: TenantSnapshot, todo: tuple[Step, ...]) -> None:
+    async with AsyncExitStack() as places:
+        holds = False
+        for position, step in enumerate(todo):
+            if step in AFTER_THE_ENGINE and holds:
+                await places.aclose()
+                holds = False
+            elif step not in AFTER_THE_ENGINE and not holds:
+                await places.enter_async_context(deps.engine_slots)
+                holds = True
+            await _step(deps, snapshot.tenant.id, snapshot.tenant.generation, step, todo, first=position == 0)
+
+
+async def _step(deps: Deps, tenant_id: TenantId, generation: int, step: Step, todo: tuple[Step, ...], *, first: bool) -> None:
+    snapshot = await deps.database.write(lambda tx: _begin(tx, deps, tenant_id, generation, step, todo, first=first))
+    request = snapshot.tenant.last_request
+    failpoint(f"{request}.{step}.before")
+    started = asyncio.get_running_loop().time()
+    try:
+        await STEPS[step](deps, snapshot)
+    except PlatformError as error:
+        deps.metrics.steps.labels(step, "failed").observe(asyncio.get_running_loop().time() - started)
+        if snapshot.operation is not None:
+            operation, detail = snapshot.operation, error.detail
+            await deps.database.write(lambda tx: operations.end_step(tx, operation.id, step, clock.text(clock.now()), detail))
+        raise
+    deps.metrics.steps.labels(step, "done").observe(asyncio.get_running_loop().time() - started)
+    failpoint(f"{request}.{step}.after")
+
+
+def _begin(tx: Tx, deps: Deps, tenant_id: TenantId, generation: int, step: Step, todo: tuple[Step, ...], *, first: bool) -> TenantSnapshot:
+    """Load again and write down that the step begins (and the one before ended), in one transaction. Raises Superseded."""
+    snapshot = load(tx, deps.settings, tenant_id)
+    if snapshot is None or snapshot.tenant.generation != generation:
+        raise Superseded
+    if is_waiting(snapshot):
+        return replace(snapshot, operation=None)  # a dead route is taken away; the operation goes on waiting
+    if snapshot.operation is not None:
+        at = clock.text(clock.now())
+        if first:
+            operations.begin(tx, snapshot.operation.id, at)
+            operations.plan_steps(tx, snapshot.operation.id, todo)
+        else:
+            operations.end_step(tx, snapshot.operation.id, todo[todo.index(step) - 1], at)
+        operations.begin_step(tx, snapshot.operation.id, step, at)
+    return snapshot
