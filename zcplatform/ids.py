@@ -20,6 +20,10 @@ OutboxId = NewType("OutboxId", str)
 SessionId = NewType("SessionId", str)
 UserId = NewType("UserId", str)
 InvitationId = NewType("InvitationId", str)
+NodeId = NewType("NodeId", str)
+
+LOCAL = NodeId("local")
+"""The machine that the worker itself runs on."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _ID = re.compile(r"(ten|op|img|tok|sec|out|ses|usr|inv)_[0-9abcdefghjkmnpqrstvwxyz]{22}")

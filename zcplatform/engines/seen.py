@@ -1,0 +1,212 @@
+"""What a place reports: observations as values, in words that no engine needs to know.
+
+Silence is a value too. A machine, or the engine on it, that does not answer says nothing about what runs there: nothing is concluded from it,
+and nothing is started elsewhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from zcplatform.core.workload import TenantRef
+from zcplatform.ids import NodeId, TenantId
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Nobody answered, or not in time."""
+
+    detail: str
+    hint: str = ""
+
+
+class Address(NamedTuple):
+    """Where a tenant's agent answers HTTP."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+Upstream = str
+"""What the edge dials for a tenant, as its document has it: `127.0.0.1:20001`."""
+
+
+@dataclass(frozen=True)
+class WorkloadSeen:
+    """A tenant's workload as the engine reports it. Everything here was inspected; nothing comes from a row."""
+
+    ref: str
+    """The engine's handle. Opaque, and worthless after a replacement."""
+    is_alive: bool
+    """It has processes. They may be paused; then they still hold the tenant's files."""
+    is_running: bool
+    image_id: str
+    marks: Mapping[str, str]
+    """What this platform wrote on it, its specification among them. `Place.compare` reads them."""
+    exit_code: int | None = None
+    was_oom_killed: bool = False
+    address: Address | None = None
+    """The agent, from the machine itself, through the port that is published for it. None while it does not run."""
+    direct: Address | None = None
+    """The agent in the tenant's own network: answers also where the published port leads nowhere. None while unknown."""
+    networks: tuple[str, ...] | None = None
+    """Every network it is attached to. None: not reported."""
+    limits: Mapping[str, object] | None = None
+    """None: not reported; only a close look knows."""
+
+
+@dataclass(frozen=True)
+class NetworkSeen:
+    ref: str
+    marks: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class TenantSeen:
+    """Everything that exists of one tenant at a place. An object of its name that belongs to somebody else is not its own."""
+
+    workload: WorkloadSeen | None = None
+    network: NetworkSeen | None = None
+    configuration: str | None = None
+    """Identifies the very mount that stands now; None when there is none, or one that was not filled to the end."""
+    has_workspace: bool = False
+    workspace_owner: int | None = None
+    """The uid that owns all of its directories, with the right modes; None when something about them has to be repaired."""
+    foreign: tuple[str, ...] = ()
+    """Objects under its names that are not its own, for people: ``container `zc-acme` ``."""
+
+
+NOTHING = TenantSeen()
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why nothing can be started at a place, while what runs there goes on. As an error: code, detail, hint."""
+
+    code: str
+    detail: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """Everything of this installation at a place, from one question. `stray` belongs to none of its tenants' names; see `Place.sweep`."""
+
+    tenants: Mapping[TenantId, TenantSeen]
+    firewall_stands: bool
+    trouble: Trouble | None = None
+
+    def of(self, tenant: TenantRef) -> TenantSeen:
+        return self.tenants.get(tenant.id, NOTHING)
+
+
+@dataclass(frozen=True)
+class Differences:
+    """How what runs differs from the workload that is wanted."""
+
+    is_other: bool = False
+    """Another specification: it has to be replaced."""
+    network_is_other: bool = False
+    networks: tuple[str, ...] = ()
+    """Attached to something else than exactly its own network: these, by hand. It has to be replaced."""
+    limits: Mapping[str, tuple[object, object]] = field(default_factory=dict)
+    """Name → (observed, wanted), of limits that somebody changed on what runs. Empty after a look from afar."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Another one when a file was written (not through a mapping) or replaced.
+
+    Not `is_settled`: it was written just now, and may be once more without another stamp.
+    """
+
+    device: int
+    inode: int
+    changed_ns: int
+    size: int
+    is_settled: bool = field(compare=False)
+
+
+@dataclass(frozen=True)
+class ImageSeen:
+    id: str
+    digests: tuple[str, ...]
+    """`repository@sha256:…`"""
+    labels: Mapping[str, str]
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class PullProgress:
+    """`bytes` and `total_bytes` count the layers whose size is known so far."""
+
+    layers: int = 0
+    layers_done: int = 0
+    bytes: int = 0
+    total_bytes: int = 0
+
+    def __str__(self) -> str:
+        """`3 of 5 layers, 12.4 of 80.2 MB`"""
+        return f"{self.layers_done} of {self.layers} layers, {self.bytes / 1e6:.1f} of {self.total_bytes / 1e6:.1f} MB"
+
+
+@dataclass(frozen=True)
+class Result:
+    """Of a task. `exit_code` None: it did not end within its deadline. `output` is both streams, bounded."""
+
+    exit_code: int | None
+    output: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a tenant uses at this moment. `cpu_ns` counts up while its workload runs."""
+
+    memory_bytes: int
+    cpu_ns: int
+    pids: int
+
+
+class MachineState(StrEnum):
+    UP = "up"
+    DOWN = "down"
+    """Its engine says so; that is the engine's word, not a conclusion from silence."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a place can do. Checked before anything is started there, and shown to the operator."""
+
+    engine: str
+    """Name and version."""
+    cpus: int
+    memory_bytes: int
+    limits_live: bool
+    """Limits change while the agent runs; otherwise each change is a new workload."""
+    keeps_agents: bool
+    """Agents outlive a restart of the engine."""
+    problems: tuple[str, ...] = ()
+    """Promises that it cannot keep, one sentence each. Nothing is started at a place that has one."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    id: NodeId
+    name: str
+    state: MachineState
+    facts: Facts | None
+    """None while it does not answer."""
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """What `Place.clear` removed."""
+
+    containers: int
+    networks: int
+    mounts: int
