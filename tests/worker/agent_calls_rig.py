@@ -78,7 +78,7 @@ def make_rig(database: Database, root: Path, port: int, provider: MainProvider |
     unused: Any = None
     deps = Deps(
         settings=found, names=Names("zc"), database=database, secrets=vault, docker=unused, gateway=Gateway(timeout_s=1), caddy=unused,
-        edge=unused, firewall=unused, metrics=Metrics(), places=asyncio.Semaphore(1),
+        edge=unused, firewall=unused, metrics=Metrics(), engine_slots=asyncio.Semaphore(1),
         kept=ReadCache(database),
     )  # fmt: skip
     context = Context(database, found, keys.seal_public, keys.code_mac, lambda _: None)
