@@ -17,11 +17,11 @@ import aiohttp
 from tests.live.platform import Platform
 from tests.rendered import rendered
 from zcplatform.adapters import files
-from zcplatform.adapters.docker import Docker
 from zcplatform.agent import sealed
 from zcplatform.agent.provider_input import ProviderWithKey
 from zcplatform.core.container import ContainerSpec, create_body
 from zcplatform.core.network import network_body
+from zcplatform.engines.docker.client import Docker
 from zcplatform.ids import Names, TenantId, new_tenant_id
 from zcplatform.store import plans
 

@@ -11,7 +11,7 @@ from bench.api import Api
 from bench.bare import Bare
 from tests.live.engine import Engine
 from tests.live.platform import Platform
-from zcplatform.adapters.docker import Docker
+from zcplatform.engines.docker.client import Docker
 
 PARALLEL = 4
 PRODUCTION = {"converge_period_s": 10.0, "health_period_s": 30.0, "start_timeout_s": 60.0, "parallel": PARALLEL}

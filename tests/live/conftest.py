@@ -9,7 +9,7 @@ import pytest
 from tests.live.edge_rig import Rig, started
 from tests.live.engine import IMAGE_CHANGES, Engine, NoEngine, busybox_tar
 from tests.live.platform import Platform
-from zcplatform.adapters.docker import Docker
+from zcplatform.engines.docker.client import Docker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

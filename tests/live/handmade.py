@@ -14,9 +14,9 @@ import aiodocker
 from tests.live.edge_rig import free_port
 from tests.live.waiting import wait_until
 from zcplatform.adapters import files
-from zcplatform.adapters.docker import Docker
 from zcplatform.core.container import CONFIG_NAME, ContainerSpec, create_body
 from zcplatform.core.network import network_body, subnet
+from zcplatform.engines.docker.client import Docker
 from zcplatform.ids import Names, TenantId, new_tenant_id
 
 NAMES = Names("zct")

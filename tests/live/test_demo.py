@@ -21,7 +21,7 @@ import pytest
 from tests.live.engine import Engine
 from tests.live.registry import Registry
 from zcplatform.adapters import agent_image
-from zcplatform.adapters.docker import Docker
+from zcplatform.engines.docker.client import Docker
 
 pytestmark = pytest.mark.live
 ROOT = Path(__file__).parents[2]

@@ -16,10 +16,10 @@ from tests.live.edge_rig import free_port
 from tests.live.engine import Engine
 from tests.live.handmade import NAMES, POOL, Handmade, answers, inside, raw, spec_of, tenant
 from tests.live.waiting import until
-from zcplatform.adapters.docker import Docker
-from zcplatform.adapters.docker_errors import EngineUnreachable
 from zcplatform.core.container import create_body, spec_hash
 from zcplatform.core.network import network_body
+from zcplatform.engines.docker.client import Docker
+from zcplatform.engines.protocol import EngineUnreachable
 from zcplatform.errors import StepFailed
 from zcplatform.ids import LABEL_SPEC, LABEL_TENANT, new_tenant_id
 

@@ -15,7 +15,7 @@ from tests.live.engine import Engine
 from tests.live.handmade import NAMES, UID, inside, tenant
 from tests.live.waiting import wait_until
 from zcplatform.adapters import files, mounts
-from zcplatform.adapters.docker import Docker
+from zcplatform.engines.docker.client import Docker
 from zcplatform.errors import StepFailed
 from zcplatform.store.db import require
 

@@ -18,9 +18,9 @@ from tests.live.engine import Engine
 from tests.live.handmade import NAMES, POOL, RESOLVERS, Handmade, answers, inside, tenant
 from tests.live.waiting import wait_until
 from zcplatform.adapters import firewall
-from zcplatform.adapters.docker import Docker
 from zcplatform.core.firewall import Rules, rules
 from zcplatform.core.network import network_body
+from zcplatform.engines.docker.client import Docker
 from zcplatform.errors import PlatformError
 from zcplatform.ids import new_tenant_id
 from zcplatform.worker.firewall import FirewallLoop

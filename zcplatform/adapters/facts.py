@@ -10,9 +10,9 @@ from pathlib import Path
 import apsw
 
 from zcplatform.adapters import anchors, host
-from zcplatform.adapters.docker import Docker
-from zcplatform.adapters.docker_seen import EngineInfo
 from zcplatform.core.doctor import Facts
+from zcplatform.engines.docker.answers import EngineInfo
+from zcplatform.engines.docker.client import Docker
 from zcplatform.errors import PlatformError
 from zcplatform.settings import Settings
 

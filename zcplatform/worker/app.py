@@ -18,11 +18,11 @@ import apsw
 from zcplatform import clock, log, memory
 from zcplatform.adapters import host, rundirs
 from zcplatform.adapters.caddy import Caddy, save_document
-from zcplatform.adapters.docker import Docker
 from zcplatform.adapters.gateway import Gateway
 from zcplatform.adapters.users import ensure_user
 from zcplatform.core import firewall as firewall_rules
 from zcplatform.core.audit import Entry
+from zcplatform.engines.docker.client import Docker
 from zcplatform.errors import CannotRun, PlatformError
 from zcplatform.ids import Names, TenantId, is_id
 from zcplatform.log import logger

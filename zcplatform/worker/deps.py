@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zcplatform.adapters.caddy import Caddy
-from zcplatform.adapters.docker import Docker
 from zcplatform.adapters.gateway import Gateway
+from zcplatform.engines.docker.client import Docker
 from zcplatform.ids import Names, TenantId
 from zcplatform.settings import Settings
 from zcplatform.store.db import Database, ReadCache

@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import dataclass
 
 from zcplatform.adapters import files, firewall
-from zcplatform.adapters.docker import Docker
 from zcplatform.core import firewall as firewall_rules
 from zcplatform.core.container import STOP_TIMEOUT_S
+from zcplatform.engines.docker.client import Docker
 from zcplatform.errors import PlatformError
 from zcplatform.ids import Names
 from zcplatform.log import logger

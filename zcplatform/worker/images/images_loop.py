@@ -13,12 +13,12 @@ from pathlib import Path
 from zcplatform import clock
 from zcplatform.adapters import agent_image
 from zcplatform.adapters.agent_image import Recipe
-from zcplatform.adapters.docker_pulls import Pulled
 from zcplatform.agent import versions
 from zcplatform.core import backoff
 from zcplatform.core.audit import Entry
 from zcplatform.core.images import LABEL_MADE_BY, built_reference, demo_reference, is_allowed, may_run, pinned, pulled_reference
 from zcplatform.core.tenant import ENGINE_UNREACHABLE
+from zcplatform.engines.seen import PullProgress
 from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.log import logger
 from zcplatform.store import audit, images, operations
@@ -217,7 +217,7 @@ async def _pull(deps: Deps, image: Image, digest: str) -> tuple[str, str | None]
     return found.id, version
 
 
-async def _told_while(deps: Deps, image: Image, pull: AsyncIterable[Pulled]) -> None:
+async def _told_while(deps: Deps, image: Image, pull: AsyncIterable[PullProgress]) -> None:
     """Its progress is told on the operation, once a second when there is any."""
     latest = ""
 

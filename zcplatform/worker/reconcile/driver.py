@@ -9,11 +9,11 @@ from datetime import timedelta
 
 from zcplatform import clock
 from zcplatform.adapters import files, host
-from zcplatform.adapters.docker_seen import ContainerSeen, NetworkSeen
 from zcplatform.core import backoff
 from zcplatform.core.plan import plan
 from zcplatform.core.sweep import Labelled, orphans
 from zcplatform.core.tenant import ENGINE_UNREACHABLE, Tenant, Wanted
+from zcplatform.engines.docker.answers import ContainerSeen, NetworkSeen
 from zcplatform.errors import PlatformError
 from zcplatform.ids import TenantId
 from zcplatform.log import logger

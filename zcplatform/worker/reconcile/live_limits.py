@@ -7,9 +7,9 @@ health loop, of everybody in its first round and of one tenant in twenty in each
 from typing import Any
 
 from zcplatform import clock
-from zcplatform.adapters.docker_seen import ContainerSeen
 from zcplatform.core.audit import Entry
 from zcplatform.core.container import limits, update_body
+from zcplatform.engines.docker.answers import ContainerSeen
 from zcplatform.errors import StepFailed
 from zcplatform.log import logger
 from zcplatform.store import audit, events

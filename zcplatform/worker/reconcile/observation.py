@@ -4,11 +4,11 @@ from collections.abc import Collection
 
 from zcplatform import clock
 from zcplatform.adapters import files
-from zcplatform.adapters.docker_seen import ContainerSeen, NetworkSeen
 from zcplatform.core.plan import ContainerFacts, Seen
 from zcplatform.core.tenant import (
     Wanted,
 )
+from zcplatform.engines.docker.answers import ContainerSeen, NetworkSeen
 from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT
 from zcplatform.worker.deps import Deps
 from zcplatform.worker.reconcile.agent_health import exited

@@ -6,19 +6,12 @@ The engine's own words are passed on as text of bounded length; it is never told
 import re
 from dataclasses import dataclass
 
-from zcplatform.errors import PlatformError, StepFailed, Unavailable
+from zcplatform.errors import PlatformError, StepFailed
 
 REGISTRY_HINT = "the engine of this host must be able to reach the registry; then try again"
 _LONGEST = 300
 _SEARCHED = 8192
 """The cause of a failure may stand at the end of a long sentence."""
-
-
-class EngineUnreachable(Unavailable):
-    """Nobody answers, or not in time. What was asked may have happened all the same: look again."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("engine.unreachable", detail, "start the Docker engine; the platform goes on by itself", retry_after_s=10)
 
 
 @dataclass(frozen=True)

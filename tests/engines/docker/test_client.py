@@ -11,11 +11,11 @@ import pytest
 
 from tests.core.test_container import SPEC
 from tests.fakes.engines import DyingDocker, ForgetfulDocker, HonestDocker, LyingDocker, SlowDocker
-from zcplatform.adapters.docker import Docker
-from zcplatform.adapters.docker_errors import EngineUnreachable, refusal
-from zcplatform.adapters.docker_pulls import Pulled
 from zcplatform.core.container import create_body
 from zcplatform.core.network import network_body
+from zcplatform.engines.docker.client import Docker
+from zcplatform.engines.protocol import EngineUnreachable
+from zcplatform.engines.seen import PullProgress
 from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.ids import Names
 
@@ -206,10 +206,10 @@ async def test_a_pull_that_is_cut_has_not_succeeded(socket: Path) -> None:
 async def test_a_pull_tells_its_progress(socket: Path) -> None:
     async with HonestDocker().on(socket) as engine, Docker(socket) as docker:
         assert [pulled async for pulled in docker.pull("ghcr.io/a/b")] == [
-            Pulled(),
-            Pulled(1, 0, 5, 20),
-            Pulled(1, 1, 20, 20),
-            Pulled(1, 1, 20, 20),
+            PullProgress(),
+            PullProgress(1, 0, 5, 20),
+            PullProgress(1, 1, 20, 20),
+            PullProgress(1, 1, 20, 20),
         ]
         assert await docker.image("ghcr.io/a/b") is not None
         assert engine.calls[-2][0] == "POST"
@@ -221,10 +221,6 @@ async def test_a_pull_that_fails_inside_a_success(socket: Path) -> None:
         with pytest.raises(StepFailed) as caught:
             [line async for line in docker.pull("ghcr.io/a/b:1")]
     assert caught.value.code == "image.missing"
-
-
-def test_the_cause_at_the_end_of_a_long_refusal_is_found() -> None:
-    assert refusal("pull", "a", 200, f"failed to extract {'x' * 400}: no space left on device").code == "engine.disk_full"
 
 
 @pytest.mark.parametrize("asked", ["pull", "digest"])
@@ -248,7 +244,7 @@ async def test_a_pull_that_drips_has_an_end(socket: Path) -> None:
     assert caught.value.code == "registry.unreachable"
 
 
-async def _all(pull: AsyncIterator[Pulled]) -> list[Pulled]:
+async def _all(pull: AsyncIterator[PullProgress]) -> list[PullProgress]:
     return [line async for line in pull]
 
 
@@ -302,11 +298,3 @@ async def test_a_name_that_could_mean_another_path_is_never_sent(socket: Path, n
             with pytest.raises(ValueError, match="not a name"):
                 await call
         assert engine.calls == []
-
-
-def test_the_words_of_the_engine_are_one_short_printable_line() -> None:
-    error = refusal("start", "zc-acme", 500, "driver failed\n\x1b[31m" + "x" * 10_000)
-    assert error.code == "container.start_failed"
-    assert "\n" not in error.detail
-    assert "\x1b" not in error.detail
-    assert len(error.detail) < 400

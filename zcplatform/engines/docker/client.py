@@ -8,67 +8,32 @@ the caller took from such an answer.
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import aiodocker
-import aiohttp
-from yarl import URL
 
-from zcplatform.adapters import docker_seen as seen
-from zcplatform.adapters.docker_errors import REGISTRY_HINT, EngineUnreachable, bounded, refusal
-from zcplatform.adapters.docker_pulls import Layers, Pulled
-from zcplatform.adapters.docker_seen import BadAnswer, ContainerSeen, EngineInfo, ImageSeen, NetworkSeen
-from zcplatform.adapters.docker_streams import BrokenStream, documents, frame_lines
-from zcplatform.errors import PlatformError, StepFailed
+from zcplatform.engines.docker import answers as seen
+from zcplatform.engines.docker.answers import BadAnswer, ContainerSeen, EngineInfo, NetworkSeen
+from zcplatform.engines.docker.connection import Connection
+from zcplatform.engines.docker.errors import REGISTRY_HINT, bounded
+from zcplatform.engines.docker.pulls import Layers
+from zcplatform.engines.docker.streams import frame_lines
+from zcplatform.engines.protocol import EngineUnreachable
+from zcplatform.engines.seen import ImageSeen, PullProgress
+from zcplatform.errors import StepFailed
 from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT
 
 _INSPECTED_AT_ONCE = 8
-_NOT_CONNECTED = 900
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,300}", re.ASCII)
-# What a broken or lying engine makes the library raise; its own lookups in an answer are not guarded.
-_TROUBLE = (
-    aiodocker.DockerError,
-    aiohttp.ClientError,
-    OSError,
-    BadAnswer,
-    BrokenStream,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-)
-_Query = Mapping[str, str] | Sequence[tuple[str, str]]
 _EVENTS = {
     "container": ["create", "start", "die", "oom", "stop", "kill", "pause", "unpause", "rename", "update", "destroy"],
     "network": ["create", "connect", "disconnect", "destroy", "remove"],
 }
 
 
-class Docker:
-    def __init__(self, socket: Path, *, deadline_s: float = 30, idle_s: float = 120, pull_s: float = 3600) -> None:
-        """`idle_s`: how long a pull or an import may be silent. `pull_s`: how long a pull may take."""
-        self._socket = socket
-        self._deadline_s = deadline_s
-        self._idle_s = idle_s
-        self._pull_s = pull_s
-        self._made: aiodocker.Docker | None = None
-
-    async def close(self) -> None:
-        if self._made is not None:
-            client, self._made = self._made, None
-            await client.close()
-            await self._connector.close()
-
-    async def __aenter__(self) -> "Docker":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
+class Docker(Connection):
     async def ping(self) -> EngineInfo:
         async with self._call("ask", "version"):
             return seen.engine(await self._client.version(), await self._client.system.info())
@@ -152,7 +117,7 @@ class Docker:
             return found
         raise AssertionError("the stream answers or raises")
 
-    async def pull(self, reference: str) -> AsyncGenerator[Pulled, None]:
+    async def pull(self, reference: str) -> AsyncGenerator[PullProgress, None]:
         """How far it is, whenever the engine says something. It has succeeded only when `image` shows it afterwards."""
         query = {"fromImage": reference}
         if "@" not in reference and ":" not in reference.rpartition("/")[2]:
@@ -225,15 +190,6 @@ class Docker:
                 elif answer.get("Type") == "network" and str(told.get("name")).startswith(f"{instance}-"):
                     yield None, str(answer.get("Action"))
 
-    @property
-    def _client(self) -> aiodocker.Docker:
-        """Made inside the loop that uses it."""
-        if self._made is None:
-            # Without a limit: a hundred followed logs would otherwise take the connections that the loops need.
-            self._connector = aiohttp.UnixConnector(str(self._socket), limit=0)
-            self._made = aiodocker.Docker(url="unix://localhost", connector=self._connector, timeout=aiohttp.ClientTimeout(total=None))
-        return self._made
-
     async def _inspect(self, id_or_name: str) -> ContainerSeen | None:
         try:
             return seen.inspected_container(await self._client.containers.container(id_or_name).show())
@@ -260,72 +216,6 @@ class Docker:
             told = f"pull {reference}: nothing came from the registry for {self._idle_s:.0f} s"
             raise StepFailed("registry.unreachable", told, REGISTRY_HINT) from None
 
-    @asynccontextmanager
-    async def _call(self, verb: str, subject: str, *, deadline_s: float | None = None, fine: tuple[int, ...] = ()) -> AsyncIterator[None]:
-        """`fine` are the statuses that mean it is so already."""
-        _check_name(subject)
-        try:
-            async with asyncio.timeout(self._deadline_s if deadline_s is None else deadline_s):
-                yield
-        except _TROUBLE as error:
-            if not (isinstance(error, aiodocker.DockerError) and error.status in fine):
-                raise self._meaning(verb, subject, error) from error
-
-    @asynccontextmanager
-    async def _stream(
-        self, verb: str, subject: str, method: str, path: str, query: _Query, *, idle_s: float | None, data: IO[bytes] | None = None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """For what the library does not offer (import), or only without an end to buffers and errors (logs, events, pull)."""
-        _check_name(subject)
-        try:
-            if self._client.api_version == "auto":
-                async with asyncio.timeout(self._deadline_s):
-                    await self._client.version()
-            url = URL(f"http://docker/{self._client.api_version}/{path}").with_query(query)
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._deadline_s, sock_read=idle_s)
-            headers = {"Content-Type": "application/x-tar"} if data is not None else {}
-            async with self._client.session.request(method, url, data=data, headers=headers, timeout=timeout) as response:
-                if response.status >= 400:
-                    words = (await response.content.read(4096)).decode(errors="replace")
-                    raise refusal(verb, subject, response.status, words)
-                yield response
-        except _TROUBLE as error:
-            raise self._meaning(verb, subject, error) from error
-
-    async def _documents(
-        self, verb: str, subject: str, method: str, path: str, query: _Query, *, idle_s: float | None, data: IO[bytes] | None = None
-    ) -> AsyncGenerator[dict[str, Any], None]:
-        async with (
-            self._stream(verb, subject, method, path, query, idle_s=idle_s, data=data) as response,
-            aclosing(documents(response.content.iter_any())) as answers,
-        ):
-            async for answer in answers:
-                if "error" in answer or "errorDetail" in answer:
-                    # The engine reports failures of a stream inside a 200.
-                    raise refusal(verb, subject, response.status, str(answer.get("error") or answer.get("errorDetail")))
-                yield answer
-
-    def _meaning(self, verb: str, subject: str, error: Exception) -> PlatformError:
-        match error:
-            case aiodocker.DockerError(status=status, message=words) if status != _NOT_CONNECTED:
-                return refusal(verb, subject, status, words)
-            case aiodocker.DockerError() | aiohttp.ClientError() | OSError():
-                if self._made is not None:
-                    # It may come back as another version.
-                    self._made.api_version = "auto"
-                how = "did not answer in time" if isinstance(error, TimeoutError) else "can not be reached"
-                return EngineUnreachable(f"{verb.replace('_', ' ')} {subject}: the engine at {self._socket} {how}")
-            case _:
-                return StepFailed(
-                    "engine.nonsense", f"{verb} {subject}: the engine's answer makes no sense: {bounded(error)}", "restart the engine"
-                )
-
 
 def _labelled(instance: str) -> dict[str, list[str]]:
     return {"label": [f"{LABEL_INSTANCE}={instance}"]}
-
-
-def _check_name(name: str) -> None:
-    """Names become paths of the engine's interface; one that could mean another path is a mistake in the caller."""
-    if _NAME.fullmatch(name) is None or ".." in name:
-        raise ValueError(f"{bounded(name)!r} is not a name the engine knows")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zcplatform.adapters.docker_streams import BrokenStream, documents, frame_lines
+from zcplatform.engines.docker.streams import BrokenStream, documents, frame_lines
 
 LONGEST = 50
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from zcplatform.adapters.docker_errors import bounded
 from zcplatform.core.container import limits
+from zcplatform.engines.docker.errors import bounded
+from zcplatform.engines.seen import ImageSeen
 
 
 class BadAnswer(Exception):
@@ -37,14 +38,6 @@ class NetworkSeen:
     id: str
     name: str
     labels: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class ImageSeen:
-    id: str
-    digests: tuple[str, ...]
-    labels: Mapping[str, str]
-    size_bytes: int
 
 
 @dataclass(frozen=True)
