@@ -5,25 +5,25 @@ import sys
 
 import typer
 
-from zcplatform.cli.context import options
-from zcplatform.cli.main import SettingsFile, app, main
+from zcplatform.cli.global_options import given
+from zcplatform.cli.main import app, main
 
 
 @app.command()
-def serve(context: typer.Context, settings: SettingsFile = None) -> None:
-    """Run the platform: the worker and, as its unprivileged child, the web process."""
-    path = settings or options(context).settings
-    # In its place, not from here: it would hold the command line for as long as it lives, 5 MB. Isolated, as its child is.
+def serve(context: typer.Context) -> None:
+    """Run the platform: the worker, and the web process as its unprivileged child."""
+    path = given(context).settings
+    # Replaces this process instead of importing: the command line would stay in memory, 5 MB. Isolated (-I), as its child is.
     os.execv(sys.executable, [sys.executable, "-I", "-m", "zcplatform.serve", *([str(path)] if path else [])])  # noqa: S606
 
 
 @app.command()
-def edge(context: typer.Context, settings: SettingsFile = None) -> None:
-    """Run Caddy as its own unprivileged user."""
+def edge(context: typer.Context) -> None:
+    """Run the edge: Caddy, as an unprivileged user of its own."""
     from zcplatform import edge as process
     from zcplatform import settings as files
 
-    process.run(files.load(settings or options(context).settings))
+    process.run(files.load(given(context).settings))
 
 
 if __name__ == "__main__":

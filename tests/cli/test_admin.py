@@ -87,10 +87,11 @@ def test_a_missing_database_says_what_to_do(installation: Path) -> None:
 def test_a_saved_token_is_not_printed_and_leads_to_the_local_socket(installation: Path) -> None:
     made = _admin(installation, "token", "create", "--name", "me", "--save")
     saved = installation.parent / ".config" / "zcplatform" / "login.json"
-    told = json.loads(saved.read_text())
+    document = json.loads(saved.read_text())
+    (login,) = document["logins"].values()
     assert made.returncode == 0
-    assert told["token"] not in made.stdout + made.stderr
-    assert told["socket"].endswith("/edge/web.sock")
+    assert login["token"] not in made.stdout + made.stderr
+    assert login["socket"].endswith("/edge/web.sock")
     assert saved.stat().st_mode & 0o777 == 0o600
 
 

@@ -61,7 +61,7 @@ def test_devices_are_listed_revoked_and_reset(tmp_path: Path) -> None:
         deleted = [path for method, path, _, _ in fake.seen if method == "DELETE"]
     assert "Phone" in listed.stdout
     assert "(the platform itself)" in listed.stdout
-    assert (revoked.stdout, reset.stdout) == ("revoked\n", "nobody is paired; the agent is started again\n")
+    assert (revoked.stdout, reset.stdout) == ("revoked\n", "no device is paired; the agent restarts\n")
     assert kept.returncode == 1
     assert deleted == ["/api/tenants/shop/devices/a-1", "/api/tenants/shop/devices"]
 

@@ -70,7 +70,7 @@ def test_an_api_that_is_started_again_meanwhile_is_waited_for(tmp_path: Path) ->
 def test_a_tenant_that_is_gone_before_its_events_were_asked_for_is_deleted_all_the_same(tmp_path: Path) -> None:
     with serving(Forgetting) as (api, _):
         done = run_signed_in(api, tmp_path, "tenants", "rm", "shop", "--yes")
-    assert (done.returncode, done.stdout) == (0, "deleted: nothing of it is left\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "deleted: the tenant and everything it had are gone\n"), done.stderr
 
 
 def test_a_failed_operation_is_an_error_with_its_reason_and_what_to_do(tmp_path: Path) -> None:

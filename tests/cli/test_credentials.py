@@ -1,4 +1,4 @@
-"""Where the API is and who asks; a token never goes where it was not given for."""
+"""Where the API is and who is calling; a token is sent only to the API it was saved for."""
 
 import json
 import socket
@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
-import click
 import pytest
-import typer.main
 
 from tests.cli.running import run, run_signed_in
 from tests.fakes.apis import Honest, Moved, Refusing, Website, serving
-from zcplatform.cli.main import app
+from zcplatform.cli.main import command
+from zcplatform.cli.reference import commands
 
 
 def _saved(home: Path) -> Path:
@@ -58,7 +57,7 @@ def test_a_saved_token_is_not_sent_to_another_address(tmp_path: Path) -> None:
     assert stranger.seen == []
 
 
-def test_a_redirect_is_told_and_not_followed(tmp_path: Path) -> None:
+def test_a_redirect_is_reported_and_not_followed(tmp_path: Path) -> None:
     with serving(Moved) as (api, fake):
         done = run_signed_in(api, tmp_path, "tenants", "list")
     assert done.returncode == 1
@@ -67,11 +66,11 @@ def test_a_redirect_is_told_and_not_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("tenants", "list"), ("tenants", "deploy", "shop")])
-def test_another_server_is_told_from_ours(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_another_server_is_recognized(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     with serving(Website) as (api, _):
         done = run_signed_in(api, tmp_path, *arguments)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "is no zcplatform API" in done.stderr
+    assert "is not a zcplatform API" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -79,7 +78,7 @@ def test_another_server_is_told_from_ours(tmp_path: Path, arguments: tuple[str, 
 def test_an_address_that_is_none_is_a_sentence(tmp_path: Path, address: str) -> None:
     done = run_signed_in(address, tmp_path, "tenants", "list")
     assert done.returncode == 1
-    assert "is no address of an API" in done.stderr
+    assert "is not the address of an API" in done.stderr
 
 
 def test_names_below_localhost_need_no_resolver(tmp_path: Path) -> None:
@@ -127,14 +126,10 @@ def test_root_with_a_token_finds_the_local_socket(tmp_path: Path, local: Path) -
 def test_no_option_takes_a_secret() -> None:
     """Arguments stand in the process table and in the shell's history: what is secret comes from a file or is asked for."""
 
-    def parameters(command: click.Command) -> Iterator[click.Parameter]:
-        yield from command.params
-        for inner in getattr(command, "commands", {}).values():
-            yield from parameters(inner)
-
     named = {
         option
-        for parameter in parameters(typer.main.get_command(app))  # type: ignore[arg-type]
+        for _, found in commands(command())
+        for parameter in found.params
         for option in parameter.opts
         if option.startswith("-") and any(word in option for word in ("key", "token", "secret", "password"))
     }

@@ -1,26 +1,29 @@
 """zcplatform doctor: looks at this host and says what is missing and what to do."""
 
+import sys
+
 import typer
 
 from zcplatform.cli import output
-from zcplatform.cli.context import AsJson, options
+from zcplatform.cli.context import AsJson
+from zcplatform.cli.global_options import given
 
 MARKS = {"ok": "✔", "warning": "!", "problem": "✘"}
 
 
 def doctor(context: typer.Context, json: AsJson = False) -> None:
-    """Look at this host: engine, versions, kernel, ports, disk, clock. Exits with 1 when something keeps the platform from working."""
+    """Check this host: engine, versions, kernel, ports, disk, clock. Exits with 1 when something keeps the platform from working."""
     from zcplatform import edge, settings
     from zcplatform.adapters.facts import facts
     from zcplatform.core.doctor import findings
 
-    loaded = settings.load(options(context).settings)
+    loaded = settings.load(given(context).settings)
     found = findings(facts(loaded, edge.binary(loaded)))
     if json:
         output.print_json([{"level": str(one.level), "subject": one.subject, "detail": one.sentence, "hint": one.advice} for one in found])
     else:
         for one in found:
-            output.print_line(f"{MARKS[str(one.level)]} {one.subject}: {one.sentence}")
+            output.print_line(f"{output.mark(MARKS[str(one.level)], sys.stdout)} {one.subject}: {one.sentence}")
             if one.advice and str(one.level) != "ok":
                 output.print_line(f"    {one.advice}")
     raise typer.Exit(int(any(str(one.level) == "problem" for one in found)))

@@ -1,4 +1,7 @@
-"""How a program of ours ends that can not do what it was asked: a sentence on standard error, what to do, and a code."""
+"""How our programs end when they fail: a sentence on standard error, what to do next, and an exit code.
+
+0 done · 1 refused or failed · 2 wrong usage · 78 the program must not start like this · 130 interrupted.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -12,17 +15,23 @@ EX_CONFIG = 78
 
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """Ends with 1, or 78 when the program must not start like this; 2 is wrong usage."""
+    """Turn errors into a message and an exit code."""
+    output.prepare_streams()
     try:
         yield
     except PlatformError as error:
-        sys.stderr.write(f"{output.printable(error.detail)}\n")
-        for name, why in error.fields.items():
-            sys.stderr.write(f"  {output.printable(name)}: {output.printable(why)}\n")
-        if error.hint:
-            sys.stderr.write(f"  → {output.printable(error.hint)}\n")
+        print_platform_error(error)
         sys.exit(EX_CONFIG if isinstance(error, CannotRun) else 1)
     except BrokenPipeError:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def print_platform_error(error: PlatformError) -> None:
+    """What happened, what is wrong with each field, and what to do next."""
+    output.print_error(error.detail)
+    for name, why in error.fields.items():
+        output.print_error(f"  {name}: {why}")
+    if error.hint:
+        output.print_error(f"  {output.mark('→', sys.stderr)} {error.hint}")

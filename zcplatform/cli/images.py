@@ -5,18 +5,19 @@ from typing import Annotated
 
 import typer
 
-from zcplatform.cli import output
+from zcplatform.cli import formats, output
 from zcplatform.cli.context import AsJson, NoWait, open_api, route
 
-app = typer.Typer(no_args_is_help=True, help="The agent images that tenants run.")
-Default = Annotated[bool, typer.Option("--default", help="New tenants get this one from now on.")]
+app = typer.Typer(no_args_is_help=True, help="Agent images that tenants run.")
+Default = Annotated[bool, typer.Option("--default", help="Use it for new tenants from now on.")]
+Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Id or reference.")]
 
 
 @app.command()
 def pull(
     context: typer.Context,
     reference: Annotated[
-        str, typer.Argument(help="From a repository that the settings file allows; a tag is pinned to what it means today.")
+        str, typer.Argument(help="Reference in a repository that the settings file allows. A tag is pinned to the digest it has now.")
     ],
     default: Default = False,
     no_wait: NoWait = False,
@@ -30,25 +31,25 @@ def pull(
 def build(
     context: typer.Context,
     zeroclaw: Annotated[
-        Path, typer.Option(help="A zeroclaw program on the platform's host, named in `image_binaries` of its settings file.")
+        Path, typer.Option(help="A zeroclaw program on the platform's host, listed in `image_binaries` of its settings file.")
     ],
     default: Default = False,
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
-    """Make an image from an installed zeroclaw program."""
+    """Build an image from an installed zeroclaw program."""
     _prepare(context, {"source": "build", "binary": str(zeroclaw), "make_default": default}, wait=not no_wait, json=json)
 
 
 @app.command()
 def demo(context: typer.Context, default: Default = False, no_wait: NoWait = False, json: AsJson = False) -> None:
-    """Make the demo agent's image: speaks the agent's contract, needs no registry."""
+    """Build the image of the demo agent, which needs no registry and no model."""
     _prepare(context, {"source": "demo", "make_default": default}, wait=not no_wait, json=json)
 
 
 @app.command("list")
 def listing(context: typer.Context, json: AsJson = False) -> None:
-    """All images."""
+    """List images."""
     with open_api(context) as api:
         items = api.items(route("images"))
     if json:
@@ -59,40 +60,34 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
             item["reference"],
             item["status"],
             item["agent_version"],
-            f"{item['size_bytes'] / 1e6:.0f} MB" if item["size_bytes"] else "",
-            "default" if item["is_default"] else "",
+            formats.size(item["size_bytes"]) if item["size_bytes"] else "",
+            "yes" if item["is_default"] else "",
             item["id"],
             item["error"],
         )
         for item in items
     ]
-    output.print_table(
-        ("REFERENCE", "STATUS", "AGENT", "SIZE", "", "ID", "WHY"),
-        rows,
-        "No images yet: zcplatform images pull REF, or zcplatform images demo",
-    )
+    empty = "No images yet: zcplatform images pull REFERENCE, or zcplatform images demo"
+    output.print_table(("REFERENCE", "STATUS", "AGENT", "SIZE", "DEFAULT", "ID", "ERROR"), rows, empty)
 
 
 @app.command()
-def preflight(context: typer.Context, image: Annotated[str, typer.Argument(help="Id or reference.")], json: AsJson = False) -> None:
-    """Would this image accept each tenant's configuration? Nothing that runs is touched."""
+def preflight(context: typer.Context, image: Image, json: AsJson = False) -> None:
+    """Check whether an image would accept each tenant's configuration. Running tenants are not touched."""
     from zcplatform.cli.progress import follow
 
     with open_api(context) as api:
-        told = follow(api, api.send("POST", route("images", *image.split("/"), "preflight")), quiet=json)
+        done = follow(api, api.send("POST", route("images", *image.split("/"), "preflight")), quiet=json)
     if json:
-        output.print_json(told)
+        output.print_json(done)
         return
-    rows = [
-        (one["tenant"], one["revision"], "accepted" if one["accepted"] else "refused", one["reason"]) for one in told["result"]["tenants"]
-    ]
-    output.print_table(("TENANT", "REVISION", "", "WHY"), rows, "There is no tenant yet.")
+    checks = done["result"]["tenants"]
+    rows = [(one["tenant"], one["revision"], "accepted" if one["accepted"] else "rejected", one["reason"]) for one in checks]
+    output.print_table(("TENANT", "REVISION", "RESULT", "REASON"), rows, "There are no tenants yet.")
 
 
 @app.command()
-def rm(
-    context: typer.Context, image: Annotated[str, typer.Argument(help="Id or reference.")], no_wait: NoWait = False, json: AsJson = False
-) -> None:
+def rm(context: typer.Context, image: Image, no_wait: NoWait = False, json: AsJson = False) -> None:
     """Remove an image that no tenant uses."""
     _follow(context, "DELETE", route("images", *image.split("/")), None, wait=not no_wait, json=json)
 
@@ -105,14 +100,15 @@ def _follow(context: typer.Context, method: str, path: str, body: object, *, wai
     from zcplatform.cli.progress import follow
 
     with open_api(context) as api:
-        told = api.send(method, path, body)
+        operation = api.send(method, path, body)
         if wait:
-            told = follow(api, told, quiet=json)
+            operation = follow(api, operation, quiet=json)
     if json:
-        output.print_json(told)
-    elif told.get("result"):
-        output.print_line(
-            f"{told['result']['digest']} is {'new' if told['result']['is_new'] else 'here already'}: {told['result']['image']}"
-        )
+        output.print_json(operation)
+    elif not wait:
+        output.print_line(f"accepted; follow it with: zcplatform operations watch {operation['id']}")
+    elif operation.get("result"):
+        result = operation["result"]
+        output.print_line(f"{result['image']}: {result['digest']} ({'new' if result['is_new'] else 'was here already'})")
     else:
-        output.print_line(f"{told['kind']} {told['status']}" if wait else f"accepted: zcplatform operations watch {told['id']}")
+        output.print_line(f"{operation['kind']} {operation['status']}")

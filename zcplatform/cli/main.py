@@ -1,50 +1,70 @@
-"""The command line, put together: one file for each subject, errors as one sentence and what to do."""
+"""The command line, put together: one module for each subject, global options on every command, errors as a sentence with what to do next."""
 
-import sys
 from importlib.metadata import version
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.main
 
-from zcplatform.cli import agents, channels, config, drift, images, members, operations, output, plans, revisions, secrets, tenants, users
-from zcplatform.cli import tokens as access_tokens
-from zcplatform.cli.admin import audit, bootstrap, keys, login_link, mail, signing, teardown, tokens
-from zcplatform.cli.context import AsJson, Options, route
-from zcplatform.cli.credentials import VARIABLE, Credentials, checked, save_credentials
+from zcplatform.cli import (
+    agents,
+    audit,
+    channels,
+    config,
+    drift,
+    events,
+    global_options,
+    images,
+    login,
+    logs,
+    members,
+    operations,
+    output,
+    plans,
+    providers,
+    revisions,
+    secrets,
+    tenants,
+    tokens,
+    users,
+)
+from zcplatform.cli.admin import app as admin
+from zcplatform.cli.admin.audit import anywhere
 from zcplatform.cli.doctor import doctor
 from zcplatform.cli.exit_codes import exit_on_error
-from zcplatform.cli.whoami import whoami
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Tenants with one ZeroClaw agent each, on one host.")
-admin = typer.Typer(no_args_is_help=True, help="On the host only, as root: opens the database itself.")
-admin.add_typer(tokens.app, name="token")
-admin.add_typer(audit.app, name="audit")
-admin.add_typer(mail.app, name="mail")
-admin.command()(bootstrap.bootstrap)
-admin.command()(login_link.login_link)
-admin.command()(signing.rotate_signing_key)
-admin.command()(teardown.teardown)
+ABOUT = "Multi-tenant platform for the ZeroClaw AI agent: one agent, address and vault for each tenant."
+SUBJECTS = {
+    "tenants": tenants.app,
+    "config": config.app,
+    "providers": providers.app,
+    "channels": channels.app,
+    "secrets": secrets.app,
+    "revisions": revisions.app,
+    "drift": drift.app,
+    "devices": agents.devices,
+    "members": members.app,
+    "tokens": tokens.app,
+    "operations": operations.app,
+    "audit": anywhere,
+    "images": images.app,
+    "plans": plans.app,
+    "users": users.app,
+    "admin": admin,
+}
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, help=ABOUT, context_settings={"help_option_names": ["-h", "--help"]}
+)
+app.command()(login.login)
+app.command()(login.logout)
+app.command()(login.whoami)
 agents.register(tenants.app)
-admin.command()(keys.rotate_key)
-app.add_typer(tenants.app, name="tenants")
-app.add_typer(config.app, name="config")
-app.add_typer(channels.app, name="channels")
-app.add_typer(secrets.app, name="secrets")
-app.add_typer(revisions.app, name="revisions")
-app.add_typer(drift.app, name="drift")
-app.add_typer(agents.devices, name="devices")
-app.add_typer(operations.app, name="operations")
-app.add_typer(images.app, name="images")
-app.add_typer(audit.anywhere, name="audit")
-app.add_typer(admin, name="admin")
-app.add_typer(users.app, name="users")
-app.add_typer(members.app, name="members")
-app.add_typer(access_tokens.app, name="tokens")
-app.add_typer(plans.app, name="plans")
-app.command()(whoami)
+tenants.app.command()(logs.logs)
+anywhere.command("list")(audit.listing)
+app.command()(events.events)
+for name, subject in SUBJECTS.items():
+    app.add_typer(subject, name=name)
 app.command()(doctor)
-SettingsFile = Annotated[Path | None, typer.Option("--settings", help="The settings file, on the host.")]
 
 
 def _print_version(value: bool) -> None:
@@ -54,33 +74,15 @@ def _print_version(value: bool) -> None:
 
 
 @app.callback()
-def common(
-    context: typer.Context,
-    api: Annotated[str | None, typer.Option(help=f"Address of the API; {VARIABLE}, or the saved login's otherwise.")] = None,
-    token_file: Annotated[Path | None, typer.Option(help="File that holds a token; the saved login's otherwise.")] = None,
-    settings: SettingsFile = None,
-    reason: Annotated[str | None, typer.Option(help="Why you act in others' tenant as a super-admin; for its audit log.")] = None,
-    _: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
-) -> None:
-    """Tenants with one ZeroClaw agent each, on one host."""
-    context.obj = Options(api, token_file, settings, reason)
+def about(_: Annotated[bool, typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True)] = False) -> None:
+    """Multi-tenant platform for the ZeroClaw AI agent: one agent, address and vault for each tenant."""
 
 
-@app.command()
-def login(
-    api: Annotated[str, typer.Argument(help="Address of the API, for example https://panel.agents.example.com")], json: AsJson = False
-) -> None:
-    """Save where the API is and a token, which is asked for and not shown, or read from standard input."""
-    from zcplatform.cli.client import Api
-
-    typed = typer.prompt("Token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
-    found = Credentials(api.rstrip("/"), checked(str(typed).strip(), "standard input"))
-    with Api(found) as client:
-        client.get(route("tenants"), limit=1)
-    path = save_credentials(found)
-    output.print_json({"api": found.api, "saved_in": str(path)}) if json else output.print_line(f"signed in; saved in {path}")
+def command() -> Any:
+    """The finished tree of commands."""
+    return global_options.add_to(typer.main.get_command(app))
 
 
 def main() -> None:
     with exit_on_error():
-        app()
+        command()(prog_name="zcplatform")

@@ -4,48 +4,50 @@ from typing import Annotated
 
 import typer
 
-from zcplatform.cli import output
+from zcplatform import clock
+from zcplatform.cli import formats, output
 from zcplatform.cli.context import AsJson, Tenant, open_api, route
 
-app = typer.Typer(no_args_is_help=True, help="What was asked for, and how it goes.")
+app = typer.Typer(no_args_is_help=True, help="Requests that take a while, and their progress.")
 OperationId = Annotated[str, typer.Argument(metavar="OPERATION", help="Id of an operation.")]
 
 
 @app.command("list")
 def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> None:
-    """A tenant's operations, newest first."""
+    """List a tenant's operations, newest first."""
     with open_api(context) as api:
         items = api.items(route("tenants", tenant, "operations"))
     if json:
         output.print_json(items)
         return
-    rows = [(item["id"], item["kind"], item["status"], item["created_at"], item["requested_by"], item["reason"]) for item in items]
-    output.print_table(("ID", "WHAT", "STATUS", "ASKED AT", "BY", "WHY"), rows, "Nothing was asked for yet.")
+    now = clock.now()
+    rows = [
+        (item["id"], item["kind"], item["status"], formats.age(item["created_at"], now), item["requested_by"], item["reason"])
+        for item in items
+    ]
+    output.print_table(("ID", "KIND", "STATUS", "REQUESTED", "BY", "REASON"), rows, "No operations yet.")
 
 
 @app.command()
 def show(context: typer.Context, operation: OperationId, json: AsJson = False) -> None:
-    """One operation with its steps."""
+    """Show one operation with its steps."""
     with open_api(context) as api:
-        told = api.get(route("operations", operation))
+        found = api.get(route("operations", operation))
     if json:
-        output.print_json(told)
+        output.print_json(found)
         return
-    output.print_line(f"{told['kind']} {told['status']} {told['reason']}")
+    output.print_line(f"{found['kind']} {found['status']} {found['reason']}".rstrip())
     rows = [
-        (step["name"], step["status"], step["attempts"], step["started_at"], step["finished_at"], step["error"]) for step in told["steps"]
+        (step["name"], step["status"], step["attempts"], step["started_at"], step["finished_at"], step["error"]) for step in found["steps"]
     ]
-    output.print_table(("STEP", "STATUS", "ATTEMPTS", "FROM", "TO", "ERROR"), rows, "No steps yet.")
+    output.print_table(("STEP", "STATUS", "ATTEMPTS", "STARTED", "FINISHED", "ERROR"), rows, "No steps yet.")
 
 
 @app.command()
 def watch(context: typer.Context, operation: OperationId, json: AsJson = False) -> None:
-    """Follow an operation live until it ends."""
+    """Follow an operation until it ends. Exits with 1 when it fails."""
     from zcplatform.cli.progress import follow
 
     with open_api(context) as api:
         ended = follow(api, api.get(route("operations", operation)), quiet=json)
-    if json:
-        output.print_json(ended)
-    else:
-        output.print_line(f"{ended['kind']} {ended['status']}")
+    output.print_json(ended) if json else output.print_line(f"{ended['kind']} {ended['status']}")

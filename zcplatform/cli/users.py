@@ -4,16 +4,16 @@ from typing import Annotated, Any
 
 import typer
 
-from zcplatform.cli import output
-from zcplatform.cli.context import AsJson, open_api, route
+from zcplatform.cli import output, prompts
+from zcplatform.cli.context import AsJson, Yes, open_api, route
 
-app = typer.Typer(no_args_is_help=True, help="People who may sign in. For super-admins.")
-User = Annotated[str, typer.Argument(help="Address or id.")]
+app = typer.Typer(no_args_is_help=True, help="Users of the installation. For super-admins.")
+User = Annotated[str, typer.Argument(metavar="USER", help="E-mail address or id.")]
 
 
 @app.command("list")
 def listing(context: typer.Context, json: AsJson = False) -> None:
-    """All users."""
+    """List users."""
     with open_api(context) as api:
         items = api.items(route("users"))
     if json:
@@ -29,12 +29,12 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
         )
         for item in items
     ]
-    output.print_table(("ADDRESS", "NAME", "", "", "ID"), rows, "No users yet: zcplatform users add ADDRESS")
+    output.print_table(("E-MAIL", "NAME", "RIGHTS", "STATUS", "ID"), rows, "No users yet. Add one: zcplatform users add ADDRESS")
 
 
 @app.command()
 def show(context: typer.Context, user: User, json: AsJson = False) -> None:
-    """One user."""
+    """Show one user."""
     with open_api(context) as api:
         _print_user(api.get(route("users", user)), json=json)
 
@@ -42,64 +42,63 @@ def show(context: typer.Context, user: User, json: AsJson = False) -> None:
 @app.command()
 def add(
     context: typer.Context,
-    address: Annotated[str, typer.Argument(help="Mail address, where codes are sent to.")],
-    name: Annotated[str, typer.Option(help="For people to read.")] = "",
-    super_admin: Annotated[bool, typer.Option("--super-admin", help="May do everything everywhere.")] = False,
+    address: Annotated[str, typer.Argument(help="E-mail address, to which sign-in codes are sent.")],
+    name: Annotated[str, typer.Option(help="Display name.")] = "",
+    super_admin: Annotated[bool, typer.Option("--super-admin", help="Give all rights in all tenants.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Let a person sign in. To let him into a tenant invite him there."""
+    """Add a user. To give them a tenant, invite them to it: zcplatform members invite SLUG ADDRESS."""
     with open_api(context) as api:
         _print_user(api.send("POST", route("users"), {"email": address, "name": name, "is_super_admin": super_admin}), json=json)
 
 
 @app.command()
 def disable(context: typer.Context, user: User, json: AsJson = False) -> None:
-    """Let nobody in as this user any more; what is open ends at once."""
+    """Disable a user and end their sessions."""
     _change(context, user, {"disabled": True}, json=json)
 
 
 @app.command()
 def enable(context: typer.Context, user: User, json: AsJson = False) -> None:
-    """Let a disabled user sign in again."""
+    """Enable a disabled user, who can then sign in again."""
     _change(context, user, {"disabled": False}, json=json)
 
 
 @app.command()
-def delete(context: typer.Context, user: User, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """Take a person away for good, with his address. The last super-admin and a tenant's only owner stay."""
-    if not yes:
-        typer.confirm(f"{user} is taken out of all tenants and can not be brought back. Go on", abort=True, err=True)
+def delete(context: typer.Context, user: User, yes: Yes = False, json: AsJson = False) -> None:
+    """Delete a user and erase their address. Refused for the last super-admin and for the only owner of a tenant."""
+    prompts.confirm(f"{user} is removed from all tenants for good. Continue?", is_sure=yes)
     with open_api(context) as api:
         api.send("DELETE", route("users", user))
-    output.print_line("deleted")
+    output.print_json({"user": user}) if json else output.print_line("deleted")
 
 
 @app.command()
 def promote(context: typer.Context, user: User, json: AsJson = False) -> None:
-    """Make a super-admin."""
+    """Give super-admin rights."""
     _change(context, user, {"is_super_admin": True}, json=json)
 
 
 @app.command()
 def demote(context: typer.Context, user: User, json: AsJson = False) -> None:
-    """Make a super-admin a user like others. The last one stays."""
+    """Remove super-admin rights. Refused for the last super-admin."""
     _change(context, user, {"is_super_admin": False}, json=json)
 
 
-def _change(context: typer.Context, user: str, wish: dict[str, object], *, json: bool) -> None:
+def _change(context: typer.Context, user: str, change: dict[str, object], *, json: bool) -> None:
     with open_api(context) as api:
-        _print_user(api.send("PATCH", route("users", user), wish), json=json)
+        _print_user(api.send("PATCH", route("users", user), change), json=json)
 
 
 def _print_user(user: dict[str, Any], *, json: bool) -> None:
     if json:
         output.print_json(user)
         return
-    output.print_facts({"address": user["email"], "name": user["name"] or None, "id": user["id"], "disabled": user["disabled_at"]})
-    if user["is_super_admin"]:
-        output.print_line("is a super-admin")
+    rights = "super-admin" if user["is_super_admin"] else None
+    facts = {"e-mail": user["email"], "name": user["name"] or None, "id": user["id"], "rights": rights}
+    output.print_facts({**facts, "disabled": user["disabled_at"]})
     alone = user.get("only_owner_of", [])
     if alone:
-        output.print_line(f"the only owner of {', '.join(alone)}")
+        output.print_line(f"only owner of: {', '.join(alone)}")
         if user["disabled_at"]:
-            output.print_line(f"  → nobody acts there as an owner now: zcplatform members invite {alone[0]} ADDRESS --role owner")
+            output.print_line(f"  → no owner can sign in there now: zcplatform members invite {alone[0]} ADDRESS --role owner")

@@ -1,4 +1,4 @@
-"""zcplatform admin audit …: the audit log, looked at from the file alone, and cut where a signed checkpoint says so."""
+"""zcplatform admin audit …: verify the audit log from the file alone, and remove old entries behind a signed checkpoint."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,18 +18,21 @@ if TYPE_CHECKING:
     from zcplatform.store.db import Tx
 
 app = typer.Typer(no_args_is_help=True, help="The audit log.")
-anywhere = typer.Typer(no_args_is_help=True, help="The audit log, from a copy of its file.")
+anywhere = typer.Typer(no_args_is_help=True, help="The audit log: list entries, or verify a copy of its file.")
 File = Annotated[
-    Path | None, typer.Option("--file", exists=True, dir_okay=False, help="A database file, also a copy; this host's otherwise.")
+    Path | None, typer.Option("--file", exists=True, dir_okay=False, help="A database file, which may be a copy. Default: this host's.")
 ]
-AnchorFile = Annotated[Path | None, typer.Option("--anchors", exists=True, dir_okay=False, help="The file or system log with the anchors.")]
-PublicKey = Annotated[str, typer.Option("--public-key", help="The public key that signed, as `zcplatform admin audit key` prints it.")]
+AnchorFile = Annotated[
+    Path | None,
+    typer.Option("--anchors", exists=True, dir_okay=False, help="File with the signed anchors, or the system log that has them."),
+]
+PublicKey = Annotated[str, typer.Option("--public-key", help="Public key of the signatures, as `zcplatform admin audit key` prints it.")]
 
 
 @anywhere.command()
 @app.command()
 def verify(context: typer.Context, file: File = None, anchors: AnchorFile = None, key: PublicKey = "", json: AsJson = False) -> None:
-    """Follow the chain from its first entry: finds an edit, a removal, a swap; with the anchors also a cut tail and a log written again."""
+    """Verify the hash chain of the audit log. Finds edited, removed and swapped entries; with anchors also truncation and a rewritten log."""
     from zcplatform.store import audit
 
     if file is None:
@@ -43,25 +46,20 @@ def verify(context: typer.Context, file: File = None, anchors: AnchorFile = None
         start = found.checkpoint if isinstance(found, audit.Chain) else None
         signers = {_key(context, key, on_host=on_host)} if anchors is not None or start is not None else set()
         signed = _anchors(anchors, signers) if anchors is not None else []
-        told = {one.anchor.sequence: bytes.fromhex(one.anchor.hash) for one in signed if one.anchor.sequence}
+        anchored = {one.anchor.sequence: bytes.fromhex(one.anchor.hash) for one in signed if one.anchor.sequence}
         if isinstance(found, audit.Chain):
             _same_twice(signed)
-            found = audit.follow(tx, {at: hash_ for at, hash_ in told.items() if start is None or at > start.sequence})
+            found = audit.follow(tx, {at: hash_ for at, hash_ in anchored.items() if start is None or at > start.sequence})
     if isinstance(found, audit.Break):
-        raise CommandError("audit.broken", f"The chain breaks at entry {found.sequence}: {found.why}", "compare with a backup")
+        raise CommandError("audit.broken", f"The chain breaks at entry {found.sequence}: {found.why}", "Compare with a backup.")
     if start is not None:
-        _check(start, signers, told)
+        _check(start, signers, anchored)
     _say(found, len(signed), json=json)
-
-
-@anywhere.callback()
-def _group() -> None:
-    """A group, also with one command."""
 
 
 @app.command()
 def key(context: typer.Context, json: AsJson = False) -> None:
-    """Print the public key that anchors and checkpoints are signed with. Keep it where the log's readers are, apart from this host."""
+    """Print the public key that signs anchors and checkpoints. Keep a copy away from this host, where the log is verified."""
     settings = host.load(context)
     with host.database(settings):
         public = host.root_keys(settings).audit_public.hex()
@@ -70,9 +68,11 @@ def key(context: typer.Context, json: AsJson = False) -> None:
 
 @app.command()
 def prune(
-    context: typer.Context, before: Annotated[str, typer.Option(help="Entries older than this day (UTC) go.")], json: AsJson = False
+    context: typer.Context,
+    before: Annotated[str, typer.Option(help="Remove entries older than this day (UTC), for example 2026-01-31.")],
+    json: AsJson = False,
 ) -> None:
-    """Remove old entries behind a signed checkpoint, from which the rest is verified. Export them first: they are gone."""
+    """Remove old entries. A signed checkpoint takes their place, from which the rest is verified. Export them first."""
     from datetime import date
 
     from zcplatform import clock
@@ -84,7 +84,7 @@ def prune(
     try:
         day = f"{date.fromisoformat(before).isoformat()}T00:00:00.000Z"
     except ValueError:
-        raise CommandError("audit.date", f"`{before}` is not a day", "for example --before 2026-01-31") from None
+        raise CommandError("audit.date", f"`{before}` is not a day", "For example --before 2026-01-31") from None
     settings, at = host.load(context), clock.text(clock.now())
     with host.database(settings) as database:
         keys = host.root_keys(settings)
@@ -113,27 +113,29 @@ def _reading(path: Path) -> "Iterator[Tx]":
     from zcplatform.store.db import open_read_only
 
     if not path.exists():
-        raise CommandError("database.missing", f"There is no database at {path}", "start the platform once: zcplatform serve")
+        raise CommandError("database.missing", f"There is no database at {path}", "Start the platform once: zcplatform serve")
     try:
         with open_read_only(path) as tx:
             yield tx
     except apsw.Error as error:
-        raise CommandError("audit.unreadable", f"{path} can not be read as our database: {error}", "name a copy of zcplatform.db") from None
+        raise CommandError(
+            "audit.unreadable", f"{path} cannot be read as a zcplatform database: {error}", "Name a copy of zcplatform.db."
+        ) from None
 
 
 def _key(context: typer.Context, text: str, *, on_host: bool) -> bytes:
-    """The key that was named; on the host itself, the one made from its root key."""
+    """The public key that was given; on the host itself, the one of its root key."""
     if text:
         try:
             found = bytes.fromhex(text)
         except ValueError:
             found = b""
         if len(found) != 32:
-            raise CommandError("audit.key", "--public-key takes 64 hexadecimal characters", "zcplatform admin audit key prints it")
+            raise CommandError("audit.key", "--public-key takes 64 hexadecimal characters", "zcplatform admin audit key prints it.")
         return found
     if not on_host:
         raise CommandError(
-            "audit.key", "To check the signatures the public key is needed", "add --public-key; zcplatform admin audit key prints it"
+            "audit.key", "The public key is needed to check the signatures", "Add --public-key; zcplatform admin audit key prints it."
         )
     settings = host.load(context)
     with host.database(settings):
@@ -141,7 +143,7 @@ def _key(context: typer.Context, text: str, *, on_host: bool) -> bytes:
 
 
 def _anchors(path: Path, signers: set[bytes]) -> "list[Signed]":
-    """Those of the file, all signed by `signers`, to which the keys are added that one of them vouches for."""
+    """The anchors of a file, all signed by `signers`; keys that a signed anchor vouches for are added to `signers`."""
     from zcplatform.core.anchors import NotAnAnchor, parse
     from zcplatform.vault import signing
 
@@ -158,22 +160,30 @@ def _anchors(path: Path, signers: set[bytes]) -> "list[Signed]":
                 signers |= {bytes.fromhex(other) for other in (anchor.next_signer, anchor.last_signer) if other}
             waiting = [one for one in waiting if one not in ours]
     except NotAnAnchor as error:
-        raise CommandError("audit.anchors", f"{path}: {error}", "compare with another copy of the anchors") from None
+        raise CommandError("audit.anchors", f"{path}: {error}", "Compare with another copy of the anchors.") from None
     if waiting:
         raise _foreign(path, waiting[0][0])
     return found
 
 
 def _foreign(path: Path, number: int) -> CommandError:
-    return CommandError("audit.anchors", f"{path}: anchor {number} is not signed by the key of this installation", "name its --public-key")
+    return CommandError(
+        "audit.anchors",
+        f"{path}: anchor {number} is not signed by the key of this installation",
+        "Give the --public-key of the installation that signed it.",
+    )
 
 
 def _same_twice(signed: "list[Signed]") -> None:
-    """Two anchors of one entry say the same, or the log was cut and grew again between them."""
+    """Raises CommandError when two anchors of one entry differ: the log was truncated and grew again between them."""
     seen: dict[int, str] = {}
     for one in signed:
         if seen.setdefault(one.anchor.sequence, one.anchor.hash) != one.anchor.hash:
-            raise CommandError("audit.broken", f"Entry {one.anchor.sequence} was anchored with two contents: the log was written again", "")
+            raise CommandError(
+                "audit.broken",
+                f"Entry {one.anchor.sequence} was anchored with two contents: the log was rewritten",
+                "Compare with a backup.",
+            )
 
 
 def _check(start: "Checkpoint", signers: set[bytes], anchored: dict[int, bytes]) -> None:
@@ -186,15 +196,15 @@ def _check(start: "Checkpoint", signers: set[bytes], anchored: dict[int, bytes])
         raise CommandError(
             "audit.broken",
             f"Entries up to {start.sequence} were removed, and not by `audit prune`: the checkpoint is not signed by this installation's key",
-            "compare with a backup; after a change of the root key, name the --anchors too",
+            "Compare with a backup. After a change of the root key, give the --anchors too.",
         )
 
 
 def _say(found: "Chain", anchors: int, *, json: bool) -> None:
     start = found.checkpoint.sequence if found.checkpoint else 0
     if json:
-        told = {"entries": found.entries}
-        output.print_json(told | ({"anchors": anchors} if anchors else {}) | ({"pruned_up_to": start} if start else {}))
+        result = {"entries": found.entries}
+        output.print_json(result | ({"anchors": anchors} if anchors else {}) | ({"pruned_up_to": start} if start else {}))
         return
     parts = [f"the chain of {found.entries} entries is whole"]
     parts += [f"it begins after entry {start}, at a signed checkpoint"] if start else []

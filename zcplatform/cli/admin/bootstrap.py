@@ -1,4 +1,4 @@
-"""zcplatform admin bootstrap: the first super-admin, named by root on the host. There is no other way in, and no default account."""
+"""zcplatform admin bootstrap: create the first super-admin. There is no default account; only root on the host can do this."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def bootstrap(
     context: typer.Context,
-    email: Annotated[str, typer.Option(help="Address of the person who looks after this installation.")],
+    email: Annotated[str, typer.Option(help="E-mail address of the operator.")],
     json: AsJson = False,
 ) -> None:
-    """Make a person a super-admin, and print a link that signs in once; later a code is mailed to the address."""
+    """Create the first super-admin and print a link that signs them in once. Later, sign-in codes are mailed to the address."""
     from zcplatform.core.login import SETUP_LIVES
     from zcplatform.ops import links, users
 
@@ -35,5 +35,6 @@ def bootstrap(
     if json:
         output.print_json({"id": user.id, "email": user.email, "url": url, "expires_in_s": int(SETUP_LIVES.total_seconds())})
     else:
-        output.print_line(f"{user.email} is a super-admin. This link signs in once, within an hour:")
+        output.print_line(f"{user.email} is a super-admin. This link signs them in once, within an hour:")
         output.print_line(url)
+        output.print_line(f"Open it in a browser, or paste it at a terminal: zcplatform login {settings.panel_url} --link")

@@ -1,4 +1,4 @@
-"""zcplatform admin rotate-key: a new root key, while the platform is stopped and its agents go on."""
+"""zcplatform admin rotate-key: replace the root key while the platform is stopped. Agents keep running."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -13,11 +13,11 @@ from zcplatform.cli.context import AsJson
 
 def rotate_key(
     context: typer.Context,
-    deep: Annotated[bool, typer.Option("--deep", help="New data keys too, and every secret encrypted again.")] = False,
-    to: Annotated[Path | None, typer.Option(help="With key_source = credential: the file the new key is written to.")] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Replace the data keys too, and encrypt every secret again.")] = False,
+    to: Annotated[Path | None, typer.Option(help="With key_source = credential: file that the new key is written to.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Make a new root key and wrap every data key with it. Refused while serve runs. Killed anywhere, call it again. People sign in again."""
+    """Create a new root key and wrap every data key with it. Refused while `serve` runs. If it is interrupted, run it again. All users have to sign in again."""
     from zcplatform.worker.app import alone
     from zcplatform.worker.rotation import rotate
 
@@ -27,10 +27,12 @@ def rotate_key(
     if json:
         output.print_json(asdict(done))
     elif done.finished_earlier:
-        output.print_line("the rotation that was cut off is finished")
+        output.print_line("finished the rotation that was interrupted")
     else:
-        output.print_line(f"a new root key; {done.tenants} data keys are wrapped with it, {done.secrets} secrets were encrypted again")
+        output.print_line(
+            f"created a new root key; {done.tenants} data keys are wrapped with it, {done.secrets} secrets were encrypted again"
+        )
         if done.unreadable:
-            output.print_line(f"{done.unreadable} could not be read before either, and were left")
+            output.print_line(f"{done.unreadable} secrets were unreadable before and were left as they are")
     if to is not None:
-        output.print_line(f"make the credential of {to}, then remove that file")
+        output.print_line(f"Create the systemd credential from {to}, then remove that file.")

@@ -1,4 +1,4 @@
-"""zcplatform admin login-link: lets somebody in when no mail can. Root's alone, short-lived, once, and written into the audit log."""
+"""zcplatform admin login-link: a sign-in link for when mail does not work. For root only; short-lived, usable once, and audited."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 
 def login_link(
-    context: typer.Context, email: Annotated[str, typer.Argument(metavar="EMAIL", help="Who is to be let in.")], json: AsJson = False
+    context: typer.Context, email: Annotated[str, typer.Argument(metavar="EMAIL", help="E-mail address of the user.")], json: AsJson = False
 ) -> None:
-    """Print a link that signs EMAIL in once, within 15 minutes."""
+    """Print a link that signs a user in once, within 15 minutes.
+
+    Open it in a browser, or paste it at a terminal: zcplatform login URL --link
+    """
     from zcplatform.core.login import LINK_LIVES
     from zcplatform.ops import links
 

@@ -1,4 +1,4 @@
-"""zcplatform admin mail test: one mail, sent now with the settings of this host, so that what is wrong is told here and not in a log."""
+"""zcplatform admin mail test: send one mail with the settings of this host, so that mistakes show here and not only in a log."""
 
 import asyncio
 from typing import Annotated
@@ -10,19 +10,19 @@ from zcplatform.cli.admin import host
 from zcplatform.cli.context import AsJson
 from zcplatform.cli.errors import CommandError
 
-app = typer.Typer(no_args_is_help=True, help="Mail.")
+app = typer.Typer(no_args_is_help=True, help="The mail server.")
 
 
 @app.callback()
 def _group() -> None:
-    """Mail."""
+    """The mail server."""
 
 
 @app.command("test")
 def send_test(
-    context: typer.Context, to: Annotated[str, typer.Argument(metavar="ADDRESS", help="Who gets it.")], json: AsJson = False
+    context: typer.Context, to: Annotated[str, typer.Argument(metavar="ADDRESS", help="Recipient.")], json: AsJson = False
 ) -> None:
-    """Send a mail to ADDRESS and wait until the mail server took it."""
+    """Send a test mail and wait until the mail server has accepted it."""
     from zcplatform.adapters.mail import MailServer
     from zcplatform.core.mailboxes import canonical
     from zcplatform.core.mails import Kind, mail
@@ -31,9 +31,9 @@ def send_test(
     server, address = MailServer.of(settings), canonical(to)
     if server is None:
         raise CommandError(
-            "mail.none", "No mail server is configured", "set mail_host and mail_from in the settings file; docs/reference/sign-in.md"
+            "mail.none", "No mail server is configured", "Set mail_host and mail_from in the settings file; see docs/reference/sign-in.md."
         )
     if address is None:
-        raise CommandError("mail.address", "That is no mail address", "for example ann@example.com")
+        raise CommandError("mail.address", "That is not an e-mail address", "For example ann@example.com")
     asyncio.run(server.send(address, mail(Kind.TEST, {}, settings.panel_url)))
-    output.print_json({"sent_to": address}) if json else output.print_line(f"{server.host}:{server.port} took the mail for {address}")
+    output.print_json({"sent_to": address}) if json else output.print_line(f"{server.host}:{server.port} accepted the mail for {address}")

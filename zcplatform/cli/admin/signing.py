@@ -1,4 +1,4 @@
-"""zcplatform admin rotate-signing-key: a new key signs sessions from now on. The running platform takes it within seconds."""
+"""zcplatform admin rotate-signing-key: sign sessions with a new key. The running platform switches within seconds."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 def rotate_signing_key(
     context: typer.Context,
-    now: Annotated[bool, typer.Option("--now", help="The old one leaked: refuse it at once. Everybody has to sign in again.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Refuse the old key at once, because it leaked. All users have to sign in again.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
-    """Sign sessions with a new key. Those signed with the old one stay good until they end by themselves, a day at most."""
+    """Sign sessions with a new key. Sessions signed with the old one stay valid until they expire, within a day."""
     from zcplatform.core.audit import Entry
     from zcplatform.core.login import KEY_GRACE
     from zcplatform.store import audit, signing_keys
@@ -37,4 +39,4 @@ def rotate_signing_key(
     if json:
         output.print_json({"number": number, "old_keys_retire_at": retires_at})
     else:
-        output.print_line(f"key {number} signs from now on; the ones before it are refused from {retires_at} on")
+        output.print_line(f"key {number} signs from now on; older keys are refused from {retires_at}")

@@ -1,6 +1,6 @@
-"""zcplatform admin teardown: takes everything off the host that the platform put there, and changes nothing that is wanted.
+"""zcplatform admin teardown: remove everything that the platform put on the host, and change nothing about the desired state.
 
-Containers are asked to stop, paired devices are kept first; the next `serve` finds its rows and makes it all true again.
+Paired devices are read back and containers stopped first; the next `serve` finds its rows and creates everything again.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from zcplatform.cli.context import AsJson
 
 
 def teardown(context: typer.Context, json: AsJson = False) -> None:
-    """Remove this installation's containers, networks, mounts and firewall rules; data and wishes stay. Refused while serve runs."""
+    """Remove this installation's containers, networks, mounts and firewall rules. Data and the desired state stay. Refused while `serve` runs."""
     from zcplatform.worker.teardown import take_down
 
     settings = host.load(context)

@@ -1,4 +1,4 @@
-"""zcplatform admin token …: bearer tokens, made on the host. A token is printed once; the database has a keyed hash of it."""
+"""zcplatform admin token …: API tokens created on the host. A token is printed once; the database has a keyed hash of it."""
 
 import secrets
 from datetime import timedelta
@@ -16,7 +16,7 @@ from zcplatform.cli.errors import CommandError
 if TYPE_CHECKING:
     from zcplatform.store.db import Tx
 
-app = typer.Typer(no_args_is_help=True, help="Bearer tokens for the API.")
+app = typer.Typer(no_args_is_help=True, help="API tokens with all rights, created on the host.")
 ACTOR = "host:root"
 HINT_CHARACTERS = 8
 
@@ -24,12 +24,12 @@ HINT_CHARACTERS = 8
 @app.command()
 def create(
     context: typer.Context,
-    name: Annotated[str, typer.Option(help="Who or what uses it.")],
-    days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is good for.")] = 90,
-    save: Annotated[bool, typer.Option("--save", help="Keep it as this user's login on this host instead of printing it.")] = False,
+    name: Annotated[str, typer.Option(help="What the token is for.")],
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Days until it expires.")] = 90,
+    save: Annotated[bool, typer.Option("--save", help="Save it as the login of this user on this host instead of printing it.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Make a token. It is shown this once."""
+    """Create a token. It is shown only now."""
     from zcplatform.core.audit import Entry
     from zcplatform.ids import new_token_id
     from zcplatform.store import audit, tokens
@@ -50,17 +50,17 @@ def create(
             audit.append(tx, Entry(at, ACTOR, "token.create", token_id, changes=changes))
 
         database.write_now(write)
-    told = {"id": token_id, "expires_at": expires_at}
+    made = {"id": token_id, "expires_at": expires_at}
     if save:
         path = save_credentials(Credentials(LOCAL, value, settings.web_socket))
-        output.print_json({**told, "saved_in": str(path)}) if json else output.print_line(f"saved in {path}; good until {expires_at}")
+        output.print_json({**made, "saved_in": str(path)}) if json else output.print_line(f"saved in {path}; expires {expires_at}")
     else:
-        output.print_json({**told, "token": value}) if json else output.print_line(value)
+        output.print_json({**made, "token": value}) if json else output.print_line(value)
 
 
 @app.command("list")
 def listing(context: typer.Context, json: AsJson = False) -> None:
-    """All tokens, without what would let anybody use them."""
+    """List all tokens, without their values."""
     from zcplatform.store import tokens
 
     with host.database(host.load(context)) as database:
@@ -70,18 +70,20 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
         return
     now = clock.text(clock.now())
     states = ["revoked" if row.revoked_at else "expired" if row.expires_at <= now else "valid" for row in rows]
-    told = [
+    listed = [
         (row.id, row.name, row.hint + "…", state, row.expires_at, row.last_used_at or "never")
         for row, state in zip(rows, states, strict=True)
     ]
     output.print_table(
-        ("ID", "NAME", "BEGINS", "STATE", "UNTIL", "LAST USED"), told, "No tokens yet: zcplatform admin token create --name NAME --save"
+        ("ID", "NAME", "BEGINS WITH", "STATE", "EXPIRES", "LAST USED"),
+        listed,
+        "No tokens yet: zcplatform admin token create --name NAME --save",
     )
 
 
 @app.command()
 def revoke(context: typer.Context, token: Annotated[str, typer.Argument(help="Id of the token.")], json: AsJson = False) -> None:
-    """End a token; the next request with it is refused."""
+    """Revoke a token. It stops working at once."""
     from zcplatform.core.audit import Entry
     from zcplatform.store import audit, tokens
 
@@ -95,5 +97,5 @@ def revoke(context: typer.Context, token: Annotated[str, typer.Argument(help="Id
 
     with host.database(host.load(context)) as database:
         if not database.write_now(write):
-            raise CommandError("token.unknown", f"There is no token {token} that is not revoked yet", "zcplatform admin token list")
+            raise CommandError("token.unknown", f"There is no valid token {token}", "zcplatform admin token list")
     output.print_json({"id": token, "revoked_at": at}) if json else output.print_line("revoked")

@@ -1,0 +1,50 @@
+"""Questions at the terminal, on standard error so that standard output stays clean; without a terminal answers are lines of standard input."""
+
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import typer
+
+from zcplatform.cli import output
+from zcplatform.cli.errors import CommandError
+
+TRIES = 3
+WRONG = frozenset({"code.refused", "code.invalid"})
+Result = TypeVar("Result")
+
+
+def ask(question: str, *, is_secret: bool = False) -> str:
+    """One line. What is secret is not shown while it is typed."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(question, hide_input=is_secret, err=True)).strip()
+    return sys.stdin.readline().strip()
+
+
+def answer_code(introduction: str, give: Callable[[str], Result]) -> Result:
+    """Ask for a mailed code and give it, again after a typing error. Raises CommandError when no code was accepted."""
+    output.print_error(introduction)
+    left = TRIES if sys.stdin.isatty() else 1
+    while True:
+        code = ask("Code")
+        if not code:
+            raise CommandError("code.missing", "No code was given", "Run the command again to get a new one.")
+        try:
+            return give(code)
+        except CommandError as error:
+            left -= 1
+            if error.code not in WRONG or not left:
+                raise
+            output.print_error(error.detail)
+
+
+def confirm(question: str, *, is_sure: bool) -> None:
+    """Ends the command unless the answer is yes, or was given with --yes."""
+    if not is_sure:
+        typer.confirm(question, abort=True, err=True)
+
+
+def confirm_by_typing(question: str, expected: str, *, is_sure: bool) -> None:
+    """Ends the command unless exactly this is typed: for what cannot be undone."""
+    if not is_sure and str(typer.prompt(f"{question} Type {expected} to continue", err=True)).strip() != expected:
+        raise typer.Abort
