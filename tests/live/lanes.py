@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 ROOT = Path(__file__).parents[2]
 SECONDS = Path(__file__).with_name("seconds.json")
@@ -53,6 +54,19 @@ class Lanes(LoadScopeScheduling):
             cut = _cut(next(iter(self.registered_collections.values())))
             self._piece_of = {test: name for name, part in cut.items() for test in part}
         return self._piece_of[nodeid]
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """The finished pieces of a dead lane are not handed out again: a lane that is given nothing to run reports nothing, and waits forever."""
+        self.assigned_work[node] = {name: part for name, part in self.assigned_work[node].items() if not all(part.values())}
+        crashed: str | None = super().remove_node(node)
+        return crashed
+
+    def schedule(self) -> None:
+        """A lane that replaces a dead one would wait forever for more than its last test: nothing else would say that there is no more."""
+        super().schedule()
+        if self.collection and not self.workqueue:
+            for node in self.nodes:
+                node.shutdown()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
