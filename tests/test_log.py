@@ -1,7 +1,9 @@
 """Log lines: one JSON object each, bounded, without control characters, without secrets that somebody passed by mistake."""
 
+import ast
 import json
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -59,7 +61,7 @@ def test_fields_named_like_a_secret_are_redacted(lines, name: str) -> None:  # t
     assert lines()[0][name] == log.REDACTED
 
 
-def test_of_an_error_nothing_is_told_that_somebody_sent(lines) -> None:  # type: ignore[no-untyped-def]
+def test_the_text_of_an_error_shows_no_input(lines) -> None:  # type: ignore[no-untyped-def]
     try:
         try:
             raise ValueError("input was hunter2")
@@ -71,6 +73,37 @@ def test_of_an_error_nothing_is_told_that_somebody_sent(lines) -> None:  # type:
     assert "hunter2" not in json.dumps(line)
     assert line["exception"] == "zcplatform.errors.Unavailable: The engine is not there | from builtins.ValueError"
     assert "test_log.py" in str(line["places"])
+
+
+def test_an_exception_as_a_field_shows_its_type_only(lines) -> None:  # type: ignore[no-untyped-def]
+    """As `exc_info=error` once did: the raw text of an unforeseen error is a tenant's value as likely as not."""
+    for name in ("exc_info", "error", "reason"):
+        log.logger.error("an event", **{name: ValueError("input was hunter2")})
+    log.logger.exception("an event", KeyError("hunter2"), tenant="ten_1")
+    found = lines()
+    assert "hunter2" not in json.dumps(found)
+    assert [line.get("exc_info") for line in found[:1]] == ["builtins.ValueError"]
+    assert (found[3]["exception"], found[3]["tenant"]) == ("builtins.KeyError", "ten_1")
+
+
+def test_a_known_error_as_a_field_keeps_its_words(lines) -> None:  # type: ignore[no-untyped-def]
+    log.logger.error("an event", error=Unavailable("engine.unreachable", f"no engine at {SECRET}"))
+    (line,) = lines()
+    assert line["error"] == "zcplatform.errors.Unavailable: no engine at [redacted]"
+
+
+def test_no_logger_is_given_the_text_of_an_exception() -> None:
+    """`str(error)` and `{error}` go around the rules of `zcplatform.log`: pass the exception itself."""
+    wrong = []
+    for path in sorted((Path(__file__).parents[1] / "zcplatform").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("logger."):
+                wrong += [
+                    f"{path.name}:{node.lineno}"
+                    for word in node.keywords
+                    if ast.unparse(word.value) in ("str(error)", "f'{error}'", "repr(error)")
+                ]
+    assert wrong == []
 
 
 def test_libraries_say_it_in_one_line_too(lines) -> None:  # type: ignore[no-untyped-def]

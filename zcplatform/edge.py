@@ -56,7 +56,7 @@ def run(settings: Settings) -> NoReturn:
 
 def _state_dir(settings: Settings, user: pwd.struct_passwd) -> Path:
     """Certificates and keys; the only thing Caddy keeps."""
-    settings.data_dir.parent.mkdir(parents=True, exist_ok=True)
+    rundirs.make_parents(settings.data_dir)
     rundirs.folder(settings.data_dir, 0o711)
     state = settings.data_dir / "edge"
     rundirs.folder(state, 0o700, uid=user.pw_uid, gid=user.pw_gid)

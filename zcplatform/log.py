@@ -1,9 +1,10 @@
-"""One JSON object a line on standard error, every field bounded, every character that is not plain ASCII escaped.
+"""Structured logging: one JSON object per line on standard error. Fields are bounded, and characters outside plain ASCII are escaped.
 
-Secrets are never passed to a logger. In case one is nevertheless, fields named like one and texts of the well-known forms are blotted out, and
-of an error only such words are written that hold nothing anybody sent: its kind, where it was, and the text of our own and the system's errors.
+Callers never pass secrets to a logger. As a second line of defence, fields named like a secret and text of well-known forms are redacted, on
+every path: fields, exceptions and the messages of libraries. The text of an exception may repeat input, so it is written only for our own
+errors and those of the operating system, the database and the engine's client; of any other, the type and the place.
 
-Standard library only: a logging library costs five megabytes in each of two processes that have to share a hundred.
+Standard library only: a logging library costs five megabytes in each of two processes that share a hundred.
 """
 
 import json
@@ -11,7 +12,9 @@ import logging
 import re
 import sys
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import PurePath
 
 from zcplatform.errors import PlatformError
 
@@ -26,6 +29,10 @@ _SECRET_FORM = re.compile(
 )
 
 
+Field = str | bytes | int | float | bool | PurePath | BaseException | None
+"""What a field may be. An exception is written under the rules above; `str(error)` would go around them."""
+
+
 class Logger:
     """`process` (worker, web or edge) stands in every line."""
 
@@ -37,23 +44,23 @@ class Logger:
         self._process = process
         self._least = _LEVELS[level]
 
-    def debug(self, event: str, **fields: object) -> None:
+    def debug(self, event: str, **fields: Field) -> None:
         self._write("DEBUG", event, fields)
 
-    def info(self, event: str, **fields: object) -> None:
+    def info(self, event: str, **fields: Field) -> None:
         self._write("INFO", event, fields)
 
-    def warning(self, event: str, **fields: object) -> None:
+    def warning(self, event: str, **fields: Field) -> None:
         self._write("WARNING", event, fields)
 
-    def error(self, event: str, **fields: object) -> None:
+    def error(self, event: str, **fields: Field) -> None:
         self._write("ERROR", event, fields)
 
-    def exception(self, event: str, **fields: object) -> None:
-        """An error with where the exception that is being handled came from: the end, where the cause is."""
-        self._write("ERROR", event, {**fields, **_exception_fields(sys.exc_info()[1])})
+    def exception(self, event: str, exc: BaseException | None = None, **fields: Field) -> None:
+        """Log an error with its causes and places: `exc`, or the exception that is being handled."""
+        self._write("ERROR", event, {**fields, **_exception_fields(exc or sys.exc_info()[1])})
 
-    def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
+    def _write(self, level: str, event: str, fields: Mapping[str, object]) -> None:
         if _LEVELS[level] < self._least:
             return
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -66,33 +73,38 @@ def _redacted(name: str, value: object) -> object:
         return value
     if _SECRET_NAME.search(name):
         return REDACTED
-    text = str(value)
+    text = _described(value) if isinstance(value, BaseException) else str(value)
     shown = _SECRET_FORM.sub(REDACTED, text[: 2 * _LONGEST])
     return shown if len(text) <= 2 * _LONGEST and len(shown) <= _LONGEST else shown[:_LONGEST] + "…"
 
 
+def _described(error: BaseException) -> str:
+    """The type of an error, and its text if that is known to repeat no input."""
+    kind = type(error)
+    is_known = isinstance(error, PlatformError | OSError) or kind.__module__.partition(".")[0] in ("apsw", "aiodocker")
+    return f"{kind.__module__}.{kind.__qualname__}" + (f": {error}" if is_known else "")
+
+
 def _exception_fields(error: BaseException | None) -> dict[str, object]:
-    """The kinds of an error and its causes, their words as far as they are known to hold no input, and the last places."""
+    """The error and up to four causes, each with the last places of its traceback."""
     words: list[str] = []
-    frames: list[str] = []
+    places: list[str] = []
     while error is not None and len(words) < 5:
-        kind = type(error)
-        is_known = isinstance(error, PlatformError | OSError) or kind.__module__.partition(".")[0] in ("apsw", "aiodocker")
-        words.append(f"{kind.__module__}.{kind.__qualname__}" + (f": {error}" if is_known else ""))
-        places = traceback.extract_tb(error.__traceback__)[-12:]
-        frames.append(" > ".join(f"{place.filename.rpartition('/')[2]}:{place.lineno} {place.name}" for place in places))
+        words.append(_described(error))
+        frames = traceback.extract_tb(error.__traceback__)[-12:]
+        places.append(" > ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames))
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return {"exception": " | from ".join(words), "places": " | from ".join(frames)}
+    return {"exception": " | from ".join(words), "places": " | from ".join(places)}
 
 
 class _Libraries(logging.Handler):
-    """What libraries say, in the same form and under the same rules."""
+    """Messages of libraries, in the same form and under the same rules."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        told = _exception_fields(record.exc_info[1]) if record.exc_info else {}
+        exception = _exception_fields(record.exc_info[1]) if record.exc_info else {}
         level = "ERROR" if record.levelno >= logging.ERROR else "WARNING"
-        first = record.getMessage().partition("\n")[0]  # the lines after it show objects, with whatever they hold
-        logger._write(level, "a library says", {"library": record.name, "message": first, **told})  # noqa: SLF001
+        first = record.getMessage().partition("\n")[0]  # the lines after it show objects with all they contain
+        logger._write(level, "library message", {"library": record.name, "message": first, **exception})  # noqa: SLF001
 
 
 logger = Logger()

@@ -103,7 +103,7 @@ async def test_a_panel_that_is_down_is_told_in_the_callers_language(made: Rig) -
 
 @contextlib.asynccontextmanager
 async def kept_true(made: Rig) -> AsyncIterator[None]:
-    running = asyncio.create_task(made.loop.run())
+    running = asyncio.create_task(made.loop.loop.forever())
     try:
         yield
     finally:

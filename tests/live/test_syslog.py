@@ -115,7 +115,7 @@ def test_a_log_that_nobody_keeps_is_told(logging: Platform) -> None:
     assert anchor_finding(logging)["level"] == "problem"
     logging.start_serve()
     logging.token = logging.new_token()
-    wait_until(lambda: "could not be anchored" in logging.log(), 10, "the log tells of it")
+    wait_until(lambda: '"loop": "anchors"' in logging.log(), 10, "the log shows it")
     assert "Nobody keeps a system log at" in logging.log()
     with logging.client() as client:
         told = client.get("/metrics").text
@@ -128,7 +128,7 @@ async def test_an_anchor_is_tried_again_until_somebody_keeps_the_log(logging: Pl
     logging.stop_serve()
     database, metrics = Database(logging.settings.database), Metrics()
     anchors = Anchors(logging.settings, keys.Keys.of(keys.load(logging.settings.key_file)), database, metrics, again_s=0.05)
-    running = asyncio.create_task(anchors.run())
+    running = asyncio.create_task(anchors.loop.forever())
     with ExitStack() as held:
         await asyncio.to_thread(wait_until, lambda: _failed(metrics) >= 2, 10, "it was tried twice")
         held.enter_context(keeper(folder, "near", local(folder)))

@@ -194,7 +194,7 @@ async def test_no_caddy_is_unreachable_for_everyone_who_asked(tmp_path: Path) ->
 async def test_what_caddy_forgets_is_set_again_by_the_period(tmp_path: Path) -> None:
     async with AmnesiacCaddy(tmp_path / "s") as caddy:
         loop = loop_for(caddy, Database())
-        running = asyncio.create_task(loop.run())
+        running = asyncio.create_task(loop.loop.forever())
         await until(lambda: len(caddy.accepted) >= 3)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -203,7 +203,7 @@ async def test_what_caddy_forgets_is_set_again_by_the_period(tmp_path: Path) -> 
 async def test_the_loop_outlives_errors_and_its_next_round_is_the_retry(tmp_path: Path) -> None:
     caddy = FakeCaddy(tmp_path / "s")
     loop = loop_for(caddy, Database())
-    running = asyncio.create_task(loop.run())
+    running = asyncio.create_task(loop.loop.forever())
     await until(lambda: loop.status.last_error is not None)
     async with caddy:
         await until(lambda: caddy.document == {"revision": 0} and loop.status.last_error is None)
@@ -215,7 +215,7 @@ async def test_waking_brings_the_next_round_now(tmp_path: Path) -> None:
     async with FakeCaddy(tmp_path / "s") as caddy:
         database = Database()
         loop = EdgeLoop(Caddy(caddy.socket, 80, tls=False), database.wanted, database.save, 0, period_s=3_600)
-        running = asyncio.create_task(loop.run())
+        running = asyncio.create_task(loop.loop.forever())
         await until(lambda: loop.status.sets == 1)
         wanted = database.change()
         loop.wake()

@@ -15,13 +15,21 @@ from zcplatform.settings import Settings
 def prepare(settings: Settings) -> None:
     """Makes both users when they are missing. Must run as root."""
     web, edge = ensure_user(settings.web_user), ensure_user(settings.edge_user)
-    settings.run_dir.parent.mkdir(parents=True, exist_ok=True)
+    make_parents(settings.run_dir)
     folder(settings.run_dir, 0o711)
     folder(settings.run_dir / "edge", 0o750, gid=edge.pw_gid)
     folder(settings.run_dir / "web", 0o750, gid=web.pw_gid)
     folder(settings.caddy_socket.parent, 0o700, uid=edge.pw_uid, gid=edge.pw_gid)
     folder(settings.config_dir, 0o711)
     folder(settings.check_dir, 0o711)
+
+
+def make_parents(path: Path) -> None:
+    """Make the missing folders above `path` so that every user may pass, whatever the umask: the users of the platform have to."""
+    for parent in reversed(path.parents):
+        if not parent.exists():
+            parent.mkdir(mode=0o755)
+            parent.chmod(0o755)
 
 
 def folder(path: Path, mode: int, uid: int = 0, gid: int = 0) -> None:

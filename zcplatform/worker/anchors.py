@@ -17,6 +17,7 @@ from zcplatform.store import audit, instance
 from zcplatform.store.db import Database, Tx
 from zcplatform.vault import signing
 from zcplatform.vault.keys import Keys
+from zcplatform.worker.loop import Loop
 from zcplatform.worker.metrics import Metrics
 
 PERIOD_S = 3600.0
@@ -27,24 +28,16 @@ CHANGE = "anchors_of_a_new_key"
 class Anchors:
     def __init__(self, settings: Settings, keys: Keys, database: Database, metrics: Metrics, again_s: float = AGAIN_S) -> None:
         self._metrics = metrics
-        self._again_s = again_s
+        self.loop = Loop("anchors", PERIOD_S, self._round, retry_s=lambda _: again_s)
+        self._kind = "start"
         self._instance = settings.instance
         self._keys = keys
         self._database = database
         self._place = place(settings)
 
-    async def run(self) -> None:
-        """For ever: one now, one each hour."""
-        kind = "start"
-        while True:
-            try:
-                await self.write(kind)
-            except PlatformError as error:
-                logger.error("the audit log could not be anchored", code=error.code, error=error.detail, hint=error.hint)
-                await asyncio.sleep(self._again_s)
-                continue
-            kind = "hour"
-            await asyncio.sleep(PERIOD_S)
+    async def _round(self) -> None:
+        await self.write(self._kind)
+        self._kind = "hour"
 
     async def write(self, kind: str) -> None:
         """Raises Unavailable. A slow disk holds nobody else."""

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from zcplatform import clock
 from zcplatform.adapters.caddy import EdgeConflict, EdgeInterrupted
 from zcplatform.core.edge import changed
+from zcplatform.errors import StepFailed
 from zcplatform.failpoint import failpoint
-from zcplatform.log import logger
+from zcplatform.worker.loop import Loop
 
 Json = dict[str, Any]
 
@@ -42,39 +43,26 @@ class EdgeLoop:
         settle_s: float = 0.5,
         period_s: float = 5.0,
     ) -> None:
+        self.loop = Loop("edge", period_s, self._look)
+        self.wake = self.loop.wake
         self.status = EdgeStatus()
         self._caddy = caddy
         self._wanted = wanted
         self._save = save
         self._settle_s = settle_s
-        self._period_s = period_s
-        self._wakened = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._next: asyncio.Task[None] | None = None
         self._rounds: set[asyncio.Task[None]] = set()
         self._quiet_until = 0.0
         self._kept: Json | None = None
 
-    async def run(self) -> None:
-        """For ever. What fails is in `status`; the next round is the retry."""
-        try:
-            while True:
-                self._wakened.clear()
-                try:
-                    await self.apply()
-                except Exception as error:
-                    logger.warning("edge.round_failed", error=str(error))
-                try:
-                    await asyncio.wait_for(self._wakened.wait(), self._period_s)
-                except TimeoutError:
-                    continue
-        finally:
-            for task in self._rounds:
-                task.cancel()
-
-    def wake(self) -> None:
-        """A hint: the next round comes now."""
-        self._wakened.set()
+    async def _look(self) -> None:
+        await self.apply()
+        if isinstance(self.status.last_error, OSError):
+            words = self.status.last_error.strerror or "no space"
+            raise StepFailed(
+                "edge.not_saved", f"The edge's document cannot be saved for its next start: {words}", "Check the disk and its rights"
+            )
 
     async def apply(self) -> None:
         """Returns when a document that was computed after this call stands in Caddy; callers of the same moment share one round."""
@@ -133,8 +121,6 @@ class EdgeLoop:
         try:
             self._save(standing)
         except OSError as error:
-            if self.status.last_error is None:
-                logger.warning("the edge's document can not be kept for its next start", error=str(error))
             return error
         self._kept = standing
         return None

@@ -6,6 +6,7 @@ from zcplatform.adapters import firewall
 from zcplatform.core.firewall import Rules
 from zcplatform.errors import PlatformError
 from zcplatform.log import logger
+from zcplatform.worker.loop import Loop
 
 LOOK_EVERY_S = 300.0
 
@@ -17,9 +18,9 @@ class FirewallLoop:
     """
 
     def __init__(self, rules: Rules, period_s: float) -> None:
+        self.loop = Loop("firewall", period_s, self.ensure)
         self.stands = False
         self._rules = rules
-        self._period_s = period_s
         self._seen: tuple[int, float] | None = None
         """The number under which the rules were seen to stand, and when."""
         self._counts: bool | None = None
@@ -40,11 +41,3 @@ class FirewallLoop:
             self.stands, self._seen = False, None
             raise
         self.stands = True
-
-    async def run(self) -> None:
-        while True:
-            try:
-                await self.ensure()
-            except PlatformError as error:
-                logger.error("firewall rules do not stand", error=error.detail, hint=error.hint)
-            await asyncio.sleep(self._period_s)

@@ -11,12 +11,13 @@ from zcplatform import clock
 from zcplatform.adapters import files
 from zcplatform.core import backoff
 from zcplatform.core.tenant import Tenant
-from zcplatform.errors import PlatformError, StepFailed
+from zcplatform.errors import StepFailed
 from zcplatform.ids import TenantId
 from zcplatform.log import logger
 from zcplatform.store import tenants
 from zcplatform.worker.configuration.readback import keep_saved, read_saved
 from zcplatform.worker.deps import Deps
+from zcplatform.worker.loop import Loop
 from zcplatform.worker.platform_bearer import repair_token
 from zcplatform.worker.reconcile.observation import ALIVE
 from zcplatform.worker.reconcile.outcome import record_failure
@@ -34,21 +35,13 @@ def is_close_look(position: int, round_: int) -> bool:
 
 class HealthLoop:
     def __init__(self, deps: Deps, period_s: float, wake: Callable[[TenantId], None]) -> None:
+        self.loop = Loop("health", period_s, self._round, first_after_s=period_s)
         self._deps = deps
         self._wake = wake
-        self._period_s = period_s
         self._places = asyncio.Semaphore(AT_ONCE)
         self._kept: dict[TenantId, files.Stamp] = {}
         """Of the agents' files as they were read last."""
         self._rounds = 0
-
-    async def run(self) -> None:
-        while True:
-            await asyncio.sleep(self._period_s)
-            try:
-                await self._round()
-            except PlatformError as error:
-                logger.debug("no health look: the engine does not say what runs", code=error.code, error=error.detail)
 
     async def _round(self) -> None:
         """Only containers that run are asked: what is silent because the engine is away is not the agent's fault."""

@@ -18,6 +18,7 @@ from zcplatform.errors import BadInput, PlatformError, Unavailable
 from zcplatform.log import logger
 from zcplatform.worker.deps import Deps
 from zcplatform.worker.live_requests import load_tenant
+from zcplatform.worker.loop import Loops, LoopStatus
 
 LONGEST_REQUEST = 128 * 1024
 MOST_AT_ONCE = 200
@@ -27,16 +28,18 @@ Verb = Callable[[dict[str, Any]], Answers]
 
 
 class LiveServer:
-    def __init__(self, deps: Deps, wake: Callable[[str], None], uids: frozenset[int], more: Mapping[str, Verb]) -> None:
-        """`more` are the verbs that ask an agent or a provider."""
+    def __init__(self, deps: Deps, wake: Callable[[str], None], uids: frozenset[int], more: Mapping[str, Verb], loops: Loops) -> None:
+        """`more` are the verbs that call an agent or a provider."""
         self._deps = deps
         self._wake = wake
         self._uids = uids
+        self._loops = loops
         self._open = 0
         self._verbs: dict[str, Verb] = {
             "wake": self._woken,
             "logs": self._logs,
             "health": self._health,
+            "loops": self._statuses,
             **more,
         }
 
@@ -55,7 +58,7 @@ class LiveServer:
                 line = await reader.readline()
             await self._answer(line, reader, writer)
         except (OSError, TimeoutError, ValueError, KeyError) as error:
-            logger.debug("a live request broke off", error=str(error))
+            logger.debug("a live request broke off", error=error)
         finally:
             self._open -= 1
             writer.close()
@@ -91,11 +94,13 @@ class LiveServer:
         yield {"ok": True}
 
     async def _health(self, _: dict[str, Any]) -> Answers:
-        status, metrics = self._deps.edge.status, self._deps.metrics
-        metrics.edge_sets.set(status.sets)
-        metrics.edge_ok_at.set(status.last_ok_at.timestamp() if status.last_ok_at is not None else 0)
-        metrics.edge_ok.set(status.last_ok_at is not None and status.last_error is None)
-        yield {"metrics": self._deps.metrics.text()}
+        metrics = self._deps.metrics
+        metrics.set_edge(self._deps.edge.status)
+        metrics.set_loops(self._loops.statuses())
+        yield {"metrics": metrics.text()}
+
+    async def _statuses(self, _: dict[str, Any]) -> Answers:
+        yield {"loops": [_loop_json(status) for status in self._loops.statuses()]}
 
     async def _logs(self, request: dict[str, Any]) -> Answers:
         deps, snapshot = self._deps, load_tenant(self._deps, request)
@@ -115,6 +120,11 @@ class LiveServer:
             yield {"line": line.decode(errors="replace")}
 
 
+def _loop_json(status: LoopStatus) -> dict[str, Any]:
+    times = {name: clock.text(at) if at is not None else None for name, at in vars(status).items() if name.endswith("_at")}
+    return {**vars(status), **times}
+
+
 def _parse(line: bytes, verbs: Container[object]) -> dict[str, Any]:
     request = json.loads(line)
     if not isinstance(request, dict) or not all(isinstance(value, str | int | float | bool | None) for value in request.values()):
@@ -131,6 +141,5 @@ def _peer_uid(writer: asyncio.StreamWriter) -> int:
 
 
 def _let_in(path: Path, gid: int) -> None:
-
     os.chown(path, 0, gid)
     path.chmod(0o660)

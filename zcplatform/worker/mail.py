@@ -21,6 +21,7 @@ from zcplatform.store.db import Database
 from zcplatform.store.outbox import Message
 from zcplatform.vault.opening import CannotOpen, open_box
 from zcplatform.vault.sealed_mail import binding
+from zcplatform.worker.loop import Loop
 from zcplatform.worker.metrics import Metrics
 
 PERIOD_S = 5.0
@@ -37,26 +38,14 @@ class MailLoop:
     """`server` is None where no mail is configured: messages wait until they are too old, as if the server were down."""
 
     def __init__(self, database: Database, private_key: PrivateKey, panel_url: str, server: Sender | None, metrics: Metrics) -> None:
+        self.loop = Loop("mail", PERIOD_S, self.look)
         self._metrics = metrics
         self._database = database
         self._private_key = private_key
         self._panel_url = panel_url
         self._server = server
-        self._woken = asyncio.Event()
         self._places = asyncio.Semaphore(AT_ONCE)
         self._under_way: dict[str, asyncio.Task[None]] = {}
-
-    def wake(self) -> None:
-        self._woken.set()
-
-    async def run(self) -> None:
-        while True:
-            self._woken.clear()
-            await self.look()
-            try:
-                await asyncio.wait_for(self._woken.wait(), PERIOD_S)
-            except TimeoutError:
-                continue
 
     async def look(self) -> None:
         """End what is too old, begin to send what is due. A slow server holds the places, never this look."""

@@ -1,4 +1,4 @@
-"""What nobody needs any more, forgotten once an hour."""
+"""Retention: rows that have served their purpose are deleted once an hour."""
 
 from datetime import datetime, timedelta
 
@@ -8,21 +8,19 @@ from zcplatform.settings import Settings
 from zcplatform.store import challenges, events, idempotency, login_links, outbox, sessions, signing_keys, throttles
 from zcplatform.store.db import Tx
 
-KEEP_KEYS = timedelta(days=2)
+KEEP_RETRY_KEYS = timedelta(days=2)
 KEEP_MAIL = timedelta(days=7)
 KEEP_DECOYS = timedelta(hours=1)
 KEEP_TRIES = timedelta(days=2)
-"""Longer than the longest limit looks back."""
+"""Longer than the longest window of a rate limit."""
 
 
-def forget(tx: Tx, settings: Settings, now: datetime) -> None:
-    """What nobody needs any more."""
-
+def delete_expired(tx: Tx, settings: Settings, now: datetime) -> None:
     def before(age: timedelta) -> str:
         return clock.text(now - age)
 
     events.delete_before(tx, before(timedelta(days=settings.event_days)))
-    idempotency.delete_before(tx, before(KEEP_KEYS))
+    idempotency.delete_before(tx, before(KEEP_RETRY_KEYS))
     outbox.delete_before(tx, before(KEEP_MAIL))
     challenges.delete_before(tx, before(KEEP_TRIES))
     challenges.delete_decoys_before(tx, before(KEEP_DECOYS))

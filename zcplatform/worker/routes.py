@@ -38,7 +38,7 @@ class Routes:
             try:
                 found.append(self._route(tx, site, row, allocation))
             except ValueError as error:
-                logger.error("a row asks for a route that can not be; it gets none", tenant=row.id, error=str(error))
+                logger.error("a row asks for a route that can not be; it gets none", tenant=row.id, error=error)
         ids = {row.id for row in rows}
         self._read = {tenant_id: kept for tenant_id, kept in self._read.items() if tenant_id in ids}
         return found

@@ -14,10 +14,11 @@ from zcplatform.settings import Settings
 from zcplatform.store import tenants
 from zcplatform.store.db import Database
 from zcplatform.vault.keys import Keys
-from zcplatform.worker.app import locked, make_deps
+from zcplatform.worker.app import make_deps
 from zcplatform.worker.configuration.configuration_check import PURPOSES
 from zcplatform.worker.configuration.readback import read_back
 from zcplatform.worker.reconcile.snapshot import load
+from zcplatform.worker.startup import locked
 
 
 @dataclass(frozen=True)

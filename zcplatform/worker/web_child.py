@@ -16,9 +16,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from zcplatform.errors import Unavailable
 from zcplatform.log import logger
 from zcplatform.settings import Settings
 from zcplatform.vault.keys import Keys
+from zcplatform.worker.loop import Loop
 
 AGAIN_S = 0.2
 LONGEST_WAIT_S = 10.0
@@ -52,6 +54,7 @@ class WebChild:
         user: pwd.struct_passwd,
         listener: socket.socket,
     ) -> None:
+        self.loop = Loop("web", AGAIN_S, self._life, retry_s=_wait_s, longest_s=None)
         self._user = user
         self._listener = listener
         self._handed = {
@@ -65,19 +68,19 @@ class WebChild:
         self._pipe: int | None = None
         self._process: asyncio.subprocess.Process | None = None
 
-    async def run(self) -> None:
-        """For ever: keep one running."""
-        wait_s = AGAIN_S
-        while True:
-            started = asyncio.get_running_loop().time()
-            try:
-                code = await self._once()
-            finally:
-                await self._stop()
-            lived_s = asyncio.get_running_loop().time() - started
-            wait_s = AGAIN_S if lived_s > LONGEST_WAIT_S else min(wait_s * 2, LONGEST_WAIT_S)
-            logger.error("the web process ended and is started again", code=code, lived_s=round(lived_s, 1), again_in_s=wait_s)
-            await asyncio.sleep(wait_s)
+    async def _life(self) -> str:
+        """One round: start the process and wait until it ends."""
+        started = asyncio.get_running_loop().time()
+        try:
+            code = await self._once()
+        finally:
+            await self._stop()
+        lived_s = asyncio.get_running_loop().time() - started
+        words = f"The web process ended with code {code} after {lived_s:.1f} s"
+        logger.error("the web process ended and is started again", code=code, lived_s=round(lived_s, 1))
+        if lived_s < LONGEST_WAIT_S:
+            raise Unavailable("web.ended", words, "The log of the web process has the reason")
+        return words
 
     async def _once(self) -> int:
         reads, writes = os.pipe()
@@ -143,6 +146,11 @@ class WebChild:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+
+def _wait_s(failures: int) -> float:
+    """A process that ends again at once is started less and less often."""
+    return min(AGAIN_S * (1 << min(failures, 10)), LONGEST_WAIT_S)
 
 
 def _as_text(signing_keys: Mapping[int, bytes]) -> dict[str, object]:

@@ -18,7 +18,7 @@ def rotate_key(
     json: AsJson = False,
 ) -> None:
     """Create a new root key and wrap every data key with it. Refused while `serve` runs. If it is interrupted, run it again. All users have to sign in again."""
-    from zcplatform.worker.app import alone
+    from zcplatform.worker.startup import alone
     from zcplatform.worker.rotation import rotate
 
     settings = host.load(context)

@@ -28,33 +28,26 @@ from zcplatform.store.operations import Operation
 from zcplatform.worker.deps import Deps
 from zcplatform.worker.images.image_inspection import probe
 from zcplatform.worker.images.preflight import preflight
+from zcplatform.worker.loop import Loop
 from zcplatform.worker.reconcile.recording import as_platform_error
 
 DASHBOARDS = ("web/dist", "../web/dist", "../share/zeroclawlabs/web/dist")
 """Where a program's dashboard files are looked for, seen from its folder."""
 PROGRESS_S = 1.0
+PULL_S = 7_200.0
+"""A slow line pulls a large image for an hour; a round that takes longer counts as late."""
 
 
 class ImagesLoop:
     def __init__(self, deps: Deps, period_s: float) -> None:
+        self.loop = Loop("images", period_s, self._round, longest_s=PULL_S)
         self._deps = deps
-        self._period_s = period_s
-        self._woken = asyncio.Event()
 
-    def wake(self) -> None:
-        self._woken.set()
-
-    async def run(self) -> None:
-        while True:
-            self._woken.clear()
-            for image in self._deps.database.read(images.unsettled):
-                await self._settle(image)
-            for operation in self._deps.database.read(lambda tx: operations.open_of_kind(tx, "image.preflight")):
-                await self._preflight(operation)
-            try:
-                await asyncio.wait_for(self._woken.wait(), self._period_s)
-            except TimeoutError:
-                continue
+    async def _round(self) -> None:
+        for image in self._deps.database.read(images.unsettled):
+            await self._settle(image)
+        for operation in self._deps.database.read(lambda tx: operations.open_of_kind(tx, "image.preflight")):
+            await self._preflight(operation)
 
     async def _settle(self, image: Image) -> None:
         """One image at a time; whatever goes wrong with it is told on it, and the next one has its turn."""

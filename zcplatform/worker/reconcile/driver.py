@@ -21,6 +21,7 @@ from zcplatform.store import allocations, operations, tenants
 from zcplatform.store.db import Tx
 from zcplatform.worker.configuration import configuration_check
 from zcplatform.worker.deps import Deps
+from zcplatform.worker.loop import Loop
 from zcplatform.worker.reconcile.observation import facts
 from zcplatform.worker.reconcile.reconcile import reconcile
 
@@ -29,8 +30,8 @@ Reconcile = Callable[[Deps, TenantId], Awaitable[None]]
 
 class Driver:
     def __init__(self, deps: Deps, period_s: float, act: Reconcile = reconcile) -> None:
+        self.loop = Loop("reconcile", period_s, self._round)
         self._deps = deps
-        self._period_s = period_s
         self._act = act
         self._running: dict[TenantId, asyncio.Task[None]] = {}
         self._again: set[TenantId] = set()
@@ -54,17 +55,14 @@ class Driver:
                 self._again.discard(tenant_id)
                 self.wake(tenant_id)
 
-    async def run(self) -> None:
-        """For ever: look at everything, wake what is not as wanted."""
-        while True:
-            started = asyncio.get_running_loop().time()
-            try:
-                await self.look()
-            except PlatformError as error:
-                logger.warning("could not look at all tenants", code=error.code, error=error.detail)
+    async def _round(self) -> None:
+        """Look at everything, wake what differs from its desired state."""
+        started = asyncio.get_running_loop().time()
+        try:
+            await self.look()
+        finally:
             self._deps.metrics.rounds.inc()
             self._deps.metrics.round_seconds.set(asyncio.get_running_loop().time() - started)
-            await asyncio.sleep(self._period_s)
 
     async def look(self) -> None:
         deps = self._deps

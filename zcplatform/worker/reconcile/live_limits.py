@@ -47,7 +47,7 @@ async def restore_limits(deps: Deps, snapshot: TenantSnapshot, container: Contai
     found = await deps.docker.container(container.name) if is_taken else None
     left = drifted_limits(deps, snapshot, found) if found is not None else {}
     if left:
-        logger.warning("this engine does not keep all limits of containers", told=left)
+        logger.warning("this engine does not keep all limits of containers", limits=", ".join(left))
         deps.unsupported_limits.update({(tenant.id, name): values[0] for name, values in left.items() if values == different.get(name)})
     mended = {name: values for name, values in different.items() if name not in left}
 

@@ -18,7 +18,7 @@ def as_platform_error(error: Exception, **where: str) -> PlatformError:
     """What a person is told of it. An error that nobody foresaw goes into the log whole, with where it happened."""
     if isinstance(error, PlatformError):
         return error
-    logger.error("an error that nobody foresaw", exc_info=error, **where)
+    logger.exception("unforeseen error", error, **where)
     return StepFailed("internal.error", f"Something inside the platform went wrong ({type(error).__name__}); it is in the log", "report it")
 
 

@@ -1,0 +1,45 @@
+"""The small periodic duties of the worker: proof of life, keys for the web process, secrets that wait in boxes, and retention."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from zcplatform import clock
+from zcplatform.settings import Settings
+from zcplatform.store import secrets
+from zcplatform.store.db import Database
+from zcplatform.worker.loop import Loop
+from zcplatform.worker.retention import delete_expired
+from zcplatform.worker.secrets import Secrets
+
+HEARTBEAT_S = 10.0
+RETENTION_S = 3_600.0
+
+
+def heartbeat_loop(database: Database, settings: Settings, hand_over_keys: Callable[[], None]) -> Loop:
+    """A worker that cannot take the write lock is not alive. Without a change nothing is committed, so that caches stay valid."""
+
+    async def beat() -> None:
+        await database.write(lambda _: None)
+        settings.worker_heartbeat.touch(mode=0o600)
+        hand_over_keys()
+
+    return Loop("heartbeat", HEARTBEAT_S, beat)
+
+
+def sealed_boxes_loop(database: Database, vault: Secrets) -> Loop:
+    """Boxes that no reconciliation has opened are opened here, so that no secret waits in one for long."""
+
+    async def open_boxes() -> None:
+        if database.read(secrets.any_boxed):
+            at = clock.text(clock.now())
+            await database.write(lambda tx: vault.open_boxes(tx, at))
+
+    return Loop("sealed_boxes", HEARTBEAT_S, open_boxes)
+
+
+def retention_loop(database: Database, settings: Settings, now: Callable[[], datetime] = clock.now) -> Loop:
+    async def delete() -> None:
+        moment = now()
+        await database.write(lambda tx: delete_expired(tx, settings, moment))
+
+    return Loop("retention", RETENTION_S, delete, retry_s=lambda _: 60.0)

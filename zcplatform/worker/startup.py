@@ -1,0 +1,107 @@
+"""What `zcplatform serve` does before the first loop: folders, locks, the checks of the host, and the database.
+
+In the order in which things may be trusted. Everything here raises CannotRun with the file, key or user named, and leaves nothing half done.
+"""
+
+import fcntl
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from zcplatform import clock
+from zcplatform.adapters import host, rundirs
+from zcplatform.core.audit import Entry
+from zcplatform.errors import CannotRun
+from zcplatform.settings import Settings
+from zcplatform.store import audit, signing_keys
+from zcplatform.store.db import Database, Tx, connect
+from zcplatform.store.migrate import migrate
+from zcplatform.worker import root_key
+from zcplatform.worker.root_key import RootKey
+
+
+def make_data_dirs(settings: Settings, web: pwd.struct_passwd) -> None:
+    """Owners and modes as in docs/explanation/architecture.md. Without the sticky bit the web process could rename the live -wal."""
+    try:
+        rundirs.make_parents(settings.data_dir)
+        for path, mode, gid in (
+            (settings.data_dir, 0o711, 0),
+            (settings.tenants_dir, 0o711, 0),
+            (settings.database.parent, 0o3770, web.pw_gid),
+        ):
+            path.mkdir(exist_ok=True)
+            os.chown(path, 0, gid)
+            path.chmod(mode)
+    except OSError as error:
+        raise CannotRun(
+            "data.unwritable", f"{settings.data_dir} cannot be written: {error.strerror}", "check `data_dir` and its disk"
+        ) from None
+
+
+@contextmanager
+def locked(settings: Settings) -> Iterator[None]:
+    """Allow one process per data directory, and one per instance name on this host. The kernel releases both locks when the process ends."""
+    with _held(settings.data_dir / "serve.lock"), _held(Path("/run") / f"zcplatform-{settings.instance}.lock"):
+        yield
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """For a change of the root key: no worker has this database open, and none can start."""
+    if not settings.database.exists():
+        raise CannotRun("database.missing", f"There is no database at {settings.database}", "Start the platform once: zcplatform serve")
+    with _held(settings.data_dir / "serve.lock"):
+        yield
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotRun(
+                "serve.running", f"Another zcplatform holds {path}", "Stop it first, or give this one its own data_dir and instance"
+            ) from None
+        yield
+
+
+def check_host(settings: Settings) -> None:
+    culprit = host.overlapping_uids(settings.uid_span)
+    if culprit is not None:
+        raise CannotRun("settings.uids", f"The range `uids` {settings.uids} overlaps {culprit}", "Set `uids` to a free range")
+    blocker = host.interpreter_blocker(settings.web_user)
+    if blocker is not None:
+        raise CannotRun(
+            "serve.interpreter",
+            f"The user {settings.web_user} cannot run this program: {blocker} is closed to it",
+            "Install zcplatform where every user may read, for example below /opt",
+        )
+
+
+def open_database(settings: Settings, key: RootKey, web: pwd.struct_passwd) -> Database:
+    """Make or migrate the database, and record that the worker started."""
+    if not settings.database.exists():
+        os.close(os.open(settings.database, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        connection = connect(settings.database, query_only=False)
+        version = migrate(connection, settings.database)
+        connection.close()
+    except apsw.Error as error:
+        raise CannotRun("database.unusable", f"{settings.database} cannot be used: {error}", "Restore it from a backup") from None
+    os.chown(settings.database, 0, web.pw_gid)
+    settings.database.chmod(0o660)
+    database = Database(settings.database)
+    database.write_now(lambda tx: _first_write(tx, key, version))
+    return database
+
+
+def _first_write(tx: Tx, key: RootKey, version: int) -> None:
+    at = clock.text(clock.now())
+    root_key.put_key_record(tx, key.keys, key.stretch)
+    signing_keys.first(tx, at)
+    audit.append(tx, Entry(at, "system:worker", "worker.start", f"schema {version}"))
