@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from zcplatform.adapters.docker import Docker
+from zcplatform.engines.docker.client import Docker
 from zcplatform.errors import Unavailable
 from zcplatform.ids import TenantId, is_id
 from zcplatform.worker.loop import Loop

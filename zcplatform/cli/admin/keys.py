@@ -18,8 +18,8 @@ def rotate_key(
     json: AsJson = False,
 ) -> None:
     """Create a new root key and wrap every data key with it. Refused while `serve` runs. If it is interrupted, run it again. All users have to sign in again."""
-    from zcplatform.worker.startup import alone
     from zcplatform.worker.rotation import rotate
+    from zcplatform.worker.startup import alone
 
     settings = host.load(context)
     with alone(settings):
