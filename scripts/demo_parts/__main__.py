@@ -39,7 +39,7 @@ def up(begun: int, venv: Path) -> None:
     agents.forget_old_images(platform, image["id"])
     found = report.facts(platform)
     report.keep(found)
-    report.show(found, choice, image, begun)
+    report.show(platform, found, choice, image, begun)
 
 
 def stop(begun: int, purge: bool) -> None:

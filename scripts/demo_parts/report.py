@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from agents import SLUGS, Choice, ensure_bearer, tenant
-from installation import Installation
+from installation import TOKEN, Installation
 from place import FACTS, Failed, log, say, write
 
 
@@ -45,7 +45,12 @@ def curl(url: str, slug: str) -> list[str]:
     return ["curl", "-sS", "-H", f"@{FACTS / f'{slug}.headers'}", "-d", '{"message": "hello"}', f"{url.rstrip('/')}/webhook"]
 
 
-def show(found: dict[str, Any], choice: Choice, image: dict[str, Any], begun: int) -> None:
+def command_line(platform: Installation) -> list[str]:
+    """The command line, signed in to this platform."""
+    return [str(platform.venv / "bin" / "zcplatform"), "--api", platform.api_url, "--token-file", str(TOKEN)]
+
+
+def show(platform: Installation, found: dict[str, Any], choice: Choice, image: dict[str, Any], begun: int) -> None:
     first = found["tenants"][0]
     command = curl(first["url"], first["slug"])
     done = subprocess.run([*command, "-w", "\n%{http_code}"], capture_output=True, text=True, check=False)
@@ -59,8 +64,13 @@ def show(found: dict[str, Any], choice: Choice, image: dict[str, Any], begun: in
     version = f", version {image['agent_version']}" if image["agent_version"] else ""
     say(f"agent     {image['reference']}{version}: {choice.why}")
     say()
-    say("Ask an agent, through Caddy:")
-    say(f"  {'sudo ' if os.environ.get('SUDO_USER') else ''}{shlex.join(command)}")
+    sudo = "sudo " if os.environ.get("SUDO_USER") else ""
+    say("Send a message to an agent, through Caddy:")
+    say(f"  {sudo}{shlex.join(command)}")
     say(f"  {answer.strip()}")
     say()
-    say(f"Everything runs, after {time.time() - begun:.0f} s. End it: scripts/demo stop")
+    say("Use the command line:")
+    say(f"  alias zc={shlex.quote(sudo + shlex.join(command_line(platform)))}")
+    say(f"  zc tenants list; zc tenants say {first['slug']} hello")
+    say()
+    say(f"Everything runs, after {time.time() - begun:.0f} s. Stop it with: scripts/demo stop")
