@@ -36,7 +36,7 @@ def test_only_the_store_speaks_sql() -> None:
 UNTOLD = {
     "web/actor.py:_token": "when a token was last used",
     "web/cookies.py:signed_in": "when a session was last used",
-    "web/health.py:_look": "nothing: that the database can be written",
+    "ops/readiness.py:require_writable": "when it was last written for a probe",
 }
 """Writes outside of `ops.change` that leave no audit entry, and what they write."""
 TELLING = ("audit.append(", "tell(", "users.bootstrap(", "links.")

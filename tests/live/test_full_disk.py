@@ -7,6 +7,7 @@ import pytest
 
 from tests.live.engine import Engine
 from tests.live.platform import Platform
+from tests.live.waiting import wait_until
 from zcplatform.store import audit
 
 pytestmark = pytest.mark.live
@@ -43,6 +44,9 @@ def test_a_full_disk_is_told_and_goes_by(small: Platform) -> None:
         answer = small.api("POST", "/api/tenants", {"slug": f"t-{made:03d}"})
     assert (answer.status, answer.body["code"]) in ((503, "database.full"), (503, "database.unwritable"))
     assert "retry-after" in answer.headers
+    with small.client() as client:
+        wait_until(lambda: client.get("/readyz").status_code == 503, 15, "ready means that something can be written")
+        assert client.get("/readyz").json()["database"] in ("database.full", "database.unwritable")
     listed = small.api("GET", "/api/tenants?limit=200")
     assert listed.status == 200, listed
     assert len(listed.body["items"]) == made + 1

@@ -31,7 +31,7 @@ async def test_ready_means_a_worker_was_seen(web: Web) -> None:
     web.settings.worker_heartbeat.parent.mkdir(parents=True)
     web.settings.worker_heartbeat.touch()
     answer = await web.client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"ready": True, "database": "writable", "worker": "seen"})
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "database": "writable", "worker": "seen", "loops": []})
     os.utime(web.settings.worker_heartbeat, (0, 0))
     assert (await web.client.get("/readyz")).json()["worker"] == "last seen 1970-01-01T00:00:00.000Z"
 

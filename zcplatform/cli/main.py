@@ -17,6 +17,7 @@ from zcplatform.cli import (
     images,
     login,
     logs,
+    loops,
     members,
     operations,
     output,
@@ -62,6 +63,7 @@ agents.register(tenants.app)
 tenants.app.command()(logs.logs)
 anywhere.command("list")(audit.listing)
 app.command()(events.events)
+app.command()(loops.loops)
 for name, subject in SUBJECTS.items():
     app.add_typer(subject, name=name)
 app.command()(doctor)

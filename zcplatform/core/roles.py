@@ -71,6 +71,7 @@ class Permission(StrEnum):
     PLAN_MANAGE = "plan.manage"
     USER_MANAGE = "user.manage"
     METRICS_READ = "metrics.read"
+    LOOP_READ = "loop.read"
     AUDIT_READ_ALL = "audit.read_all"
     KEY_ROTATE = "key.rotate"
 
@@ -109,6 +110,7 @@ REQUIRED: Mapping[Permission, Role | Standing] = {
             _P.PLAN_MANAGE,
             _P.USER_MANAGE,
             _P.METRICS_READ,
+            _P.LOOP_READ,
             _P.AUDIT_READ_ALL,
             _P.KEY_ROTATE,
         ),

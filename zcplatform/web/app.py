@@ -36,6 +36,7 @@ from zcplatform.web import (
     events,
     health,
     images,
+    loops,
     me,
     members,
     openapi,
@@ -102,7 +103,7 @@ def described() -> FastAPI:
     """The routes and what they say of themselves, without anything to answer from."""
     subjects = (
         tenants, agents, provider_tests, audit, config, channels, drift, revisions, catalog, members, tokens, me, users, plans, operations, events,
-        images, health, openapi, auth, sessions, email_change,
+        images, loops, health, openapi, auth, sessions, email_change,
     )  # fmt: skip
     app = FastAPI(
         routes=[route for subject in subjects for route in subject.router.routes],  # an included router keeps a copy of each, 3 MB of them

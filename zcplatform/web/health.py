@@ -11,15 +11,18 @@ from zcplatform import clock
 from zcplatform.core.roles import Permission
 from zcplatform.errors import PlatformError
 from zcplatform.ops.context import Actor, Context
+from zcplatform.ops.readiness import require_writable
 from zcplatform.store import tenants
 from zcplatform.store.db import Tx
-from zcplatform.web import shapes
+from zcplatform.web import health_shapes as shapes
 from zcplatform.web.actor import ContextOf, needs
 from zcplatform.web.live import Worker
 from zcplatform.web.metrics import Metrics
 
 router = APIRouter(tags=["health"])
 WORKER_SEEN = timedelta(seconds=30)
+WRITE_EVERY_S = 10.0
+LATE = ": late"
 
 
 @router.get("/healthz", response_class=PlainTextResponse)
@@ -30,24 +33,44 @@ async def healthz() -> str:
 
 @router.get("/readyz", response_model=shapes.Ready, responses={503: {"model": shapes.Ready}})
 async def readyz(request: Request, context: ContextOf) -> JSONResponse:
-    """The database can be written and the worker was seen within 30 seconds."""
+    """Ready: the database takes a commit, the worker was seen within 30 seconds, and none of its loops is late.
 
+    A loop that fails is listed and leaves the platform ready: its next round tries again, and the API still works.
+    """
     try:
-        await _look(request, context)
+        await _require_writable(request, context)
     except PlatformError as error:
-        return JSONResponse(shapes.Ready(ready=False, database=error.code, worker="unknown").model_dump(), 503)
+        return _ready(shapes.Ready(ready=False, database=error.code, worker="unknown", loops=[]))
     seen_at = _worker_seen(context)
-    fresh = seen_at is not None and seen_at > clock.now() - WORKER_SEEN
-    worker = "seen" if fresh else f"last seen {clock.text(seen_at) if seen_at else 'never'}"
-    return JSONResponse(shapes.Ready(ready=fresh, database="writable", worker=worker).model_dump(), 200 if fresh else 503)
+    if seen_at is None or seen_at <= clock.now() - WORKER_SEEN:
+        last = f"last seen {clock.text(seen_at) if seen_at else 'never'}"
+        return _ready(shapes.Ready(ready=False, database="writable", worker=last, loops=[]))
+    troubles = await _loop_troubles(request)
+    is_late = any(trouble.endswith(LATE) for trouble in troubles)
+    return _ready(shapes.Ready(ready=not is_late, database="writable", worker="seen", loops=troubles))
 
 
-async def _look(request: Request, context: Context) -> None:
-    """Take (and give back) the lock to write; once a second however many ask."""
+def _ready(found: shapes.Ready) -> JSONResponse:
+    return JSONResponse(found.model_dump(), 200 if found.ready else 503)
+
+
+async def _require_writable(request: Request, context: Context) -> None:
+    """At most every ten seconds, however many ask; a failure is looked at again at once."""
     now = time.monotonic()
     if now >= request.app.state.look_again_at:
-        await context.database.write(lambda _: None)
-        request.app.state.look_again_at = now + 1
+        await require_writable(context)
+        request.app.state.look_again_at = now + WRITE_EVERY_S
+
+
+async def _loop_troubles(request: Request) -> list[str]:
+    """Names of loops that are late or failing. A worker that does not answer has its heartbeat to speak for it."""
+    worker: Worker = request.app.state.worker
+    try:
+        found = (await worker.ask("loops", 2.0))["loops"]
+    except PlatformError:
+        return []
+    late = [f"{loop['name']}{LATE}" for loop in found if loop["is_late"]]
+    return late + [f"{loop['name']}: failing" for loop in found if loop["error_code"] and not loop["is_late"]]
 
 
 def _worker_seen(context: Context) -> datetime | None:

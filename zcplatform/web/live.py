@@ -1,6 +1,6 @@
 """The few things that are no rows: asked of the worker over its socket, one JSON line for each request and each answer.
 
-Verbs: wake, logs, health, pairing_code, message, channels, devices, device_revoke, devices_reset, provider_test. Arguments are a tenant id and scalars; the worker trusts none of them.
+Verbs: wake, logs, health, loops, pairing_code, message, channels, devices, device_revoke, devices_reset, provider_test. Arguments are a tenant id and scalars; the worker trusts none of them.
 """
 
 import asyncio

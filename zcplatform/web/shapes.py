@@ -283,12 +283,6 @@ class ProviderTest(BaseModel):
     tested_at: str
 
 
-class Ready(BaseModel):
-    ready: bool
-    database: str
-    worker: str
-
-
 class AuditEntry(BaseModel):
     """What was done, by whom, to what. `changes` holds fields that are no secrets: `{field: [before, after]}`."""
 
