@@ -14,7 +14,7 @@ from tests.live.platform import Platform
 from zcplatform.engines.docker.client import Docker
 
 PARALLEL = 4
-PRODUCTION = {"converge_period_s": 10.0, "health_period_s": 30.0, "start_timeout_s": 60.0, "parallel": PARALLEL}
+PRODUCTION = {"reconcile_period_s": 10.0, "health_period_s": 30.0, "start_timeout_s": 60.0, "parallel": PARALLEL}
 # Deploys are looked at fifty times a second, and several at once: more than one address may ask by default.
 OPEN = {"requests_address": 1_000_000, "requests_account": 1_000_000, "requests_tenant": 1_000_000}
 

@@ -175,7 +175,7 @@ def configure(memory: Memory, venv: Path, socket: Path, agent: Path | None) -> I
         "ports": before.get("ports", f"{first_port}-{first_port + 99}"),
         "uids": before.get("uids", f"{first_uid}-{first_uid + 999}"),
         "subnets": before["subnets"] if "subnets" in before else host.free_subnets(),
-        "converge_period_s": 2,
+        "reconcile_period_s": 2,
         "health_period_s": 5,
     }
     if found := host.resolvers():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zcplatform import ids
-from zcplatform.core import edge, edge_closed
+from zcplatform.core import edge, edge_closed, keep_alive
 from zcplatform.settings import Settings
 
 SITE = edge.Site.of(Settings(run_dir=Path("/run/zc"), domain="example.test", tls="on_demand"))
@@ -242,3 +242,39 @@ def test_what_services_call_is_closed_but_for_those_who_have_such_a_channel() ->
         assert paths in matched(document, "path")
     with pytest.raises(ValueError, match="webhook paths"):
         replace(ALPHA, hooks=("admin",))
+
+
+def test_idle_connections_live_longer_on_the_inner_side_of_each_hop() -> None:
+    """A request sent into a connection that closes at this moment is lost (F6)."""
+    transports = matched(edge.document(SITE, [ALPHA]), "transport")
+    assert {json.dumps(transport["keep_alive"], sort_keys=True) for transport in transports} == {
+        json.dumps({"idle_timeout": f"{keep_alive.EDGE_TO_WEB_S}s"}),
+        json.dumps({"enabled": False}),
+    }
+    assert keep_alive.WEB_S >= keep_alive.EDGE_TO_WEB_S + 15
+    behind = edge.Site.of(Settings(domain="example.test", public_url="https://panel.example.test", trusted_proxies=["10.0.0.7"]))
+    assert servers(edge.document(behind, []))["public"]["idle_timeout"] == keep_alive.PROXY_TO_EDGE
+    assert servers(edge.document(SITE, []))["public"]["idle_timeout"] == keep_alive.VISITOR_TO_EDGE
+
+
+def test_a_suspended_tenant_has_a_page_of_its_own() -> None:
+    """E7: nobody in its team can start it."""
+    document = edge.document(SITE, [replace(BETA, page=edge.Page.SUSPENDED)])
+    assert '"zcp_state": "suspended"' in json.dumps(document)
+    pages = {
+        route["match"][0]["vars"]["zcp_state"][0]: route["handle"][0] for route in servers(document)["public"]["routes"] if _is_page(route)
+    }
+    assert set(pages) == set(edge.Page)
+    assert "only the operator can resume it" in pages["suspended"]["body"]
+    assert "start" not in pages["suspended"]["body"]
+    assert "its team can start it" in pages["stopped"]["body"]
+
+
+def _is_page(route: dict[str, Any]) -> bool:
+    return "vars" in route.get("match", [{}])[0] and route["handle"][0]["handler"] == "static_response"
+
+
+def test_our_own_reads_of_the_admin_api_are_not_logged() -> None:
+    logs = edge.document(SITE, [])["logging"]["logs"]
+    assert logs["default"]["exclude"] == logs["admin"]["include"] == ["admin.api"]
+    assert logs["admin"]["level"] == "WARN"

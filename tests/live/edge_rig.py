@@ -176,7 +176,7 @@ class Rig:
         save_document(self.settings.edge_document, document, self.edge_gid)
 
     def route(self, slug: str, port: int | None, listeners: tuple[edge.Listener, ...] = (), hooks: tuple[str, ...] = ()) -> str:
-        self.routes[slug] = self.site.route(slug, ids.new_tenant_id(), port, listeners, hooks)
+        self.routes[slug] = self.site.check(edge.Route(slug, ids.new_tenant_id(), port, listeners, hooks))
         return self.routes[slug].tenant_id
 
     def silent(self, slug: str) -> str:

@@ -60,7 +60,7 @@ class Platform:
             "docker_socket": str(engine.socket),
             "http_port": free_port(),
             "ask_port": free_port(),
-            "converge_period_s": 1.0,
+            "reconcile_period_s": 1.0,
             "health_period_s": 1.0,
             "start_timeout_s": 20.0,
             "allowed_hosts": [f"{MODEL_ADDRESS}:{self.model_port}"],

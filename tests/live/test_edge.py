@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from websockets.asyncio.client import connect
@@ -38,6 +39,25 @@ async def test_a_stopped_tenant_gets_a_page_and_no_marker(made: Rig) -> None:
     assert answer.header("content-type") == "text/html; charset=utf-8"
     assert b"This agent is not running" in answer.body
     assert await made.caddy.marker(made.host("asleep")) is None
+
+
+async def test_a_suspended_tenant_gets_a_page_that_promises_no_start(made: Rig) -> None:
+    made.routes["asleep"] = replace(made.routes["asleep"], page=edge.Page.SUSPENDED)
+    await made.loop.apply()
+    answer = await made.ask(made.host("asleep"), "/any")
+    assert (answer.status, answer.header("retry-after"), answer.header("x-zcplatform")) == (503, "600", "suspended")
+    assert b"only the operator can resume it" in answer.body
+
+
+async def test_the_log_is_silent_about_our_own_reads(made: Rig) -> None:
+    await made.loop.apply()
+    before = len(made.process.lines)
+    for _ in range(5):
+        await made.caddy.get()
+    with pytest.raises(EdgeRejected):
+        await made.caddy.set({"apps": {"nonsense": {}}}, (await made.caddy.get())[1])
+    await until(lambda: any("nonsense" in line for line in made.process.lines[before:]))
+    assert not [line for line in made.process.lines[before:] if '"received request"' in line]
 
 
 async def test_an_agent_that_is_down_gets_a_page_with_its_marker(made: Rig) -> None:

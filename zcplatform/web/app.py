@@ -20,6 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from zcplatform import log, memory
+from zcplatform.core import keep_alive
 from zcplatform.ops.context import Context
 from zcplatform.settings import Settings
 from zcplatform.store.db import Database
@@ -200,6 +201,7 @@ async def _serve(app: FastAPI, listener: socket.socket, pipe: int) -> None:
         proxy_headers=False,
         lifespan="off",
         ws="none",  # there are none here: by default the library is loaded wherever it is installed
+        timeout_keep_alive=keep_alive.WEB_S,
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=32 * 1024,
     )

@@ -14,8 +14,7 @@ from zcplatform.web import shapes
 
 
 def url(settings: Settings, slug: str) -> str:
-    scheme, port, usual = ("http", settings.http_port, 80) if settings.tls == "off" else ("https", settings.https_port, 443)
-    return f"{scheme}://{slug}.{settings.domain}{'' if port == usual else f':{port}'}/"
+    return settings.tenant_url(slug)
 
 
 def tenant(tx: Tx, settings: Settings, row: Tenant) -> shapes.Tenant:

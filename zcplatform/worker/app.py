@@ -80,8 +80,8 @@ class Worker:
         self._database = database
         self._web = web
         self._deps = deps = make_deps(settings, keys, database)
-        self._driver = Driver(deps, settings.converge_period_s)
-        self._images = ImagesLoop(deps, settings.converge_period_s)
+        self._driver = Driver(deps, settings.reconcile_period_s)
+        self._images = ImagesLoop(deps, settings.reconcile_period_s)
         self._mail = MailLoop(database, keys.seal_private, settings.panel_url, _mail_server(settings), deps.metrics)
         self._anchors = Anchors(settings, keys, database, deps.metrics)
         web_socket = listen(settings.web_socket, ensure_user(settings.edge_user).pw_gid)
@@ -183,7 +183,7 @@ def make_deps(settings: Settings, keys: Keys, database: Database) -> Deps:
         gateway=Gateway(),
         caddy=caddy,
         edge=EdgeLoop(caddy, Routes(settings, database).document, lambda wanted: save_document(settings.edge_document, wanted, edge_gid)),
-        firewall=FirewallLoop(rules, settings.converge_period_s),
+        firewall=FirewallLoop(rules, settings.reconcile_period_s),
         metrics=Metrics(),
         engine_slots=asyncio.Semaphore(settings.parallel),
         kept=ReadCache(database),

@@ -1,10 +1,10 @@
-"""Routes as the database has them, each checked again: a row can not lead anywhere but to its own tenant's container."""
+"""Routes from the database, each validated again: a row cannot lead anywhere but to its own tenant's container."""
 
 import json
 
 from zcplatform.adapters.caddy import certificate_stamp
 from zcplatform.agent import hooks
-from zcplatform.core.edge import Json, Listener, Route, Site, document
+from zcplatform.core.edge import Json, Listener, Page, Route, Site, document
 from zcplatform.core.network import address
 from zcplatform.core.tenant import Tenant
 from zcplatform.ids import TenantId
@@ -16,7 +16,7 @@ from zcplatform.store.db import Database, ReadCache, Tx
 
 
 class Routes:
-    """Keeps what it read of a revision as long as the tenant runs with it: revisions never change."""
+    """Caches what it read of a revision as long as the tenant runs with it: revisions never change."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
@@ -24,7 +24,7 @@ class Routes:
         self._kept = ReadCache(database)
 
     def document(self) -> Json:
-        """The same object as long as nothing changes it; not to be written into."""
+        """Return the wanted document: the same object until something changes. Callers must not modify it."""
         settings = self._settings
         stamp = certificate_stamp(settings.tls_certificate, settings.tls_key)
         site = Site.of(settings, stamp)
@@ -38,20 +38,21 @@ class Routes:
             try:
                 found.append(self._route(tx, site, row, allocation))
             except ValueError as error:
-                logger.error("a row asks for a route that can not be; it gets none", tenant=row.id, error=error)
+                logger.error("a row has an invalid route; it gets none", tenant=row.id, error=error)
         ids = {row.id for row in rows}
         self._read = {tenant_id: kept for tenant_id, kept in self._read.items() if tenant_id in ids}
         return found
 
     def _route(self, tx: Tx, site: Site, row: Tenant, allocation: Allocation | None) -> Route:
         if allocation is None or row.seen_route_port != allocation.port:
-            return site.route(row.slug, row.id, None)
+            page = Page.STOPPED if row.suspended_reason is None else Page.SUSPENDED
+            return site.check(Route(row.slug, row.id, None, page=page))
         open_ways = self._hooks(tx, row)
         listeners: tuple[Listener, ...] = ()
         if open_ways.listeners:
             host = address(allocation.subnet, self._settings.subnet_network)
             listeners = tuple(Listener(each.path, host, each.port, each.inner) for each in open_ways.listeners)
-        return site.route(row.slug, row.id, allocation.port, listeners, open_ways.gateway)
+        return site.check(Route(row.slug, row.id, allocation.port, listeners, open_ways.gateway))
 
     def _hooks(self, tx: Tx, row: Tenant) -> hooks.Hooks:
         number, found = self._read.get(row.id, (None, hooks.NONE))

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from zcplatform.core.edge.routing import proxy
+from zcplatform.core.edge.routing import ask_web
 from zcplatform.core.edge.site import Site
 
 Json = dict[str, Any]
@@ -45,7 +45,7 @@ def ask(site: Site, names: list[str]) -> list[Json]:
             "match": [{**request, "vars_regexp": ours}],
             "handle": [
                 {"handler": "rewrite", "uri": "/internal/ask?domain={http.request.uri.query.domain}"},
-                proxy(f"unix/{site.web_socket}"),
+                ask_web(site),
             ],
             "terminal": True,
         },
@@ -56,7 +56,12 @@ def redirect(site: Site) -> Json:
     port = "" if site.https_port == 443 else f":{site.https_port}"
     location = {"Location": [f"https://{{http.request.host}}{port}{{http.request.uri}}"]}
     return {
-        "match": [{"host": [f"*.{site.domain}"], "not": [{"vars_regexp": {"{http.request.host}": {"pattern": "[^A-Za-z0-9.-]"}}}]}],
+        "match": [
+            {
+                "host": [f"*.{site.domain}", site.panel_host],
+                "not": [{"vars_regexp": {"{http.request.host}": {"pattern": "[^A-Za-z0-9.-]"}}}],
+            }
+        ],
         "handle": [{"handler": "static_response", "status_code": 308, "headers": location}],
         "terminal": True,
     }

@@ -10,6 +10,7 @@ header that is overwritten here.
 from collections.abc import Sequence
 from typing import Any
 
+from zcplatform.core import keep_alive
 from zcplatform.core.edge import certificates, headers, pages, routing
 from zcplatform.core.edge.site import Route, Site
 
@@ -18,10 +19,7 @@ Json = dict[str, Any]
 
 def document(site: Site, routes: Sequence[Route]) -> Json:
     """Raises ValueError if a route is invalid or two routes share a slug, tenant, port or address."""
-    wanted = sorted(
-        (site.route(route.slug, route.tenant_id, route.port, route.listeners, route.hooks) for route in routes),
-        key=lambda route: route.slug,
-    )
+    wanted = sorted((site.check(route) for route in routes), key=lambda route: route.slug)
     ports = [route.port for route in wanted if route.port is not None]
     addresses = [address for route in wanted for address in {listener.address for listener in route.listeners}]
     shared = (("slug", [r.slug for r in wanted]), ("tenant", [r.tenant_id for r in wanted]), ("port", ports), ("address", addresses))
@@ -31,7 +29,7 @@ def document(site: Site, routes: Sequence[Route]) -> Json:
     listeners = [part for route in wanted for part in routing.listeners(site, route)]
     tenants = [routing.tenant(site, route) for route in wanted]
     listening = [routing.listening(site)] if addresses else []
-    public = [routing.panel(site), *listeners, *tenants, routing.stopped(), *listening, routing.running(site)]
+    public = [routing.panel(site), *listeners, *tenants, *routing.stopped(), *listening, routing.running(site)]
     return _whole(site, public, ask=certificates.ask(site, [site.panel_host, *(site.host(route.slug) for route in wanted)]))
 
 
@@ -62,6 +60,7 @@ def _whole(site: Site, public: list[Json], ask: list[Json]) -> Json:
     servers = {
         "public": {
             **_server(_listen(site), [*headers.guards(), *public, routing.unknown()]),
+            **_trusted(site),
             "protocols": ["h1", "h2"] if secure else ["h1"],
             "errors": {"routes": pages.errors(routing.panel_hosts(site))},
             **({"tls_connection_policies": [{}]} if secure else {}),
@@ -98,19 +97,37 @@ def _server(address: str, routes: list[Json]) -> Json:
         "read_header_timeout": "10s",
         "read_timeout": "10m",
         "write_timeout": "0s",
-        "idle_timeout": "2m",
+        "idle_timeout": keep_alive.VISITOR_TO_EDGE,
         "max_header_bytes": 32_768,
         "automatic_https": {"disable": True},
         "routes": routes,
     }
 
 
+def _trusted(site: Site) -> Json:
+    """Proxies in front of the edge: the client is the last address in X-Forwarded-For that is not one of them."""
+    if not site.trusted_proxies:
+        return {}
+    ranges = {"source": "static", "ranges": list(site.trusted_proxies)}
+    return {
+        "trusted_proxies": ranges,
+        "trusted_proxies_strict": 1,
+        "client_ip_headers": ["X-Forwarded-For"],
+        "idle_timeout": keep_alive.PROXY_TO_EDGE,
+    }
+
+
 def _logging() -> Json:
-    """No access log. Failed requests are logged without their headers and query, where credentials are."""
+    """No access log. Failed requests are logged without their headers and query, where credentials are.
+
+    Our own reads of the admin API every few seconds are not logged, its errors are.
+    """
     fields = {
         "request>headers": {"filter": "delete"},
         "request>uri": {"filter": "regexp", "regexp": r"\?.*", "value": "?"},
         "resp_headers": {"filter": "delete"},
         "headers": {"filter": "delete"},
     }
-    return {"logs": {"default": {"level": "INFO", "encoder": {"format": "filter", "wrap": {"format": "json"}, "fields": fields}}}}
+    encoder = {"format": "filter", "wrap": {"format": "json"}, "fields": fields}
+    default = {"level": "INFO", "encoder": encoder, "exclude": ["admin.api"]}
+    return {"logs": {"default": default, "admin": {"level": "WARN", "encoder": encoder, "include": ["admin.api"]}}}

@@ -9,14 +9,28 @@ from zcplatform.core.edge.site import Site
 Json = dict[str, Any]
 
 CLIENT_HEADERS_DROPPED = [
-    "Forwarded", "X-Forwarded*", "X-Real-*", "X-Client-*", "X-Cluster-*", "True-Client-*", "Cf-Connecting-*", "X-Original-*", "X-Rewrite-*",
-    "X-User*", "X-Tenant*", "X-Auth-*", "X-Remote-*", "Remote-*", "X-Http-Method*", "X-Method-Override", "X-Zcplatform*",
-    "X-Zeroclaw-Admin-*", "Proxy*", "X_*",
+    # Addresses and hosts, in every vendor's words: Client-Ip, True-Client-Ip, Fly-Client-Ip, X-Azure-Clientip, X-Appengine-User-Ip …
+    "*Forwarded*", "*Client-Ip*", "*Clientip*", "*Connecting-*", "*Real-Ip*", "*User-Ip*", "*Source-Ip*", "*Remote-*", "*Originating-*",
+    "*-Cluster-*", "*Proxy*", "X-Real-*", "X-Client*", "X-Host*", "X-Original-*", "X-Rewrite-*",
+    # Identities that a proxy in front would vouch for.
+    "*Authenti*", "*Auth-*", "*Webauth*", "*Client-Cert*", "*Clientcert*", "*Ssl-*", "*Principal*", "*Userinfo*", "*-Jwt-*", "*Oidc-*",
+    "X-User*", "X-Tenant*", "X-Consumer-*", "X-Credential-*", "X-Email*", "X-Groups*", "X-Preferred-*", "X-Impersonat*", "Impersonate-*",
+    "X-Admin*", "X-Role*", "X-Trusted-*", "X-Goog-Iap-*", "*Tailscale-*", "X-Pomerium-*",
+    # Families of one vendor's proxies.
+    "*Envoy-*", "*Fastly-*", "Cf-*", "*Cdn-*", "X-Azure-*", "X-Ms-*", "X-Amzn-*", "X-Appengine-*", "X-Arr-*", "*Akamai-*", "X-Vercel-*",
+    "X-Nf-*", "Fly-*", "*Cloudfront-*",
+    # Another request than the one that was sent, and our own headers.
+    "X-Http-*", "X-Method-Override", "X-Zcplatform*", "X-Zeroclaw-Admin-*",
+    # Some servers read an underscore as a hyphen.
+    "*_*",
 ]  # fmt: skip
-"""Headers with which a visitor could claim an address, host or identity, or turn one request into another.
+"""Headers with which a visitor could claim an address, host or identity, or turn one request into another. Caddy ignores case here.
 
-`X_*`: some servers read an underscore as a hyphen.
+Not dropped: signatures and ids of services that call channels (X-Hub-Signature-256, X-Line-Signature, X-Goog-Channel-Id …).
 """
+
+COOKIE_DOMAIN = r"(?i);[\x00-\x20\x7f]*domain[\x00-\x20\x7f]*=[^;]*"
+"""The Domain attribute in a Set-Cookie header. Browsers split at `;` only, ignore case and trim white space around names."""
 
 
 def guards() -> list[Json]:
@@ -35,14 +49,16 @@ def guards() -> list[Json]:
 def tenant_response(site: Site) -> Json:
     """Mark a response with its tenant and remove what an agent must not send.
 
-    Deferred, or an agent could add a second marker with another tenant's id. `Clear-Site-Data` would clear the panel's cookies too.
+    Deferred, or an agent could add a second marker with another tenant's id. `Clear-Site-Data` would clear the panel's cookies too. A cookie
+    with a Domain would be sent to the panel and to all other tenants; without it, it stays with the host that set it.
     """
     return {
         "handler": "headers",
         "response": {
             "deferred": True,
             "set": {pages.TENANT_HEADER: ["{http.vars.zcp_tenant}"], **_transport_security(site)},
-            "delete": [pages.REASON_HEADER, "Clear-Site-Data"],
+            "delete": [pages.REASON_HEADER, "Clear-Site-Data", "Set-Cookie2"],
+            "replace": {"Set-Cookie": [{"search_regexp": COOKIE_DOMAIN, "replace": ""}]},
         },
     }
 

@@ -1,5 +1,6 @@
 """Responses that the edge gives by itself. The header `X-Zcplatform` says why; browsers get a plain page."""
 
+from enum import StrEnum
 from typing import Any
 
 Json = dict[str, Any]
@@ -15,6 +16,13 @@ _PAGE = """<!doctype html>
 """
 
 
+class Page(StrEnum):
+    """Why a tenant's name leads to no agent."""
+
+    STOPPED = "stopped"
+    SUSPENDED = "suspended"
+
+
 def plain(status: int, reason: str) -> Json:
     return {
         "handler": "static_response",
@@ -24,8 +32,14 @@ def plain(status: int, reason: str) -> Json:
     }
 
 
-def stopped() -> Json:
-    return _page(503, "stopped", 30, "This agent is not running", "A manager of this agent can start it in the panel.")
+def of(page: Page) -> Json:
+    match page:
+        case Page.STOPPED:
+            text = "It may be starting: try again in a moment. If it was stopped, its team can start it."
+            return _page(503, page, 30, "This agent is not running", text)
+        case Page.SUSPENDED:
+            text = "The operator of this service has suspended it, and only the operator can resume it."
+            return _page(503, page, 600, "This agent is suspended", text)
 
 
 def errors(panel_hosts: list[str]) -> list[Json]:

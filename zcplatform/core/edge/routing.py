@@ -6,11 +6,15 @@ WebSocket opened under it lives, and a proxy per tenant would make that document
 
 from typing import Any
 
-from zcplatform.core import edge_closed
+from zcplatform.core import edge_closed, keep_alive
 from zcplatform.core.edge import headers, pages
 from zcplatform.core.edge.site import Route, Site
 
 Json = dict[str, Any]
+
+_TO_WEB = {"idle_timeout": f"{keep_alive.EDGE_TO_WEB_S}s"}
+_TO_AGENT = {"enabled": False}
+"""How long an agent keeps an idle connection is the agent's business, so none is used twice."""
 
 
 def panel_hosts(site: Site) -> list[str]:
@@ -25,7 +29,7 @@ def panel(site: Site) -> Json:
             "handle": [
                 headers.panel_response(site),
                 {"handler": "request_body", "max_size": 8 << 20},
-                proxy(f"unix/{site.web_socket}"),
+                proxy(site, f"unix/{site.web_socket}", _TO_WEB),
             ]
         },
     ]
@@ -34,7 +38,7 @@ def panel(site: Site) -> Json:
 
 def tenant(site: Site, route: Route) -> Json:
     """Name the tenant. What happens next is the same for all tenants: `running` and `stopped`."""
-    facts = {"zcp_state": "stopped"} if route.port is None else {"zcp_state": "running", "zcp_port": str(route.port)}
+    facts = {"zcp_state": str(route.page)} if route.port is None else {"zcp_state": "running", "zcp_port": str(route.port)}
     facts |= {f"zcp_hook_{kind}": "open" for kind in sorted(route.hooks)}
     return {
         "group": "tenant",
@@ -71,13 +75,14 @@ def listening(site: Site) -> Json:
         headers.tenant_response(site),
         {"handler": "request_body", "max_size": 1 << 20},
         {"handler": "rewrite", "uri": "{http.vars.zcp_inner}"},
-        proxy("{http.vars.zcp_dial}"),
+        proxy(site, "{http.vars.zcp_dial}", _TO_AGENT),
     ]
     return {"match": [{"vars": {"zcp_state": ["listening"]}}], "handle": inner, "terminal": True}
 
 
-def stopped() -> Json:
-    return {"match": [{"vars": {"zcp_state": ["stopped"]}}], "handle": [pages.stopped()], "terminal": True}
+def stopped() -> list[Json]:
+    """Pages for tenants without a running agent."""
+    return [{"match": [{"vars": {"zcp_state": [str(page)]}}], "handle": [pages.of(page)], "terminal": True} for page in pages.Page]
 
 
 def running(site: Site) -> Json:
@@ -93,7 +98,7 @@ def running(site: Site) -> Json:
             "handle": [
                 headers.tenant_response(site),
                 {"handler": "request_body", "max_size": 32 << 20},
-                proxy("127.0.0.1:{http.vars.zcp_port}"),
+                proxy(site, "127.0.0.1:{http.vars.zcp_port}", _TO_AGENT),
             ]
         },
     ]
@@ -104,12 +109,21 @@ def unknown() -> Json:
     return {"handle": [pages.plain(404, "no-such-tenant")], "terminal": True}
 
 
-def proxy(dial: str) -> Json:
-    """Proxy to `dial`. Caddy overwrites X-Forwarded-For, -Proto and -Host itself, since no proxy in front is trusted."""
+def ask_web(site: Site) -> Json:
+    return proxy(site, f"unix/{site.web_socket}", _TO_WEB)
+
+
+def proxy(site: Site, dial: str, connections: Json) -> Json:
+    """Proxy to `dial` with the client's address as Caddy knows it: the connection's, or what a trusted proxy in front says.
+
+    Everything a visitor sent about itself was removed by `headers.guards`; Caddy sets X-Forwarded-Host by itself.
+    """
+    client = ["{http.vars.client_ip}"]
+    forwarded = {"X-Real-Ip": client, "X-Forwarded-For": client, "X-Forwarded-Proto": [site.forwarded_proto]}
     return {
         "handler": "reverse_proxy",
         "upstreams": [{"dial": dial}],
-        "headers": {"request": {"set": {"X-Real-Ip": ["{http.request.remote.host}"]}}},
+        "headers": {"request": {"set": forwarded}},
         # Without it each new document would close every WebSocket on the host.
         "stream_close_delay": "24h",
         "transport": {
@@ -117,6 +131,7 @@ def proxy(dial: str) -> Json:
             "dial_timeout": "3s",
             "response_header_timeout": "15m",
             "compression": False,
+            "keep_alive": connections,
             "versions": ["1.1"],
         },
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from zcplatform.core import edge_closed
+from zcplatform.core.edge.pages import Page
 from zcplatform.ids import is_id
 from zcplatform.settings import Settings, Span
 
@@ -50,6 +51,8 @@ class Route:
     port: int | None
     listeners: tuple[Listener, ...] = ()
     hooks: tuple[str, ...] = ()
+    page: Page = Page.STOPPED
+    """What visitors read while there is no port."""
 
     def __post_init__(self) -> None:
         if _SLUG.fullmatch(self.slug) is None:
@@ -81,6 +84,8 @@ class Site:
     ask_port: int
     ports: Span
     subnets: ipaddress.IPv4Network
+    trusted_proxies: tuple[str, ...]
+    forwarded_proto: Literal["http", "https"]
     web_socket: Path
     admin_socket: Path
     certificate_stamp: str = ""
@@ -102,6 +107,8 @@ class Site:
             ask_port=settings.ask_port,
             ports=settings.port_span,
             subnets=settings.subnet_network,
+            trusted_proxies=tuple(settings.trusted_proxies),
+            forwarded_proto="https" if settings.panel_url.startswith("https:") else "http",
             web_socket=settings.web_socket,
             admin_socket=settings.caddy_socket,
             certificate_stamp=certificate_stamp,
@@ -110,15 +117,12 @@ class Site:
     def host(self, slug: str) -> str:
         return f"{slug}.{self.domain}"
 
-    def route(
-        self, slug: str, tenant_id: str, port: int | None, listeners: tuple[Listener, ...] = (), hooks: tuple[str, ...] = ()
-    ) -> Route:
-        """Return a validated route for values from a row. A port outside the range would publish a service of the host. Raises ValueError."""
-        route = Route(slug, tenant_id, port, listeners, hooks)
-        if port is not None and port not in self.ports:
-            raise ValueError(f"port {port} of {slug} is outside {self.ports.first}-{self.ports.last}")
-        if any(ipaddress.IPv4Address(listener.address) not in self.subnets for listener in listeners):
-            raise ValueError(f"a channel of {slug} is outside {self.subnets}")
-        if self.host(slug) == self.panel_host:
-            raise ValueError(f"{slug} is the name of the panel")
+    def check(self, route: Route) -> Route:
+        """Return the route if it fits this installation; a port outside the range would publish a service of the host. Raises ValueError."""
+        if route.port is not None and route.port not in self.ports:
+            raise ValueError(f"port {route.port} of {route.slug} is outside {self.ports.first}-{self.ports.last}")
+        if any(ipaddress.IPv4Address(listener.address) not in self.subnets for listener in route.listeners):
+            raise ValueError(f"a channel of {route.slug} is outside {self.subnets}")
+        if self.host(route.slug) == self.panel_host:
+            raise ValueError(f"{route.slug} is the name of the panel")
         return route
