@@ -134,7 +134,7 @@ def test_old_names_keep_working_with_a_note(
 ) -> None:
     new = RENAMED[old]
     assert getattr(settings.load(_file(tmp_path, f"{old} = 7")), new) == 7
-    assert f'"new": "{new}"' in capsys.readouterr().err
+    assert f"`{old}` is now called `{new}`" in capsys.readouterr().err
     assert getattr(settings.load(_file(tmp_path, f"{old} = 7\n{new} = 8")), new) == 8
     monkeypatch.setenv(f"ZCPLATFORM_{old.upper()}", "9")
     assert getattr(settings.load(_file(tmp_path, f"{new} = 8")), new) == 9

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +13,6 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from zcplatform.errors import CannotRun
-from zcplatform.log import logger
 from zcplatform.settings.model import RENAMED, Settings
 
 DEFAULT_PATH = Path("/etc/zcplatform/zcplatform.toml")
@@ -64,11 +64,11 @@ def _words(error: ErrorDetails) -> str:
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:
-    """Old names of settings keep working, with a note in the log."""
+    """Old names of settings keep working, with a note on standard error."""
     found = dict(values)
     for old, new in RENAMED.items():
         if old in found:
-            logger.warning("a setting has a new name; the old one still works", old=old, new=new)
+            sys.stderr.write(f"The setting `{old}` is now called `{new}`. The old name still works.\n")
             value = found.pop(old)
             found.setdefault(new, value)
     return found
