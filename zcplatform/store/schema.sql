@@ -1,19 +1,34 @@
--- The whole schema, for reading. tests/store proves that the numbered steps add up to it.
+-- The whole schema, for reading: by subject, one column per line. tests/store proves that the numbered steps add up to it.
 
+
+-- The installation --------------------------------------------------------------------------------------------------------
+
+-- Single values of this installation, such as the check record of its root key.
 CREATE TABLE instance (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT;
 
+-- Limits that tenants of one plan share.
 CREATE TABLE plans (
     name TEXT PRIMARY KEY,
     position INTEGER NOT NULL,
     memory_bytes INTEGER NOT NULL CHECK (memory_bytes >= 96 * 1024 * 1024),
     cpu_millis INTEGER NOT NULL CHECK (cpu_millis > 0),
     pids INTEGER NOT NULL CHECK (pids >= 16),
-    disk_bytes INTEGER NOT NULL CHECK (disk_bytes > 0)
-, channels INTEGER NOT NULL DEFAULT 0 CHECK (channels >= 0), members INTEGER NOT NULL DEFAULT 1 CHECK (members >= 1), agents INTEGER NOT NULL DEFAULT 1 CHECK (agents >= 1), messages_day INTEGER NOT NULL DEFAULT 0 CHECK (messages_day >= 0), tokens_month INTEGER NOT NULL DEFAULT 0 CHECK (tokens_month >= 0), dollars_month_micros INTEGER NOT NULL DEFAULT 0 CHECK (dollars_month_micros >= 0), most_level TEXT NOT NULL DEFAULT 'full' CHECK (most_level IN ('readonly', 'supervised', 'full')), excluded_tools TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(excluded_tools)), actions_per_hour INTEGER NOT NULL DEFAULT 200 CHECK (actions_per_hour > 0)) STRICT;
+    disk_bytes INTEGER NOT NULL CHECK (disk_bytes > 0),
+    channels INTEGER NOT NULL DEFAULT 0 CHECK (channels >= 0),
+    members INTEGER NOT NULL DEFAULT 1 CHECK (members >= 1),
+    agents INTEGER NOT NULL DEFAULT 1 CHECK (agents >= 1),
+    messages_day INTEGER NOT NULL DEFAULT 0 CHECK (messages_day >= 0),
+    tokens_month INTEGER NOT NULL DEFAULT 0 CHECK (tokens_month >= 0),
+    dollars_month_micros INTEGER NOT NULL DEFAULT 0 CHECK (dollars_month_micros >= 0),
+    most_level TEXT NOT NULL DEFAULT 'full' CHECK (most_level IN ('readonly', 'supervised', 'full')),
+    excluded_tools TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(excluded_tools)),
+    actions_per_hour INTEGER NOT NULL DEFAULT 200 CHECK (actions_per_hour > 0)
+) STRICT;
 
+-- Agent images. `wanted` and `status` are desired and observed state; at most one image is the default.
 CREATE TABLE images (
     id TEXT PRIMARY KEY,
     source TEXT NOT NULL CHECK (source IN ('pull', 'build', 'demo')),
@@ -28,22 +43,34 @@ CREATE TABLE images (
     wants_default INTEGER NOT NULL DEFAULT 0 CHECK (wants_default IN (0, 1)),
     error TEXT,
     created_at TEXT NOT NULL,
-    updated_at TEXT NOT NULL, asked_version TEXT, channels TEXT CHECK (json_valid(channels)),
+    updated_at TEXT NOT NULL,
+    asked_version TEXT,
+    channels TEXT CHECK (json_valid(channels)),
     CHECK (status != 'ready' OR image_id IS NOT NULL)
 ) STRICT;
 CREATE UNIQUE INDEX images_one_default ON images (is_default) WHERE is_default = 1;
 
+
+-- Tenants -----------------------------------------------------------------------------------------------------------------
+
+-- One row per tenant. A deleted tenant keeps its row.
 CREATE TABLE tenants (
+    -- Who it is
     id TEXT PRIMARY KEY,
     slug TEXT NOT NULL CHECK (length(slug) BETWEEN 3 AND 32 AND slug NOT GLOB '*[^a-z0-9-]*'),
     name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
     plan TEXT NOT NULL REFERENCES plans (name),
-    image_id TEXT REFERENCES images (id),
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    deleted_at TEXT,
+    -- Desired state. `generation` rises with every request; a result of an older generation is not recorded.
     wanted TEXT NOT NULL DEFAULT 'draft' CHECK (wanted IN ('draft', 'running', 'stopped', 'absent')),
     last_request TEXT NOT NULL DEFAULT 'create' CHECK (last_request IN ('create', 'deploy', 'start', 'stop', 'restart', 'update', 'delete')),
+    image_id TEXT REFERENCES images (id),
     wanted_revision INTEGER NOT NULL DEFAULT 1,
     wanted_epoch INTEGER NOT NULL DEFAULT 0,
     generation INTEGER NOT NULL DEFAULT 1,
+    -- Observed state, recorded by the worker.
     seen_generation INTEGER NOT NULL DEFAULT 0,
     seen_container TEXT NOT NULL DEFAULT 'absent' CHECK (seen_container IN ('absent', 'stopped', 'running', 'unknown')),
     seen_config TEXT,
@@ -52,31 +79,45 @@ CREATE TABLE tenants (
     seen_route_port INTEGER,
     seen_verified INTEGER NOT NULL DEFAULT 0 CHECK (seen_verified IN (0, 1)),
     seen_probe_failures INTEGER NOT NULL DEFAULT 0,
+    -- Revisions and images: the one checked last, the one to roll back to, the one that was rejected.
+    checked_revision INTEGER,
+    last_good_revision INTEGER,
+    rejected_revision INTEGER,
+    rejected_reason TEXT,
+    checked_image_id TEXT REFERENCES images (id),
+    last_good_image_id TEXT REFERENCES images (id),
+    rejected_image_id TEXT REFERENCES images (id),
+    -- The last failure, and when the worker tries again.
     failures INTEGER NOT NULL DEFAULT 0,
     error_code TEXT,
     error_detail TEXT,
     error_hint TEXT,
     next_attempt_at TEXT,
+    -- Suspended by an operator; `suspended_runs` says whether it ran before.
+    suspended_reason TEXT CHECK (suspended_reason IS NULL OR wanted <> 'running'),
+    suspended_runs INTEGER NOT NULL DEFAULT 0 CHECK (suspended_runs IN (0, 1)),
+    -- What users are shown, computed from the columns above.
     state TEXT NOT NULL DEFAULT 'draft',
     reason TEXT NOT NULL DEFAULT '',
-    created_at TEXT NOT NULL,
-    updated_at TEXT NOT NULL,
-    deleted_at TEXT, checked_revision INTEGER, last_good_revision INTEGER, rejected_revision INTEGER, rejected_reason TEXT, suspended_reason TEXT CHECK (suspended_reason IS NULL OR wanted <> 'running'), suspended_runs INTEGER NOT NULL DEFAULT 0 CHECK (suspended_runs IN (0, 1)), checked_image_id TEXT REFERENCES images (id), last_good_image_id TEXT REFERENCES images (id), rejected_image_id TEXT REFERENCES images (id),
     FOREIGN KEY (id, wanted_revision) REFERENCES revisions (tenant_id, number) DEFERRABLE INITIALLY DEFERRED
 ) STRICT;
 CREATE UNIQUE INDEX tenants_slug ON tenants (slug) WHERE deleted_at IS NULL;
 CREATE INDEX tenants_image ON tenants (image_id);
 
+-- Numbered snapshots of a tenant's settings. Only `outcome` and `reason` ever change.
 CREATE TABLE revisions (
     tenant_id TEXT NOT NULL REFERENCES tenants (id) DEFERRABLE INITIALLY DEFERRED,
     number INTEGER NOT NULL CHECK (number >= 1),
     settings TEXT NOT NULL CHECK (json_valid(settings)),
     author TEXT NOT NULL,
     note TEXT NOT NULL DEFAULT '',
-    created_at TEXT NOT NULL, reason TEXT, outcome TEXT CHECK (outcome IN ('good', 'rejected')),
+    created_at TEXT NOT NULL,
+    outcome TEXT CHECK (outcome IN ('good', 'rejected')),
+    reason TEXT,
     PRIMARY KEY (tenant_id, number)
 ) STRICT;
 
+-- Changes that an agent made to its own settings and that wait for a decision.
 CREATE TABLE drifts (
     tenant_id TEXT PRIMARY KEY REFERENCES tenants (id),
     revision INTEGER NOT NULL,
@@ -86,30 +127,7 @@ CREATE TABLE drifts (
     found_at TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE data_keys (
-    tenant_id TEXT PRIMARY KEY REFERENCES tenants (id),
-    wrapped BLOB NOT NULL,
-    created_at TEXT NOT NULL
-) STRICT;
-
--- A submitted secret waits as a box sealed to the worker's key; the worker turns it into a ciphertext and deletes the box.
-CREATE TABLE "secrets" (
-    id TEXT PRIMARY KEY,
-    tenant_id TEXT NOT NULL REFERENCES tenants (id),
-    kind TEXT NOT NULL CHECK (kind IN ('provider', 'channel', 'mcp', 'agent')),
-    name TEXT NOT NULL,
-    host TEXT NOT NULL DEFAULT '',
-    version INTEGER NOT NULL DEFAULT 1,
-    box BLOB,
-    ciphertext BLOB,
-    error TEXT,
-    created_at TEXT NOT NULL,
-    updated_at TEXT NOT NULL, hint TEXT,
-    UNIQUE (tenant_id, kind, name),
-    CHECK (box IS NOT NULL OR ciphertext IS NOT NULL OR error IS NOT NULL)
-) STRICT;
-
--- Ports, uids and subnets. A released number rests before somebody else gets it; a blocked one is in use by a stranger on the host.
+-- Ports, uids and subnets. A released number is quarantined before another tenant gets it; one without a tenant is in use by another program.
 CREATE TABLE allocations (
     kind TEXT NOT NULL CHECK (kind IN ('port', 'uid', 'subnet')),
     number INTEGER NOT NULL,
@@ -120,6 +138,35 @@ CREATE TABLE allocations (
 ) STRICT;
 CREATE UNIQUE INDEX allocations_tenant ON allocations (tenant_id, kind) WHERE released_at IS NULL;
 
+-- One data key per tenant, wrapped with a key that the root key makes.
+CREATE TABLE data_keys (
+    tenant_id TEXT PRIMARY KEY REFERENCES tenants (id),
+    wrapped BLOB NOT NULL,
+    created_at TEXT NOT NULL
+) STRICT;
+
+-- A submitted secret waits as a box sealed to the worker; the worker replaces the box by a ciphertext under the tenant's data key.
+CREATE TABLE secrets (
+    id TEXT PRIMARY KEY,
+    tenant_id TEXT NOT NULL REFERENCES tenants (id),
+    kind TEXT NOT NULL CHECK (kind IN ('provider', 'channel', 'mcp', 'agent')),
+    name TEXT NOT NULL,
+    host TEXT NOT NULL DEFAULT '',
+    version INTEGER NOT NULL DEFAULT 1,
+    box BLOB,
+    ciphertext BLOB,
+    error TEXT,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    hint TEXT,
+    UNIQUE (tenant_id, kind, name),
+    CHECK (box IS NOT NULL OR ciphertext IS NOT NULL OR error IS NOT NULL)
+) STRICT;
+
+
+-- Operations and events ---------------------------------------------------------------------------------------------------
+
+-- What a person requested and the worker carries out. At most one per tenant is open.
 CREATE TABLE operations (
     id TEXT PRIMARY KEY,
     tenant_id TEXT REFERENCES tenants (id),
@@ -136,12 +183,14 @@ CREATE TABLE operations (
     error_hint TEXT,
     created_at TEXT NOT NULL,
     started_at TEXT,
-    finished_at TEXT, result TEXT CHECK (json_valid(result)),
+    finished_at TEXT,
+    result TEXT CHECK (json_valid(result)),
     CHECK ((status IN ('waiting', 'running')) = (finished_at IS NULL))
 ) STRICT;
 CREATE INDEX operations_tenant ON operations (tenant_id, created_at);
 CREATE UNIQUE INDEX operations_one_open ON operations (tenant_id) WHERE finished_at IS NULL AND tenant_id IS NOT NULL;
 
+-- The steps of an operation, in order.
 CREATE TABLE operation_steps (
     operation_id TEXT NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
     position INTEGER NOT NULL,
@@ -155,6 +204,7 @@ CREATE TABLE operation_steps (
     UNIQUE (operation_id, name)
 ) STRICT;
 
+-- What became true, for the event stream. Old rows are deleted after `event_days`.
 CREATE TABLE events (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at TEXT NOT NULL,
@@ -165,6 +215,7 @@ CREATE TABLE events (
 ) STRICT;
 CREATE INDEX events_tenant ON events (tenant_id, id);
 
+-- First responses to requests with an Idempotency-Key, for replay.
 CREATE TABLE idempotency_keys (
     actor TEXT NOT NULL,
     route TEXT NOT NULL,
@@ -177,6 +228,10 @@ CREATE TABLE idempotency_keys (
 ) STRICT;
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
+
+-- People ------------------------------------------------------------------------------------------------------------------
+
+-- A deleted user keeps the row without the address.
 CREATE TABLE users (
     id TEXT PRIMARY KEY,
     email TEXT NOT NULL,
@@ -188,6 +243,7 @@ CREATE TABLE users (
 ) STRICT;
 CREATE UNIQUE INDEX users_email ON users (email) WHERE deleted_at IS NULL;
 
+-- Users in tenants, with their role.
 CREATE TABLE members (
     tenant_id TEXT NOT NULL REFERENCES tenants (id),
     user_id TEXT NOT NULL REFERENCES users (id),
@@ -197,6 +253,7 @@ CREATE TABLE members (
 ) STRICT;
 CREATE INDEX members_user ON members (user_id, tenant_id);
 
+-- At most one open invitation per tenant and address. Only a hash of its token is stored.
 CREATE TABLE invitations (
     id TEXT PRIMARY KEY,
     tenant_id TEXT NOT NULL REFERENCES tenants (id),
@@ -212,6 +269,7 @@ CREATE TABLE invitations (
 ) STRICT;
 CREATE UNIQUE INDEX invitations_open ON invitations (tenant_id, email) WHERE accepted_at IS NULL AND revoked_at IS NULL;
 
+-- API tokens of users, of tenants and of the host, stored as keyed hashes. `scopes` and `role` narrow what a token may do.
 CREATE TABLE tokens (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -220,9 +278,114 @@ CREATE TABLE tokens (
     created_at TEXT NOT NULL,
     expires_at TEXT NOT NULL,
     last_used_at TEXT,
-    revoked_at TEXT
-, user_id TEXT REFERENCES users (id), tenant_id TEXT REFERENCES tenants (id), maker_user_id TEXT REFERENCES users (id), maker_token_id TEXT REFERENCES tokens (id), role TEXT CHECK (role IN ('viewer', 'contributor', 'manager', 'owner')), scopes TEXT CHECK (json_valid(scopes))) STRICT;
+    revoked_at TEXT,
+    user_id TEXT REFERENCES users (id),
+    tenant_id TEXT REFERENCES tenants (id),
+    maker_user_id TEXT REFERENCES users (id),
+    maker_token_id TEXT REFERENCES tokens (id),
+    role TEXT CHECK (role IN ('viewer', 'contributor', 'manager', 'owner')),
+    scopes TEXT CHECK (json_valid(scopes))
+) STRICT;
 
+
+-- Sign-in -----------------------------------------------------------------------------------------------------------------
+
+-- Mail to be sent. Its values wait in a box sealed to the worker, which is deleted when the mail was sent or has expired.
+-- `void` rows are written for addresses without a user, so that both cases take the same time.
+CREATE TABLE outbox (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('waiting', 'sent', 'expired', 'failed', 'void')),
+    box BLOB,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at TEXT NOT NULL,
+    error TEXT,
+    created_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    ended_at TEXT,
+    CHECK ((status = 'waiting') = (box IS NOT NULL)),
+    CHECK ((status = 'waiting') = (ended_at IS NULL))
+) STRICT;
+CREATE INDEX outbox_waiting ON outbox (next_attempt_at) WHERE status = 'waiting';
+CREATE INDEX outbox_age ON outbox (created_at);
+
+-- Codes sent to a browser. `id` is a keyed hash of the browser's cookie, `code_mac` of the cookie and the code: without a key that is not in this
+-- file neither can be guessed. `user_id` is NULL where no mail was sent; no code matches such a row.
+CREATE TABLE challenges (
+    id BLOB PRIMARY KEY,
+    purpose TEXT NOT NULL CHECK (purpose IN ('login', 'step_up', 'email')),
+    user_id TEXT REFERENCES users (id),
+    session_id TEXT,
+    email TEXT,
+    lane TEXT NOT NULL,
+    network TEXT NOT NULL,
+    code_mac BLOB NOT NULL,
+    outbox_id TEXT NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0 CHECK (tries BETWEEN 0 AND 5),
+    status TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'used', 'void')),
+    created_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX challenges_user ON challenges (user_id, lane, created_at);
+CREATE INDEX challenges_age ON challenges (created_at);
+
+-- Signed-in browsers. The session cookie is only a signed reference to a row.
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id),
+    method TEXT NOT NULL CHECK (method IN ('code', 'link')),
+    address TEXT NOT NULL,
+    network TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    last_used_at TEXT NOT NULL,
+    idle_until TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    stepped_up_at TEXT,
+    ended_at TEXT,
+    end_reason TEXT,
+    CHECK ((ended_at IS NULL) = (end_reason IS NULL))
+) STRICT;
+CREATE INDEX sessions_user ON sessions (user_id, created_at);
+
+-- Browsers that a user has signed in with before: a flood of requests for an address cannot use up their share.
+CREATE TABLE browsers (
+    hash BLOB NOT NULL,
+    user_id TEXT NOT NULL REFERENCES users (id),
+    created_at TEXT NOT NULL,
+    last_login_at TEXT NOT NULL,
+    PRIMARY KEY (hash, user_id)
+) STRICT;
+
+-- One-time sign-in links made on the host, stored as keyed hashes.
+CREATE TABLE login_links (
+    hash BLOB PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id),
+    created_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    used_at TEXT
+) STRICT;
+
+-- Numbers from which the keys that sign sessions are derived. The newest signs; those not yet retired are accepted.
+CREATE TABLE signing_keys (
+    number INTEGER PRIMARY KEY,
+    created_at TEXT NOT NULL,
+    retires_at TEXT
+) STRICT;
+
+-- Requests counted per key in the window that began at `started_at`. In the database, so that a restart resets nothing.
+CREATE TABLE throttles (
+    key TEXT PRIMARY KEY,
+    started_at TEXT NOT NULL,
+    count INTEGER NOT NULL
+) STRICT;
+CREATE INDEX throttles_age ON throttles (started_at);
+
+
+-- Audit -------------------------------------------------------------------------------------------------------------------
+
+-- A hash chain: every entry covers the hash of the one before it. Nothing updates it; only pruning below a checkpoint deletes.
 CREATE TABLE audit_log (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     at TEXT NOT NULL,
@@ -243,7 +406,8 @@ CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log BEGIN SELECT RAISE
 CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log
     WHEN NOT EXISTS (SELECT 1 FROM audit_checkpoints WHERE sequence >= OLD.sequence)
     BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END;
--- Where the audit log begins when its older part was pruned. The trigger can not check a signature: verifying does.
+
+-- Where the log begins after it was pruned. The signature is checked by `audit verify`, not by the trigger.
 CREATE TABLE audit_checkpoints (
     sequence INTEGER PRIMARY KEY,
     hash BLOB NOT NULL,
@@ -253,93 +417,3 @@ CREATE TABLE audit_checkpoints (
 ) STRICT;
 CREATE TRIGGER audit_checkpoints_no_update BEFORE UPDATE ON audit_checkpoints BEGIN SELECT RAISE(ABORT, 'checkpoints of the audit log stay'); END;
 CREATE TRIGGER audit_checkpoints_no_delete BEFORE DELETE ON audit_checkpoints BEGIN SELECT RAISE(ABORT, 'checkpoints of the audit log stay'); END;
-
--- Mail that waits to be sent. What it says lies in a box sealed to the worker, and is gone when the mail was sent or is too old.
--- `void` rows are written for addresses that nobody has, so that asking about one costs what asking about any other does.
-CREATE TABLE outbox (
-    id TEXT PRIMARY KEY,
-    kind TEXT NOT NULL,
-    recipient TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('waiting', 'sent', 'expired', 'failed', 'void')),
-    box BLOB,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    next_attempt_at TEXT NOT NULL,
-    error TEXT,
-    created_at TEXT NOT NULL,
-    expires_at TEXT NOT NULL,
-    ended_at TEXT,
-    CHECK ((status = 'waiting') = (box IS NOT NULL)),
-    CHECK ((status = 'waiting') = (ended_at IS NULL))
-) STRICT;
-CREATE INDEX outbox_waiting ON outbox (next_attempt_at) WHERE status = 'waiting';
-CREATE INDEX outbox_age ON outbox (created_at);
-
--- What a browser that asked for a code has to answer. `id` is a keyed hash of what it holds, `code_mac` one of that and the code: neither can be
--- tried without a key that is not in this file. `user_id` is NULL where no mail was sent: nothing fits it, and it looks like any other.
-CREATE TABLE challenges (
-    id BLOB PRIMARY KEY,
-    purpose TEXT NOT NULL CHECK (purpose IN ('login', 'step_up', 'email')),
-    user_id TEXT REFERENCES users (id),
-    session_id TEXT,
-    email TEXT,
-    lane TEXT NOT NULL,
-    network TEXT NOT NULL,
-    code_mac BLOB NOT NULL,
-    outbox_id TEXT NOT NULL,
-    tries INTEGER NOT NULL DEFAULT 0 CHECK (tries BETWEEN 0 AND 5),
-    status TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'used', 'void')),
-    created_at TEXT NOT NULL,
-    expires_at TEXT NOT NULL
-) STRICT;
-CREATE INDEX challenges_user ON challenges (user_id, lane, created_at);
-CREATE INDEX challenges_age ON challenges (created_at);
-
-CREATE TABLE sessions (
-    id TEXT PRIMARY KEY,
-    user_id TEXT NOT NULL REFERENCES users (id),
-    method TEXT NOT NULL CHECK (method IN ('code', 'link')),
-    address TEXT NOT NULL,
-    network TEXT NOT NULL,
-    agent TEXT NOT NULL,
-    created_at TEXT NOT NULL,
-    last_used_at TEXT NOT NULL,
-    idle_until TEXT NOT NULL,
-    expires_at TEXT NOT NULL,
-    stepped_up_at TEXT,
-    ended_at TEXT,
-    end_reason TEXT,
-    CHECK ((ended_at IS NULL) = (end_reason IS NULL))
-) STRICT;
-CREATE INDEX sessions_user ON sessions (user_id, created_at);
-
--- Browsers that a person signed in with before: who floods an address with requests can not use up what is kept for these.
-CREATE TABLE browsers (
-    hash BLOB NOT NULL,
-    user_id TEXT NOT NULL REFERENCES users (id),
-    created_at TEXT NOT NULL,
-    last_login_at TEXT NOT NULL,
-    PRIMARY KEY (hash, user_id)
-) STRICT;
-
-CREATE TABLE login_links (
-    hash BLOB PRIMARY KEY,
-    user_id TEXT NOT NULL REFERENCES users (id),
-    created_at TEXT NOT NULL,
-    expires_at TEXT NOT NULL,
-    used_at TEXT
-) STRICT;
-
--- Which keys sign sessions. The keys are made from the root key and this number; the newest one signs, the ones that did not retire yet are good.
-CREATE TABLE signing_keys (
-    number INTEGER PRIMARY KEY,
-    created_at TEXT NOT NULL,
-    retires_at TEXT
-) STRICT;
-
--- How often something was asked for in the window that began at `started_at`; in the database, so that a restart gives nothing back.
-CREATE TABLE throttles (
-    key TEXT PRIMARY KEY,
-    started_at TEXT NOT NULL,
-    count INTEGER NOT NULL
-) STRICT;
-CREATE INDEX throttles_age ON throttles (started_at);

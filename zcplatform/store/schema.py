@@ -1,0 +1,74 @@
+"""What a schema means, so that two of them can be compared: the one that the numbered steps make, and the one a database has.
+
+Compared are all objects by type, name and definition. White space, comments, quotes around names and the order of a table's columns mean
+nothing: SQLite rewrites the text of a table when a step alters it. SQLite's own tables and indexes are left out; a trigger or a view never is.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import apsw
+
+Objects = Mapping[tuple[str, str], str]
+"""Type and name of an object, with the meaning of its definition."""
+
+_TOKEN = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"[^\"]*\"|\w+|\s+|.", re.DOTALL)
+_INTERNAL = {"table": ("sqlite_sequence", "sqlite_stat1", "sqlite_stat4"), "index": ("sqlite_autoindex_",)}
+
+
+def objects(connection: apsw.Connection) -> Objects:
+    rows: list[Any] = connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_schema").fetchall()
+    return {(kind, name): meaning(sql) for kind, name, sql in rows if not name.startswith(_INTERNAL.get(kind, ("\0",)))}
+
+
+def made_by(statements: list[str]) -> Objects:
+    """The objects that these statements make in an empty database."""
+    connection = apsw.Connection(":memory:")
+    try:
+        for sql in statements:
+            connection.execute(sql)
+        return objects(connection)
+    finally:
+        connection.close()
+
+
+def differences(expected: Objects, found: Objects) -> list[str]:
+    """One phrase for each object that is unknown, missing or changed, in a fixed order."""
+    words = []
+    for kind, name in sorted({*expected, *found}):
+        if (kind, name) not in expected:
+            words.append(f"unknown {kind} `{name[:80]}`")
+        elif (kind, name) not in found:
+            words.append(f"missing {kind} `{name}`")
+        elif expected[kind, name] != found[kind, name]:
+            words.append(f"changed {kind} `{name}`")
+    return words
+
+
+def meaning(sql: str) -> str:
+    """The statement as one line of tokens; of a table, its definitions sorted."""
+    tokens = [token for token in _TOKEN.findall(sql) if not token.isspace() and not token.startswith(("--", "/*"))]
+    tokens = [token[1:-1] if re.fullmatch(r'"\w+"', token) else token for token in tokens]
+    if tokens[:2] != ["CREATE", "TABLE"] or "(" not in tokens:
+        return " ".join(tokens)
+    definitions, end = _definitions(tokens, tokens.index("("))
+    return " ".join([*tokens[: tokens.index("(")], "(", " , ".join(sorted(definitions)), ")", *tokens[end + 1 :]])
+
+
+def _definitions(tokens: list[str], start: int) -> tuple[list[str], int]:
+    """The columns and constraints between the parenthesis at `start` and the one that closes it, whose index is returned too."""
+    found: list[list[str]] = [[]]
+    depth = 0
+    for index in range(start, len(tokens)):
+        word = tokens[index]
+        depth += (word == "(") - (word == ")")
+        if depth == 0:
+            return [" ".join(words) for words in found], index
+        if index == start:
+            continue
+        if depth == 1 and word == ",":
+            found.append([])
+        else:
+            found[-1].append(word)
+    return [" ".join(words) for words in found], len(tokens)
