@@ -176,7 +176,7 @@ def test_a_program_that_does_not_end_is_left(command: list[str]) -> None:
     with pytest.raises(BadInput) as caught:
         elf.run(command, as_nobody=True, timeout_s=0.3)
     assert caught.value.code == "image.program_hangs"
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20, "it ends after 100 s, or never"
 
 
 def test_a_host_too_slow_to_compile_is_told_so(tmp_path: Path) -> None:

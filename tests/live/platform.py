@@ -312,6 +312,23 @@ class Platform:
         wait_until(lambda: self.tenant(slug).get("state") == state, limit_s, f"{slug} is {state}, not {self.tenant(slug)}")
         return self.tenant(slug)
 
+    def started_at(self, slug: str) -> str:
+        """When the tenant's container was started, in the engine's words; empty while there is none."""
+        return self.docker("inspect", "-f", "{{.State.StartedAt}}", self.names.container(slug))
+
+    def wait_restarted(self, slug: str, since: str, limit_s: float = 40) -> None:
+        """Wait until it runs again after its container of `since` ended. `wait_state` alone may see the state of before."""
+
+        def runs_again() -> bool:
+            if self.started_at(slug) in ("", since) or self.tenant(slug)["state"] != "running":
+                return False
+            try:
+                return self.visit(slug, "/").status_code == 200
+            except httpx2.TransportError:
+                return False  # Caddy ends what waits for an answer when its routes change
+
+        wait_until(runs_again, limit_s, f"{slug} runs again")
+
     def pair(self, slug: str) -> str:
         """A device's bearer, got as a person gets it."""
         answer = self.api("POST", f"/api/tenants/{slug}/pairing-code")

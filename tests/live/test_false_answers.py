@@ -62,11 +62,11 @@ def test_a_container_that_can_not_be_given_its_limits_back_is_replaced(spoiled: 
     platform.do("loose", "deploy")
     name = platform.names.container("loose")
     told = platform.docker("inspect", "-f", "{{.HostConfig.PidsLimit}}", name)
-    first = platform.docker("inspect", "-f", "{{.Id}}", name)
+    first, since = platform.docker("inspect", "-f", "{{.Id}}", name), platform.started_at("loose")
     proxy.spoil(r"POST [^ ]*/containers/[^ ]*/update", "answer 500")
     platform.docker("update", "--pids-limit=777", name)
-    wait_until(lambda: platform.docker("inspect", "-f", "{{.Id}}", name) not in ("", first), 30, "another container")
-    platform.wait_state("loose", "running")
+    platform.wait_restarted("loose", since)
+    assert platform.docker("inspect", "-f", "{{.Id}}", name) != first, "another container"
     assert proxy.spoiled[-1].startswith("answer 500")
     assert platform.docker("inspect", "-f", "{{.HostConfig.PidsLimit}}", name) == told
     invariants.check(platform)

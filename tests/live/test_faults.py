@@ -243,14 +243,9 @@ def test_a_worker_killed_while_it_gives_limits_back_is_taken_up(platform: Platfo
 def test_a_replaced_mount_under_a_running_container_is_drift(platform: Platform) -> None:
     platform.create("mounted")
     platform.do("mounted", "deploy")
-    started = platform.docker("inspect", "-f", "{{.State.StartedAt}}", platform.names.container("mounted"))
+    since = platform.started_at("mounted")
     subprocess.run(["umount", str(platform.settings.config_dir / "mounted")], check=True)
-    wait_until(
-        lambda: platform.docker("inspect", "-f", "{{.State.StartedAt}}", platform.names.container("mounted")) != started,
-        15,
-        "it is started again",
-    )
-    platform.wait_state("mounted", "running")
+    platform.wait_restarted("mounted", since)
     invariants.check(platform)
     platform.do("mounted", "delete")
 
