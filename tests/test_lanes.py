@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.live.lanes import PIECE_S, pieces
+from tests.live.lanes import LAST, PIECE_S, pieces
 
 FILES = ("a.py", "b.py", "c.py")
 TESTS = st.lists(st.tuples(st.sampled_from(FILES), st.integers(0, 99)), unique=True).map(lambda each: [f"{f}::test_{n}" for f, n in each])
@@ -27,3 +27,8 @@ def test_long_files_are_cut_and_the_longest_piece_is_first() -> None:
 def test_the_order_in_a_file_stays() -> None:
     tests = [f"a.py::test_{number}" for number in (3, 1, 2)]
     assert [test for part in pieces(tests, {"a.py": 130}, frozenset()).values() for test in part] == tests
+
+
+def test_the_file_that_nothing_may_follow_is_the_last() -> None:
+    tests = [f"{file}::test" for file in (LAST, *FILES)]
+    assert list(pieces(tests, {LAST: 900}, frozenset()).values())[-1] == tests[:1]

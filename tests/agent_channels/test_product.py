@@ -24,7 +24,8 @@ from tests.agent_channels.test_irc import Person
 from tests.agent_channels.trust import Trust
 from tests.live.edge_rig import free_port
 from tests.live.engine import Engine, NoEngine
-from tests.live.platform import MODEL_ADDRESS, Platform
+from tests.live.installation import MODEL_ADDRESS
+from tests.live.platform import Platform
 from tests.live.waiting import wait_until
 
 pytestmark = pytest.mark.live

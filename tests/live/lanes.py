@@ -17,6 +17,8 @@ from xdist.workermanage import WorkerController
 ROOT = Path(__file__).parents[2]
 SECONDS = Path(__file__).with_name("seconds.json")
 PIECE_S = 60
+LAST = "tests/live/test_with_a_killed_engine.py"
+"""Nothing follows it in its lane: an engine that was killed may take away the rules of the engine that the other tests share."""
 UNKNOWN_S = 30
 """How long a file is taken to last that was never measured."""
 
@@ -26,14 +28,14 @@ def pieces(tests: Sequence[str], seconds: Mapping[str, float], whole: frozenset[
     by_file: dict[str, list[str]] = defaultdict(list)
     for test in tests:
         by_file[_file(test)].append(test)
-    timed: list[tuple[float, str, list[str]]] = []
+    timed: list[tuple[bool, float, str, list[str]]] = []
     for file, inside in sorted(by_file.items()):
         lasts = seconds.get(file, UNKNOWN_S)
         count = 1 if file in whole else min(max(1, round(lasts / PIECE_S)), len(inside))
         for number in range(count):
             part = inside[number * len(inside) // count : (number + 1) * len(inside) // count]
-            timed.append((-lasts / count, f"{file} {number + 1}/{count}", part))
-    return {name: part for _, name, part in sorted(timed)}
+            timed.append((file == LAST, -lasts / count, f"{file} {number + 1}/{count}", part))
+    return {name: part for _, _, name, part in sorted(timed)}
 
 
 def _file(test: str) -> str:

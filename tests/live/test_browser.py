@@ -16,7 +16,8 @@ from tests.live import canaries
 from tests.live.chromium import Page, browser
 from tests.live.edge_rig import free_port
 from tests.live.engine import Engine
-from tests.live.platform import AT, Platform
+from tests.live.installation import AT
+from tests.live.platform import Platform
 from tests.live.waiting import wait_until
 from zcplatform.core.roles import Role
 from zcplatform.store import members, tenants, users

@@ -7,7 +7,8 @@ import pytest
 from tests.fakes.engine_proxy import EngineProxy
 from tests.live import invariants
 from tests.live.engine import IMAGE_CHANGES, Engine, busybox_tar
-from tests.live.platform import AT, Platform
+from tests.live.installation import AT
+from tests.live.platform import Platform
 from tests.live.test_faults import ROUNDS
 from tests.live.waiting import wait_until
 from zcplatform.core.images import LABEL_MADE_BY

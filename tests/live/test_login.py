@@ -22,7 +22,8 @@ from tests import timing
 from tests.fakes.mail_servers import Sink
 from tests.live.edge_rig import free_port
 from tests.live.engine import Engine
-from tests.live.platform import AT, Platform
+from tests.live.installation import AT
+from tests.live.platform import Platform
 from tests.live.waiting import wait_until
 from zcplatform.ids import new_user_id
 from zcplatform.store import outbox, users

@@ -12,8 +12,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.live.edge_rig import free_port
 from tests.live.engine import Engine
-from tests.live.platform import Platform, free_port
+from tests.live.platform import Platform
 from tests.live.waiting import wait_until
 from zcplatform.store.db import Database, connect
 from zcplatform.vault import keys

@@ -14,7 +14,8 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.live import invariants
-from tests.live.platform import MODEL_ADDRESS, Platform
+from tests.live.installation import MODEL_ADDRESS
+from tests.live.platform import Platform
 from tests.live.waiting import wait_until
 
 pytestmark = pytest.mark.live
