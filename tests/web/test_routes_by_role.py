@@ -29,14 +29,9 @@ from .conftest import AT, LATER, Web
 
 ROOT = Path(__file__).parents[2]
 OPEN = {
-    "GET /healthz",
-    "GET /readyz",
-    "GET /internal/ask",
-    "GET /api/auth/methods",
-    "POST /api/auth/otp/request",
-    "POST /api/auth/otp/verify",
-    "POST /api/auth/link",
-}
+    "GET /healthz", "GET /readyz", "GET /internal/ask", "GET /", "GET /login", "GET /invitation", "GET /assets/{name}",
+    "GET /api/auth/methods", "POST /api/auth/otp/request", "POST /api/auth/otp/verify", "POST /api/auth/link",
+}  # fmt: skip
 FOREIGN = ("user", "invitation", "token")
 """Path parameters that name rows of their own, made in another tenant by `_other`."""
 LOCAL = ("alias", "channel", "device", "name", "number", "revision", "secret", "kind", "file", "path", "session")

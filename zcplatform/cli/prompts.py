@@ -16,9 +16,17 @@ Result = TypeVar("Result")
 
 def ask(question: str, *, is_secret: bool = False) -> str:
     """One line. What is secret is not shown while it is typed."""
+    if sys.stdin.isatty() and is_secret:
+        return str(typer.prompt(question, hide_input=True, err=True)).strip()
     if sys.stdin.isatty():
-        return str(typer.prompt(question, hide_input=is_secret, err=True)).strip()
+        _write(f"{question}: ")
     return sys.stdin.readline().strip()
+
+
+def _write(text: str) -> None:
+    """Whole, to standard error: typer's own prompts write their last blank to standard output, into what is piped on."""
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def answer_code(introduction: str, give: Callable[[str], Result]) -> Result:
@@ -40,11 +48,17 @@ def answer_code(introduction: str, give: Callable[[str], Result]) -> Result:
 
 def confirm(question: str, *, is_sure: bool) -> None:
     """Ends the command unless the answer is yes, or was given with --yes."""
-    if not is_sure:
-        typer.confirm(question, abort=True, err=True)
+    if is_sure:
+        return
+    _write(f"{question} [y/N]: ")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise typer.Abort
 
 
 def confirm_by_typing(question: str, expected: str, *, is_sure: bool) -> None:
     """Ends the command unless exactly this is typed: for what cannot be undone."""
-    if not is_sure and str(typer.prompt(f"{question} Type {expected} to continue", err=True)).strip() != expected:
+    if is_sure:
+        return
+    _write(f"{question} Type {expected} to continue: ")
+    if sys.stdin.readline().strip() != expected:
         raise typer.Abort

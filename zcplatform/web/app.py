@@ -42,6 +42,7 @@ from zcplatform.web import (
     members,
     openapi,
     operations,
+    pages,
     plans,
     problems,
     provider_tests,
@@ -104,7 +105,7 @@ def described() -> FastAPI:
     """The routes and what they say of themselves, without anything to answer from."""
     subjects = (
         tenants, agents, provider_tests, audit, config, channels, drift, revisions, catalog, members, tokens, me, users, plans, operations, events,
-        images, loops, health, openapi, auth, sessions, email_change,
+        images, loops, health, openapi, auth, sessions, email_change, pages,
     )  # fmt: skip
     app = FastAPI(
         routes=[route for subject in subjects for route in subject.router.routes],  # an included router keeps a copy of each, 3 MB of them

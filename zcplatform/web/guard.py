@@ -53,7 +53,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(raw=message["headers"])
-                headers.update(HEADERS)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)  # only a page of ours has a policy of its own
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
