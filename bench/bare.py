@@ -1,4 +1,4 @@
-"""The same network and container as a tenant's, made with the engine's interface alone: what a deploy is held against.
+"""The same network and container as a tenant's, made with the engine's interface alone: what a deploy is compared with.
 
 The bodies come from the platform's own functions, with names, ports, uids and subnets of their own. The workspace and the configuration's
 tmpfs are prepared before the clock starts, so that only the engine and the agent are timed.
@@ -7,8 +7,10 @@ tmpfs are prepared before the clock starts, so that only the engine and the agen
 import asyncio
 import ipaddress
 import itertools
+import json
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +46,7 @@ class Prepared:
 
 class Bare:
     def __init__(self, platform: Platform, docker: Docker, asking: aiohttp.ClientSession, image_id: str) -> None:
+        self._platform = platform
         self._settings = platform.settings
         self._provider = platform.provider()
         self._names = Names(f"x{platform.settings.instance[1:]}")
@@ -57,7 +60,8 @@ class Bare:
         assert plan is not None
         self._plan = plan
 
-    def prepare(self, slug: str, number: int) -> Prepared:
+    def prepare(self, slug: str, number: int, pins: Sequence[str] = ()) -> Prepared:
+        """`pins` are variables beside the fixed ones, as `name=value`; see `pins_of`."""
         tenant_id = new_tenant_id()
         spec = self._spec(tenant_id, slug, number)
         files.workspace_create(self._workspaces, slug, spec.uid)
@@ -67,7 +71,14 @@ class Bare:
         contents = {"config.toml": text.encode(), ".secret_key": key.hex().encode()}
         files.config_mount(self._configurations, slug, spec.uid, contents)
         network = network_body(self._names, tenant_id, slug, number, SUBNETS)
-        return Prepared(self._names.container(slug), spec.port, network, create_body(self._names, spec))
+        body = create_body(self._names, spec)
+        body["Env"] += [pin for pin in pins if pin not in body["Env"]]
+        return Prepared(self._names.container(slug), spec.port, network, body)
+
+    def pins_of(self, slug: str) -> tuple[str, ...]:
+        """The variables by which the platform pins a plan's ceilings, as the container of the tenant has them."""
+        variables = json.loads(self._platform.docker("inspect", "-f", "{{json .Config.Env}}", self._platform.names.container(slug)))
+        return tuple(each for each in variables if each.startswith("ZEROCLAW_"))
 
     async def deploy(self, prepared: Prepared) -> dict[str, float]:
         """How long each of the engine's three calls took, and the agent until it was healthy."""
