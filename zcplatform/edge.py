@@ -35,7 +35,7 @@ def run(settings: Settings) -> NoReturn:
     """Becomes Caddy. Raises CannotRun with what is wrong and what to do."""
     if os.geteuid() != 0:
         raise CannotRun(
-            "edge.not_root", "`zcplatform edge` must be started as root; Caddy itself runs without rights", "use sudo or the unit"
+            "edge.not_root", "`zcplatform edge` must be started as root; Caddy itself runs unprivileged", "Use sudo, or the systemd unit"
         )
     rundirs.prepare(settings)
     user = ensure_user(settings.edge_user)
@@ -69,7 +69,7 @@ def _only_one(settings: Settings) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise CannotRun("edge.running", f"another edge runs on {settings.run_dir}", "stop it first") from None
+        raise CannotRun("edge.running", f"Another edge runs on {settings.run_dir}", "stop it first") from None
     os.set_inheritable(handle, True)
 
 
@@ -106,7 +106,7 @@ def _enterable(settings: Settings, user: pwd.struct_passwd, folder: Path) -> Non
     if subprocess.run(command, cwd="/", env={"PATH": os.defpath}, timeout=30, check=False).returncode != 0:
         closed = next((str(above) for above in reversed(folder.parents) if not above.stat().st_mode & 0o001), str(folder))
         raise CannotRun(
-            "edge.folder_closed", f"user {settings.edge_user} can not get to {folder}: {closed} is closed", f"chmod o+x {closed}"
+            "edge.folder_closed", f"The user {settings.edge_user} cannot reach {folder}: {closed} is not accessible", f"chmod o+x {closed}"
         )
 
 
@@ -114,14 +114,14 @@ def _version(caddy: list[str], environment: dict[str, str]) -> None:
     try:
         done = subprocess.run([*caddy, "version"], env=environment, cwd="/", capture_output=True, text=True, timeout=30, check=False)
     except OSError as error:
-        raise CannotRun("edge.no_setpriv", f"setpriv can not be started: {error.strerror}", "install util-linux") from None
+        raise CannotRun("edge.no_setpriv", f"setpriv cannot be started: {error.strerror}", "Install util-linux") from None
     found = re.match(r"v?(\d+)\.(\d+)", done.stdout)
     if done.returncode != 0 or found is None:
-        raise CannotRun("edge.no_caddy", f"{caddy[-1]} can not be started: {done.stderr.strip()[:500]}", "see the setting caddy_binary")
+        raise CannotRun("edge.no_caddy", f"{caddy[-1]} cannot be started: {done.stderr.strip()[:500]}", "See the setting caddy_binary")
     if (int(found[1]), int(found[2])) < OLDEST:
         oldest = ".".join(str(part) for part in OLDEST)
         raise CannotRun(
-            "edge.old_caddy", f"{caddy[-1]} is {done.stdout.split()[0]}; at least {oldest} is needed", "see the setting caddy_binary"
+            "edge.old_caddy", f"{caddy[-1]} is {done.stdout.split()[0]}; at least {oldest} is needed", "See the setting caddy_binary"
         )
 
 
@@ -138,7 +138,9 @@ def _document(settings: Settings, user: pwd.struct_passwd, caddy: list[str], env
     refusal = _refusal(caddy, environment, base)
     if refusal is not None:
         raise CannotRun(
-            "edge.refused", f"Caddy refuses to start: {refusal}", f"can user {settings.edge_user} read tls_certificate and tls_key?"
+            "edge.refused",
+            f"Caddy refuses to start: {refusal}",
+            f"Check that the user {settings.edge_user} can read tls_certificate and tls_key",
         )
     return base
 

@@ -27,7 +27,7 @@ def run(*command: str, text: str | None = None) -> str:
     try:
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     except OSError as error:
-        raise Failed(f"{command[0]} can not be started: {error.strerror}") from None
+        raise Failed(f"{command[0]} cannot be started: {error.strerror}") from None
     if done.returncode != 0:
         raise Failed(f"`{' '.join(command)}` failed: {(done.stderr or done.stdout).strip()[-500:]}")
     return done.stdout

@@ -29,7 +29,7 @@ def start(memory: Memory, name: str, command: Sequence[str], stamp: str = "", en
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env or environment(), cwd=STATE, start_new_session=True
         )
     except OSError as error:
-        raise Failed(f"{command[0]} can not be started: {error.strerror}") from None
+        raise Failed(f"{command[0]} cannot be started: {error.strerror}") from None
     finally:
         os.close(output)
     memory.put("processes", name, {"pid": process.pid, "started": started(process.pid), "stamp": stamp})

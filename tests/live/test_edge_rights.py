@@ -92,7 +92,7 @@ async def refusal(settings: Settings) -> str:
 
 
 async def test_a_second_edge_on_the_same_folder_is_refused(made: Rig) -> None:
-    assert "another edge runs" in await refusal(made.settings)
+    assert "Another edge runs" in await refusal(made.settings)
     assert (await made.caddy.get())[0] == edge.base(made.site)
 
 

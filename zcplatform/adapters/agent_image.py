@@ -58,7 +58,7 @@ def zeroclaw(binary: Path, dashboard: Path | None, out: Path) -> Recipe:
         try:
             shutil.copyfile(binary, copy)
         except OSError as error:
-            raise BadInput("image.unreadable", f"{binary} can not be read: {error.strerror}", "name a file that exists") from None
+            raise BadInput("image.unreadable", f"{binary} cannot be read: {error.strerror}", "Name a file that exists") from None
         copy.chmod(0o755)
         elf.require_program(copy, binary)
         version = _version(copy, binary)
@@ -66,7 +66,7 @@ def zeroclaw(binary: Path, dashboard: Path | None, out: Path) -> Recipe:
         environment = _add_libraries(tree, elf.libraries([copy, *_add_shell(tree)], as_nobody=True))
         if dashboard is not None:
             if not (dashboard / "index.html").is_file():
-                raise BadInput("image.no_dashboard", f"{dashboard} holds no index.html", "name the folder web/dist of the same release")
+                raise BadInput("image.no_dashboard", f"{dashboard} contains no index.html", "Name the folder web/dist of the same release")
             tree.folder(DASHBOARD, dashboard)
         tree.write(out)
     return Recipe(_changes(environment), version)
@@ -76,7 +76,7 @@ def _version(program: Path, named: Path) -> str:
     try:
         return str(parse(elf.version_text(program)))
     except NotAVersion as error:
-        raise BadInput("image.no_version", f"{named} --version: {error}", "is it the zeroclaw program?") from None
+        raise BadInput("image.no_version", f"{named} --version: {error}", "Name the zeroclaw program itself") from None
 
 
 def _base() -> Tree:
@@ -89,7 +89,7 @@ def _base() -> Tree:
     tree.directory("zeroclaw-data/.zeroclaw")
     certificates = next((path for path in _HOST_CERTIFICATES if path.is_file()), None)
     if certificates is None:
-        raise BadInput("image.no_certificates", "this host has no CA certificates", "install the package ca-certificates")
+        raise BadInput("image.no_certificates", "This host has no CA certificates", "install the package ca-certificates")
     tree.file(CERTIFICATES, certificates)
     return tree
 

@@ -22,17 +22,17 @@ def append(path: Path, line: str) -> None:
         try:
             facts = os.fstat(descriptor)
             if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid():
-                raise Unavailable("anchors.foreign", f"{path} is not a plain file of root's", "move it away, or set `audit_anchor`")
+                raise Unavailable("anchors.foreign", f"{path} is not a regular file owned by root", "Move it away, or set `audit_anchor`")
             if facts.st_size and os.pread(descriptor, 1, facts.st_size - 1) != b"\n":
                 data = b"\n" + data  # the line before was cut off by a power cut
             if os.write(descriptor, data) != len(data):
-                raise Unavailable("anchors.full", f"{path} took only a part of an anchor", "free some space on its disk")
+                raise Unavailable("anchors.full", f"Only a part of an anchor could be written to {path}", "Free some space on its disk")
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
         raise Unavailable(
-            "anchors.unwritable", f"{path} can not be written: {error.strerror}", "check `audit_anchor` and its disk"
+            "anchors.unwritable", f"{path} cannot be written: {error.strerror}", "Check `audit_anchor` and its disk"
         ) from None
 
 
@@ -77,4 +77,4 @@ def _reached(path: Path) -> socket.socket:
 
 def _deaf(path: Path, error: OSError) -> Unavailable:
     why = error.strerror or "it takes nothing"
-    return Unavailable("anchors.no_log", f"Nobody keeps a system log at {path}: {why}", "start one, or set `audit_anchor` to a file")
+    return Unavailable("anchors.no_log", f"No system log listens at {path}: {why}", "Start one, or set `audit_anchor` to a file")

@@ -49,7 +49,7 @@ def require_program(path: Path, named: Path) -> None:
         raise BadInput(
             "image.not_a_program",
             f"{named} is not an ELF program for this machine",
-            "name the zeroclaw program itself, built for this machine",
+            "Name the zeroclaw program itself, built for this machine",
         )
 
 
@@ -66,10 +66,10 @@ def libraries(paths: Sequence[Path], *, as_nobody: bool) -> tuple[Path, ...]:
         part = parts.get(str(path), "")
         missing = _MISSING.search(part)
         if missing:
-            raise BadInput("image.no_library", f"{path.name} needs {missing[1]}, which this host does not have", "install that library")
+            raise BadInput("image.no_library", f"{path.name} needs {missing[1]}, which this host does not have", "Install that library")
         wanted = [Path(match[1]) for match in _LIBRARY.finditer(part)]
         if not wanted and not any(word in part for word in _STATIC):
-            raise BadInput("image.no_libraries", f"ldd can not read {path.name}: {part.strip()[:200]}", "the program ldd must be installed")
+            raise BadInput("image.no_libraries", f"ldd cannot read {path.name}: {part.strip()[:200]}", "Install the program ldd")
         found.update(wanted)
     return tuple(sorted(found))
 
@@ -96,12 +96,14 @@ def run(command: Sequence[str], *, as_nobody: bool, timeout_s: float = TIMEOUT_S
             extra_groups=None if user is None else [],
         )
     except OSError as error:
-        raise BadInput("image.program_fails", f"{command[0]} can not be started: {error.strerror}", "try it by hand") from None
+        raise BadInput("image.program_fails", f"{command[0]} cannot be started: {error.strerror}", "Run it yourself to see why") from None
     with process:
         try:
             return _output(cast("IO[bytes]", process.stdout).fileno(), time.monotonic() + timeout_s).decode(errors="replace")
         except TimeoutError:
-            raise BadInput("image.program_hangs", f"{command[0]} did not end within {timeout_s:g} s", "try it by hand") from None
+            raise BadInput(
+                "image.program_hangs", f"{command[0]} did not end within {timeout_s:g} s", "Run it yourself to see why"
+            ) from None
         finally:
             # Its children too: they may hold the pipe.
             with contextlib.suppress(ProcessLookupError):

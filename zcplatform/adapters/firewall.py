@@ -55,7 +55,7 @@ async def apply(rules: Rules) -> None:
         await _run(f"{family}-restore", "--noflush", "-w", _LOCK_WAIT_S, stdin=rewrite(table, listing))
         if not stands(table, await _listing(family)):
             raise StepFailed(
-                "firewall.not_standing", f"{family} took the rules, but they are not in place", "another program rewrites them"
+                "firewall.not_standing", f"{family} accepted the rules, but they are not in place", "Find the program that rewrites them"
             )
 
 
@@ -87,15 +87,17 @@ async def _run(program: str, *arguments: str, stdin: str = "") -> str:
             stderr=asyncio.subprocess.PIPE,
         )
     except FileNotFoundError:
-        raise StepFailed("firewall.missing", f"{program} is not installed", "install iptables; no tenant is started without it") from None
+        raise StepFailed("firewall.missing", f"{program} is not installed", "Install iptables; no tenant is started without it") from None
     try:
         async with asyncio.timeout(_DEADLINE_S):
             out, err = await process.communicate(stdin.encode())
     except TimeoutError:
         process.kill()
         await process.wait()
-        raise StepFailed("firewall.stuck", f"{program} did not end within {_DEADLINE_S} s", "see what holds /run/xtables.lock") from None
+        raise StepFailed(
+            "firewall.stuck", f"{program} did not end within {_DEADLINE_S} s", "Find the process that holds /run/xtables.lock"
+        ) from None
     if process.returncode != 0:
         words = " ".join(err.decode(errors="replace").split())[:300]
-        raise StepFailed("firewall.refused", f"{program} failed: {words}", "run it as root on a kernel with netfilter")
+        raise StepFailed("firewall.refused", f"{program} failed: {words}", "Run it as root on a kernel with netfilter")
     return out.decode()

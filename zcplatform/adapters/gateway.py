@@ -143,12 +143,12 @@ class Gateway:
         if status == 200 and isinstance(body, dict) and isinstance(body.get("response"), str):
             return Said(body["response"], _plain(str(body.get("model", ""))))
         if status == 503 and isinstance(body, dict) and body.get("error") == "needs_quickstart":
-            raise Conflict("agent.no_provider", "the agent has no model provider", "give the tenant a provider first")
+            raise Conflict("agent.no_provider", "The agent has no model provider", "Add a provider to the tenant's settings first")
         if status in (408, 429):
-            raise Unavailable("agent.busy", f"the agent takes no more messages now (status {status})", "try again later", retry_after_s=30)
+            raise Unavailable("agent.busy", f"The agent is busy (status {status})", "Try again later", retry_after_s=30)
         if status == 500:
             raise Unavailable(
-                "agent.model_failed", "the agent got no answer from its model provider", "test the provider, or see the agent's log",
+                "agent.model_failed", "The agent got no answer from its model provider", "Test the provider, or read the agent's log",
                 retry_after_s=30,
             )  # fmt: skip
         raise _nonsense(f"the agent gave no answer to the message (status {status})")
@@ -159,8 +159,8 @@ class Gateway:
         status, body = await self._exchange(method, port, path, bearer, sent=sent, timeout_s=timeout_s)
         if status == 401:
             raise Unavailable(
-                UNPAIRED, "the agent refuses the platform's token: somebody revoked it there",
-                "the agent is started again with it; ask again in a moment", retry_after_s=10,
+                UNPAIRED, "The agent rejects the platform's token: someone revoked it there",
+                "The agent is being restarted with it; try again in a moment", retry_after_s=10,
             )  # fmt: skip
         return status, body
 
@@ -251,7 +251,7 @@ def is_device_id(text: str) -> bool:
 
 
 def _no_device(device_id: str) -> NotFound:
-    return NotFound("device.unknown", f"There is no device `{_plain(device_id)}`", "list the devices again")
+    return NotFound("device.unknown", f"There is no device `{_plain(device_id)}`", "List the devices again")
 
 
 def _rows(status: int, body: Any, name: str) -> list[dict[str, Any]]:
@@ -302,4 +302,4 @@ def _plain(text: str, longest: int = 64) -> str:
 
 
 def _nonsense(sentence: str) -> Unavailable:
-    return Unavailable("agent.bad_answer", sentence, "see the agent's log", retry_after_s=5)
+    return Unavailable("agent.bad_answer", sentence, "Read the agent's log", retry_after_s=5)

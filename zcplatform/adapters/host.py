@@ -50,9 +50,7 @@ def remove_bridge(name: str) -> None:
         return
     done = subprocess.run(["ip", "link", "delete", "dev", name], check=False, capture_output=True, text=True)
     if done.returncode != 0 and name in bridges(name):
-        raise StepFailed(
-            "network.bridge_stays", f"The bridge `{name}` can not be taken away: {done.stderr.strip()[:200]}", "ip link delete it"
-        )
+        raise StepFailed("network.bridge_stays", f"The bridge `{name}` cannot be removed: {done.stderr.strip()[:200]}", "ip link delete it")
 
 
 def overlapping_uids(span: Span, etc: Path = Path("/etc")) -> str | None:

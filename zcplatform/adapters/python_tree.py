@@ -65,7 +65,7 @@ def add(tree: Tree, work: Path, launcher: str) -> Python:
 def _found(module: str) -> Path:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
-        raise BadInput("image.no_module", f"the Python module {module} is not installed", "install the platform's requirements")
+        raise BadInput("image.no_module", f"the Python module {module} is not installed", "Install the platform's requirements")
     return Path(spec.origin)
 
 
@@ -103,9 +103,9 @@ def compile_all(interpreter: Path, work: Path, limit_s: float = COMPILE_S) -> No
         )
     except subprocess.TimeoutExpired:
         raise BadInput(
-            "image.not_compiled", f"the demo agent was not compiled within {limit_s:.0f} s", "this host is slow or busy: try again"
+            "image.not_compiled", f"The demo agent was not compiled within {limit_s:.0f} s", "This host is slow or busy; try again"
         ) from None
     if result.returncode != 0:
-        raise BadInput("image.not_compiled", f"the demo agent can not be compiled: {result.stdout.decode(errors='replace')[-300:]}")
+        raise BadInput("image.not_compiled", f"The demo agent cannot be compiled: {result.stdout.decode(errors='replace')[-300:]}")
     for path in (work / "usr").rglob("*.py"):
         path.unlink()

@@ -39,11 +39,11 @@ def folder(path: Path, mode: int, uid: int = 0, gid: int = 0) -> None:
     except FileExistsError:
         pass
     except OSError as error:
-        raise CannotRun("folder.unusable", f"{path} can not be made: {error.strerror}", f"make {path.parent} first") from None
+        raise CannotRun("folder.unusable", f"{path} cannot be created: {error.strerror}", f"Create {path.parent} first") from None
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:
-        raise CannotRun("folder.unusable", f"{path} is not a folder: {error.strerror}", f"move {path} away") from None
+        raise CannotRun("folder.unusable", f"{path} is not a folder: {error.strerror}", f"Move {path} away") from None
     try:
         now = os.fstat(handle)
         if (now.st_uid, now.st_gid) != (uid, gid):

@@ -24,12 +24,14 @@ def ensure_user(name: str) -> pwd.struct_passwd:
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise CannotRun("user.missing", f"user {name} is missing and could not be made: {error}", " ".join(command)) from None
+            raise CannotRun("user.missing", f"The user {name} is missing and could not be created: {error}", " ".join(command)) from None
         found = _find(name)
         if found is None:
-            raise CannotRun("user.missing", f"user {name} is missing and could not be made: {done.stderr.strip()}", " ".join(command))
+            raise CannotRun(
+                "user.missing", f"The user {name} is missing and could not be created: {done.stderr.strip()}", " ".join(command)
+            )
     if found.pw_uid == 0:
-        raise CannotRun("user.privileged", f"user {name} is root", "name an unprivileged user in the settings")
+        raise CannotRun("user.privileged", f"The user {name} is root", "Name an unprivileged user in the settings")
     return found
 
 

@@ -102,4 +102,4 @@ def _read(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise CannotRun("settings.syntax", f"{path} is not UTF-8: {error.reason} at byte {error.start}", "save it as UTF-8") from None
     except OSError as error:
-        raise CannotRun("settings.unreadable", f"{path} cannot be read: {error.strerror}", "name a file that exists") from None
+        raise CannotRun("settings.unreadable", f"{path} cannot be read: {error.strerror}", "Name a file that exists") from None

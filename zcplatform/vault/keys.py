@@ -75,14 +75,12 @@ def load(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        raise CannotRun(
-            "key.unreadable", f"the key file {path} can not be read: {error.strerror}", "docs/how-to/install.md, «The key file»"
-        ) from None
+        raise CannotRun("key.unreadable", f"The key file {path} cannot be read: {error.strerror}", "See docs/how-to/root-key.md") from None
     with os.fdopen(descriptor, "rb") as file:
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o077:
             raise CannotRun(
-                "key.rights", f"the key file {path} must be a plain file of root with mode 0600", f"chown root {path} && chmod 600 {path}"
+                "key.rights", f"The key file {path} must be a regular file of root with mode 0600", f"chown root {path} && chmod 600 {path}"
             )
         text = file.read(200).strip()
     try:
@@ -91,7 +89,7 @@ def load(path: Path) -> bytes:
         key = b""
     if len(key) != KEY_BYTES or len(set(key)) == 1:
         raise CannotRun(
-            "key.malformed", f"the key file {path} does not hold 64 hexadecimal characters of a random key", "restore it from your copy"
+            "key.malformed", f"The key file {path} does not contain 64 hexadecimal characters of a random key", "Restore it from your copy"
         )
     return key
 

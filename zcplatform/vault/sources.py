@@ -42,7 +42,9 @@ class Stretch:
             if not argon2id.MEMLIMIT_MIN <= found.memory_bytes <= _MOST_MEMORY:
                 raise ValueError(text)
         except (ValueError, TypeError):
-            raise CannotRun("key.stretch", "what the database tells of the passphrase is damaged", "restore it from a backup") from None
+            raise CannotRun(
+                "key.stretch", "The parameters of the passphrase in the database are damaged", "Restore it from a backup"
+            ) from None
         return found
 
     def text(self) -> str:
@@ -58,7 +60,7 @@ def credential() -> Path:
     if folder is None:
         raise CannotRun(
             "key.credential",
-            "key_source is credential and there is no $CREDENTIALS_DIRECTORY",
+            "key_source is credential, but $CREDENTIALS_DIRECTORY is not set",
             f"LoadCredentialEncrypted={CREDENTIAL}:… in the unit; by hand: systemd-run -P -p LoadCredentialEncrypted=…",
         )
     return Path(folder) / CREDENTIAL
@@ -72,17 +74,19 @@ def passphrases(prompts: Sequence[str]) -> list[bytes]:
             with os.fdopen(int(number), "rb") as file:
                 lines = file.read(64 * 1024).split(b"\n")
         except (OSError, ValueError):
-            raise CannotRun("key.passphrase", f"the descriptor {number} of {DESCRIPTOR} can not be read", "open it for reading") from None
+            raise CannotRun("key.passphrase", f"The descriptor {number} in {DESCRIPTOR} cannot be read", "Open it for reading") from None
         if len(lines) < len(prompts) or not all(lines[: len(prompts)]):
-            raise CannotRun("key.passphrase", f"the descriptor of {DESCRIPTOR} has too few lines", f"one line each: {', '.join(prompts)}")
+            raise CannotRun(
+                "key.passphrase", f"The descriptor in {DESCRIPTOR} has too few lines", f"It needs one line each for: {', '.join(prompts)}"
+            )
         return lines[: len(prompts)]
     if not sys.stdin.isatty():
-        raise CannotRun("key.passphrase", "the passphrase is needed and there is no terminal to ask at", f"{DESCRIPTOR}=3 … 3<FILE")
+        raise CannotRun("key.passphrase", "The passphrase is needed, and there is no terminal to type it", f"{DESCRIPTOR}=3 … 3<FILE")
     return [getpass(f"{prompt}: ").encode() for prompt in prompts]
 
 
 def checked(new: bytes) -> bytes:
     """Raises CannotRun for one that is too short to keep anybody out."""
     if len(new) < SHORTEST:
-        raise CannotRun("key.passphrase", f"the passphrase is shorter than {SHORTEST} characters", "take six random words or more")
+        raise CannotRun("key.passphrase", f"The passphrase is shorter than {SHORTEST} characters", "Use six random words or more")
     return new

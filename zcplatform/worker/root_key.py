@@ -55,7 +55,7 @@ def obtain(settings: Settings, *, make: bool = False) -> RootKey:
             if record.check is None:
                 first, second = sources.passphrases(["New passphrase", "Again"])
                 if first != second:
-                    raise CannotRun("key.passphrase", "the two passphrases differ", "start again")
+                    raise CannotRun("key.passphrase", "The two passphrases differ", "Start again")
                 sources.checked(first)
             else:
                 (first,) = sources.passphrases(["Passphrase"])
@@ -78,7 +78,7 @@ def key_record(database: Path) -> KeyRecord:
     except apsw.SQLError:
         return KeyRecord()  # no schema yet: the first start was killed before it was written
     except apsw.Error as error:
-        raise CannotRun("database.unusable", f"{database} can not be used: {error}", "restore it from a backup") from None
+        raise CannotRun("database.unusable", f"{database} cannot be used: {error}", "Restore it from a backup") from None
 
 
 def put_key_record(tx: Tx, keys: Keys, stretch: Stretch | None) -> None:
@@ -122,11 +122,11 @@ def _keys(settings: Settings, root: bytes, record: KeyRecord) -> Keys:
     if record.check not in (None, keys.check):
         named = str(settings.key_file) if settings.key_source == "file" else f"the {settings.key_source}"
         raise CannotRun(
-            "key.wrong", f"{named} is not the key of {settings.database}", "put back the key that belongs to it; nothing was changed"
+            "key.wrong", f"{named} is not the key of {settings.database}", "Restore the key that belongs to it; nothing was changed"
         )
     if record.pepper is None:
         return keys
     try:
         return keys.with_pepper(opening.unwrap_previous(keys.wrap, PEPPER, bytes.fromhex(record.pepper)))
     except (CannotOpen, ValueError):
-        raise CannotRun("key.damaged", f"{settings.database} is damaged: the key is right", "restore it from a backup") from None
+        raise CannotRun("key.damaged", f"{settings.database} is damaged (the key is right)", "Restore it from a backup") from None

@@ -52,9 +52,13 @@ class _Count:
 def rotate(settings: Settings, *, deep: bool, to: Path | None) -> Rotated:
     """`to` is where the new key is written when systemd hands keys over; somebody makes a credential of it then. Raises CannotRun."""
     if not settings.database.exists():
-        raise CannotRun("database.missing", f"there is no database at {settings.database}", "start the platform once: zcplatform serve")
+        raise CannotRun("database.missing", f"There is no database at {settings.database}", "Start the platform once: zcplatform serve")
     if (settings.key_source == "credential") != (to is not None):
-        raise CannotRun("key.to", "with key_source = credential, and only then, the new key needs a file of its own", "add --to PATH")
+        raise CannotRun(
+            "key.to",
+            "The option --to belongs to key_source = credential, which needs it",
+            "Add --to PATH with key_source = credential; leave it out otherwise",
+        )
     if to is not None and to.exists() and Keys.of(key_files.load(to)).check == root_key.key_record(settings.database).check:
         with _opened(settings) as database:
             _finish(settings, Keys.of(key_files.load(to)), database)
@@ -81,7 +85,7 @@ def _old_and_new(settings: Settings, to: Path | None) -> tuple[RootKey, Callable
         told = root_key.key_record(settings.database)
         old, new, again = sources.passphrases(["Passphrase", "New passphrase", "Again"])
         if sources.checked(new) != again:
-            raise CannotRun("key.passphrase", "the two new passphrases differ", "start again")
+            raise CannotRun("key.passphrase", "The two new passphrases differ", "Start again")
         after = Stretch.new()
         return root_key.with_passphrase(settings, told, old), lambda: (Keys.of(after.key(new)), after)
     obtained = root_key.obtain(settings)

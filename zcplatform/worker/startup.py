@@ -38,7 +38,7 @@ def make_data_dirs(settings: Settings, web: pwd.struct_passwd) -> None:
             path.chmod(mode)
     except OSError as error:
         raise CannotRun(
-            "data.unwritable", f"{settings.data_dir} cannot be written: {error.strerror}", "check `data_dir` and its disk"
+            "data.unwritable", f"{settings.data_dir} cannot be written: {error.strerror}", "Check `data_dir` and its disk"
         ) from None
 
 

@@ -308,9 +308,7 @@ def _allowed_binary(deps: Deps, image: Image) -> Path:
     try:
         facts = binary.stat()
     except OSError as error:
-        raise StepFailed(
-            "image.no_binary", f"{binary} can not be read: {error.strerror}", "name a zeroclaw program that is there"
-        ) from None
+        raise StepFailed("image.no_binary", f"{binary} cannot be read: {error.strerror}", "name a zeroclaw program that is there") from None
     if not stat.S_ISREG(facts.st_mode) or facts.st_uid != 0 or facts.st_mode & 0o022:
         raise StepFailed("image.rights", f"{binary} can be changed by others than root", f"chown root {binary} && chmod 755 {binary}")
     return binary
