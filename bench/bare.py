@@ -19,8 +19,7 @@ import aiohttp
 from tests.live.platform import Platform
 from tests.rendered import rendered
 from zcplatform.adapters import files
-from zcplatform.agent import sealed
-from zcplatform.agent.provider_input import ProviderWithKey
+from zcplatform.agent import provider_input, sealed
 from zcplatform.core.container import ContainerSpec, create_body
 from zcplatform.core.network import network_body
 from zcplatform.engines.docker.client import Docker
@@ -66,7 +65,7 @@ class Bare:
         spec = self._spec(tenant_id, slug, number)
         files.workspace_create(self._workspaces, slug, spec.uid)
         key = sealed.new_key()
-        provider = ProviderWithKey("custom", self._provider["model"], self._provider["base_url"], self._provider["api_key"])
+        provider = provider_input.of("custom", self._provider["model"], self._provider["base_url"], self._provider["api_key"])
         text = rendered(provider, (sealed.token_hash(sealed.new_token()),), lambda plain: sealed.seal(key, plain))
         contents = {"config.toml": text.encode(), ".secret_key": key.hex().encode()}
         files.config_mount(self._configurations, slug, spec.uid, contents)

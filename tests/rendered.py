@@ -13,6 +13,6 @@ def rendered(provider: ProviderWithKey | None, tokens: tuple[str, ...], seal: Ca
     """`tokens` are hashes of paired devices."""
     if provider is None:
         return render(parse({}), {}, Policy(), AgentState(tokens), seal)
-    entry = {"family": provider.family, "model": provider.model} | ({"base_url": provider.uri} if provider.uri else {})
-    secrets = {"provider.main.api_key": provider.api_key} if provider.api_key else {}
+    entry = {"family": provider.family, "model": provider.model} | ({"base_url": provider.base_url} if provider.base_url else {})
+    secrets = {"providers.main.api_key": provider.api_key} if provider.api_key else {}
     return render(parse({"providers": {"main": entry}}), secrets, Policy(), AgentState(tokens), seal)

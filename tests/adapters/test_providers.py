@@ -31,8 +31,8 @@ from tests.fakes.model_services import (
 )
 from zcplatform.adapters.providers import ProviderClient, Resolve, Unreachable, is_of_this_host
 from zcplatform.adapters.untrusted import LONGEST_BODY
+from zcplatform.agent import provider_input
 from zcplatform.agent.provider_calls import ProviderTestOutcome, Result, talk
-from zcplatform.agent.provider_input import ProviderWithKey
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LIMIT_S = 0.5
@@ -43,13 +43,13 @@ async def tried(
     url: str, *, allowed: list[str], key: str | None = GOOD, model: str = "echo", resolve: Resolve | None = None, limit_s: float = 5
 ) -> ProviderTestOutcome:
     providers = ProviderClient(allowed, DOMAIN, resolve=resolve, timeout_s=limit_s)
-    return await providers.hold(talk(ProviderWithKey("custom", model, url, key), NOW))
+    return await providers.hold(talk(provider_input.of("custom", model, url, key), NOW))
 
 
 async def test_a_good_key_works_and_the_list_is_asked_for_again_without_it() -> None:
     async with HonestProvider().running() as service:
         verdict = await tried(service.url, allowed=[service.place])
-    assert verdict == ProviderTestOutcome(Result.WORKS, "it took the key and answered", 200, True)
+    assert verdict == ProviderTestOutcome(Result.WORKS, "it accepted the key", 200, True)
     assert [(asked.method, asked.path, asked.key) for asked in service.asked] == [("GET", "/v1/models", GOOD), ("GET", "/v1/models", "")]
 
 

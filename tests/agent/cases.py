@@ -18,6 +18,7 @@ EXAMPLES: Mapping[Check | None, str] = {
     Check.BROKER: "mqtt://broker.example.com:1883",
     Check.REGION: "eu-central-1",
     Check.PAIR: "id.secret",
+    Check.LABEL: "my-resource",
     None: "text",
 }
 PARTICULAR: Mapping[str, Mapping[str, Any]] = {
@@ -37,9 +38,9 @@ PARTICULAR: Mapping[str, Mapping[str, Any]] = {
     "line": {"dm_policy": "allowlist"},
 }
 SECRETS: Mapping[str, str] = {
-    "channel.nostr.main.private_key": "01" * 32,
-    "channel.amqp.main.amqp_url": "amqp://user:password@127.0.0.1:9/",
-    "channel.gmail_push.main.webhook_secret": "0123456789abcdef",
+    "channels.nostr.main.private_key": "01" * 32,
+    "channels.amqp.main.amqp_url": "amqp://user:password@127.0.0.1:9/",
+    "channels.gmail_push.main.webhook_secret": "0123456789abcdef",
 }
 
 

@@ -162,12 +162,12 @@ def test_secrets_have_names_and_hosts() -> None:
             "mcp": {"docs": {"url": "https://docs.example.com/mcp", "headers": ["Authorization"]}},
         }
     )
-    found = {place.name: place.host for place in secret_slots(settings) if not place.name.startswith("channel.voice")}
+    found = {slot.name: slot.binding for slot in secret_slots(settings) if not slot.name.startswith("channels.voice")}
     assert found == {
-        "provider.main.api_key": "proxy.example.com:8443",
-        "provider.main.headers.X-Team": "proxy.example.com:8443",
-        "channel.telegram.main.bot_token": "api.telegram.org:443",
-        "mcp.docs.headers.Authorization": "docs.example.com:443",
+        "providers.main.api_key": "https://proxy.example.com:8443",
+        "providers.main.headers.X-Team": "https://proxy.example.com:8443",
+        "channels.telegram.main.bot_token": "https://api.telegram.org",
+        "mcp.docs.headers.Authorization": "https://docs.example.com",
     }
 
 
@@ -177,13 +177,13 @@ def test_a_secret_that_is_needed_and_not_there_is_told() -> None:
         "channels": {"telegram.main": TELEGRAM, "matrix.m": {"peers": ["@a:b"], "options": {"homeserver": "https://h"}}},
     }
     assert sorted(wrong(sent, stored=set())) == ["channels.matrix.m", "channels.telegram.main.bot_token", "providers.main.api_key"]
-    assert wrong(sent, stored={"provider.main.api_key", "channel.telegram.main.bot_token", "channel.matrix.m.access_token"}) == {}
+    assert wrong(sent, stored={"providers.main.api_key", "channels.telegram.main.bot_token", "channels.matrix.m.access_token"}) == {}
 
 
 def test_an_own_door_has_a_lock() -> None:
     """Gmail's push is open to everybody while its secret is empty (S-51)."""
     sent = {"providers": {"main": OPENAI}, "channels": {"gmail_push.main": {"peers": ["a@b.c"], "options": {"topic": "t"}}}}
-    have = {"provider.main.api_key", "channel.gmail_push.main.oauth_token"}
+    have = {"providers.main.api_key", "channels.gmail_push.main.oauth_token"}
     assert wrong(sent, stored=have) == {"channels.gmail_push.main.webhook_secret": "needs a value"}
 
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.agent.cases import Case, everything, example
+from zcplatform.agent import config_file
 from zcplatform.agent.agent_settings import AgentSettings, parse, to_json
 from zcplatform.agent.agent_state import AgentState, group_of, read
 from zcplatform.agent.channels import Use, types
@@ -293,8 +294,8 @@ def test_placeholders_stand_for_secrets_that_are_there() -> None:
             "channels": {"gmail_push.main": {"peers": ["a@b.c"], "options": {"topic": "t"}}},
         }
     )
-    stored = frozenset({"provider.main.api_key", "channel.gmail_push.main.webhook_secret", "channel.telegram.gone.bot_token"})
-    assert set(placeholders(chosen, stored)) == {"provider.main.api_key", "channel.gmail_push.main.webhook_secret"}
+    stored = frozenset({"providers.main.api_key", "channels.gmail_push.main.webhook_secret", "channels.telegram.gone.bot_token"})
+    assert set(placeholders(chosen, stored)) == {"providers.main.api_key", "channels.gmail_push.main.webhook_secret"}
 
 
 def test_a_secret_the_agent_does_not_open_is_written_in_clear_and_no_other() -> None:
@@ -344,7 +345,7 @@ def opened(value: str) -> str:
 
 def test_who_the_agent_let_in_comes_back_and_is_rendered_again() -> None:
     text = render(TELEGRAM, {}, Policy(), AgentState((HASH,), {"telegram.main": ("2",)}), lambda value: seal(KEY, value))
-    kept = read(text, TELEGRAM, opened)
+    kept = read(config_file.parse(text), TELEGRAM, opened)
     assert kept == AgentState((HASH,), {"telegram.main": ("2",)})
     assert written(TELEGRAM, kept=kept)["peer_groups"]["telegram_main"]["external_peers"] == ["1", "2"]
 
@@ -352,7 +353,7 @@ def test_who_the_agent_let_in_comes_back_and_is_rendered_again() -> None:
 @pytest.mark.parametrize("peers", ['["*"]', '["", "1", 2, "a\\u0000"]', "[]"])
 def test_nobody_lets_in_everybody_by_the_file(peers: str) -> None:
     text = f'[peer_groups.telegram_main]\nchannel = "telegram.main"\nexternal_peers = {peers}\n'
-    assert read(text, TELEGRAM, opened) == AgentState()
+    assert read(config_file.parse(text), TELEGRAM, opened) == AgentState()
 
 
 @pytest.mark.parametrize(
@@ -367,4 +368,4 @@ def test_nobody_lets_in_everybody_by_the_file(peers: str) -> None:
 )
 def test_a_file_of_another_form_is_not_readable(text: str) -> None:
     with pytest.raises(Unreadable):
-        read(text, TELEGRAM, opened)
+        read(config_file.parse(text), TELEGRAM, opened)

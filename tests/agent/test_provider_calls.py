@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from zcplatform.agent import provider_input
 from zcplatform.agent.provider_calls import Call, ProviderTestOutcome, Reply, Result, not_testable, talk
 from zcplatform.agent.provider_input import ProviderWithKey
 from zcplatform.agent.providers import FAMILIES, Key, Uri
@@ -32,7 +33,7 @@ def held(provider: ProviderWithKey, *replies: Reply) -> tuple[list[Call], Provid
 def test_every_family_is_tested_or_says_why_not() -> None:
     for name, known in FAMILIES.items():
         uri = "https://llm.example.com/v1" if known.uri is not Uri.IGNORED else None
-        provider = ProviderWithKey(name, "m", uri, KEY if known.key is not Key.NONE else None)
+        provider = provider_input.of(name, "m", uri, KEY if known.key is not Key.NONE else None)
         calls, verdict = held(provider, *[Reply(401)] * 3)
         if known.test is None:
             assert (calls, verdict) == ([], ProviderTestOutcome(Result.NOT_TESTABLE, known.test_reason or "")), name
@@ -43,7 +44,7 @@ def test_every_family_is_tested_or_says_why_not() -> None:
 
 def test_the_call_of_each_form() -> None:
     def first(family: str, key: str = KEY, uri: str | None = None) -> tuple[str, dict[str, str]]:
-        call = held(ProviderWithKey(family, "m", uri, key), Reply(401))[0][0]
+        call = held(provider_input.of(family, "m", uri, key), Reply(401))[0][0]
         return call.url, dict(call.headers)
 
     assert first("openai") == ("https://api.openai.com/v1/models", {"Authorization": f"Bearer {KEY}"})
@@ -61,7 +62,9 @@ def test_the_call_of_each_form() -> None:
 
 
 def test_the_short_token_is_signed_with_the_secret_half() -> None:
-    token = dict(held(ProviderWithKey("zai", "m", None, "name.secret"), Reply(401))[0][0].headers)["Authorization"].removeprefix("Bearer ")
+    token = dict(held(provider_input.of("zai", "m", None, "name.secret"), Reply(401))[0][0].headers)["Authorization"].removeprefix(
+        "Bearer "
+    )
     head, body, mark = token.split(".")
     assert hmac.digest(b"secret", f"{head}.{body}".encode(), "sha256") == base64.urlsafe_b64decode(mark + "=")
     told = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
@@ -72,12 +75,12 @@ def test_the_short_token_is_signed_with_the_secret_half() -> None:
 @pytest.mark.parametrize(
     ("provider", "reason"),
     [
-        (ProviderWithKey("openai", "m"), "no key is saved"),
-        (ProviderWithKey("ollama", "m"), "inside the agent's own container"),
-        (ProviderWithKey("openai", "m", None, "sk\nx"), "can not be sent"),
-        (ProviderWithKey("custom", "m", "http://a@b/", KEY), "is not http"),
-        (ProviderWithKey("custom", "m", "http://b/?x=1", KEY), "is not http"),
-        (ProviderWithKey("custom", "m", None, KEY), "is not http"),
+        (provider_input.of("openai", "m"), "no key is saved"),
+        (provider_input.of("ollama", "m"), "inside the agent's own container"),
+        (provider_input.of("openai", "m", None, "sk\nx"), "cannot be sent"),
+        (provider_input.of("custom", "m", "http://a@b/", KEY), "is not http"),
+        (provider_input.of("custom", "m", "http://b/?x=1", KEY), "is not http"),
+        (provider_input.of("custom", "m", None, KEY), "is not http"),
     ],
 )
 def test_why_it_can_not_be_tested(provider: ProviderWithKey, reason: str) -> None:
@@ -103,10 +106,10 @@ def test_why_it_can_not_be_tested(provider: ProviderWithKey, reason: str) -> Non
     ],
 )
 def test_what_one_answer_proves(family: str, reply: Reply, expected: tuple[Result, int, bool | None]) -> None:
-    verdict = held(ProviderWithKey(family, "m", None, KEY), reply)[1]
+    verdict = held(provider_input.of(family, "m", None, KEY), reply)[1]
     assert (verdict.result, verdict.status, verdict.model_listed) == expected
 
 
 def test_a_key_is_never_in_what_is_shown() -> None:
-    calls, _ = held(ProviderWithKey("openai", "m", None, KEY), Reply(401))
+    calls, _ = held(provider_input.of("openai", "m", None, KEY), Reply(401))
     assert KEY not in repr(calls)

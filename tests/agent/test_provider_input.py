@@ -2,33 +2,34 @@
 
 import pytest
 
-from zcplatform.agent.provider_input import ProviderWithKey, check, is_alias
+from zcplatform.agent import provider_input
+from zcplatform.agent.provider_input import check, is_alias
 from zcplatform.errors import BadInput
 
 
 @pytest.mark.parametrize(
-    ("provider", "field"),
+    ("given", "field"),
     [
-        (ProviderWithKey("nosuch", "m"), "family"),
-        (ProviderWithKey("custom", " ", uri="http://h"), "model"),
-        (ProviderWithKey("custom", "\ud800", uri="http://h"), "model"),
-        (ProviderWithKey("custom", "m"), "uri"),
-        (ProviderWithKey("custom", "m", uri="ftp://h"), "uri"),
-        (ProviderWithKey("custom", "m", uri="http://"), "uri"),
-        (ProviderWithKey("custom", "m", uri="http://h:99999"), "uri"),
-        (ProviderWithKey("custom", "m", uri="http://h\n/x"), "uri"),
-        (ProviderWithKey("custom", "m", uri="http://[::1"), "uri"),
-        (ProviderWithKey("groq", "m", uri="http://h", api_key="k"), "uri"),
-        (ProviderWithKey("openai", "m"), "api_key"),
-        (ProviderWithKey("openai", "m", api_key="\udfff"), "api_key"),
-        (ProviderWithKey("gemini_cli", "m", api_key="k"), "api_key"),
-        (ProviderWithKey("openai", "m", api_key="k", alias="Main"), "alias"),
-        (ProviderWithKey("openai", "m", api_key="k", alias="a\n"), "alias"),
+        ({"family_name": "nosuch", "model": "m"}, "family"),
+        ({"family_name": "custom", "model": " ", "base_url": "http://h"}, "model"),
+        ({"family_name": "custom", "model": "\ud800", "base_url": "http://h"}, "model"),
+        ({"family_name": "custom", "model": "m"}, "base_url"),
+        ({"family_name": "custom", "model": "m", "base_url": "ftp://h"}, "base_url"),
+        ({"family_name": "custom", "model": "m", "base_url": "http://"}, "base_url"),
+        ({"family_name": "custom", "model": "m", "base_url": "http://h:99999"}, "base_url"),
+        ({"family_name": "custom", "model": "m", "base_url": "http://h\n/x"}, "base_url"),
+        ({"family_name": "custom", "model": "m", "base_url": "http://[::1"}, "base_url"),
+        ({"family_name": "groq", "model": "m", "base_url": "http://h", "api_key": "k"}, "base_url"),
+        ({"family_name": "openai", "model": "m"}, "api_key"),
+        ({"family_name": "openai", "model": "m", "api_key": "\udfff"}, "api_key"),
+        ({"family_name": "gemini_cli", "model": "m", "api_key": "k"}, "api_key"),
+        ({"family_name": "openai", "model": "m", "api_key": "k", "alias": "Main"}, "alias"),
+        ({"family_name": "openai", "model": "m", "api_key": "k", "alias": "a\n"}, "alias"),
     ],
 )
-def test_what_the_agent_could_not_use_is_bad_input(provider: ProviderWithKey, field: str) -> None:
+def test_what_the_agent_could_not_use_is_bad_input(given: dict[str, str], field: str) -> None:
     with pytest.raises(BadInput) as caught:
-        check(provider)
+        check(provider_input.of(**given))
     assert list(caught.value.fields) == [field]
 
 

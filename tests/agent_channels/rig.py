@@ -89,7 +89,7 @@ def _settings(place: Place, channels: tuple[Channel, ...]) -> AgentSettings:
 
 
 def _secrets(channels: tuple[Channel, ...]) -> dict[str, str]:
-    return {f"channel.{one.name}.{name}": value for one in channels for name, value in one.secrets.items()}
+    return {f"channels.{one.name}.{name}": value for one in channels for name, value in one.secrets.items()}
 
 
 def wait_for_line(agent: Running, words: str) -> None:

@@ -84,7 +84,7 @@ async def test_the_end_of_a_secret_is_listed(web: Web, zc: Zc) -> None:
     told = zc("secrets", "list", "shop").stdout
     assert "…wxyz" in told
     assert "canary" not in told
-    assert zc("secrets", "set", "shop", "provider.main.api_key", "--no-wait", stdin="sk-short-abcd\n").returncode == 0
+    assert zc("secrets", "set", "shop", "providers.main.api_key", "--no-wait", stdin="sk-short-abcd\n").returncode == 0
     assert "abcd" not in zc("secrets", "list", "shop").stdout
 
 

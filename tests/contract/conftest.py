@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.rig import CANARY, Home, Program, Running, echo_model, programs
+from zcplatform.agent import provider_input
 from zcplatform.agent.provider_input import ProviderWithKey
 
 _hosts = itertools.count(1)
@@ -26,7 +27,7 @@ def model() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def provider(model: str) -> ProviderWithKey:
-    return ProviderWithKey("custom", "echo", uri=model, api_key=CANARY)
+    return provider_input.of("custom", "echo", base_url=model, api_key=CANARY)
 
 
 @pytest.fixture

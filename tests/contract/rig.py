@@ -20,7 +20,7 @@ import tomli_w
 import zcplatform
 from tests import forked
 from tests.rendered import rendered
-from zcplatform.agent.config_file import paired_token_hashes
+from zcplatform.agent.config_file import paired_token_hashes, parse
 from zcplatform.agent.provider_input import ProviderWithKey
 from zcplatform.agent.sealed import seal, token_hash, unseal
 
@@ -105,7 +105,7 @@ class Home:
         self.write("config.toml", tomli_w.dumps(document))
 
     def tokens(self) -> tuple[str, ...]:
-        return paired_token_hashes(self.text, lambda value: unseal(KEY, value))
+        return paired_token_hashes(parse(self.text), lambda value: unseal(KEY, value))
 
     def environment(self) -> dict[str, str]:
         return {

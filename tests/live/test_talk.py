@@ -261,7 +261,7 @@ def test_a_provider_test_looks_at_nothing_of_this_host(platform: Platform, talk:
             address = host if ":" in host else f"{host}:{port}"
             wish = {"family": "custom", "model": "m", "base_url": f"http://{address}/v1", "api_key": CANARY}
             answer = platform.api("POST", f"/api/tenants/{talk}/providers/main/test", wish)
-            assert answer.body.get("result") == "unreachable" or answer.body.get("code") == "provider.bad_uri", answer.body
+            assert answer.body.get("result") == "unreachable" or answer.body.get("code") == "provider.invalid", answer.body
         with pytest.raises(TimeoutError):
             listener.accept()
     subprocess.run(["ip", "addr", "del", f"{OWN_PUBLIC}/32", "dev", "lo"], check=True)

@@ -15,7 +15,7 @@ from zcplatform.vault.sealing import TRIAL, SecretBinding
 
 PROVIDER = {"family": "custom", "model": "echo", "base_url": "http://198.51.100.10:8391/v1", "api_key": "sk-canary-7f3a"}
 TESTED = {
-    "result": "works", "detail": "it took the key and answered", "family": "custom", "host": "198.51.100.10:8391", "status": 200,
+    "result": "works", "detail": "it accepted the key", "family": "custom", "host": "198.51.100.10:8391", "status": 200,
     "model_listed": True, "tested_at": "2026-01-01T00:00:00.000Z",
 }  # fmt: skip
 ROUTES = [
@@ -161,7 +161,7 @@ async def test_an_unsaved_key_goes_in_a_box_that_only_the_worker_opens(web: Web)
     told = asked[0]
     assert (told["family"], told["model"], told["base_url"]) == ("custom", "echo", PROVIDER["base_url"])
     assert "sk-canary" not in json.dumps(told)
-    place = SecretBinding(tenant_id, TRIAL, "main", "198.51.100.10:8391", "", 0)
+    place = SecretBinding(tenant_id, TRIAL, "main", "http://198.51.100.10:8391", "", 0)
     assert open_box(web.keys.seal_private, place, b64decode(told["box"])) == "sk-canary-7f3a"
     assert b"sk-canary" not in everything(web)
     assert (await web.client.get("/api/tenants/shop")).json()["provider"] is None
@@ -170,12 +170,12 @@ async def test_an_unsaved_key_goes_in_a_box_that_only_the_worker_opens(web: Web)
 @pytest.mark.parametrize(
     ("path", "body", "code"),
     [
-        ("main", {**PROVIDER, "base_url": "http://127.0.0.1:1/v1"}, "provider.bad_uri"),
-        ("main", {**PROVIDER, "base_url": "http://a@198.51.100.10:8391/v1"}, "provider.bad_uri"),
-        ("main", {**PROVIDER, "base_url": "file:///etc/passwd"}, "provider.bad_uri"),
+        ("main", {**PROVIDER, "base_url": "http://127.0.0.1:1/v1"}, "provider.invalid"),
+        ("main", {**PROVIDER, "base_url": "http://a@198.51.100.10:8391/v1"}, "provider.invalid"),
+        ("main", {**PROVIDER, "base_url": "file:///etc/passwd"}, "provider.invalid"),
         ("main", {**PROVIDER, "family": "nosuch"}, "provider.unknown_family"),
         ("main", {**PROVIDER, "host": "x"}, "request.invalid"),
-        ("UP-per", PROVIDER, "provider.bad_alias"),
+        ("UP-per", PROVIDER, "provider.invalid"),
     ],
 )
 async def test_a_wrong_provider_is_told_by_field_and_never_asked_about(web: Web, path: str, body: object, code: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.web.conftest import AT, Web
-from zcplatform.core.secret_names import place_of, row_of
+from zcplatform.core.secret_names import row_of, secret_of
 from zcplatform.store import audit, drifts, images, secrets, tenants
 from zcplatform.store.drifts import Drift
 from zcplatform.vault.opening import open_box
@@ -40,7 +40,7 @@ async def test_a_merge_patch_changes_only_what_it_names(web: Web) -> None:
     assert (told["settings"]["providers"]["main"]["temperature"], told["settings"]["instructions"]) == (0.3, "Answer in verse.")
     assert told["settings"]["heartbeat"]["enabled"] is False, "with defaults"
     assert [(one["name"], one["is_stored"], one["host"]) for one in told["secrets"]] == [
-        ("provider.main.api_key", True, "api.anthropic.com:443")
+        ("providers.main.api_key", True, "https://api.anthropic.com")
     ]
     assert (await _ask(web, "PATCH", "/config", {"settings": {"instructions": None}}))["revision"] == 3
     assert (await _ask(web, "PATCH", "/config", {"settings": {}}))["revision"] == 3, "nothing new is no revision"
@@ -126,13 +126,13 @@ async def test_models_without_a_price_are_named(web: Web) -> None:
 
 async def test_a_secret_is_set_for_its_place_and_taken_away_when_it_is_not_needed(web: Web) -> None:
     await _tenant(web)
-    assert (await _ask(web, "PUT", "/secrets/provider.main.api_key", {"value": "sk-canary-2"}))["revision"] == 2
-    assert (await _ask(web, "PUT", "/secrets/channel.telegram.main.bot_token", {"value": "x"}, 404))["code"] == "secret.unknown"
-    assert (await _ask(web, "PUT", "/secrets/provider.main.api_key", {"value": "two\nlines"}, 422))["fields"].keys() == {"value"}
-    assert (await _ask(web, "DELETE", "/secrets/provider.main.api_key", None, 409))["code"] == "secret.needed"
+    assert (await _ask(web, "PUT", "/secrets/providers.main.api_key", {"value": "sk-canary-2"}))["revision"] == 2
+    assert (await _ask(web, "PUT", "/secrets/channels.telegram.main.bot_token", {"value": "x"}, 404))["code"] == "secret.unknown"
+    assert (await _ask(web, "PUT", "/secrets/providers.main.api_key", {"value": "two\nlines"}, 422))["fields"].keys() == {"value"}
+    assert (await _ask(web, "DELETE", "/secrets/providers.main.api_key", None, 409))["code"] == "secret.needed"
     await _ask(web, "POST", "/channels", {**TELEGRAM, "enabled": False})
     assert [one["is_stored"] for one in (await _ask(web, "GET", "/secrets"))["items"]] == [True, True]
-    await _ask(web, "DELETE", "/secrets/channel.telegram.main.bot_token")
+    await _ask(web, "DELETE", "/secrets/channels.telegram.main.bot_token")
     assert [one["is_stored"] for one in (await _ask(web, "GET", "/secrets"))["items"]] == [True, False]
     held = b"".join(path.read_bytes() for path in web.settings.database.parent.iterdir())
     assert b"canary" not in held
@@ -150,13 +150,13 @@ async def test_the_end_of_a_long_secret_is_shown_to_those_who_may_set_it(web: We
         return dict((found["items"] if path == "/secrets" else found["secrets"])[0])
 
     for value, shown in (("sk-canary-15-abc", "-abc"), ("sk-canary-5-abc", None), ("sk-canary-longer-wxyz", "wxyz")):
-        await _ask(web, "PUT", "/secrets/provider.main.api_key", {"value": value})
+        await _ask(web, "PUT", "/secrets/providers.main.api_key", {"value": value})
         for path in ("/secrets", "/config"):
             assert (await told("manager", path))["hint"] == shown
             assert (await told("contributor", path))["hint"] is None, "S-33"
     at = (await told("manager"))["updated_at"]
     assert at > AT
-    name = "provider.main.api_key"
+    name = "providers.main.api_key"
     web.database.write_now(lambda tx: tx.execute("UPDATE secrets SET host = 'elsewhere:443'"))
     assert (await told("manager"))["hint"] is None, "it is not stored for the host that the settings name"
     assert (await _ask(web, "GET", "/secrets"))["items"][0]["name"] == name
@@ -164,13 +164,13 @@ async def test_the_end_of_a_long_secret_is_shown_to_those_who_may_set_it(web: We
 
 def test_the_names_of_places_and_rows_lead_to_each_other() -> None:
     for place in (
-        "provider.main.api_key",
-        "provider.main.headers.X-Key",
-        "channel.telegram.main.bot_token",
+        "providers.main.api_key",
+        "providers.main.headers.X-Key",
+        "channels.telegram.main.bot_token",
         "mcp.docs.headers.Authorization",
     ):
-        assert place_of(*row_of(place)) == place
-    assert row_of("provider.main.api_key") == ("provider", "main")
+        assert secret_of(*row_of(place)) == place
+    assert row_of("providers.main.api_key") == ("provider", "main")
 
 
 async def test_edits_of_the_agents_file_are_shown_kept_and_discarded(web: Web) -> None:
@@ -213,6 +213,6 @@ async def test_the_catalog_answers_what_it_describes(web: Web) -> None:
 async def test_a_secret_of_another_host_can_be_removed(web: Web) -> None:
     await _tenant(web)
     web.database.write_now(lambda tx: tx.execute("UPDATE secrets SET host = 'elsewhere.example:443'"))
-    await _ask(web, "DELETE", "/secrets/provider.main.api_key")
+    await _ask(web, "DELETE", "/secrets/providers.main.api_key")
     assert web.database.read(lambda tx: tx.execute("SELECT count(*) FROM secrets WHERE kind = 'provider'").fetchall()) == [(0,)]
-    await _ask(web, "DELETE", "/secrets/provider.main.api_key")
+    await _ask(web, "DELETE", "/secrets/providers.main.api_key")

@@ -64,10 +64,10 @@ async def test_going_back_to_another_server_says_which_secret_is_not_for_it(web:
     refused = await web.client.post(path)
     assert refused.status_code == 422
     why = refused.json()["fields"]["providers.main.api_key"]
-    assert "is kept for two.example:443" in why
-    assert "one.example:443" in why
+    assert "is stored for https://two.example and" in why
+    assert "https://one.example too" in why
     assert (await _get(web, ""))["items"][0]["number"] == 2, "nothing was stored"
-    told = await web.client.post(path, json={"secrets": {"provider.main.api_key": "sk-canary-again"}})
+    told = await web.client.post(path, json={"secrets": {"providers.main.api_key": "sk-canary-again"}})
     assert (told.status_code, told.json()["revision"], told.json()["provider"]["base_url"]) == (200, 3, "https://one.example/v1")
     assert told.json()["provider"]["has_key"]
     assert "canary" not in refused.text + told.text
@@ -78,10 +78,10 @@ async def test_going_back_asks_for_what_was_deleted_meanwhile(web: Web) -> None:
     channel = {"type": "telegram", "peers": ["1"], "secrets": {"bot_token": "tg-canary"}}
     assert (await web.client.post("/api/tenants/acme/channels", json=channel)).json()["revision"] == 3
     assert (await web.client.patch("/api/tenants/acme/channels/telegram.main", json={"enabled": False})).json()["revision"] == 4
-    assert (await web.client.delete("/api/tenants/acme/secrets/channel.telegram.main.bot_token")).json()["revision"] == 5
+    assert (await web.client.delete("/api/tenants/acme/secrets/channels.telegram.main.bot_token")).json()["revision"] == 5
     refused = await web.client.post("/api/tenants/acme/revisions/3/rollback")
     assert (refused.status_code, list(refused.json()["fields"])) == (422, ["channels.telegram.main.bot_token"])
-    given = {"secrets": {"channel.telegram.main.bot_token": "tg-canary-2"}}
+    given = {"secrets": {"channels.telegram.main.bot_token": "tg-canary-2"}}
     assert (await web.client.post("/api/tenants/acme/revisions/3/rollback", json=given)).json()["revision"] == 6
 
 

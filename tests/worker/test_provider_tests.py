@@ -2,15 +2,16 @@
 
 import json
 from base64 import b64encode
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, ExitStack, aclosing
 from typing import Any
 
 import pytest
 
 from tests.fakes.model_services import GOOD, HonestProvider, SlowProvider
 from tests.worker.agent_calls_rig import ACTOR, AT, Make, Rig
-from zcplatform.agent.hosts import key_host
+from zcplatform.agent import bindings
 from zcplatform.errors import BadInput, NotFound, PlatformError
+from zcplatform.ids import new_tenant_id
 from zcplatform.ops import config
 from zcplatform.ops.context import Context
 from zcplatform.ops.providers import MainProvider
@@ -33,7 +34,7 @@ def read_saved(rig: Rig, providers: dict[str, Any], given: dict[str, str]) -> No
 
 
 def box(rig: Rig, url: str, **changed: Any) -> str:
-    place = {"tenant_id": rig.tenant.id, "kind": TRIAL, "name": "main", "host": key_host("custom", url), "row": "", "version": 0}
+    place = {"tenant_id": rig.tenant.id, "kind": TRIAL, "name": "main", "host": str(bindings.origin(url)), "row": "", "version": 0}
     return b64encode(seal(rig.keys.seal_public, SecretBinding(**{**place, **changed}), GOOD)).decode()
 
 
@@ -41,7 +42,7 @@ async def test_a_saved_key_is_tested_also_before_it_was_ever_deployed(database: 
     async with HonestProvider().running() as service:
         rig = make(20_000, MainProvider("custom", "echo", service.url, GOOD), allowed_hosts=[service.place])
         told = await tried(rig)
-    assert (told["result"], told["host"], told["family"], told["model_listed"]) == ("works", service.place, "custom", True)
+    assert (told["result"], told["host"], told["family"], told["model_listed"]) == ("works", f"http://{service.place}", "custom", True)
     assert GOOD not in json.dumps(told)
     assert service.asked[0].key == GOOD
 
@@ -67,10 +68,10 @@ async def test_each_alias_is_tested_with_its_own_key_at_its_own_address(database
         }
         rig = make(20_000, allowed_hosts=[service.place for service in services.values()])
         providers = {alias: {"family": "custom", "model": "echo", "base_url": service.url} for alias, service in services.items()}
-        read_saved(rig, providers, {f"provider.{alias}.api_key": f"sk-{alias}" for alias in services})
+        read_saved(rig, providers, {f"providers.{alias}.api_key": f"sk-{alias}" for alias in services})
         told = {alias: await tried(rig, alias=alias) for alias in services}
     assert {alias: (one["result"], one["host"]) for alias, one in told.items()} == {
-        alias: ("refused", service.place) for alias, service in services.items()
+        alias: ("refused", f"http://{service.place}") for alias, service in services.items()
     }
     assert {alias: [asked.key for asked in service.asked] for alias, service in services.items()} == {
         alias: [f"sk-{alias}"] for alias in services
@@ -80,9 +81,9 @@ async def test_each_alias_is_tested_with_its_own_key_at_its_own_address(database
 async def test_a_key_goes_to_the_site_that_was_chosen(database: Database, make: Make) -> None:
     """An `endpoint` is another host than the family's usual one, and the key was saved for that."""
     rig = make(20_000)
-    read_saved(rig, {"main": {"family": "zai", "model": "glm-4.6", "options": {"endpoint": "cn"}}}, {"provider.main.api_key": "id.secret"})
+    read_saved(rig, {"main": {"family": "zai", "model": "glm-4.6", "options": {"endpoint": "cn"}}}, {"providers.main.api_key": "id.secret"})
     provider = await ProviderTests(rig.deps, rig.keys)._saved(rig.snapshot, "main")
-    assert (provider.uri, provider.api_key) == ("https://open.bigmodel.cn/api/coding/paas/v4", "id.secret")
+    assert (provider.address, provider.api_key) == ("https://open.bigmodel.cn/api/coding/paas/v4", "id.secret")
 
 
 async def test_an_unsaved_key_comes_in_a_box_and_is_kept_nowhere(database: Database, make: Make) -> None:
@@ -95,7 +96,7 @@ async def test_an_unsaved_key_comes_in_a_box_and_is_kept_nowhere(database: Datab
 
 
 @pytest.mark.parametrize(
-    "changed", [{"tenant_id": "ten_other"}, {"kind": "provider"}, {"name": "other"}, {"host": "127.0.0.6:1"}, {"version": 1}]
+    "changed", [{"tenant_id": "ten_other"}, {"kind": "provider"}, {"name": "other"}, {"host": "http://127.0.0.6:1"}, {"version": 1}]
 )
 async def test_a_box_for_another_place_is_refused(database: Database, make: Make, changed: dict[str, Any]) -> None:
     async with HonestProvider().running() as service:
@@ -132,11 +133,22 @@ async def test_one_test_at_a_time_for_a_tenant(database: Database, make: Make) -
     async with SlowProvider().running() as service:
         rig = make(20_000, MainProvider("custom", "echo", service.url, GOOD), allowed_hosts=[service.place])
         tests = ProviderTests(rig.deps, rig.keys)
-        with tests._turns.taken(rig.tenant.id), pytest.raises(PlatformError) as caught:
+        with tests._limit.taken(rig.tenant.id), pytest.raises(PlatformError) as caught:
             async for _ in tests.run({"tenant_id": rig.tenant.id, "alias": "main"}):
                 pass
     assert caught.value.code == "live.busy"
     assert service.connections == 0
+
+
+async def test_tenants_with_silent_providers_leave_room_for_others(database: Database, make: Make) -> None:
+    async with HonestProvider().running() as service:
+        rig = make(20_000, MainProvider("custom", "echo", service.url, GOOD), allowed_hosts=[service.place])
+        tests = ProviderTests(rig.deps, rig.keys)
+        with ExitStack() as others:
+            for _ in range(40):
+                others.enter_context(tests._limit.taken(new_tenant_id()))
+            answers = [answer async for answer in tests.run({"tenant_id": rig.tenant.id, "alias": "main"})]
+    assert answers[0]["result"] == "works"
 
 
 async def test_an_address_inside_is_unreachable_in_the_same_words(database: Database, make: Make) -> None:

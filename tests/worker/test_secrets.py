@@ -52,7 +52,7 @@ def test_a_box_in_another_place_is_refused_and_told(database: Database, field: s
     row = database.read(lambda tx: secrets.get(tx, planted.tenant_id, planted.kind, planted.name))
     assert row is not None
     assert (row.box, row.ciphertext) == (None, None)
-    assert "does not belong here" in str(row.error)
+    assert "does not belong to this row" in str(row.error)
     assert [stored.entry.action for stored in database.read(lambda tx: audit.page(tx, audit.Question(), None, 5))] == ["secret.refuse"]
 
 

@@ -1,7 +1,7 @@
-"""Speaks to a model provider for a test of its key. The address comes from a customer, so it is as hostile as the answer.
+"""Call a model provider to test its key. The address comes from a tenant, so it is as hostile as the answer.
 
-The name is resolved once and the connection goes to what was found, if all of it may be called; no redirect, proxy, cookie or compression.
-Bounded: 12 seconds for a whole test, 64 KiB of each answer. Whatever fails on the way is one and the same `Unreachable`, without a reason.
+The name is resolved once and the connection is made to the address found, if every address found may be called. No redirects, proxies, cookies
+or compression. A whole test takes at most 12 seconds, and 64 KiB of each answer are read. Every failure is the same `Unreachable`, without a reason.
 """
 
 import asyncio
@@ -23,26 +23,36 @@ from zcplatform.core.addresses import may_be_called
 TIMEOUT_S = 12.0
 _LONGEST_HEADER = 8_190
 _MOST_HEADERS = 128
-_RESOLVING_THREADS = 2
 
 Resolve = Callable[[str], Awaitable[list[str]]]
 
 
 class Unreachable(Exception):
-    """Refused, filtered, reset, no such name, bad TLS, too slow, or an address that is closed: which of them is not told."""
+    """Refused, filtered, reset, no such name, bad TLS, too slow, or an address that may not be called. Which of them is never reported."""
 
 
 class ProviderClient:
-    """`allowed` are the ADDRESS:PORT pairs of the settings file, `own_domain` the name below which this installation itself is reached."""
+    """`allowed` are the ADDRESS:PORT pairs of the settings file. Names below `own_domain` lead to this installation itself.
 
-    def __init__(self, allowed: Collection[str], own_domain: str, *, resolve: Resolve | None = None, timeout_s: float = TIMEOUT_S) -> None:
+    `most_lookups` bounds how many names are resolved at once: a name server that never answers holds a thread for each.
+    """
+
+    def __init__(
+        self,
+        allowed: Collection[str],
+        own_domain: str,
+        *,
+        resolve: Resolve | None = None,
+        timeout_s: float = TIMEOUT_S,
+        most_lookups: int = 4,
+    ) -> None:
         self._allowed = frozenset(allowed)
         self._own_domain = own_domain
-        self._resolve = resolve or _resolver()
+        self._resolve = resolve or _resolver(most_lookups)
         self._timeout_s = timeout_s
 
     async def hold(self, talk: Talk) -> ProviderTestOutcome:
-        """Send what `talk` asks for until it knows. Raises Unreachable."""
+        """Make the calls of `talk` until it has an outcome. Raises Unreachable."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._hold(talk)
@@ -58,7 +68,7 @@ class ProviderClient:
         host, port = _place(call.url)
         pinned = await self._pin(host, port)
         is_tls = urlsplit(call.url).scheme == "https"
-        trust = await asyncio.to_thread(ssl.create_default_context) if is_tls else True  # all authorities are read: that takes a while
+        trust = await asyncio.to_thread(ssl.create_default_context) if is_tls else True  # reads all authorities, which takes a while
         async with _session(pinned, trust) as session:
             while not isinstance(call, ProviderTestOutcome):
                 if _place(call.url) != (host, port):
@@ -67,7 +77,7 @@ class ProviderClient:
             return call
 
     async def _pin(self, host: str, port: int) -> str:
-        """The one address everything is sent to. All that the name leads to must be open, or the next look might find the other one."""
+        """The one address that everything is sent to. Every address of the name must be allowed, or the next lookup might find another one."""
         name = host.rstrip(".").lower()
         found = await self._resolve(host)
         addresses = [address for address in found if may_be_called(address, port, self._allowed)]
@@ -98,7 +108,7 @@ async def _send(session: aiohttp.ClientSession, call: Call) -> Reply:
 
 
 def _json(body: bytes | None, encoding: str) -> object:
-    """The empty text for what is no JSON, or was compressed though nobody asked for it."""
+    """The empty text for what is not JSON, or was compressed without being requested."""
     if body is None:
         return None
     try:
@@ -108,7 +118,7 @@ def _json(body: bytes | None, encoding: str) -> object:
 
 
 def _session(address: str, trust: ssl.SSLContext | bool) -> aiohttp.ClientSession:
-    """One for each test: nothing of one customer's is left for the next."""
+    """One per test: nothing of one tenant is left for the next."""
     connector = aiohttp.TCPConnector(
         ssl=trust,
         resolver=_Pinned(address),
@@ -122,7 +132,7 @@ def _session(address: str, trust: ssl.SSLContext | bool) -> aiohttp.ClientSessio
 
 
 class _Pinned(AbstractResolver):
-    """Whatever is asked for, the address that was checked."""
+    """Resolves every name to the address that was checked."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -134,9 +144,9 @@ class _Pinned(AbstractResolver):
         pass
 
 
-def _resolver() -> Resolve:
+def _resolver(most_lookups: int) -> Resolve:
     """Threads of its own: a name server that never answers must not hold those that the rest of the worker needs."""
-    threads = ThreadPoolExecutor(_RESOLVING_THREADS, thread_name_prefix="resolve")
+    threads = ThreadPoolExecutor(most_lookups, thread_name_prefix="resolve")
 
     async def resolve(host: str) -> list[str]:
         """IPv4 only, like the agents' networks."""
@@ -148,7 +158,7 @@ def _resolver() -> Resolve:
 
 
 def is_of_this_host(address: str) -> bool:
-    """Only an address of its own can be bound: what listens on it is closed to agents, and not meant for their owners."""
+    """Only an address of this host can be bound. What listens there is closed to agents, and so to the test."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
         try:
             probe.bind((address, 0))

@@ -23,6 +23,7 @@ HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$")]
 """One line that is not blank."""
 Lines = Annotated[str, StringConstraints(max_length=20_000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+Address = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
 Tool = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,80}$")]
 Option = (
     bool
@@ -46,7 +47,7 @@ class Provider(_Part):
 
     family: str = Field(max_length=40)
     model: Line
-    base_url: str | None = Field(default=None, max_length=2_000)
+    base_url: Address | None = None
     auth: Literal["key", "none", "refresh_token", "login"] | None = None
     """None is the family's usual one."""
     temperature: float | None = Field(default=None, ge=0, le=2)
@@ -91,7 +92,7 @@ class Cost(_Part):
 class McpServer(_Part):
     """Over HTTP only: a program in the container would run with all its rights."""
 
-    url: str = Field(max_length=2_000)
+    url: Address
     transport: Literal["http", "sse"] = "http"
     headers: tuple[HeaderName, ...] = Field(default=(), max_length=20)
     """Names only; their values are secrets."""

@@ -1,61 +1,108 @@
-"""A tenant's `config.toml` read back. The agent may have rewritten it, or a tenant who owns it: it is hostile."""
+"""Parse a tenant's `config.toml` after the agent had it.
 
+The agent may have rewritten the file, or a tenant who owns it: it is hostile. `parse` either returns a document whose size, depth and
+numbers are bounded, or raises Unreadable. It never raises anything else and never takes long.
+"""
+
+import math
 import re
 import tomllib
 from collections.abc import Callable
+from datetime import date, time
 from typing import Any
 
-from zcplatform.agent.provider_input import is_text
+from zcplatform.agent.fields import is_text
 from zcplatform.agent.sealed import PREFIX, token_hash
 
 LONGEST_FILE = 262_144
+"""Characters. The agent's own file, as the platform writes it, is never longer."""
 MOST_TOKENS = 256
+DEEPEST = 32
+MOST_VALUES = 20_000
+"""Keys and list elements of the whole document; lists and tables count too."""
+_LARGEST_WHOLE = 2**63
 _MOST_DOTS = 1_000_000
 _HASH = re.compile(r"[0-9a-f]{64}")
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
 
 
 class Unreadable(ValueError):
-    """The configuration file can not be read back; the message says why."""
+    """The configuration file cannot be read back; the message says why."""
 
 
-def paired_token_hashes(text: str, unseal: Callable[[str], str]) -> tuple[str, ...]:
-    """The hashes of the paired tokens, sorted. Raises Unreadable and nothing else."""
-    gateway = parse(text).get("gateway", {})
+def parse(text: str) -> dict[str, Any]:
+    """The document: tables, lists, text, whole numbers of 64 bits, finite numbers, booleans, dates. Raises Unreadable and nothing else."""
+    if len(text) > LONGEST_FILE:
+        raise Unreadable(f"the file is longer than {LONGEST_FILE} characters")
+    if sum(_dots(line) ** 2 for line in text.split("\n")) > _MOST_DOTS:
+        raise Unreadable("the file holds keys of too many parts")
+    try:
+        document = tomllib.loads(text)
+    except (ValueError, ArithmeticError, RecursionError, MemoryError) as error:
+        raise Unreadable(f"the file is not TOML: {str(error)[:200]}") from None
+    _check_bounds(document)
+    return document
+
+
+def paired_token_hashes(document: dict[str, Any], unseal: Callable[[str], str]) -> tuple[str, ...]:
+    """The hashes of the paired tokens in a parsed document, sorted. Raises Unreadable and nothing else."""
+    gateway = document.get("gateway", {})
     tokens = gateway.get("paired_tokens", []) if isinstance(gateway, dict) else None
     if not isinstance(tokens, list) or len(tokens) > MOST_TOKENS:
         raise Unreadable("gateway.paired_tokens is not a list of tokens")
     return tuple(sorted({_hash(token, unseal) for token in tokens}))
 
 
-def parse(text: str) -> dict[str, Any]:
-    """A file of the tenant's. Raises Unreadable and nothing else, and does not take long."""
-    if len(text) > LONGEST_FILE:
-        raise Unreadable(f"the file is longer than {LONGEST_FILE} characters")
-    if sum(_dots(line) ** 2 for line in text.split("\n")) > _MOST_DOTS:
-        raise Unreadable("the file holds keys of too many parts")
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"the file is not TOML: {str(error)[:200]}") from None
-
-
 def _dots(line: str) -> int:
     """The parser's time grows with the square of the parts of a dotted key: one of 250 kB would hold the worker for minutes.
 
-    Dots in quotes are no parts; next to the end of a multi-line text it can not be told which quotes belong together, so all count.
+    Dots in quotes are no parts. Next to the end of a multi-line text it is unknown which quotes belong together, so there all dots count.
     """
     if '"""' in line or "'''" in line:
         return line.count(".")
     return _QUOTED.sub("", line).count(".")
 
 
+def _check_bounds(document: dict[str, Any]) -> None:
+    """What is compared and stored later must not recurse without end, and must be valid JSON."""
+    waiting: list[tuple[object, int]] = [(document, 0)]
+    values = 0
+    while waiting:
+        value, depth = waiting.pop()
+        values += 1
+        if values > MOST_VALUES:
+            raise Unreadable(f"the file holds more than {MOST_VALUES} values")
+        match value:
+            case dict() | list() if depth >= DEEPEST:
+                raise Unreadable(f"the file is nested deeper than {DEEPEST} levels")
+            case dict():
+                waiting += [(inner, depth + 1) for inner in value.values()]
+            case list():
+                waiting += [(inner, depth + 1) for inner in value]
+            case _:
+                _check_value(value)
+
+
+def _check_value(value: object) -> None:
+    match value:
+        case bool() | date() | time():  # a date with a time is a date too
+            return
+        case int() if -_LARGEST_WHOLE <= value < _LARGEST_WHOLE:
+            return
+        case float() if math.isfinite(value):
+            return
+        case str() if is_text(value):
+            return
+        case _:
+            raise Unreadable("the file holds a number or a text that no agent writes")
+
+
 def _hash(token: object, unseal: Callable[[str], str]) -> str:
-    """As the agent takes an element: sealed or not, a hash or the token itself."""
-    if not isinstance(token, str) or not is_text(token):
-        raise Unreadable("gateway.paired_tokens holds something else than text")
+    """As the agent reads an element: sealed or not, a hash or the token itself."""
+    if not isinstance(token, str):
+        raise Unreadable("gateway.paired_tokens holds something other than text")
     try:
         plain = unseal(token) if token.startswith(PREFIX) else token
     except ValueError as error:
-        raise Unreadable(f"a value of gateway.paired_tokens can not be opened: {error}") from None
+        raise Unreadable(f"a value of gateway.paired_tokens cannot be opened: {error}") from None
     return plain if _HASH.fullmatch(plain) else token_hash(plain)

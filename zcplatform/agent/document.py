@@ -33,6 +33,7 @@ def document(settings: AgentSettings, secrets: Mapping[str, str], policy: Policy
     """The whole configuration. `secrets` are values by the names of `places`; those without a value are left out."""
     if not all(_HASH.fullmatch(token) for token in kept.paired_tokens):
         raise BadInput("settings.bad_token", "Paired tokens must be SHA-256 hashes in lower-case hexadecimal")
+    kept = kept.bounded()
     works = MAIN in settings.providers
     found: dict[str, Any] = {
         "schema_version": 3,

@@ -1,9 +1,10 @@
-"""What the agent or its dashboard wrote into the configuration file, compared with the file as it was rendered.
+"""Compare the configuration file that an agent left behind with the file as it was rendered.
 
-People the agent let in are its own business and kept apart (`reading`); everything else that differs is
-drift, for somebody to keep or discard. The file is the tenant's and hostile: what is taken from it is bounded, and never a secret.
+Paired devices and admitted people are the agent's own business (`agent_state.py`). Everything else that differs is drift, for a person to
+keep or discard. The file belongs to the tenant and is hostile: what is taken from it is bounded, and never a secret.
 """
 
+import json
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -12,27 +13,33 @@ from zcplatform.agent.sealed import PREFIX
 from zcplatform.core.differences import difference
 
 SECRET = "(secret)"  # noqa: S105
+TOO_LONG = "(too long to show)"
 MOST_CHANGES = 200
-_LONGEST = 200
+_LONGEST_TEXT = 200
+_LONGEST_VALUE = 2_000
+"""Characters of JSON."""
 _SECRET_NAME = re.compile(r"(key|token|secret|password|passphrase|credential)s?$")
-_OWN = re.compile(r"gateway\.paired_tokens|schema_version|tools\.optional|peer_groups\..*")
+_WRITTEN_BY_AGENT = re.compile(r"gateway\.paired_tokens|schema_version|tools\.optional|peer_groups\..*")
 """Paths that the agent writes by itself, or that are read back in another way."""
 
 
 def marked(_: str) -> str:
-    """In the place of sealing, when a document is made only to be compared."""
+    """Stands in for sealing when a document is made only to be compared."""
     return PREFIX
 
 
 def drift(rendered: Mapping[str, Any], found: Mapping[str, Any], ignored: Collection[str] = ()) -> dict[str, list[Any]]:
-    """Path → [as rendered, as found]. A value that went away from a table that is still there is no drift: the agent leaves out its defaults."""
+    """Path → [as rendered, as found]. `found` is a document of `config_file.parse`.
+
+    A value that is missing from a table that is still there is not drift: the agent leaves out its defaults.
+    """
     changes: dict[str, list[Any]] = {}
     tables = set(_tables(found))
     for path, (before, after) in difference(_plain(rendered), _plain(found)).items():
-        if path in ignored or _OWN.fullmatch(path) or (after is None and path.rpartition(".")[0] in tables):
+        if path in ignored or _WRITTEN_BY_AGENT.fullmatch(path) or (after is None and path.rpartition(".")[0] in tables):
             continue
-        hidden = _SECRET_NAME.search(path) is not None
-        changes[path[:_LONGEST]] = [_shown(before, hidden=hidden), _shown(after, hidden=hidden)]
+        is_secret = _SECRET_NAME.search(path) is not None
+        changes[path[:_LONGEST_TEXT]] = [_shown(before, is_secret), _shown(after, is_secret)]
         if len(changes) == MOST_CHANGES:
             break
     return changes
@@ -47,7 +54,7 @@ def _tables(document: Mapping[str, Any], inside: str = "") -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Every sealed value is the same mark: what is in it can not be compared and need not."""
+    """Every sealed value becomes the same mark: its content cannot be compared and need not be."""
     match value:
         case Mapping():
             return {str(name): _plain(inner) for name, inner in value.items()}
@@ -61,17 +68,25 @@ def _plain(value: Any) -> Any:
             return str(value)
 
 
-def _shown(value: Any, *, hidden: bool) -> Any:
+def _shown(value: Any, is_secret: bool) -> Any:
+    shown = _without_secrets(value, is_secret)
+    return shown if len(json.dumps(shown)) <= _LONGEST_VALUE else TOO_LONG
+
+
+def _without_secrets(value: Any, is_secret: bool) -> Any:
     match value:
         case None | bool():
             return value
         case Mapping():
-            return {name[:_LONGEST]: _shown(inner, hidden=hidden or _SECRET_NAME.search(name) is not None) for name, inner in value.items()}
+            return {
+                name[:_LONGEST_TEXT]: _without_secrets(inner, is_secret or _SECRET_NAME.search(name) is not None)
+                for name, inner in value.items()
+            }
         case list():
-            return [_shown(inner, hidden=hidden) for inner in value[:MOST_CHANGES]]
-        case _ if hidden or value == PREFIX:
+            return [_without_secrets(inner, is_secret) for inner in value[:MOST_CHANGES]]
+        case _ if is_secret or value == PREFIX:
             return SECRET
         case str():
-            return value[:_LONGEST]
+            return value[:_LONGEST_TEXT]
         case _:
             return value

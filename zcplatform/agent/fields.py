@@ -1,6 +1,7 @@
-"""One field of a provider family or a channel type, as the catalog describes it, and whether a value fits it."""
+"""Describe one field of a provider family or a channel type, as the catalog has it, and check values against it."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,7 @@ LONGEST_TEXT = 2_000
 LONGEST_LINES = 20_000
 MOST_TEXTS = 1_000
 _MOST_WHOLE = 2**53
+_CONTROLS = {"\t": "tab", "\n": "line feed", "\r": "carriage return", "\x00": "null"}
 
 
 class Type(StrEnum):
@@ -28,7 +30,7 @@ class Type(StrEnum):
 
 
 class Check(StrEnum):
-    """What a text has to be besides."""
+    """What else a text has to be."""
 
     URL = "url"
     HOST = "host"
@@ -36,42 +38,51 @@ class Check(StrEnum):
     BROKER = "broker"
     REGION = "region"
     PAIR = "pair"
+    LABEL = "label"
 
 
 @dataclass(frozen=True)
 class Field:
-    """`default` is the agent's own; `preset` is written when nothing is said, `fixed` always (unless the field `unless` has a value)."""
+    """`default` is the agent's own; `preset` is written if the settings say nothing, `fixed` always (unless the field `unless` has a value)."""
 
     name: str
     type: Type
     help: str = ""
     secret: bool = False
     plain: bool = False
-    """A secret the agent does not open: it is written in clear."""
+    """A secret that the agent does not decrypt: it is written in clear text."""
     required: bool = False
     """Without the key the agent drops the whole entry."""
     needed: bool = False
-    """Without a value the thing does not work."""
+    """Nothing works without a value."""
     default: Any = None
     preset: Any = None
     fixed: Any = None
     unless: str | None = None
     closed: str | None = None
-    """Why nobody may set it."""
+    """Why it cannot be set."""
     choices: tuple[str, ...] = ()
     closed_choices: Mapping[str, str] | None = None
-    """Values of the agent's that nobody may choose, with the reason."""
+    """Values the agent has that cannot be chosen, with the reason."""
     least: float | None = None
     most: float | None = None
     least_length: int = 1
     lines: bool = False
+    """Text of several lines."""
+    binds: bool = False
+    """Decides, besides the server's name, where or how a secret of the same entry travels: port, TLS."""
     check: Check | None = None
     agent_type: str | None = None
     """The agent's type where ours is narrower."""
 
     @property
     def is_open(self) -> bool:
+        """Whether it can be set with the settings."""
         return self.closed is None and not self.secret
+
+    @property
+    def names_a_server(self) -> bool:
+        return self.check in (Check.URL, Check.HOST, Check.BROKER)
 
 
 def read(name: str, row: Mapping[str, Any]) -> Field:
@@ -85,7 +96,7 @@ def read(name: str, row: Mapping[str, Any]) -> Field:
 
 
 def problem(field: Field, value: object) -> str | None:
-    """Why the value does not fit; None when it does."""
+    """Why the value does not fit; None if it does."""
     match field.type:
         case Type.YES_NO:
             return None if isinstance(value, bool) else "must be true or false"
@@ -93,14 +104,14 @@ def problem(field: Field, value: object) -> str | None:
             return _number_problem(field, value)
         case Type.CHOICE:
             if field.closed_choices and value in field.closed_choices:
-                return f"can not be {value}: {field.closed_choices[str(value)]}"
+                return f"cannot be {value}: {field.closed_choices[str(value)]}"
             return None if value in field.choices else f"must be one of {', '.join(field.choices)}"
         case Type.TEXT:
             return text_problem(field, value)
         case Type.TEXTS:
             return _texts_problem(field, value)
         case Type.TABLE | Type.TABLES:
-            return field.closed or "can not be set"
+            return field.closed or "cannot be set"
 
 
 def _number_problem(field: Field, value: object) -> str | None:
@@ -114,7 +125,7 @@ def text_problem(field: Field, value: object) -> str | None:
     if not isinstance(value, str):
         return "must be text"
     if not is_plain(value, lines=field.lines):
-        return "holds characters that can not be written"
+        return "holds characters that cannot be written"
     if len(value) > (LONGEST_LINES if field.lines else LONGEST_TEXT):
         return "is too long"
     if (field.needed or field.secret) and len(value.strip()) < field.least_length:
@@ -136,6 +147,8 @@ def _check_problem(check: Check, value: str) -> str | None:
             return None if is_address(value, "mqtt", "mqtts") else "must be mqtt://HOST:PORT or mqtts://HOST:PORT"
         case Check.REGION:
             return None if re.fullmatch("[a-z0-9-]{1,40}", value) else "must be the name of a region"
+        case Check.LABEL:
+            return None if re.fullmatch("[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", value) else "must be letters, digits and hyphens"
         case Check.PAIR:
             return None if re.fullmatch(r"[^.\s]+\.[^.\s]+", value) else "must be ID.SECRET"
 
@@ -151,10 +164,34 @@ def _texts_problem(field: Field, value: object) -> str | None:
     return None
 
 
+def is_text(value: str) -> bool:
+    """Whether UTF-8 can hold it: a lone surrogate cannot be encoded."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def is_plain(text: str, *, lines: bool = False) -> bool:
     """No control characters, and nothing that UTF-8 can not hold."""
     allowed = "\n\r\t" if lines else ""
     return all((c >= " " and c != "\x7f" and not "\ud800" <= c <= "\udfff") or c in allowed for c in text)
+
+
+def unsendable(value: str, *, header: bool = False, password: bool = False, lines: bool = False) -> str | None:
+    """The first character that came with a key by copying it from a document or a chat, by code and name; None if there is none.
+
+    A `header` is sent with HTTP and may hold printable ASCII only. A `password` may hold every visible character.
+    """
+    for position, character in enumerate(value, 1):
+        kind = unicodedata.category(character)
+        is_odd = (
+            (header and not character.isascii())
+            or kind in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+            or (kind == "Zs" and character != " ")
+            or (kind in ("Pi", "Pf") and not password)
+        )
+        if is_odd and not (lines and character in "\n\r\t"):
+            name = unicodedata.name(character, _CONTROLS.get(character, "a control character"))
+            return f"U+{ord(character):04X} ({name.lower()}) at position {position}"
+    return None
 
 
 def is_address(uri: str, *schemes: str) -> bool:

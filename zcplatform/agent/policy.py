@@ -5,6 +5,7 @@ Whoever is paired with an agent may edit its file through its dashboard; the env
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +15,10 @@ from zcplatform.core.container import GATEWAY_PORT
 
 LEVELS = ("readonly", "supervised", "full")
 UNLIMITED_USD = 1_000_000_000.0
+LOWEST_USD = 0.000001
+MOST_ACTIONS = 999_999_999
+"""Per hour."""
+_PLAIN_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 
 PROFILE = "tenant"
 AGENT = "main"
@@ -37,15 +42,16 @@ def level(settings: AgentSettings, policy: Policy) -> str:
 
 
 def actions_per_hour(settings: AgentSettings, policy: Policy) -> int:
-    return min(settings.risk.actions_per_hour or policy.most_actions_per_hour, policy.most_actions_per_hour)
+    most = min(max(policy.most_actions_per_hour, 1), MOST_ACTIONS)
+    return min(settings.risk.actions_per_hour or most, most)
 
 
 def daily_usd(settings: AgentSettings, policy: Policy) -> float:
-    return _least(settings.cost.daily_usd, policy.daily_usd)
+    return _lowest_usd(settings.cost.daily_usd, policy.daily_usd)
 
 
 def monthly_usd(settings: AgentSettings, policy: Policy) -> float:
-    return _least(settings.cost.monthly_usd, policy.monthly_usd)
+    return _lowest_usd(settings.cost.monthly_usd, policy.monthly_usd)
 
 
 def excluded_tools(settings: AgentSettings, policy: Policy) -> tuple[str, ...]:
@@ -107,8 +113,17 @@ def environment(settings: AgentSettings, policy: Policy) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    match value:
+        case str():
+            return value
+        case float():
+            text = json.dumps(value)
+            return text if _PLAIN_NUMBER.fullmatch(text) else f"{value:.6f}"
+        case _:
+            return json.dumps(value, separators=(",", ":"))
 
 
-def _least(*values: float | None) -> float:
-    return min((float(value) for value in values if value is not None), default=UNLIMITED_USD)
+def _lowest_usd(*values: float | None) -> float:
+    """Within bounds that the agent's environment can hold, whatever a row says."""
+    lowest = min((float(value) for value in values if value is not None), default=UNLIMITED_USD)
+    return min(max(lowest, LOWEST_USD), UNLIMITED_USD)

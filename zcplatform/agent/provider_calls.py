@@ -1,7 +1,7 @@
-"""How a provider's key is tested: what the catalog says (`probes`), made into requests and verdicts. Pure: somebody else sends them.
+"""Test a provider's key: the HTTP calls to make, and what their answers prove. Pure; somebody else sends the calls.
 
-A list of models that everybody may read proves nothing about a key, so a good list is asked for again without one. Where there is no list,
-or it is open to all, another probe decides: the smallest completion, at the very address the agent uses.
+A list of models that everybody may read proves nothing about a key, so a good list is requested again without the key. Where there is no
+list, or everybody may read it, another request decides: the smallest completion, at the very address the agent uses.
 """
 
 import hmac
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from zcplatform.agent.provider_input import ProviderWithKey
 from zcplatform.agent.provider_test_catalog import KEY_FORMS, REQUESTS, KeyForm, RequestTemplate
-from zcplatform.agent.providers import Key, Uri, family
+from zcplatform.agent.providers import Key, family
 
 TOKEN_LIVES_S = 300
 
@@ -31,7 +31,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True)
 class ProviderTestOutcome:
-    """`status` is the last HTTP status; `model_listed` None where the service did not say which models it has."""
+    """`status` is the last HTTP status; `model_listed` is None if the service did not list its models."""
 
     result: Result
     detail: str
@@ -50,95 +50,94 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """`body` is what the JSON says, the empty text when it is none, None when it was too long to be read."""
+    """`body` is the parsed JSON, the empty text if it is not JSON, None if it was too long to be read."""
 
     status: int
     body: object = None
 
 
 Talk = Generator[Call, Reply, ProviderTestOutcome]
-"""Yields the calls to make, is sent the reply of each, returns what they prove."""
+"""Yields the calls to make, is sent the reply to each, returns what they prove."""
 
 
 def talk(provider: ProviderWithKey, now: datetime) -> Talk:
-    """The conversation that tests `provider` (checked before, with its key in clear)."""
+    """The conversation that tests `provider` (checked before, with its key in clear text)."""
     known, reason = family(provider.family), not_testable(provider)
     if known.test is None or reason is not None:
         return ProviderTestOutcome(Result.NOT_TESTABLE, reason or "")
     key = _key_headers(KEY_FORMS[known.header], provider.api_key, now)
-    base = (provider.uri or known.default_uri or "").rstrip("/")
-    return (yield from _ask(REQUESTS[known.test], base, key, provider.model, None))
+    return (yield from _ask(REQUESTS[known.test], provider.address.rstrip("/"), key, provider.model, None))
 
 
 def not_testable(provider: ProviderWithKey) -> str | None:
-    """Why it can not be tested from here; None when it can."""
+    """Why it cannot be tested from here; None if it can."""
     known = family(provider.family)
     if known.test is None:
         return known.test_reason
-    if provider.uri is None and known.default_uri is not None and urlsplit(known.default_uri).hostname in ("localhost", "127.0.0.1"):
+    parts = urlsplit(provider.address)
+    if provider.base_url is None and parts.hostname in ("localhost", "127.0.0.1"):
         return "its usual address is inside the agent's own container; give a `base_url`"
     if known.key is Key.REQUIRED and not provider.api_key:
         return "no key is saved for it"
     if provider.api_key and not (provider.api_key.isascii() and provider.api_key.isprintable()):
-        return "its key holds characters that can not be sent"
-    base = provider.uri if known.uri is not Uri.IGNORED else None
-    parts = urlsplit(base or known.default_uri or "")
+        return "its key holds characters that cannot be sent"
     if not parts.hostname or parts.scheme not in ("http", "https") or parts.username is not None or parts.query or parts.fragment:
         return "its address is not http(s)://HOST[:PORT]/PATH"
     return None
 
 
-def _ask(probe: RequestTemplate, base: str, key: Mapping[str, str], model: str, listed: bool | None) -> Talk:
-    """`listed`: what a list said of the model that was asked for before."""
-    reply = yield _call(probe, base, key, model)
-    if probe.name is not None:
-        listed = _listed(reply.body, probe.rows, probe.name, model)
-    if probe.otherwise is None or not (
-        reply.status in probe.no_list or (reply.status == 200 and (yield from _is_open(probe, reply, base, key)))
+def _ask(request: RequestTemplate, base: str, key: Mapping[str, str], model: str, listed: bool | None) -> Talk:
+    """`listed` is what a list requested before said about the model."""
+    reply = yield _call(request, base, key, model)
+    if request.name is not None:
+        listed = _listed(reply.body, request.rows, request.name, model)
+    if request.otherwise is None or not (
+        reply.status in request.no_list or (reply.status == 200 and (yield from _is_open(request, reply, base, key)))
     ):
-        return _judge(probe, reply, listed)
-    return (yield from _ask(REQUESTS[probe.otherwise], base, key, model, listed))
+        return _judge(request, reply, listed, bool(key))
+    return (yield from _ask(REQUESTS[request.otherwise], base, key, model, listed))
 
 
-def _is_open(probe: RequestTemplate, reply: Reply, base: str, key: Mapping[str, str]) -> Generator[Call, Reply, bool]:
-    """Whether a good answer says nothing about the key: it is no list, or everybody gets it."""
-    if not _has(reply.body, probe.rows):
+def _is_open(request: RequestTemplate, reply: Reply, base: str, key: Mapping[str, str]) -> Generator[Call, Reply, bool]:
+    """Whether a good answer proves nothing about the key: it is not a list, or everybody gets it."""
+    if not _has(reply.body, request.rows):
         return True
-    return bool(key) and (yield _call(probe, base, {}, "")).status not in probe.refused
+    return bool(key) and (yield _call(request, base, {}, "")).status not in request.refused
 
 
-def _call(probe: RequestTemplate, base: str, key: Mapping[str, str], model: str) -> Call:
-    for ending in probe.cut:
+def _call(request: RequestTemplate, base: str, key: Mapping[str, str], model: str) -> Call:
+    for ending in request.cut:
         base = base.removesuffix(ending)
-    body = None if probe.body is None else json.dumps({**probe.body, **({"model": model} if "model" in probe.body else {})})
-    return Call(probe.method, f"{base}{probe.path}", {**probe.headers, **key}, body)
+    body = None if request.body is None else json.dumps({**request.body, **({"model": model} if "model" in request.body else {})})
+    return Call(request.method, f"{base}{request.path}", {**request.headers, **key}, body)
 
 
-def _judge(probe: RequestTemplate, reply: Reply, listed: bool | None) -> ProviderTestOutcome:
+def _judge(request: RequestTemplate, reply: Reply, listed: bool | None, has_key: bool) -> ProviderTestOutcome:
     status = reply.status
     if status == 200:
         # A list may be longer than what is read of it; the answer to a message of one word is not.
-        if _has(reply.body, probe.rows) or (reply.body is None and probe.name is not None):
-            return _works(listed, status)
-        return ProviderTestOutcome(Result.ODD, "it answered something else than this service does", status)
-    if status in probe.refused:
-        return ProviderTestOutcome(Result.REFUSED, f"it refused the key (status {status})", status)
-    if status in probe.limited:
-        return ProviderTestOutcome(
-            Result.LIMITED, f"it knows the key but takes no more requests now (status {status}): no credit, or too many", status
-        )
-    if status in probe.wrong_model:
-        return ProviderTestOutcome(
-            Result.ODD, f"it refused a message for this model (status {status}): is the model's name right?", status, listed
-        )
+        if _has(reply.body, request.rows) or (reply.body is None and request.name is not None):
+            return _works(listed, status, has_key)
+        return ProviderTestOutcome(Result.ODD, "the answer is not one of this service", status)
+    if status in request.refused:
+        why = "it refused the key" if has_key else "it requires a key, and none is saved"
+        return ProviderTestOutcome(Result.REFUSED, f"{why} (status {status})", status)
+    if status in request.limited:
+        who = "it knows the key but" if has_key else "it"
+        why = f"{who} accepts no more requests now (status {status}): no credit, or too many requests"
+        return ProviderTestOutcome(Result.LIMITED, why, status)
+    if status in request.wrong_model:
+        why = f"it rejected a message for this model (status {status}); check the model's name"
+        return ProviderTestOutcome(Result.ODD, why, status, listed)
     if 300 <= status < 400:
-        return ProviderTestOutcome(Result.ODD, f"it leads to another address (status {status}), where a key is never sent", status)
+        return ProviderTestOutcome(Result.ODD, f"it redirects to another address (status {status}), where a key is never sent", status)
     return ProviderTestOutcome(Result.ODD, f"it answered with status {status}", status)
 
 
-def _works(listed: bool | None, status: int) -> ProviderTestOutcome:
-    detail = "it took the key and answered" if listed is not False else "it took the key, but does not list this model"
-    return ProviderTestOutcome(Result.WORKS, detail, status, listed)
+def _works(listed: bool | None, status: int, has_key: bool) -> ProviderTestOutcome:
+    tested = "it accepted the key" if has_key else "it answers without a key; no key was tested"
+    unlisted = ", but does not list this model" if listed is False else ""
+    return ProviderTestOutcome(Result.WORKS, f"{tested}{unlisted}", status, listed)
 
 
 def _has(body: object, rows: str) -> bool:
@@ -161,7 +160,7 @@ def _key_headers(form: KeyForm, key: str | None, now: datetime) -> dict[str, str
 
 
 def _short_token(key: str, now: datetime) -> str:
-    """`id.secret` as the short JWT that this service asks for; any other key as it is."""
+    """`id.secret` as the short JWT that this service requires; any other key as it is."""
     name, dot, secret = key.partition(".")
     if not dot or not name or not secret:
         return key

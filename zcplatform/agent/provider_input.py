@@ -1,68 +1,85 @@
-"""A provider with its key, whole, as it is tested before or after it is saved."""
+"""A provider together with its key, as it is tested before or after it is saved."""
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
-from zcplatform.agent.providers import Key, Uri, family
+from zcplatform.agent import agent_settings, bindings, fields, validation
+from zcplatform.agent.agent_settings import MAIN, Provider
+from zcplatform.agent.providers import Key, family
 from zcplatform.errors import BadInput
 
 _ALIAS = re.compile(r"[a-z0-9](?:_?[a-z0-9])*")
+_LONGEST_ALIAS = 63
 
 
 @dataclass(frozen=True)
 class ProviderWithKey:
-    family: str
-    model: str
-    uri: str | None = None
+    provider: Provider
     api_key: str | None = field(default=None, repr=False)
-    alias: str = "main"
+    alias: str = MAIN
+
+    @property
+    def family(self) -> str:
+        return self.provider.family
+
+    @property
+    def model(self) -> str:
+        return self.provider.model
+
+    @property
+    def base_url(self) -> str | None:
+        """As given; None for the family's own address."""
+        return self.provider.base_url
+
+    @property
+    def address(self) -> str:
+        """Where the agent sends its requests; empty where only the agent knows."""
+        return bindings.address(self.provider) or ""
 
     @property
     def name(self) -> str:
+        """In the agent's file."""
         return f"{self.family}.{self.alias}"
 
 
-def check(provider: ProviderWithKey) -> None:
-    """Raises BadInput naming the field that the agent could not use."""
-    known = family(provider.family)
-    if not is_alias(provider.alias):
-        raise _bad("alias", "must be 1 to 63 of a-z, 0-9 and single underscores inside")
-    if not provider.model.strip() or not is_text(provider.model):
-        raise _bad("model", "must be the name of a model")
-    if known.uri is Uri.NEEDED and not provider.uri:
-        raise _bad("uri", f"{known.label} needs the address of the service")
-    if known.uri is Uri.IGNORED and provider.uri:
-        raise _bad("uri", f"{known.label} always talks to its own host; use `custom` for another address")
-    if provider.uri and not _is_http(provider.uri):
-        raise _bad("uri", "must be an http or https address")
-    if known.key is Key.REQUIRED and not provider.api_key:
-        raise _bad("api_key", f"{known.label} needs a key")
-    if known.key is Key.NONE and provider.api_key:
-        raise _bad("api_key", f"{known.label} takes no key")
-    if provider.api_key and not is_text(provider.api_key):
-        raise _bad("api_key", "is not text")
+def of(family_name: str, model: str, base_url: str | None = None, api_key: str | None = None, alias: str = MAIN) -> ProviderWithKey:
+    """Raises BadInput for values of a wrong form. `check` says whether the agent could use them."""
+    sent = {"family": family_name, "model": model, "base_url": base_url}
+    if not is_alias(alias):
+        raise _bad({"alias": f"must be 1 to {_LONGEST_ALIAS} of a-z, 0-9 and single underscores inside"})
+    if not fields.is_text(f"{family_name}{model}{base_url or ''}"):
+        raise _bad({"model": "holds characters that cannot be written"})
+    try:
+        parsed = agent_settings.parse({"providers": {MAIN: {name: value for name, value in sent.items() if value is not None}}})
+    except BadInput as error:
+        raise _bad({path.removeprefix(f"providers.{MAIN}."): why for path, why in error.fields.items()}) from None
+    return ProviderWithKey(parsed.providers[MAIN], api_key, alias)
+
+
+def check(given: ProviderWithKey, *, needs_key: bool = True) -> None:
+    """Raises BadInput that names the field the agent could not use."""
+    known = family(given.family)
+    found = {
+        path.removeprefix("provider."): why
+        for path, why in validation.provider_problems("provider", given.provider)
+        if not path.startswith("provider.options.")
+    }
+    if known.key is Key.REQUIRED and not given.api_key and needs_key:
+        found["api_key"] = f"is missing: {known.label} needs a key"
+    if known.key is Key.NONE and given.api_key:
+        found["api_key"] = f"must be left out: {known.label} takes no key"
+    odd = fields.unsendable(given.api_key or "", header=True)
+    if odd is not None:
+        found["api_key"] = f"holds {odd}; copy the value again as plain text"
+    if found:
+        raise _bad(found)
 
 
 def is_alias(name: str) -> bool:
     """What the agent accepts as the name of a provider, channel, agent, profile or group."""
-    return len(name) <= 63 and _ALIAS.fullmatch(name) is not None
+    return len(name) <= _LONGEST_ALIAS and _ALIAS.fullmatch(name) is not None
 
 
-def is_text(value: str) -> bool:
-    """A lone surrogate can not be written as UTF-8."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
-
-
-def _is_http(uri: str) -> bool:
-    if not is_text(uri) or any(character <= " " or character == "\x7f" for character in uri):
-        return False
-    try:
-        parts = urlsplit(uri)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        return False
-
-
-def _bad(name: str, why: str) -> BadInput:
-    return BadInput(f"provider.bad_{name}", f"`{name}` {why}", fields={name: why})
+def _bad(found: dict[str, str]) -> BadInput:
+    name, why = next(iter(found.items()))
+    return BadInput("provider.invalid", f"The provider cannot be used: `{name}` {why}", "Correct the fields that are named", fields=found)

@@ -1,4 +1,4 @@
-"""How a key is tested, as data: the requests and the meaning of their answers stand in `catalog/provider_tests.toml`, by the name a family gives."""
+"""The requests that test a key, and what their answers mean, from `catalog/provider_tests.toml`. A family names the one it uses."""
 
 import tomllib
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class KeyForm:
-    """How a key is sent: headers with `{key}` or `{short_token}` in them; others for keys that begin with a prefix."""
+    """The headers that carry a key, with `{key}` or `{short_token}` in them; other ones for keys that begin with a prefix."""
 
     headers: Mapping[str, str]
     prefixes: Mapping[str, Mapping[str, str]]
@@ -18,7 +18,7 @@ class KeyForm:
 
 @dataclass(frozen=True)
 class RequestTemplate:
-    """One request. `otherwise` names the probe that decides when there is no list, or one that is open to all."""
+    """One request. `otherwise` names the one that decides if there is no list, or everybody may read it."""
 
     method: str
     path: str
@@ -34,7 +34,7 @@ class RequestTemplate:
     otherwise: str | None
 
 
-def _probe(row: Mapping[str, Any]) -> RequestTemplate:
+def _request(row: Mapping[str, Any]) -> RequestTemplate:
     return RequestTemplate(
         method=row["method"],
         path=row["path"],
@@ -55,4 +55,4 @@ _CATALOG = tomllib.loads(files("zcplatform.agent").joinpath("catalog/provider_te
 KEY_FORMS: Mapping[str, KeyForm] = MappingProxyType(
     {name: KeyForm(row["headers"], row.get("prefixes", {})) for name, row in _CATALOG["keys"].items()}
 )
-REQUESTS: Mapping[str, RequestTemplate] = MappingProxyType({name: _probe(row) for name, row in _CATALOG["tests"].items()})
+REQUESTS: Mapping[str, RequestTemplate] = MappingProxyType({name: _request(row) for name, row in _CATALOG["tests"].items()})

@@ -1,30 +1,37 @@
-"""Where secrets go in a tenant's settings, by name: what can be stored, for which host, and where the renderer puts it."""
+"""The secrets that settings have room for: what can be stored, where it may be sent, and where the renderer writes it.
+
+A secret has one name everywhere, which is its path in the settings: `providers.main.api_key`, `channels.telegram.main.bot_token`,
+`mcp.docs.headers.Authorization`.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from zcplatform.agent import bindings
 from zcplatform.agent.agent_settings import AgentSettings, Channel, Provider
 from zcplatform.agent.channels import Need, holds, types
-from zcplatform.agent.fields import Check, Field
-from zcplatform.agent.providers import FAMILIES, Auth, Uri
+from zcplatform.agent.fields import Field
+from zcplatform.agent.providers import FAMILIES, Auth
 
 
 @dataclass(frozen=True)
 class SecretSlot:
-    """`provider.main.api_key`, `channel.telegram.main.bot_token`, `mcp.docs.headers.Authorization`."""
-
     name: str
-    path: str
-    """The path of the field in the settings, for forms and errors."""
-    host: str | None
-    """HOST:PORT the secret is for: it is not sent to another one (S-59). None where the agent knows it alone."""
+    binding: str | None
+    """Where the secret may be sent (S-59): see `bindings`. None where only the agent knows it."""
     is_needed: bool
     key: tuple[str, ...]
-    """Where it stands in the agent's file."""
+    """Its place in the agent's file."""
     is_plain: bool = False
-    """The agent does not open a sealed value there."""
+    """The agent does not decrypt a sealed value there."""
     field: Field | None = None
+    old_binding: str | None = None
+    """The binding that a version before 0.2 made of the same settings."""
+
+    @property
+    def is_header(self) -> bool:
+        """Whether it is sent as an HTTP header."""
+        return not self.name.startswith("channels.")
 
 
 def secret_slots(settings: AgentSettings) -> tuple[SecretSlot, ...]:
@@ -36,27 +43,10 @@ def auth_of(provider: Provider) -> Auth:
     return Auth(provider.auth) if provider.auth else FAMILIES[provider.family].auth[0]
 
 
-def address(provider: Provider) -> str | None:
-    """The base URL that is really used; None where only the agent knows it."""
-    known = FAMILIES.get(provider.family)
-    if known is None:
-        return None
-    if provider.base_url and known.uri is not Uri.IGNORED:
-        return provider.base_url
-    return known.endpoints.get(str(provider.options.get("endpoint")), known.default_uri or "") or None
-
-
-def host_of(provider: Provider) -> str:
-    """Host and port a provider's secrets are for; the family's name stands for an address that is not known beforehand."""
-    return _host(address(provider)) or f"{provider.family}:443"
-
-
-def _host(uri: str | None) -> str | None:
-    try:
-        parts = urlsplit(uri or "")
-        return f"{parts.hostname}:{parts.port or (80 if parts.scheme == 'http' else 443)}" if parts.hostname else None
-    except ValueError:
-        return None
+def needed(needs: tuple[Need, ...], channel: Channel, fields: Mapping[str, Field]) -> frozenset[str]:
+    """The fields that are needed because another one has a value."""
+    values = {name: field.default for name, field in fields.items()} | channel.options
+    return frozenset(name for need in needs if need.when and holds(need.when, values) for name in need.fields)
 
 
 def _of_providers(settings: AgentSettings) -> Iterator[SecretSlot]:
@@ -64,23 +54,21 @@ def _of_providers(settings: AgentSettings) -> Iterator[SecretSlot]:
         known = FAMILIES.get(provider.family)
         if known is None or (provider.auth and provider.auth not in known.auth):
             continue
-        host, entry, auth = host_of(provider), ("providers", "models", provider.family, alias), auth_of(provider)
-        name = {Auth.KEY: "api_key", Auth.REFRESH_TOKEN: "oauth_refresh_token"}.get(auth)
-        is_needed = name is not None
-        if name is None and provider.auth is None and Auth.KEY in known.auth:
-            name = "api_key"  # usually none, and nobody said so: one that is given is used
+        binding, old = bindings.of_provider(provider), bindings.old_of_provider(provider)
+        path, entry = f"providers.{alias}", ("providers", "models", provider.family, alias)
+        name, is_needed = _credential(provider)
         if name:
-            yield SecretSlot(
-                f"provider.{alias}.{name}", f"providers.{alias}.{name}", host, is_needed, (*entry, name), field=known.fields[name]
-            )
+            yield SecretSlot(f"{path}.{name}", binding, is_needed, (*entry, name), field=known.fields[name], old_binding=old)
         for header in provider.headers:
-            yield SecretSlot(
-                f"provider.{alias}.headers.{header}",
-                f"providers.{alias}.headers.{header}",
-                host,
-                True,
-                (*entry, "extra_headers", header),
-            )
+            yield SecretSlot(f"{path}.headers.{header}", binding, True, (*entry, "extra_headers", header), old_binding=old)
+
+
+def _credential(provider: Provider) -> tuple[str | None, bool]:
+    """The field that proves who pays, and whether it is needed."""
+    name = {Auth.KEY: "api_key", Auth.REFRESH_TOKEN: "oauth_refresh_token"}.get(auth_of(provider))
+    if name is None and provider.auth is None and Auth.KEY in FAMILIES[provider.family].auth:
+        return "api_key", False  # usually used without a key; one that is given is used
+    return name, name is not None
 
 
 def _of_channels(settings: AgentSettings) -> Iterator[SecretSlot]:
@@ -90,37 +78,17 @@ def _of_channels(settings: AgentSettings) -> Iterator[SecretSlot]:
         if known is None:
             continue
         wanted = needed(known.needs, channel, known.fields)
+        binding, old = bindings.of_channel(channel, known.fields), bindings.old_of_channel(channel, known.fields)
         for field in known.fields.values():
             if field.secret and field.closed is None:
-                yield SecretSlot(
-                    f"channel.{name}.{field.name}",
-                    f"channels.{name}.{field.name}",
-                    _channel_host(channel, known.fields),
-                    channel.enabled and (field.needed or field.name in wanted),
-                    ("channels", kind, alias, field.name),
-                    field.plain,
-                    field,
-                )
-
-
-def needed(needs: tuple[Need, ...], channel: Channel, fields: Mapping[str, Field]) -> frozenset[str]:
-    """The fields that are needed because another one has a value."""
-    values = {name: field.default for name, field in fields.items()} | channel.options
-    return frozenset(name for need in needs if need.when and holds(need.when, values) for name in need.fields)
-
-
-def _channel_host(channel: Channel, fields: Mapping[str, Field]) -> str | None:
-    """The servers a person names himself: the secrets are for those."""
-    hosts = []
-    for name, field in fields.items():
-        value = channel.options.get(name, field.default)
-        if field.check in (Check.URL, Check.HOST, Check.BROKER) and isinstance(value, str) and value:
-            hosts.append(_host(value) if "://" in value else value)
-    return ",".join(host for host in hosts if host) or None
+                is_needed = channel.enabled and (field.needed or field.name in wanted)
+                key = ("channels", kind, alias, field.name)
+                yield SecretSlot(f"channels.{name}.{field.name}", binding, is_needed, key, field.plain, field, old)
 
 
 def _of_servers(settings: AgentSettings) -> Iterator[SecretSlot]:
-    for place, (name, server) in enumerate(settings.mcp.items()):
+    for position, (name, server) in enumerate(settings.mcp.items()):
         for header in server.headers:
-            path = f"mcp.{name}.headers.{header}"
-            yield SecretSlot(path, path, _host(server.url), True, ("mcp", "servers", str(place), "headers", header))
+            key = ("mcp", "servers", str(position), "headers", header)
+            binding, old = bindings.origin(server.url), bindings.old_origin(server.url)
+            yield SecretSlot(f"mcp.{name}.headers.{header}", binding, True, key, old_binding=old)

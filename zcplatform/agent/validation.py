@@ -1,132 +1,174 @@
-"""Whether settings make sense to the agent and stay within a plan: everything its own strict parse and its checks would refuse, and what would
-not serve anybody. Nothing is stored before there are no problems left."""
+"""Validate settings before they are saved: everything the agent or the platform would refuse later, by path.
+
+Covers what the agent's strict parser and its own checks refuse, what the plan does not allow, what cannot be written into the agent's file
+and environment, and what would serve nobody. Settings without a problem can be rendered, and their container can be made.
+"""
 
 from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
 
-from zcplatform.agent import fields
+from zcplatform.agent import document, fields, policy
 from zcplatform.agent.agent_settings import EMBEDDING, MAIN, AgentSettings, Channel, Job, Provider
+from zcplatform.agent.agent_state import MOST_PEER_BYTES, AgentState
 from zcplatform.agent.channels import ChannelType, Use, types
+from zcplatform.agent.config_file import LONGEST_FILE, MOST_TOKENS
 from zcplatform.agent.fields import Field
 from zcplatform.agent.policy import LEVELS, Policy
 from zcplatform.agent.providers import FAMILIES, Uri
 from zcplatform.agent.secret_slots import SecretSlot, needed, secret_slots
+from zcplatform.core.container import ENVIRONMENT
+from zcplatform.errors import PlatformError
 
-Found = Iterator[tuple[str, str]]
+Problems = Iterator[tuple[str, str]]
+"""(path, what is wrong), to be read as one sentence."""
+LOWEST_USD = Decimal("0.01")
 _FALLBACK_DEPTH = 3
+_SEALED_OVERHEAD = 75
+"""Characters of `enc2:`, nonce, tag and quotes."""
+_ROOM_FOR_STATE = MOST_TOKENS * (2 * 64 + _SEALED_OVERHEAD) + MOST_PEER_BYTES
+"""Of the file, for what the agent itself adds."""
+_ROOM_FOR_PLAN, _ROOM_FOR_PRICE = 20_000, 200
+"""Of the file, for tools that the plan may exclude later, and for the price of each model."""
 
 
-def problems(settings: AgentSettings, policy: Policy, stored: Collection[str] | None = None) -> dict[str, str]:
-    """What is wrong, by path; empty when nothing is. `stored` are the names of the secrets that are there (None: not asked)."""
+def problems(settings: AgentSettings, plan: Policy, stored: Collection[str] | None = None) -> dict[str, str]:
+    """What is wrong, by path; empty if nothing is. `stored` are the names of the secrets that have a value (None: do not check)."""
     found: dict[str, str] = {}
     for part in (
         _providers(settings),
         _channels(settings),
-        _policy(settings, policy),
+        _limits(settings, plan),
         _servers(settings),
         _jobs(settings),
         _missing(settings, stored),
     ):
         for path, why in part:
             found.setdefault(path, why)
-    return found
+    return found or dict(_unrenderable(settings, plan))
 
 
-def value_problem(place: SecretSlot, value: str) -> str | None:
-    """Why a secret's value can not be used; None when it can."""
-    if place.field is not None:
-        return fields.text_problem(place.field, value)
+def size_problem(settings: AgentSettings, plan: Policy, secret_lengths: Mapping[str, int]) -> dict[str, str]:
+    """Whether the agent's file would be too long, with secrets of these lengths (UTF-8 bytes) and what the agent may add to it."""
+    models = [model for one in settings.providers.values() for model in (one.model, *one.fallback_models)]
+    size = len(document.render(settings, {}, plan, AgentState(), lambda _: "")) + _ROOM_FOR_STATE + _ROOM_FOR_PLAN
+    size += sum(_ROOM_FOR_PRICE + len(model) for model in models)
+    size += sum(2 * length + _SEALED_OVERHEAD for length in secret_lengths.values())
+    return (
+        {"settings": f"are too long: the agent's file would have {size} characters of at most {LONGEST_FILE}"}
+        if size > LONGEST_FILE
+        else {}
+    )
+
+
+def secret_problem(slot: SecretSlot, value: str) -> str | None:
+    """Why a secret's value cannot be used; None if it can. Never contains the value."""
+    is_password = slot.field is not None and "password" in slot.field.name
+    odd = fields.unsendable(value, header=slot.is_header, password=is_password, lines=slot.field is not None and slot.field.lines)
+    if odd is not None:
+        return f"holds {odd}; copy the value again as plain text"
+    if slot.field is not None:
+        return fields.text_problem(slot.field, value)
     if not value.strip() or not fields.is_plain(value) or len(value) > fields.LONGEST_TEXT:
         return "must be one line of text"
     return None
 
 
+def cleaned(settings: AgentSettings) -> AgentSettings:
+    """The settings without the white space around servers' addresses that comes with copying."""
+    channels = {}
+    for name, channel in settings.channels.items():
+        known = types().get(name.partition(".")[0])
+        servers = {option for option, field in known.fields.items() if field.names_a_server} if known else set()
+        options = {
+            option: value.strip() if option in servers and isinstance(value, str) else value for option, value in channel.options.items()
+        }
+        channels[name] = channel.model_copy(update={"options": options})
+    return settings.model_copy(update={"channels": channels})
+
+
 def addresses(settings: AgentSettings) -> tuple[tuple[str, str], ...]:
-    """Path and URL of every server somebody named, for whoever decides which may be reached."""
+    """(path, URL or host) of every server that the settings name, for whoever decides which may be reached."""
     found = [(f"providers.{alias}.base_url", one.base_url) for alias, one in settings.providers.items() if one.base_url]
     found += [(f"mcp.{name}.url", server.url) for name, server in settings.mcp.items()]
     for name, channel in settings.channels.items():
         known = types().get(name.partition(".")[0])
         for option, value in channel.options.items():
-            if (
-                known
-                and option in known.fields
-                and known.fields[option].check in (fields.Check.URL, fields.Check.HOST, fields.Check.BROKER)
-            ):
+            if known and option in known.fields and known.fields[option].names_a_server:
                 found.append((f"channels.{name}.options.{option}", str(value)))
     return tuple(found)
 
 
-def _providers(settings: AgentSettings) -> Found:
+def provider_problems(path: str, provider: Provider) -> Problems:
+    """What is wrong with one provider by itself, without its key."""
+    known = FAMILIES.get(provider.family)
+    if known is None:
+        yield f"{path}.family", f"{provider.family!r} is not a provider the agent knows"
+        return
+    if provider.auth and provider.auth not in known.auth:
+        yield f"{path}.auth", f"must be one of {', '.join(known.auth)}"
+    if known.uri is Uri.NEEDED and not provider.base_url:
+        yield f"{path}.base_url", f"{known.label} needs the address of the service"
+    if provider.base_url and known.uri is Uri.IGNORED:
+        yield f"{path}.base_url", f"{known.label} always uses its own host; use `custom` for another address"
+    elif provider.base_url is not None and not fields.is_address(provider.base_url):
+        yield f"{path}.base_url", "must be an http or https address without user, password and fragment"
+    yield from _options(f"{path}.options", known.fields, provider.options)
+    for name, field in known.fields.items():
+        if field.needed and not field.secret and not provider.options.get(name):
+            yield f"{path}.options.{name}", f"is missing: {known.label} needs it"
+    if provider.family == "ollama" and provider.model.endswith(":cloud") and not _is_remote(provider):
+        yield f"{path}.model", "a `:cloud` model needs the address of ollama.com or another server"
+
+
+def _providers(settings: AgentSettings) -> Problems:
     for alias, provider in settings.providers.items():
         path = f"providers.{alias}"
-        known = FAMILIES.get(provider.family)
-        if known is None:
-            yield f"{path}.family", f"{provider.family!r} is not a provider the agent knows"
-            continue
-        yield from _provider(path, provider)
+        yield from provider_problems(path, provider)
         for position, other in enumerate(provider.fallbacks):
             if other not in settings.providers or other == alias:
                 yield f"{path}.fallbacks.{position}", "is not another provider of this agent"
     yield from _depth(settings)
     regions = {str(one.options.get("region")) for one in settings.providers.values() if one.family == "bedrock"}
     if len(regions) > 1:
-        yield "providers", "can not be of more than one region of Amazon Bedrock"
+        yield "providers", "must all use the same region of Amazon Bedrock"
     if EMBEDDING in settings.providers and settings.memory.backend != "sqlite":
-        yield f"providers.{EMBEDDING}", "is for the memory `sqlite` only"
+        yield f"providers.{EMBEDDING}", "needs the memory backend `sqlite`"
     if settings.providers and MAIN not in settings.providers:
         yield "providers.main", "is missing: it is the one that answers"
-
-
-def _provider(path: str, provider: Provider) -> Found:
-    known = FAMILIES[provider.family]
-    if provider.auth and provider.auth not in known.auth:
-        yield f"{path}.auth", f"must be one of {', '.join(known.auth)}"
-    if known.uri is Uri.NEEDED and not provider.base_url:
-        yield f"{path}.base_url", f"{known.label} needs the address of the service"
-    if provider.base_url and known.uri is Uri.IGNORED:
-        yield f"{path}.base_url", f"{known.label} always talks to its own host; use `custom` for another address"
-    elif provider.base_url is not None and not fields.is_address(provider.base_url):
-        yield f"{path}.base_url", "must be an http or https address without user, password and fragment"
-    yield from _options(f"{path}.options", known.fields, provider.options)
-    for name, field in known.fields.items():
-        if field.needed and not field.secret and not provider.options.get(name):
-            yield f"{path}.options.{name}", f"{known.label} needs it"
-    if provider.family == "ollama" and provider.model.endswith(":cloud") and not _is_remote(provider):
-        yield f"{path}.model", "a `:cloud` model needs the address of ollama.com or another server"
 
 
 def _is_remote(provider: Provider) -> bool:
     return bool(provider.base_url) and not any(name in str(provider.base_url) for name in ("//localhost", "//127.", "//0.0.0.0", "//[::1]"))
 
 
-def _depth(settings: AgentSettings) -> Found:
+def _depth(settings: AgentSettings) -> Problems:
     """The agent follows three fallbacks of fallbacks, and drops what leads in a circle."""
 
-    def deep(alias: str, seen: tuple[str, ...]) -> bool:
+    def is_deep(alias: str, seen: tuple[str, ...]) -> bool:
         provider = settings.providers.get(alias)
         if alias in seen or len(seen) > _FALLBACK_DEPTH:
             return True
-        return provider is not None and any(deep(other, (*seen, alias)) for other in provider.fallbacks)
+        return provider is not None and any(is_deep(other, (*seen, alias)) for other in provider.fallbacks)
 
     for alias in settings.providers:
-        if deep(alias, ()):
+        if is_deep(alias, ()):
             yield f"providers.{alias}.fallbacks", f"lead in a circle, or further than {_FALLBACK_DEPTH} providers"
 
 
-def _options(path: str, known: Mapping[str, Field], options: Mapping[str, object]) -> Found:
+def _options(path: str, known: Mapping[str, Field], options: Mapping[str, object]) -> Problems:
     for name, value in options.items():
         field = known.get(name)
         if field is None or name == "enabled":
             yield f"{path}.{name}", "is not a setting the agent knows there"
         elif field.closed is not None:
-            yield f"{path}.{name}", f"can not be set: {field.closed}"
+            yield f"{path}.{name}", f"cannot be set: {field.closed}"
         elif field.secret:
-            yield f"{path}.{name}", "is a secret: it is stored for itself, not in the settings"
+            yield f"{path}.{name}", "is a secret: send it as a secret, not with the settings"
         elif (why := fields.problem(field, value)) is not None:
             yield f"{path}.{name}", why
 
 
-def _channels(settings: AgentSettings) -> Found:
+def _channels(settings: AgentSettings) -> Problems:
     for name, channel in settings.channels.items():
         path = f"channels.{name}"
         known = types().get(name.partition(".")[0])
@@ -134,7 +176,7 @@ def _channels(settings: AgentSettings) -> Found:
             yield path, f"{name.partition('.')[0]!r} is not a type of channel the agent knows"
             continue
         if known.use is Use.NONE:
-            yield path, f"{known.label} can not be offered: {known.why_not}"
+            yield path, f"{known.label} is not available: {known.why_not}"
             continue
         yield from _options(f"{path}.options", known.fields, channel.options)
         yield from _peers(path, known, channel)
@@ -148,46 +190,54 @@ def _channels(settings: AgentSettings) -> Found:
         yield "providers.main", "is missing: without it no channel is answered"
 
 
-def _peers(path: str, known: ChannelType, channel: Channel) -> Found:
+def _peers(path: str, known: ChannelType, channel: Channel) -> Problems:
     if known.use is Use.ANNOUNCE or not known.gate:
         if channel.ignored or (channel.peers and known.peer is None):
-            yield f"{path}.peers", f"{known.label} knows no senders: its secret is the gate"
+            yield f"{path}.peers", f"must be empty: {known.label} does not know its senders, its secret protects it"
     elif channel.enabled and not channel.peers:
-        yield f"{path}.peers", f"must name who is let in: {known.peer}"
+        yield f"{path}.peers", f"must name who may talk to the agent: {known.peer}"
 
 
-def _complete(path: str, known: ChannelType, channel: Channel) -> Found:
+def _complete(path: str, known: ChannelType, channel: Channel) -> Problems:
     wanted = needed(known.needs, channel, known.fields)
     for name, field in known.fields.items():
         given = channel.options.get(name, field.default)
         if (field.needed or name in wanted) and not field.secret and given in (None, "", 0, (), []):
-            yield f"{path}.options.{name}", f"{known.label} needs it"
+            yield f"{path}.options.{name}", f"is missing: {known.label} needs it"
     if known.name == "mqtt":
         url, tls = str(channel.options.get("broker_url", "")), channel.options.get("use_tls", False)
         if url.startswith("mqtts://") is not bool(tls):
             yield f"{path}.options.use_tls", "must be true for mqtts:// and false for mqtt://"
 
 
-def _policy(settings: AgentSettings, policy: Policy) -> Found:
-    if LEVELS.index(settings.risk.level) > LEVELS.index(policy.most_level):
-        yield "risk.level", f"is above what the plan allows ({policy.most_level})"
-    if (settings.risk.actions_per_hour or 0) > policy.most_actions_per_hour:
-        yield "risk.actions_per_hour", f"is above what the plan allows ({policy.most_actions_per_hour})"
-    for name, wanted, most in (
-        ("daily_usd", settings.cost.daily_usd, policy.daily_usd),
-        ("monthly_usd", settings.cost.monthly_usd, policy.monthly_usd),
-    ):
-        if wanted is not None and most is not None and wanted > most:
-            yield f"cost.{name}", f"is above what the plan allows ({most:g})"
+def _limits(settings: AgentSettings, plan: Policy) -> Problems:
+    if LEVELS.index(settings.risk.level) > LEVELS.index(plan.most_level):
+        yield "risk.level", f"is above what the plan allows ({plan.most_level})"
+    if (settings.risk.actions_per_hour or 0) > plan.most_actions_per_hour:
+        yield "risk.actions_per_hour", f"is above what the plan allows ({plan.most_actions_per_hour})"
+    yield from _money("cost.daily_usd", settings.cost.daily_usd, plan.daily_usd)
+    yield from _money("cost.monthly_usd", settings.cost.monthly_usd, plan.monthly_usd)
     for name, tools in (("tools", settings.risk.tools), ("auto_approve", settings.risk.auto_approve)):
         for position, tool in enumerate(tools or ()):
-            if tool in policy.excluded_tools:
+            if tool in plan.excluded_tools:
                 yield f"risk.{name}.{position}", "is not in the plan"
     if settings.risk.tools == ():
         yield "risk.tools", "must name a tool; leave it out for all"
 
 
-def _servers(settings: AgentSettings) -> Found:
+def _money(path: str, wanted: float | None, most: float | None) -> Problems:
+    if wanted is not None and not _is_cents(wanted):
+        yield path, "must be an amount in whole cents, at least 0.01"
+    if wanted is not None and most is not None and wanted > most:
+        yield path, f"is above what the plan allows ({most:g})"
+
+
+def _is_cents(usd: float) -> bool:
+    amount = Decimal(repr(usd))
+    return amount >= LOWEST_USD and amount == round(amount, 2)
+
+
+def _servers(settings: AgentSettings) -> Problems:
     for name, server in settings.mcp.items():
         if not fields.is_address(server.url):
             yield f"mcp.{name}.url", "must be an http or https address without user, password and fragment"
@@ -195,7 +245,7 @@ def _servers(settings: AgentSettings) -> Found:
             yield f"mcp.{name}.headers", "names a header twice"
 
 
-def _jobs(settings: AgentSettings) -> Found:
+def _jobs(settings: AgentSettings) -> Problems:
     for name, job in settings.cron.items():
         path = f"cron.{name}"
         yield from _schedule(path, job)
@@ -210,23 +260,35 @@ def _jobs(settings: AgentSettings) -> Found:
         yield "cron", "needs the provider `main`"
 
 
-def _schedule(path: str, job: Job) -> Found:
+def _schedule(path: str, job: Job) -> Problems:
     if job.cron is not None and len(job.cron.split()) != 5:
         yield f"{path}.cron", "must have five fields: minute, hour, day, month, weekday"
     if job.timezone is not None and job.cron is None:
         yield f"{path}.timezone", "is only for `cron`"
 
 
-def _missing(settings: AgentSettings, stored: Collection[str] | None) -> Found:
+def _missing(settings: AgentSettings, stored: Collection[str] | None) -> Problems:
     if stored is None:
         return
-    for place in secret_slots(settings):
-        if place.is_needed and place.name not in stored:
-            yield place.path, "needs a value"
+    for slot in secret_slots(settings):
+        if slot.is_needed and slot.name not in stored:
+            yield slot.name, "needs a value"
     for name, channel in settings.channels.items():
         known = types().get(name.partition(".")[0])
         for need in known.needs if known and channel.enabled else ():
             given = {option for option, value in channel.options.items() if value not in ("", (), [])}
-            given |= {one.rsplit(".", 1)[1] for one in stored if one.startswith(f"channel.{name}.")}
+            given |= {one.rsplit(".", 1)[1] for one in stored if one.startswith(f"channels.{name}.")}
             if need.any and not any(set(option) <= given for option in need.any):
                 yield f"channels.{name}", f"needs {' or '.join(' and '.join(option) for option in need.any)}"
+
+
+def _unrenderable(settings: AgentSettings, plan: Policy) -> Problems:
+    """The last line of defence: what passed every rule and still cannot be written. A tenant with such settings could not be started."""
+    for name, value in policy.environment(settings, plan).items():
+        if name not in ENVIRONMENT or ENVIRONMENT[name].fullmatch(value) is None:
+            yield "settings", f"cannot be passed to the agent: `{name}` would be {value[:60]!r}"
+    try:
+        document.render(settings, {}, plan, AgentState(), lambda _: "")
+        document.workspace_files(settings)
+    except (PlatformError, ValueError, TypeError, KeyError) as error:
+        yield "settings", f"cannot be written into the agent's file ({type(error).__name__})"

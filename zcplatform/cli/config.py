@@ -17,7 +17,7 @@ Secrets = Annotated[
     typer.Option(
         "--ask",
         metavar="NAME",
-        help="A secret to save with the change, for example provider.main.api_key: asked for, or read as a line of standard input. Repeat for several.",
+        help="A secret to save with the change, for example providers.main.api_key: asked for, or read as a line of standard input. Repeat for several.",
     ),
 ]
 
@@ -49,7 +49,7 @@ def change(
     """Change settings. The whole result is checked before anything is saved; a running agent restarts with it.
 
     Choose a model and give its key in one step:
-    zcplatform config set acme providers.main.family=anthropic providers.main.model=claude-sonnet-4-5 --ask provider.main.api_key
+    zcplatform config set acme providers.main.family=anthropic providers.main.model=claude-sonnet-4-5 --ask providers.main.api_key
     """
     settings = _patch_file(file) if file else {}
     settings |= values.patch(pairs or (), unset or ())

@@ -17,7 +17,7 @@ def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> Non
     with open_api(context) as api:
         config = api.get(route("tenants", tenant, "config"))
     keys = {place["name"]: place["is_stored"] for place in config["secrets"]}
-    items = [{"alias": alias, **provider, "has_key": keys.get(f"provider.{alias}.api_key")} for alias, provider in _providers(config)]
+    items = [{"alias": alias, **provider, "has_key": keys.get(f"providers.{alias}.api_key")} for alias, provider in _providers(config)]
     if json:
         output.print_json(items)
         return

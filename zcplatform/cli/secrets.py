@@ -10,7 +10,7 @@ from zcplatform.cli.context import AsJson, NoWait, Tenant, open_api, route
 from zcplatform.cli.requests import submit
 
 app = typer.Typer(no_args_is_help=True, help="API keys and passwords of a tenant. They can be set, but are never shown.")
-Name = Annotated[str, typer.Argument(metavar="SECRET", help="For example provider.main.api_key; zcplatform secrets list shows the names.")]
+Name = Annotated[str, typer.Argument(metavar="SECRET", help="For example providers.main.api_key; zcplatform secrets list shows the names.")]
 
 
 @app.command("list")

@@ -1,4 +1,4 @@
-"""A tenant's channels, one by one: each change is a change of its settings, saved as a revision."""
+"""Add, change and remove one channel of a tenant: each is a change of its settings, saved as a revision."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
 
 Sent = Mapping[str, Any]
-"""`enabled`, `peers`, `ignored`, `options`: only what is sent changes."""
+"""`enabled`, `peers`, `ignored`, `options`. What is not sent stays as it is."""
 
 
 def get(settings: AgentSettings, tenant: Tenant, name: str) -> agent_settings.Channel:
@@ -43,7 +43,7 @@ def add(
     name = f"{kind}.{alias}"
     if name in config.current(tx, tenant).channels:
         raise Conflict(
-            "channel.exists", f"Tenant `{tenant.slug}` has a channel `{name}` already", "choose another alias, or change that one"
+            "channel.exists", f"Tenant `{tenant.slug}` already has a channel `{name}`", "choose another alias, or change that channel"
         )
     return _save(tx, context, actor, at, tenant, name, sent, given, f"channel {name} added")
 
@@ -57,19 +57,19 @@ def change(
 
 
 def remove(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, name: str) -> tuple[Tenant, Operation | None]:
-    """Its secrets go when the settings without it have proven good; until then it can be gone back to."""
+    """Its secrets are deleted once the settings without it have proven good; until then the change can be rolled back."""
     tenant = requests.require_not_deleting(tx, id_or_slug)
     settings = config.current(tx, tenant)
     get(settings, tenant, name)
     if tenant.last_good_revision is None:
-        secrets.remove(tx, tenant.id, [place.name for place in secret_slots(settings) if place.name.startswith(f"channel.{name}.")])
+        secrets.remove(tx, tenant.id, [slot.name for slot in secret_slots(settings) if slot.name.startswith(f"channels.{name}.")])
     return config.patch(tx, context, actor, at, tenant.id, {"channels": {name: None}}, {}, f"channel {name} removed")
 
 
 def _save(
     tx: Tx, context: Context, actor: Actor, at: str, tenant: Tenant, name: str, sent: Sent, given: Mapping[str, str], note: str
 ) -> tuple[Tenant, Operation | None]:
-    values = {f"channel.{name}.{field}": value for field, value in given.items()}
+    values = {f"channels.{name}.{field}": value for field, value in given.items()}
     try:
         return config.patch(tx, context, actor, at, tenant.id, {"channels": {name: dict(sent)}}, values, note)
     except PlatformError as error:

@@ -1,4 +1,4 @@
-"""A tenant's settings: read, checked whole before anything is stored, and saved as a revision. Every change of them comes through `save`."""
+"""Read, validate and save a tenant's settings. Every change of them passes `write`, which stores a revision or nothing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,8 +22,8 @@ from zcplatform.store.images import Image
 from zcplatform.store.operations import Operation
 from zcplatform.store.plans import Plan
 
-MOST_TOLD = 40
-LONGEST_TOLD = 120
+MOST_AUDITED = 40
+LONGEST_AUDITED = 120
 
 
 def current(tx: Tx, tenant: Tenant) -> AgentSettings:
@@ -33,7 +33,7 @@ def current(tx: Tx, tenant: Tenant) -> AgentSettings:
 def patch(
     tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, change: Mapping[str, Any], given: Mapping[str, str], note: str | None
 ) -> tuple[Tenant, Operation | None]:
-    """`change` is a JSON merge patch of the settings, `given` the values of secrets by the names of their places."""
+    """`change` is a JSON merge patch of the settings, `given` are values of secrets by their names."""
     tenant = requests.require_not_deleting(tx, id_or_slug)
     wanted = merged(agent_settings.to_json(current(tx, tenant)), change)
     return save(tx, context, actor, at, tenant, wanted, given, note or "settings")
@@ -42,7 +42,7 @@ def patch(
 def save(
     tx: Tx, context: Context, actor: Actor, at: str, tenant: Tenant, wanted: Mapping[str, Any], given: Mapping[str, str], note: str
 ) -> tuple[Tenant, Operation | None]:
-    """Raises BadInput with a field for each thing that is wrong; nothing is stored then. Nothing new is no revision."""
+    """Save a revision and apply it to a running tenant. Raises BadInput with a field for each thing that is wrong; then nothing is stored."""
     revised = write(tx, context, actor, at, tenant, wanted, given, note)
     return (tenant, None) if revised is None else requests.apply_to_running(tx, actor, tenant, at, wanted_revision=revised)
 
@@ -50,79 +50,80 @@ def save(
 def write(
     tx: Tx, context: Context, actor: Actor, at: str, tenant: Tenant, wanted: Mapping[str, Any], given: Mapping[str, str], note: str
 ) -> int | None:
-    """The number of the new revision; None when nothing is new. For one who brings the tenant to more than that."""
-    before, settings = current(tx, tenant), agent_settings.parse(wanted)
-    told = difference(agent_settings.to_json(before), agent_settings.to_json(settings))
-    _check_rights(actor, told, given, at)
+    """Save a revision without applying it. Returns its number, or None if nothing changed."""
+    before, settings = current(tx, tenant), validation.cleaned(agent_settings.parse(wanted))
+    given = secrets.cleaned(given)
+    changed = difference(agent_settings.to_json(before), agent_settings.to_json(settings))
+    _check_rights(actor, changed, given, at)
     secrets.check(settings, given)
     if len(settings.channels) > len(before.channels):
         quotas.require_room(tx, tenant, "channels", len(settings.channels))
-    check(tx, context, tenant, settings, secrets.stored(tx, tenant.id, settings) | given.keys())
-    if not told and not given:
+    check(tx, context, tenant, settings, secrets.stored(tx, tenant.id, settings) | lengths(given))
+    if not changed and not given:
         return None
     number = requests.revise(tx, actor, tenant, agent_settings.to_json(settings), note, at)
     secrets.put(tx, context, tenant.id, settings, given, at)
-    changes = {path: [_short(old), _short(new)] for path, (old, new) in list(told.items())[:MOST_TOLD]}
+    changes = {path: [_short(old), _short(new)] for path, (old, new) in list(changed.items())[:MOST_AUDITED]}
     changes |= {f"secret {name}": [None, "set"] for name in given}
     audit.append(tx, actor.entry(at, "config.save", tenant.id, tenant.id, revision=[tenant.revision, number], **changes))
     return number
 
 
 def set_secret(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, name: str, value: str) -> tuple[Tenant, Operation | None]:
-    """A new value is a revision too: the settings are the same, and the agent is brought to it."""
+    """Store a value. It is a revision too: the settings stay the same, and a running agent is restarted with it."""
     tenant = requests.require_not_deleting(tx, id_or_slug)
     settings = current(tx, tenant)
     secrets.find(settings, name)
     try:
         return save(tx, context, actor, at, tenant, agent_settings.to_json(settings), {name: value}, f"secret {name} set")
     except PlatformError as error:
-        raise renamed(error, secrets.find(settings, name).path, "value") from None
+        raise renamed(error, name, "value") from None
 
 
 def remove_secret(tx: Tx, actor: Actor, at: str, id_or_slug: str, name: str) -> tuple[Tenant, Operation | None]:
-    """Raises Conflict while the settings need it. Already gone is success."""
+    """Raises Conflict while the settings need it. Success if it is not there."""
     tenant = requests.require_not_deleting(tx, id_or_slug)
     settings = current(tx, tenant)
-    place = secrets.find(settings, name)
+    secrets.find(settings, name)
     there = secrets.stored(tx, tenant.id, settings)
     if name not in there:
-        if secrets.remove(tx, tenant.id, [name]):  # one that was refused, or is for another host
+        if secrets.remove(tx, tenant.id, [name]):  # one that was rejected, or is for another server
             audit.append(tx, actor.entry(at, "secret.remove", tenant.id, tenant.id, **{f"secret {name}": ["set", None]}))
         return tenant, None
-    left = problems(settings, require(plans.get(tx, tenant.plan)), there - {name})
-    if place.path in left:
-        raise Conflict("secret.needed", f"The settings of `{tenant.slug}` need `{name}`", "disable or remove what it is for first")
+    left = problems(settings, require(plans.get(tx, tenant.plan)), frozenset(there) - {name})
+    if name in left:
+        raise Conflict("secret.needed", f"The settings of `{tenant.slug}` need `{name}`", "disable or remove first what uses it")
     secrets.remove(tx, tenant.id, [name])
     number = requests.revise(tx, actor, tenant, agent_settings.to_json(settings), f"secret {name} removed", at)
     audit.append(tx, actor.entry(at, "secret.remove", tenant.id, tenant.id, **{f"secret {name}": ["set", None]}))
     return requests.apply_to_running(tx, actor, tenant, at, wanted_revision=number)
 
 
-def check(tx: Tx, context: Context, tenant: Tenant, settings: AgentSettings, stored: frozenset[str]) -> None:
-    """Raises BadInput."""
+def check(tx: Tx, context: Context, tenant: Tenant, settings: AgentSettings, stored: Mapping[str, int]) -> None:
+    """Raises BadInput. `stored` are the secrets that have a value, with the length of each."""
     plan = require(plans.get(tx, tenant.plan))
-    found = problems(settings, plan, stored)
+    found = problems(settings, plan, frozenset(stored)) or validation.size_problem(settings, Policy(**plan.ceilings()), stored)
     for path, address in validation.addresses(settings):
         why = unreachable(context.settings.allowed_hosts, address)
         if why is not None:
             found.setdefault(path, why)
     for path, why in _not_compiled(_image_of(tx, tenant), settings).items():
         found.setdefault(path, why)
-    found |= {path: why for path, why in secrets.elsewhere(tx, tenant.id, settings, stored).items() if path in found}
+    found |= {path: why for path, why in secrets.bound_elsewhere(tx, tenant.id, settings, stored).items() if path in found}
     if found:
         raise agent_settings.settings_error(found)
 
 
 def problems(settings: AgentSettings, plan: Plan, stored: frozenset[str] | None) -> dict[str, str]:
-    """By path; what the agent would refuse, what a plan does not allow, and what is still missing (unless `stored` is None)."""
+    """By path: what the agent would reject, what the plan does not allow, and which secrets are missing (unless `stored` is None)."""
     keyless = frozenset(
-        f"provider.{alias}.api_key" for alias, one in settings.providers.items() if one.auth is None and _may_be_open(one.family)
+        f"providers.{alias}.api_key" for alias, one in settings.providers.items() if one.auth is None and _may_be_open(one.family)
     )
     return validation.problems(settings, Policy(**plan.ceilings()), None if stored is None else stored | keyless)
 
 
 def check_plan(tx: Tx, tenant: Tenant, name: str) -> None:
-    """Raises Conflict when the settings are above what another plan allows."""
+    """Raises Conflict if the settings are above what another plan allows."""
     plan, settings = require(plans.get(tx, name)), current(tx, tenant)
     found = problems(settings, plan, None)
     if len(settings.channels) > plan.channels:
@@ -133,19 +134,19 @@ def check_plan(tx: Tx, tenant: Tenant, name: str) -> None:
 
 
 def check_image(tx: Tx, tenant: Tenant, image_id: ImageId) -> None:
-    """Raises Conflict when another image lacks a channel that the settings have; all else its own agent is asked before it takes over."""
+    """Raises Conflict if another image lacks a channel that the settings have. Its agent checks everything else before it is used."""
     for path, why in _not_compiled(images.get(tx, image_id), current(tx, tenant)).items():
         raise Conflict("image.lacks_channel", f"`{path}` of tenant `{tenant.slug}` {why}", "change the settings first")
 
 
 def unpriced(context: Context, plan: Plan, settings: AgentSettings) -> list[str]:
-    """Models, as `family/model`, that have a price neither of the operator's nor in the catalog."""
+    """The models, as `family/model`, without a price of the operator's or of the catalog."""
     prices = {name: Price(**one.model_dump()) for name, one in context.settings.model_prices.items()}
     return list(unpriced_of(settings, Policy(**plan.ceilings(), prices=prices)))
 
 
 def _may_be_open(family: str) -> bool:
-    """Services that some run without a key: nobody has to say so."""
+    """Services that some run without a key: the settings need not say so."""
     return family in FAMILIES and Auth.NONE in FAMILIES[family].auth
 
 
@@ -154,7 +155,7 @@ def _image_of(tx: Tx, tenant: Tenant) -> Image | None:
 
 
 def _not_compiled(image: Image | None, settings: AgentSettings) -> dict[str, str]:
-    """Enabled channels that the image can not run, as far as that is known."""
+    """Enabled channels that the image cannot run, as far as that is known."""
     known = image.channel_types if image else None
     if image is None or known is None:
         return {}
@@ -165,23 +166,28 @@ def _not_compiled(image: Image | None, settings: AgentSettings) -> dict[str, str
     }
 
 
-def _check_rights(actor: Actor, told: Mapping[str, Any], given: Mapping[str, str], at: str) -> None:
-    """Whatever route it came by: channels and secrets have permissions of their own."""
-    if any(path.startswith("channels.") for path in told):
+def _check_rights(actor: Actor, changed: Mapping[str, Any], given: Mapping[str, str], at: str) -> None:
+    """Channels and secrets have permissions of their own, on every route."""
+    if any(path.startswith("channels.") for path in changed):
         actor.need(Permission.CHANNEL_WRITE)
-    if any(not path.startswith("channels.") for path in told):
+    if any(not path.startswith("channels.") for path in changed):
         actor.need(Permission.CONFIG_WRITE)
     if given:
         actor.need(Permission.SECRET_WRITE)
         actor.need_step_up(at)
 
 
+def lengths(given: Mapping[str, str]) -> dict[str, int]:
+    """In bytes, as `check` needs them."""
+    return {name: len(value.encode()) for name, value in given.items()}
+
+
 def _short(value: object) -> object:
-    return value[:LONGEST_TOLD] + "…" if isinstance(value, str) and len(value) > LONGEST_TOLD else value
+    return value[:LONGEST_AUDITED] + "…" if isinstance(value, str) and len(value) > LONGEST_AUDITED else value
 
 
 def renamed(error: PlatformError, before: str, after: str) -> PlatformError:
-    """The same error for one who sent a part of the settings under another name."""
+    """The same error for a caller who sent a part of the settings under another name."""
     error.detail = error.detail.replace(f"`{before}", f"`{after}", 1)
     error.fields = {after + path.removeprefix(before) if path.startswith(before) else path: why for path, why in error.fields.items()}
     return error

@@ -1,4 +1,4 @@
-"""Edits that an agent's own file holds: looked at, kept as a revision, or discarded."""
+"""Show the drift of an agent's own file, keep it as a revision, or discard it."""
 
 import json
 from dataclasses import dataclass
@@ -18,30 +18,30 @@ Changes = dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
-class Found:
+class DriftFound:
     drift: Drift
     changes: Changes
     """Path → [as rendered, as found]."""
     keepable: frozenset[str]
 
 
-def get(tx: Tx, tenant: Tenant) -> Found | None:
-    """None when there is nothing to decide."""
+def get(tx: Tx, tenant: Tenant) -> DriftFound | None:
+    """None if there is nothing to decide."""
     drift = drifts.get(tx, tenant.id)
     if drift is None or drift.decided is not None:
         return None
     changes: Changes = json.loads(drift.changes)
-    return Found(drift, changes, drift_patch.settings_patch(config.current(tx, tenant), changes)[1])
+    return DriftFound(drift, changes, drift_patch.settings_patch(config.current(tx, tenant), changes)[1])
 
 
 def keep(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
-    """What the settings have a place for becomes a revision; the rest goes with the file."""
+    """Save the changes that settings can hold as a revision; the others are lost with the file."""
     tenant = requests.require_not_deleting(tx, id_or_slug)
     found = _needed(tx, tenant)
     if not found.keepable:
         raise Conflict(
             "drift.not_keepable",
-            f"Nothing of what was changed in the file of `{tenant.slug}` has a place in the settings",
+            f"None of the changes in the file of `{tenant.slug}` can be kept as settings",
             f"POST /api/tenants/{tenant.slug}/drift/discard",
         )
     patch, _ = drift_patch.settings_patch(config.current(tx, tenant), found.changes)
@@ -50,24 +50,24 @@ def keep(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tu
 
 
 def discard(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
-    """The file is written anew, which starts a running agent again; one that was written anew already is left alone."""
+    """Write the file again, which restarts a running agent. A file that was already written again is left alone."""
     tenant = requests.require_not_deleting(tx, id_or_slug)
     if _decide(tx, actor, at, tenant, _needed(tx, tenant), "discard"):
         return requests.record_request(tx, actor, tenant, at, Request.UPDATE, wanted_epoch=tenant.wanted_epoch + 1)
     return tenant, None
 
 
-def _needed(tx: Tx, tenant: Tenant) -> Found:
+def _needed(tx: Tx, tenant: Tenant) -> DriftFound:
     found = get(tx, tenant)
     if found is None:
         raise Conflict(
-            "drift.none", f"Nothing was changed in the file of `{tenant.slug}` that is not decided", "GET …/drift shows what was"
+            "drift.none", f"The file of `{tenant.slug}` has no changes to decide about", f"GET /api/tenants/{tenant.slug}/drift shows them"
         )
     return found
 
 
-def _decide(tx: Tx, actor: Actor, at: str, tenant: Tenant, found: Found, decided: str) -> bool:
-    """True when the file with these edits is the one that is in use: then the decision stays until it is written anew."""
+def _decide(tx: Tx, actor: Actor, at: str, tenant: Tenant, found: DriftFound, decided: str) -> bool:
+    """True if the file with these changes is the one in use: then the decision is kept until the file is written again."""
     audit.append(tx, actor.entry(at, f"drift.{decided}", tenant.id, tenant.id, paths=[None, sorted(found.changes)[:40]]))
     if tenant.wanted == Wanted.RUNNING and tenant.seen_config == found.drift.mount:
         drifts.decide(tx, tenant.id, decided)

@@ -1,4 +1,4 @@
-"""What may be asked of plans: an operator edits their numbers. Agents of a plan are started again with new limits by the worker."""
+"""Change a plan's numbers. The worker applies them: agents of the plan whose container limits changed are restarted."""
 
 import json
 from collections.abc import Mapping
@@ -6,33 +6,53 @@ from typing import Any
 
 from zcplatform.errors import BadInput, NotFound
 from zcplatform.ops.actor import Actor
+from zcplatform.ops.host_capacity import excess, of_this_host
 from zcplatform.store import audit, plans
 from zcplatform.store.db import Tx, require
 from zcplatform.store.plans import Plan
 
-LEAST = {
-    "memory_bytes": 96 * 1024 * 1024,
-    "cpu_millis": 10,
-    "pids": 16,
-    "disk_bytes": 1024 * 1024,
-    "members": 1,
-    "agents": 1,
-    "actions_per_hour": 1,
+_MIB = 1024 * 1024
+_CENT_MICROS = 10_000
+BOUNDS: Mapping[str, tuple[int, int]] = {
+    "memory_bytes": (96 * _MIB, 1024 * 1024 * _MIB),
+    "cpu_millis": (10, 256_000),
+    "pids": (16, 32_768),
+    "disk_bytes": (_MIB, 1024 * 1024 * 1024 * _MIB),
+    "channels": (0, 50),
+    "members": (1, 10_000),
+    "agents": (1, 1_000),
+    "messages_day": (0, 1_000_000_000),
+    "tokens_month": (0, 1_000_000_000_000),
+    "dollars_month_micros": (0, 1_000_000_000_000),
+    "actions_per_hour": (1, 1_000_000),
 }
-"""The smallest number that makes sense; 0 where nothing is named."""
+"""Least and most of each number. Every plan within them can be written into an agent's environment and container."""
 
 
 def change(tx: Tx, actor: Actor, at: str, name: str, sent: Mapping[str, Any]) -> Plan:
+    """Raises BadInput with a field for each number that is out of bounds or more than this host has; then nothing is stored."""
     plan = plans.get(tx, name)
     if plan is None:
         raise NotFound("plan.unknown", f"There is no plan `{name[:40]}`", "GET /api/plans lists them")
-    wish = {field: json.dumps(value) if isinstance(value, list) else value for field, value in sent.items()}
-    numbers = {field: value for field, value in wish.items() if isinstance(value, int)}
-    wrong = {field: f"at least {LEAST.get(field, 0)}" for field, value in numbers.items() if value < LEAST.get(field, 0)}
+    wanted = {field: json.dumps(value) if isinstance(value, list) else value for field, value in sent.items()}
+    wrong = _out_of_bounds(wanted) | excess(wanted, of_this_host())
     if wrong:
-        raise BadInput("plan.too_small", f"Plan `{name}` can not have so little: {', '.join(wrong)}", "see `fields`", fields=wrong)
-    told = {field: [getattr(plan, field), value] for field, value in wish.items() if getattr(plan, field) != value}
-    if told:
-        plans.update(tx, name, {field: wish[field] for field in told})
-        audit.append(tx, actor.entry(at, "plan.change", name, "", **told))
+        field, why = next(iter(wrong.items()))
+        raise BadInput("plan.out_of_bounds", f"Plan `{name}` cannot have this `{field}`: it {why}", "see `fields`", fields=wrong)
+    changes = {field: [getattr(plan, field), value] for field, value in wanted.items() if getattr(plan, field) != value}
+    if changes:
+        plans.update(tx, name, {field: wanted[field] for field in changes})
+        audit.append(tx, actor.entry(at, "plan.change", name, "", **changes))
     return require(plans.get(tx, name))
+
+
+def _out_of_bounds(wanted: Mapping[str, Any]) -> dict[str, str]:
+    found = {}
+    for field, (least, most) in BOUNDS.items():
+        value = wanted.get(field)
+        if value is not None and not least <= value <= most:
+            found[field] = f"must be from {least} to {most}"
+    dollars = wanted.get("dollars_month_micros", 0)
+    if "dollars_month_micros" not in found and dollars % _CENT_MICROS:
+        found["dollars_month_micros"] = "must be a whole number of cents (10000 micro-dollars each); 0 is no limit"
+    return found

@@ -1,4 +1,4 @@
-"""What a plan lets a tenant have many of, counted in the transaction that adds one."""
+"""Quotas of a plan for things a tenant has many of, checked in the transaction that adds one."""
 
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import OverQuota
@@ -9,11 +9,11 @@ COUNTED = ("channels", "members", "agents")
 
 
 def require_room(tx: Tx, tenant: Tenant, what: str, wanted: int) -> None:
-    """Raises OverQuota when the tenant would have more of `what` (one of COUNTED) than its plan gives. `wanted` is the new total."""
+    """Raises OverQuota if the tenant would have more of `what` (one of COUNTED) than its plan allows. `wanted` is the new total."""
     most = {kind: getattr(require(plans.get(tx, tenant.plan)), kind) for kind in COUNTED}[what]
     if wanted > most:
         raise OverQuota(
             f"plan.{what}",
-            f"Plan `{tenant.plan}` of tenant `{tenant.slug}` gives {most} {what}; this would be {wanted}",
+            f"Tenant `{tenant.slug}` would have {wanted} {what}; its plan `{tenant.plan}` allows {most}",
             "remove some, or ask the operator for a larger plan",
         )

@@ -1,4 +1,4 @@
-"""A tenant's revisions: looked at, compared, and gone back to. What was saved is never changed; going back is saving again."""
+"""Show, compare and restore a tenant's revisions. A revision never changes; to roll back is to save its settings again."""
 
 import json
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def settings(revision: Revision) -> dict[str, Any]:
 
 
 def against(tx: Tx, tenant: Tenant, number: int, other: int | None) -> tuple[int, Difference]:
-    """What changed from the other revision (the one before, when none is named) to this one; number 0 is nothing at all."""
+    """What changed from the other revision (by default the one before) to this one. Revision 0 is empty."""
     revision = get(tx, tenant, number)
     compared = number - 1 if other is None else other
     before = settings(get(tx, tenant, compared)) if compared else {}
@@ -40,18 +40,18 @@ def against(tx: Tx, tenant: Tenant, number: int, other: int | None) -> tuple[int
 def roll_back(
     tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, number: int, given: Mapping[str, str], note: str | None
 ) -> tuple[Tenant, Operation | None]:
-    """Save the settings of an older revision again, as a new one: with all that a save asks, for plan, rights and hosts may be others by now.
+    """Save the settings of an older revision again, as a new one. Everything is checked again: plan, rights and servers may have changed.
 
-    Secrets are not part of a revision and stay as they are; `given` are those that the older settings need and that are gone.
+    Secrets are not part of a revision and stay as they are; `given` are those that the older settings need and that are missing.
     """
     tenant = requests.require_not_deleting(tx, id_or_slug)
     wanted = settings(get(tx, tenant, number))
     parsed = agent_settings.parse(wanted)
-    lost = secrets.elsewhere(tx, tenant.id, parsed, secrets.stored(tx, tenant.id, parsed) | given.keys())
+    lost = secrets.bound_elsewhere(tx, tenant.id, parsed, secrets.stored(tx, tenant.id, parsed).keys() | given.keys())
     if lost:
-        raise agent_settings.settings_error(lost)  # also where an agent could do without a key: it did not, then
-    changed, operation = config.save(tx, context, actor, at, tenant, wanted, given, note or f"back to revision {number}")
+        raise agent_settings.settings_error(lost)  # even where the agent works without a key: at that revision it had one
+    changed, operation = config.save(tx, context, actor, at, tenant, wanted, given, note or f"rolled back to revision {number}")
     if changed.wanted_revision != tenant.wanted_revision:
-        told = {"revision": [tenant.revision, changed.wanted_revision], "to": [None, number]}
-        audit.append(tx, actor.entry(at, "revision.roll_back", tenant.id, tenant.id, **told))
+        changes = {"revision": [tenant.revision, changed.wanted_revision], "to": [None, number]}
+        audit.append(tx, actor.entry(at, "revision.roll_back", tenant.id, tenant.id, **changes))
     return changed, operation

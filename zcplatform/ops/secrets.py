@@ -1,4 +1,4 @@
-"""Secrets of a tenant's settings: sealed for the worker and bound to their host, replaced, taken away, never given back."""
+"""Secrets of a tenant's settings: sealed for the worker, bound to the server they may be sent to, replaced and removed. None is ever returned."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,86 +17,100 @@ from zcplatform.vault.sealing import SecretBinding, hint, seal
 
 
 @dataclass(frozen=True)
-class State:
-    """One place of the settings. `is_stored` also means: for the host that the settings name now (S-59). `hint` is of what is stored."""
+class SecretState:
+    """One slot of the settings. `is_stored` also means: for the server that the settings name now (S-59). `hint` is of the stored value."""
 
-    place: SecretSlot
+    slot: SecretSlot
     is_stored: bool
     error: str | None
     updated_at: str | None
     hint: str | None
+    length: int
+    """Of what is stored, in bytes: an upper bound of the value's length."""
 
 
-def states(tx: Tx, tenant_id: TenantId, settings: AgentSettings) -> list[State]:
-    found = []
-    for place in secret_slots(settings):
-        row = _row(tx, tenant_id, place.name)
-        kept = row if row is not None and row.host == (place.host or "") else None
-        is_stored = kept is not None and kept.error is None
-        error, hinted = (kept.error, kept.hint) if kept is not None else (None, None)
-        found.append(State(place, is_stored, error, row.updated_at if row else None, hinted if is_stored else None))
-    return found
+def states(tx: Tx, tenant_id: TenantId, settings: AgentSettings) -> list[SecretState]:
+    return [_state(slot, _row(tx, tenant_id, slot.name)) for slot in secret_slots(settings)]
 
 
-def stored(tx: Tx, tenant_id: TenantId, settings: AgentSettings) -> frozenset[str]:
-    return frozenset(state.place.name for state in states(tx, tenant_id, settings) if state.is_stored)
+def stored(tx: Tx, tenant_id: TenantId, settings: AgentSettings) -> dict[str, int]:
+    """The names of the secrets that have a value the agent gets, and the length of each."""
+    return {state.slot.name: state.length for state in states(tx, tenant_id, settings) if state.is_stored}
 
 
-def elsewhere(tx: Tx, tenant_id: TenantId, settings: AgentSettings, stored: frozenset[str]) -> dict[str, str]:
-    """By path, the secrets that are kept and not for the server these settings name: no key goes to another one than it was given for."""
-    found = {}
-    for place in secret_slots(settings):
-        row = _row(tx, tenant_id, place.name)
-        if place.name not in stored and row is not None and row.error is None and row.host != (place.host or ""):
-            found[place.path] = f"is kept for {row.host or 'no server'} and goes to no other; give the value for {place.host or 'this'} too"
+def bound_elsewhere(tx: Tx, tenant_id: TenantId, settings: AgentSettings, stored: Iterable[str]) -> dict[str, str]:
+    """By path, the secrets that are stored for another server than the one these settings name: no key is sent anywhere else."""
+    found, there = {}, frozenset(stored)
+    for slot in secret_slots(settings):
+        row = _row(tx, tenant_id, slot.name)
+        if slot.name not in there and row is not None and row.error is None and row.host != (slot.binding or ""):
+            where = row.host or "no server in particular"
+            found[slot.name] = f"is stored for {where} and is never sent elsewhere; give the value for {slot.binding or 'this'} too"
     return found
 
 
 def find(settings: AgentSettings, name: str) -> SecretSlot:
-    """Raises NotFound: what the settings have no place for is not stored."""
-    for place in secret_slots(settings):
-        if place.name == name:
-            return place
+    """Raises NotFound: only what the settings have room for can be stored."""
+    for slot in secret_slots(settings):
+        if slot.name == name:
+            return slot
     raise NotFound(
-        "secret.unknown", f"These settings have no place for a secret `{name[:120]}`", "GET /api/tenants/{tenant}/secrets lists the places"
+        "secret.unknown", f"These settings have no secret `{name[:120]}`", "GET /api/tenants/{tenant}/secrets lists the names there are"
     )
 
 
-def problems(settings: AgentSettings, given: Mapping[str, str]) -> dict[str, str]:
-    """What is wrong with the values, by path; a value is never told."""
-    known = {place.name: place for place in secret_slots(settings)}
-    found = {}
-    for name, value in given.items():
-        why = validation.value_problem(known[name], value) if name in known else "is not a secret of these settings"
-        if why is not None:
-            found[known[name].path if name in known else f"secrets.{name}"] = why
-    return found
+def cleaned(given: Mapping[str, str]) -> dict[str, str]:
+    """The values without the white space that comes with copying: around them, not inside. A text of several lines keeps its last line end."""
+    return {name: value.strip() + ("\n" if "\n" in value.strip() and value.endswith("\n") else "") for name, value in given.items()}
+
+
+def check(settings: AgentSettings, given: Mapping[str, str]) -> None:
+    """Raises BadInput with the path of each value that cannot be used; a value itself is never shown."""
+    found = _problems(settings, given)
+    if found:
+        raise agent_settings.settings_error(found)
 
 
 def put(tx: Tx, context: Context, tenant_id: TenantId, settings: AgentSettings, given: Mapping[str, str], at: str) -> None:
-    """Checked before. A box for the worker takes the place of what was there."""
+    """Store checked values, each in a box that the worker opens. A new value replaces the one before."""
     for name, value in given.items():
-        place, (kind, row_name) = find(settings, name), row_of(name)
+        slot, (kind, row_name) = find(settings, name), row_of(name)
         before = secrets.get(tx, tenant_id, kind, row_name)
-        row, version, host = new_secret_id(), 1 if before is None else before.version + 1, place.host or ""
+        row, version, host = new_secret_id(), 1 if before is None else before.version + 1, slot.binding or ""
         box = seal(context.seal_public, SecretBinding(tenant_id, kind, row_name, host, row, version), value)
         secrets.put(tx, Secret(row, tenant_id, kind, row_name, host, version, box, None, None, at, at, hint(value)))
 
 
 def remove(tx: Tx, tenant_id: TenantId, names: Iterable[str]) -> list[str]:
-    """Already gone is success; gives the names of those that were there."""
+    """Returns the names of those that were there."""
     there = [name for name in names if _row(tx, tenant_id, name) is not None]
     for name in there:
         secrets.remove(tx, tenant_id, *row_of(name))
     return there
 
 
+def _state(slot: SecretSlot, row: Secret | None) -> SecretState:
+    bound = row if row is not None and row.host == (slot.binding or "") else None
+    is_stored = bound is not None and bound.error is None
+    return SecretState(
+        slot,
+        is_stored,
+        bound.error if bound else None,
+        row.updated_at if row else None,
+        bound.hint if bound and is_stored else None,
+        len(bound.ciphertext or bound.box or b"") if bound else 0,
+    )
+
+
 def _row(tx: Tx, tenant_id: TenantId, name: str) -> Secret | None:
     return secrets.get(tx, tenant_id, *row_of(name))
 
 
-def check(settings: AgentSettings, given: Mapping[str, str]) -> None:
-    """Raises BadInput."""
-    found = problems(settings, given)
-    if found:
-        raise agent_settings.settings_error(found)
+def _problems(settings: AgentSettings, given: Mapping[str, str]) -> dict[str, str]:
+    known = {slot.name: slot for slot in secret_slots(settings)}
+    found = {}
+    for name, value in given.items():
+        why = validation.secret_problem(known[name], value) if name in known else "is not a secret of these settings"
+        if why is not None:
+            found[name if name in known else f"secrets.{name}"] = why
+    return found

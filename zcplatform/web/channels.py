@@ -76,7 +76,7 @@ def _given(sent: shapes.ChannelChange) -> dict[str, str]:
 
 def _channels(tx: Tx, row: Tenant) -> list[shapes.Channel]:
     settings = config.current(tx, row)
-    there = {state.place.name: state.is_stored for state in secrets.states(tx, row.id, settings)}
+    there = {state.slot.name: state.is_stored for state in secrets.states(tx, row.id, settings)}
     return [
         shapes.Channel(
             name=name,
@@ -84,7 +84,7 @@ def _channels(tx: Tx, row: Tenant) -> list[shapes.Channel]:
             alias=name.partition(".")[2],
             label=types()[name.partition(".")[0]].label,
             **channel.model_dump(mode="json"),
-            secrets={place.removeprefix(f"channel.{name}."): has for place, has in there.items() if place.startswith(f"channel.{name}.")},
+            secrets={place.removeprefix(f"channels.{name}."): has for place, has in there.items() if place.startswith(f"channels.{name}.")},
         )
         for name, channel in settings.channels.items()
     ]

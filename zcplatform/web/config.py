@@ -10,7 +10,7 @@ from zcplatform.ops import config as asking
 from zcplatform.ops import context as ops
 from zcplatform.ops import secrets
 from zcplatform.ops.context import Actor
-from zcplatform.ops.secrets import State
+from zcplatform.ops.secrets import SecretState
 from zcplatform.ops.tenants import get as get_tenant
 from zcplatform.store import plans
 from zcplatform.store.db import Tx, require
@@ -30,7 +30,7 @@ async def show(tenant: str, context: ContextOf, actor: Annotated[Actor, needs(Pe
         return shapes.Config(
             revision=row.revision,
             settings=settings.model_dump(mode="json"),
-            secrets=[_place(actor, state) for state in secrets.states(tx, row.id, settings)],
+            secrets=[_secret(actor, state) for state in secrets.states(tx, row.id, settings)],
             unpriced=asking.unpriced(context, require(plans.get(tx, row.plan)), settings),
         )
 
@@ -57,7 +57,7 @@ async def change(
 async def listing(tenant: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.Secrets:
     def load(tx: Tx) -> shapes.Secrets:
         row = get_tenant(tx, tenant)
-        return shapes.Secrets(items=[_place(actor, state) for state in secrets.states(tx, row.id, asking.current(tx, row))])
+        return shapes.Secrets(items=[_secret(actor, state) for state in secrets.states(tx, row.id, asking.current(tx, row))])
 
     return context.database.read(load)
 
@@ -90,12 +90,11 @@ async def remove(
     )
 
 
-def _place(actor: Actor, state: State) -> shapes.SecretPlace:
+def _secret(actor: Actor, state: SecretState) -> shapes.SecretPlace:
     return shapes.SecretPlace(
-        name=state.place.name,
-        path=state.place.path,
-        host=state.place.host,
-        is_needed=state.place.is_needed,
+        name=state.slot.name,
+        host=state.slot.binding,
+        is_needed=state.slot.is_needed,
         is_stored=state.is_stored,
         error=state.error,
         updated_at=state.updated_at,

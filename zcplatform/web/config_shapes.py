@@ -27,17 +27,17 @@ class RollBack(_Input):
 
 
 class SecretPlace(BaseModel):
-    """Where the settings have room for a secret. Its value is never given back."""
+    """A secret that the settings have room for. Its value is never returned."""
 
     name: str
-    path: str
+    """Its path in the settings."""
     host: str | None
-    """The one server it is for."""
+    """The one server it may be sent to, with its scheme."""
     is_needed: bool
     is_stored: bool
     error: str | None
     updated_at: str | None
-    """When the one that is stored was set."""
+    """When the stored value was set."""
     hint: str | None
     """Its last four characters, for those who may set it (`secret.write`); null for one of less than 16."""
 

@@ -27,7 +27,7 @@ class AgentCalls:
     def __init__(self, deps: Deps, wake: Wake) -> None:
         self._deps = deps
         self._wake = wake
-        self._messages = ConcurrencyLimit(each=2, altogether=16)
+        self._messages = ConcurrencyLimit(each=2, altogether=64)
 
     async def pairing_code(self, request: dict[str, Any]) -> Answers:
         """A fresh code. It passes through and is kept nowhere."""

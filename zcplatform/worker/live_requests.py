@@ -1,10 +1,11 @@
-"""What a live request is about: the tenant, loaded and checked again, and how many such requests may be under way."""
+"""Check a live request of the web process: the tenant it names, its text arguments, and how many may run at once."""
 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from zcplatform.agent.fields import is_text
 from zcplatform.errors import BadInput, Conflict, NotFound, Unavailable
 from zcplatform.ids import TenantId, is_id
 from zcplatform.worker.deps import Deps
@@ -12,9 +13,10 @@ from zcplatform.worker.reconcile.snapshot import TenantSnapshot, load
 
 
 def load_tenant(deps: Deps, request: dict[str, Any], *, with_drafts: bool = False) -> TenantSnapshot:
+    """Raises BadInput, NotFound, or Conflict for a tenant that was never deployed."""
     tenant_id = request.get("tenant_id")
     if not isinstance(tenant_id, str) or not is_id(tenant_id):
-        raise BadInput("live.tenant", "tenant_id is not an id")
+        raise BadInput("live.tenant", "`tenant_id` is not the id of a tenant")
     snapshot = deps.database.read(lambda tx: load(tx, deps.settings, TenantId(tenant_id)))
     if snapshot is None:
         raise NotFound("tenant.unknown", "There is no such tenant")
@@ -24,14 +26,15 @@ def load_tenant(deps: Deps, request: dict[str, Any], *, with_drafts: bool = Fals
 
 
 def require_text(request: dict[str, Any], name: str, longest: int) -> str:
+    """Raises BadInput."""
     value = request.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= longest:
-        raise BadInput("live.request", f"{name} is not a text of 1 to {longest} characters")
+    if not isinstance(value, str) or not 0 < len(value) <= longest or not is_text(value):
+        raise BadInput("live.request", f"`{name}` must be text of 1 to {longest} characters")
     return value
 
 
 class ConcurrencyLimit:
-    """A bound on slow requests, for each tenant and altogether, so that nobody keeps the worker's socket from the others."""
+    """Bounds slow requests per tenant, and in total. The total is a multiple of what a tenant may have, so one tenant never blocks others."""
 
     def __init__(self, each: int, altogether: int) -> None:
         self._each = each
@@ -40,12 +43,12 @@ class ConcurrencyLimit:
 
     @contextmanager
     def taken(self, tenant_id: TenantId) -> Iterator[None]:
-        """Raises Unavailable when there is no turn now."""
+        """Holds one turn of the tenant's. Raises Unavailable if there is none now."""
         if self._taken[tenant_id] >= self._each or self._taken.total() >= self._altogether:
-            raise Unavailable("live.busy", "Too many of these requests are under way", "try again in a moment", retry_after_s=5)
+            raise Unavailable("live.busy", "Too many of these requests are running", "try again in a moment", retry_after_s=5)
         self._taken[tenant_id] += 1
         try:
             yield
         finally:
             self._taken[tenant_id] -= 1
-            self._taken += Counter()  # without those that have none
+            self._taken += Counter()  # drops tenants that hold none

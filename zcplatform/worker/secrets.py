@@ -1,9 +1,12 @@
-"""Secrets between the database and the vault: boxes opened, values encrypted for their place, read for rendering. Worker only."""
+"""Move secrets between the database and the vault: open boxes, encrypt values for their row, decrypt them for rendering. Worker only."""
 
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 
+from zcplatform.agent.secret_slots import SecretSlot
 from zcplatform.core.audit import Entry
-from zcplatform.core.secret_names import KINDS
+from zcplatform.core.secret_names import KINDS, row_of
 from zcplatform.ids import TenantId, new_secret_id
 from zcplatform.store import audit, secrets
 from zcplatform.store.db import Tx
@@ -14,6 +17,7 @@ from zcplatform.vault.opening import CannotOpen
 from zcplatform.vault.sealing import SecretBinding
 
 SHORTEST = 6
+"""Characters. What is shorter is not redacted: it would redact ordinary words."""
 
 
 class Secrets:
@@ -21,7 +25,7 @@ class Secrets:
         self._keys = keys
 
     def get(self, tx: Tx, tenant_id: TenantId, kind: str, name: str) -> tuple[str, str] | None:
-        """(host, value). Raises CannotOpen for a ciphertext that was damaged or moved."""
+        """(binding, value); None if nothing is stored. Raises CannotOpen for a ciphertext that was damaged or moved."""
         secret = secrets.get(tx, tenant_id, kind, name)
         if secret is None or secret.ciphertext is None:
             return None
@@ -31,7 +35,7 @@ class Secrets:
         return secret.host, opening.decrypt(opening.unwrap(self._keys.wrap, tenant_id, wrapped), binding_of(secret), secret.ciphertext)
 
     def values(self, tx: Tx, tenant_id: TenantId) -> tuple[str, ...]:
-        """All that can be opened, the longest first: to strike them out of a text. What is too short to be a secret is left out."""
+        """Every value of the tenant that can be opened, the longest first, for redaction. What is too short to be a secret is left out."""
         found = []
         for secret in secrets.of_tenant(tx, tenant_id):
             with suppress(CannotOpen):
@@ -39,7 +43,7 @@ class Secrets:
         return tuple(sorted({value for _, value in filter(None, found) if len(value) >= SHORTEST}, key=len, reverse=True))
 
     def put(self, tx: Tx, tenant_id: TenantId, kind: str, name: str, value: str, at: str) -> None:
-        """A secret that the platform made itself."""
+        """Store a secret that the platform made itself."""
         stored = secrets.get(tx, tenant_id, kind, name)
         version = 1 if stored is None else stored.version + 1
         secret = Secret(new_secret_id(), tenant_id, kind, name, "", version, None, b"", None, at, at)
@@ -47,9 +51,9 @@ class Secrets:
         secrets.put(tx, Secret(**{**secret.__dict__, "ciphertext": ciphertext}))
 
     def open_boxes(self, tx: Tx, at: str, tenant_id: TenantId | None = None) -> None:
-        """Move submitted secrets (of one tenant) from their boxes into the vault; a box that does not belong to its row is refused and told.
+        """Move submitted secrets (of one tenant) from their boxes into the vault. A box that does not belong to its row is rejected and audited.
 
-        Only what people may submit: secrets of our own making have no box, so one that has was planted.
+        Only kinds that people may submit: secrets of our own making have no box, so a box there was planted.
         """
         for secret in secrets.boxed(tx):
             if tenant_id is not None and secret.tenant_id != tenant_id:
@@ -60,11 +64,27 @@ class Secrets:
                 value = opening.open_box(self._keys.seal_private, binding_of(secret), secret.box or b"")
                 ciphertext = opening.encrypt(self._data_key(tx, secret.tenant_id, at), binding_of(secret), value)
             except CannotOpen:
-                secrets.refuse(tx, secret, "the sealed box does not belong here; submit the secret again", at)
+                secrets.refuse(tx, secret, "the sealed box does not belong to this row; submit the secret again", at)
                 audit.append(tx, Entry(at, "system:vault", "secret.refuse", secret.id, secret.tenant_id, outcome="refused"))
                 continue
             secrets.keep(tx, secret, ciphertext, at)
             audit.append(tx, Entry(at, "system:vault", "secret.keep", secret.id, secret.tenant_id))
+
+    def rebind(self, tx: Tx, tenant_id: TenantId, slots: Iterable[SecretSlot]) -> None:
+        """Encrypt secrets that a version before 0.2 stored without the scheme of their server for the binding of now.
+
+        Only where the settings in use name the very server it was stored for: a scheme that was changed since stays unbound.
+        """
+        for slot in slots:
+            row = secrets.get(tx, tenant_id, *row_of(slot.name))
+            if row is None or row.ciphertext is None or row.host != (slot.old_binding or "") or row.host == (slot.binding or ""):
+                continue
+            with suppress(CannotOpen):
+                found = self.get(tx, tenant_id, row.kind, row.name)
+                bound = replace(row, host=slot.binding or "")
+                if found is not None:
+                    ciphertext = opening.encrypt(self._data_key(tx, tenant_id, row.updated_at), binding_of(bound), found[1])
+                    secrets.put(tx, replace(bound, ciphertext=ciphertext))
 
     def _data_key(self, tx: Tx, tenant_id: TenantId, at: str) -> bytes:
         wrapped = secrets.data_key(tx, tenant_id)

@@ -130,12 +130,13 @@ def _read(content: bytes, key: bytes, then: TenantSnapshot | None) -> _Read | No
     """None when the file can not be read."""
     text = content.decode(errors="replace")
     try:
+        found = config_file.parse(text)
         if then is None:
-            kept, changes = AgentState(config_file.paired_token_hashes(text, lambda value: sealed.unseal(key, value))), {}
+            kept, changes = AgentState(config_file.paired_token_hashes(found, lambda value: sealed.unseal(key, value))), {}
         else:
-            kept = agent_state.read(text, then.settings, lambda value: sealed.unseal(key, value))
+            kept = agent_state.read(found, then.settings, lambda value: sealed.unseal(key, value))
             plain = {".".join(place.key) for place in secret_slots(then.settings) if place.is_plain}
-            changes = drift.drift(reference(then), config_file.parse(text), plain)
+            changes = drift.drift(reference(then), found, plain)
     except ValueError:
         return None
     peers = json.dumps({channel: list(ids) for channel, ids in kept.peers.items()}, sort_keys=True)

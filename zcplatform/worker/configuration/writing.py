@@ -79,6 +79,6 @@ def _values(deps: Deps, tx: Tx, snapshot: TenantSnapshot) -> dict[str, str]:
     found = {}
     for place in secret_slots(snapshot.settings):
         secret = deps.secrets.get(tx, snapshot.tenant.id, *row_of(place.name))
-        if secret is not None and secret[0] == (place.host or ""):
+        if secret is not None and secret[0] == (place.binding or ""):
             found[place.name] = secret[1]
     return found

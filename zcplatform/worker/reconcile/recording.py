@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from zcplatform import clock
 from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.core.audit import Entry
-from zcplatform.core.secret_names import KINDS, place_of, row_of
+from zcplatform.core.secret_names import KINDS, row_of, secret_of
 from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.log import logger
 from zcplatform.store import audit, revisions, secrets, tenants
@@ -54,5 +54,5 @@ def _drop_secrets(tx: Tx, snapshot: TenantSnapshot, at: str) -> None:
     for row in secrets.of_tenant(tx, snapshot.tenant.id):
         if row.kind in KINDS and (row.kind, row.name) not in wanted:
             secrets.remove(tx, snapshot.tenant.id, row.kind, row.name)
-            changes = {f"secret {place_of(row.kind, row.name)}": ["set", None]}
+            changes = {f"secret {secret_of(row.kind, row.name)}": ["set", None]}
             audit.append(tx, Entry(at, "system:reconcile", "secret.drop", row.id, snapshot.tenant.id, changes=changes))
