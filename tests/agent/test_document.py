@@ -10,18 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.agent.cases import Case, everything, example
-from zcplatform.agent import config_file
 from zcplatform.agent.agent_settings import AgentSettings, parse, to_json
-from zcplatform.agent.agent_state import AgentState, group_of, read
+from zcplatform.agent.agent_state import AgentState, group_of
 from zcplatform.agent.channels import Use, types
-from zcplatform.agent.config_file import Unreadable
-from zcplatform.agent.document import document, path_of, placeholders, render, workspace_files
+from zcplatform.agent.document import document, path_of, placeholders, render
 from zcplatform.agent.fields import Check, Field, Type
 from zcplatform.agent.policy import Policy, environment, unpriced
 from zcplatform.agent.providers import FAMILIES, Price, Uri
-from zcplatform.agent.sealed import seal, token_hash, unseal
+from zcplatform.agent.sealed import token_hash
 from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.agent.validation import problems
+from zcplatform.agent.workspace import workspace_files
 from zcplatform.errors import BadInput
 
 HOW_MANY = int(os.environ.get("SETTINGS", "100"))
@@ -332,40 +331,3 @@ def test_files_beside_the_configuration() -> None:
 def test_only_hashes_are_rendered_as_tokens(token: str) -> None:
     with pytest.raises(BadInput):
         written(AgentSettings(), kept=AgentState((token,)))
-
-
-TELEGRAM = parse(
-    {"providers": {"main": {"family": "openai", "model": "m"}}, "channels": {"telegram.main": {"peers": ["1"]}, "webhook.a": {}}}
-)
-
-
-def opened(value: str) -> str:
-    return unseal(KEY, value)
-
-
-def test_who_the_agent_let_in_comes_back_and_is_rendered_again() -> None:
-    text = render(TELEGRAM, {}, Policy(), AgentState((HASH,), {"telegram.main": ("2",)}), lambda value: seal(KEY, value))
-    kept = read(config_file.parse(text), TELEGRAM, opened)
-    assert kept == AgentState((HASH,), {"telegram.main": ("2",)})
-    assert written(TELEGRAM, kept=kept)["peer_groups"]["telegram_main"]["external_peers"] == ["1", "2"]
-
-
-@pytest.mark.parametrize("peers", ['["*"]', '["", "1", 2, "a\\u0000"]', "[]"])
-def test_nobody_lets_in_everybody_by_the_file(peers: str) -> None:
-    text = f'[peer_groups.telegram_main]\nchannel = "telegram.main"\nexternal_peers = {peers}\n'
-    assert read(config_file.parse(text), TELEGRAM, opened) == AgentState()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "peer_groups = 1",
-        "[peer_groups]\ntelegram_main = 1",
-        '[peer_groups.telegram_main]\nchannel = "telegram.main"\nexternal_peers = 1',
-        "[",
-        "gateway = 1",
-    ],
-)
-def test_a_file_of_another_form_is_not_readable(text: str) -> None:
-    with pytest.raises(Unreadable):
-        read(config_file.parse(text), TELEGRAM, opened)

@@ -3,7 +3,8 @@
 import pytest
 
 from zcplatform.agent import provider_input
-from zcplatform.agent.provider_input import check, is_alias
+from zcplatform.agent.names import is_alias
+from zcplatform.agent.provider_input import check
 from zcplatform.errors import BadInput
 
 

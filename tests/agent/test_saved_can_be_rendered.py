@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from zcplatform.agent.agent_settings import AgentSettings, parse
 from zcplatform.agent.agent_state import AgentState
 from zcplatform.agent.config_file import LONGEST_FILE
-from zcplatform.agent.document import render, workspace_files
+from zcplatform.agent.document import render
 from zcplatform.agent.policy import Policy, environment
 from zcplatform.agent.validation import problems, size_problem
+from zcplatform.agent.workspace import workspace_files
 from zcplatform.core.container import ENVIRONMENT
 from zcplatform.errors import BadInput
 from zcplatform.ops.plans import BOUNDS

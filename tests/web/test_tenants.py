@@ -184,7 +184,7 @@ async def test_a_submitted_key_is_sealed_and_shown_to_nobody(web: Web) -> None:
     stored = web.database.read(lambda tx: secrets.get(tx, tenant.id, "provider", "main"))
     assert stored is not None
     assert stored.ciphertext is None
-    place = SecretBinding(tenant.id, "provider", "main", "198.51.100.10:8391", stored.id, 1)
+    place = SecretBinding(tenant.id, "provider", "main", "http://198.51.100.10:8391", stored.id, 1)
     assert open_box(web.keys.seal_private, place, stored.box or b"") == "sk-canary-7f3a"
     with pytest.raises(CannotOpen):
         open_box(web.keys.seal_private, SecretBinding(tenant.id, "provider", "main", "other:443", stored.id, 1), stored.box or b"")

@@ -24,7 +24,6 @@ from zcplatform.errors import BadInput
 
 PLACEHOLDER = "placeholder"
 _HASH = re.compile(r"[0-9a-f]{64}")
-_WORKSPACE = f"agents/{AGENT}/workspace"
 
 Seal = Callable[[str], str]
 
@@ -83,20 +82,6 @@ def path_of(settings: AgentSettings, name: str) -> str | None:
 def placeholders(settings: AgentSettings, stored: Mapping[str, object] | frozenset[str]) -> dict[str, str]:
     """Something else in the place of every secret that is there, for a check by the agent."""
     return {place.name: PLACEHOLDER for place in secret_slots(settings) if place.name in stored}
-
-
-def workspace_files(settings: AgentSettings) -> dict[str, str]:
-    """What lies in the tenant's own folder, by its path there: instructions, tasks, procedures. The empty text is a file to be taken away."""
-    tasks = "".join(f"- {task}\n" for task in settings.heartbeat.tasks)
-    files = {
-        f"{_WORKSPACE}/AGENTS.md": settings.instructions,
-        f"{_WORKSPACE}/HEARTBEAT.md": f"# Tasks\n\n{tasks}" if tasks else "",
-    }
-    for name, channel in settings.channels.items():
-        kind, _, alias = name.partition(".")
-        if kind == "mqtt":
-            files[f"shared/sops/mqtt_{alias}/SOP.toml"] = tomli_w.dumps(_procedure(name, channel)) if channel.enabled else ""
-    return files
 
 
 def _agent(settings: AgentSettings, kept: AgentState) -> dict[str, Any]:
@@ -291,23 +276,6 @@ def _rates(price: Price) -> dict[str, float]:
         "cache_write_per_mtok": price.cache_write,
     }
     return {name: value for name, value in known.items() if value is not None}
-
-
-def _procedure(name: str, channel: Channel) -> dict[str, Any]:
-    """MQTT starts procedures, not talks: this one hands each message to the agent. The usual mode would wait for an approval for ever."""
-    topics = channel.options.get("topics") or ("#",)
-    return {
-        "sop": {
-            "name": group_of(name),
-            "description": f"Answer what arrives on {name}",
-            "version": "1.0.0",
-            "execution_mode": "auto",
-            "agent": AGENT,
-            "max_concurrent": 4,
-        },
-        "triggers": [{"type": "mqtt", "topic": topic} for topic in (topics if isinstance(topics, tuple) else ())],
-        "steps": [{"number": 1, "title": "Answer", "body": "Do what the message asks for.", "kind": "execute"}],
-    }
 
 
 def _put(document: dict[str, Any], key: tuple[str, ...], value: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from zcplatform.agent.provider_input import is_alias
+from zcplatform.agent.names import is_alias
 
 GATEWAY_TYPES = frozenset({"whatsapp", "linq", "nextcloud_talk", "gmail_push"})
 """The gateway serves their paths whether or not such a channel is configured; the edge opens them (`core/edge_closed.py`)."""

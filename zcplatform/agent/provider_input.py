@@ -1,15 +1,12 @@
 """A provider together with its key, as it is tested before or after it is saved."""
 
-import re
 from dataclasses import dataclass, field
 
 from zcplatform.agent import agent_settings, bindings, fields, validation
 from zcplatform.agent.agent_settings import MAIN, Provider
+from zcplatform.agent.names import LONGEST_ALIAS, is_alias
 from zcplatform.agent.providers import Key, family
 from zcplatform.errors import BadInput
-
-_ALIAS = re.compile(r"[a-z0-9](?:_?[a-z0-9])*")
-_LONGEST_ALIAS = 63
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ def of(family_name: str, model: str, base_url: str | None = None, api_key: str |
     """Raises BadInput for values of a wrong form. `check` says whether the agent could use them."""
     sent = {"family": family_name, "model": model, "base_url": base_url}
     if not is_alias(alias):
-        raise _bad({"alias": f"must be 1 to {_LONGEST_ALIAS} of a-z, 0-9 and single underscores inside"})
+        raise _bad({"alias": f"must be 1 to {LONGEST_ALIAS} of a-z, 0-9 and single underscores inside"})
     if not fields.is_text(f"{family_name}{model}{base_url or ''}"):
         raise _bad({"model": "holds characters that cannot be written"})
     try:
@@ -73,11 +70,6 @@ def check(given: ProviderWithKey, *, needs_key: bool = True) -> None:
         found["api_key"] = f"holds {odd}; copy the value again as plain text"
     if found:
         raise _bad(found)
-
-
-def is_alias(name: str) -> bool:
-    """What the agent accepts as the name of a provider, channel, agent, profile or group."""
-    return len(name) <= _LONGEST_ALIAS and _ALIAS.fullmatch(name) is not None
 
 
 def _bad(found: dict[str, str]) -> BadInput:

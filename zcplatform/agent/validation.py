@@ -7,7 +7,7 @@ and environment, and what would serve nobody. Settings without a problem can be 
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 
-from zcplatform.agent import document, fields, policy
+from zcplatform.agent import document, fields, policy, workspace
 from zcplatform.agent.agent_settings import EMBEDDING, MAIN, AgentSettings, Channel, Job, Provider
 from zcplatform.agent.agent_state import MOST_PEER_BYTES, AgentState
 from zcplatform.agent.channels import ChannelType, Use, types
@@ -289,6 +289,6 @@ def _unrenderable(settings: AgentSettings, plan: Policy) -> Problems:
             yield "settings", f"cannot be passed to the agent: `{name}` would be {value[:60]!r}"
     try:
         document.render(settings, {}, plan, AgentState(), lambda _: "")
-        document.workspace_files(settings)
+        workspace.workspace_files(settings)
     except (PlatformError, ValueError, TypeError, KeyError) as error:
         yield "settings", f"cannot be written into the agent's file ({type(error).__name__})"

@@ -4,6 +4,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 
 from zcplatform.agent import bindings, provider_input
+from zcplatform.agent.names import is_alias
 from zcplatform.core.tenant import Tenant, Wanted
 from zcplatform.errors import BadInput, Conflict
 from zcplatform.ops import providers, tenants
@@ -25,7 +26,7 @@ async def ask(
     context: Context, actor: Actor, retry: RetryKey, id_or_slug: str, alias: str, unsaved: UnsavedProvider | None
 ) -> tuple[Tenant, dict[str, str | None]]:
     """The tenant, and what else the worker needs. Raises BadInput by field."""
-    if not provider_input.is_alias(alias):
+    if not is_alias(alias):
         raise BadInput(
             "provider.invalid",
             f"`{alias[:63]}` is not the name of a provider",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from zcplatform import clock
 from zcplatform.adapters import files
-from zcplatform.agent import agent_state, config_file, document, drift, sealed
+from zcplatform.agent import agent_state, config_file, drift, sealed, workspace
 from zcplatform.agent.agent_state import AgentState
 from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.ids import TenantId
@@ -123,7 +123,7 @@ def _then(deps: Deps, snapshot: TenantSnapshot) -> TenantSnapshot | None:
 def written_workspace_files(deps: Deps, snapshot: TenantSnapshot) -> dict[str, str]:
     """What the revision that the file was made from put into the workspace."""
     then = _then(deps, snapshot)
-    return {} if then is None else document.workspace_files(then.settings)
+    return {} if then is None else workspace.workspace_files(then.settings)
 
 
 def _read(content: bytes, key: bytes, then: TenantSnapshot | None) -> _Read | None:

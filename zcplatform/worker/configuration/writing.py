@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from zcplatform import clock
 from zcplatform.adapters import files
-from zcplatform.agent import document, sealed
+from zcplatform.agent import document, sealed, workspace
 from zcplatform.agent.agent_state import AgentState
 from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.core.secret_names import row_of
@@ -51,7 +51,7 @@ async def configuration(deps: Deps, snapshot: TenantSnapshot) -> None:
 def _write_workspace(deps: Deps, snapshot: TenantSnapshot, before: dict[str, str]) -> None:
     """Instructions, tasks and procedures. A file that is no longer wanted goes only if it is the one that was written."""
     root, slug, uid = deps.settings.tenants_dir, snapshot.tenant.slug, snapshot.require_allocation().uid
-    wanted = {name: text for name, text in document.workspace_files(snapshot.settings).items() if text}
+    wanted = {name: text for name, text in workspace.workspace_files(snapshot.settings).items() if text}
     for name, text in wanted.items():
         files.workspace_write(root, slug, uid, name, text.encode())
     for name, text in before.items():
