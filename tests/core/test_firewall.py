@@ -79,6 +79,20 @@ def test_through_the_host() -> None:
     assert chain.rules[-1] == "-p tcp -m multiport --dports 25,465,587 -j DROP"
 
 
+def test_from_processes_of_this_host_only_root_and_the_edge_connect_to_agents() -> None:
+    """C7. Established connections come first: the last packets of one have no owner any more."""
+    chain = rules("zcpa1b", ["1.1.1.1"], [], POOL, (998,)).v4.chains[3]
+    assert chain.name == "ZCPA1B-OUT"
+    assert chain.rules == (
+        "-m conntrack --ctstate ESTABLISHED -j RETURN",
+        "-m owner --uid-owner 0 -j RETURN",
+        "-m owner --uid-owner 998 -j RETURN",
+        "-j DROP",
+    )
+    assert ("OUTPUT", "-d 10.83.0.0/16 -j ZCPA1B-OUT") in RULES.v4.jumps
+    assert "-m owner --uid-owner 998 -j RETURN" not in RULES.v4.chains[3].rules
+
+
 def test_what_is_not_the_open_internet_is_closed() -> None:
     closed = [IPv4Network(text) for text in CLOSED_RANGES]
     inside = [
@@ -103,9 +117,10 @@ def test_ipv6_is_closed_altogether() -> None:
     assert [chain for chain, _ in RULES.v6.jumps] == ["INPUT", "FORWARD"]
 
 
-def test_every_jump_is_bound_to_our_bridges() -> None:
+def test_every_jump_is_bound_to_our_bridges_or_our_subnets() -> None:
     for table in (RULES.v4, RULES.v6):
-        assert all(jump.startswith(("-i zcpa1b+ ", "-o zcpa1b+ ")) for _, jump in table.jumps)
+        for chain, jump in table.jumps:
+            assert jump.startswith(("-d 10.83.0.0/16 ",) if chain == "OUTPUT" else ("-i zcpa1b+ ", "-o zcpa1b+ "))
 
 
 @pytest.mark.parametrize("prefix", ["zcp", "zcpa1", "zcpa1b+", "docker", "+", "zcpA1B", "zcpa1b\n"])

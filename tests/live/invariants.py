@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pwd
 from pathlib import Path
 
 import httpx2
@@ -123,7 +124,8 @@ def _every_state_change_has_its_entry(tx: Tx) -> None:
 
 def _firewall(platform: Platform) -> None:
     settings = platform.settings
-    wanted = rules(platform.names.bridge_prefix, settings.resolvers, settings.allowed_hosts, settings.subnet_network)
+    edge_uid = pwd.getpwnam(settings.edge_user).pw_uid
+    wanted = rules(platform.names.bridge_prefix, settings.resolvers, settings.allowed_hosts, settings.subnet_network, (edge_uid,))
     assert asyncio.run(firewall.standing(wanted)), "I8: the firewall differs"
 
 

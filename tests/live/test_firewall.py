@@ -31,7 +31,8 @@ ALLOWED, BESIDE = "198.51.100.10", "198.51.100.11"
 PRIVATE, METADATA, PUBLIC = "10.99.0.1", "169.254.169.254", "8.8.4.4"
 PORT = 8099
 _NEW_NETWORK = 0x40000000
-OURS = rules(NAMES.bridge_prefix, RESOLVERS, [f"{ALLOWED}:{PORT}"], POOL)
+EDGE_UID, SOMEBODY_UID = 700_900, 65_534
+OURS = rules(NAMES.bridge_prefix, RESOLVERS, [f"{ALLOWED}:{PORT}"], POOL, (EDGE_UID,))
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,16 @@ async def test_a_neighbour_on_the_wire_does_not_reach_a_container(two: tuple[Han
             assert not neighbour.reaches(first.address, 42617)
 
 
+async def test_of_this_hosts_users_only_root_and_the_edge_reach_an_agent(two: tuple[Handmade, Handmade]) -> None:
+    """C7: neither by the published port nor by the container's address, on no port of it."""
+    first, _ = two
+    places = [("127.0.0.1", first.spec.port), (first.address, 42617)]
+    assert [_reaches_as(uid, place) for uid in (0, EDGE_UID) for place in places] == [True] * 4
+    assert [_reaches_as(SOMEBODY_UID, place) for place in places] == [False] * 2
+    _run("iptables", "-D", "OUTPUT", "-d", str(POOL), "-j", OURS.v4.chains[3].name)
+    assert [_reaches_as(SOMEBODY_UID, place) for place in places] == [True] * 2, "it was the rule"
+
+
 async def test_ipv6_is_closed(engine: Engine, two: tuple[Handmade, Handmade]) -> None:
     code, _ = await inside(engine.socket, two[0].name, "cat /proc/net/if_inet6 | grep -v ' lo$' | grep .")
     assert code != 0, "the container has no address of it"
@@ -119,6 +130,9 @@ DAMAGES = [
     ("iptables", "-F", OURS.v4.chains[0].name),
     ("iptables", "-D", OURS.v4.chains[1].name, "3"),
     ("iptables", "-I", OURS.v4.chains[1].name, "-d", "10.0.0.0/8", "-j", "RETURN"),
+    ("iptables", "-D", "OUTPUT", "1"),
+    ("iptables", "-I", "OUTPUT", "1", "-j", "ACCEPT"),
+    ("iptables", "-D", OURS.v4.chains[3].name, "4"),
     ("ip6tables", "-F"),
 ]
 
@@ -133,6 +147,7 @@ async def test_what_somebody_changes_is_seen_and_repaired(engine: Engine, two: t
         assert await firewall.standing(OURS), damage
         assert await _reached(engine, first, [(first.gateway, PORT), (second.address, 42617)]) == set(), damage
     _run("iptables", "-D", "INPUT", "-j", "ACCEPT")
+    _run("iptables", "-D", "OUTPUT", "-j", "ACCEPT")
 
 
 def test_rules_of_others_are_left_alone() -> None:
@@ -328,6 +343,11 @@ async def _reached(engine: Engine, source: Handmade, places: list[tuple[str, int
     _, output = await inside(engine.socket, source.name, script)
     found = [line.strip().split(":") for line in output.splitlines() if line.count(":") == 1 and line[0].isdigit()]
     return {(address, int(port)) for address, port in found}
+
+
+def _reaches_as(uid: int, place: tuple[str, int]) -> bool:
+    command = ["curl", "-sf", "--max-time", "1", f"http://{place[0]}:{place[1]}/health"]
+    return subprocess.run(command, user=uid, group=uid, extra_groups=[], capture_output=True, check=False).returncode == 0
 
 
 def _listing() -> list[str]:

@@ -1,15 +1,20 @@
-"""The firewall of an installation: a constant number of rules, whatever the number of tenants.
+"""The firewall of an installation: a constant number of rules, however many tenants there are.
 
-Traffic is known by the bridge it comes from (`zcp` + three characters + anything), never by its source address, so a container gains nothing
-by lying about that. Three chains of our own: IN (to this host), FWD (through it), TO (into our bridges from elsewhere); each is only jumped to,
-so a repair is a comparison and one atomic rewrite. DOCKER-USER is the only place in FORWARD that the engine never puts its own rules before.
+Traffic is matched by its bridge (`zcp` + three characters + anything), never by source address, so a container gains nothing by forging that.
+Four chains: IN (from our bridges to this host), FWD (through it), TO (forwarded into our bridges), OUT (from this host's own processes to our
+subnets). System chains only jump to them, so a repair is a comparison and one atomic rewrite. DOCKER-USER is the only place in FORWARD before which
+the engine never puts its own rules.
 
-Why TO: engines before 28 accept forwarded packets for a port that is published on 127.0.0.1 only, so a neighbour on the wire who adds a
-route to our subnets reaches the agent past the edge.
+Why TO: engines before 28 accept forwarded packets for a port that is published on 127.0.0.1 only, so a neighbour on the wire who adds a route to our
+subnets would reach an agent past the edge.
+
+Why OUT: any local user could otherwise connect to an agent past the edge, by its published port or its address. Before OUTPUT the kernel rewrites
+a published port to the container's address, while the interface still reads `lo`: hence a match by destination. If the engine runs a userland
+proxy, the connection ends at the proxy and this rule does not see it; the doctor warns of that.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
@@ -34,9 +39,9 @@ CLOSED_RANGES = (
 )
 MAIL_PORTS = "25,465,587"
 
-# Never accepts, and a restarted engine puts it first.
+# It never accepts, and a restarted engine puts it first.
 _ISOLATION = "-j DOCKER-ISOLATION-STAGE-1"
-_OURS = re.compile(r"-A \S+ -[io] zcp[0-9a-f]{3}\+ -j ZCP[0-9A-F]{3}-(IN|FWD|TO)")
+_OURS = re.compile(r"-A \S+ (-[io] zcp[0-9a-f]{3}\+ -j ZCP[0-9A-F]{3}-(IN|FWD|TO)|-d [0-9./]+ -j ZCP[0-9A-F]{3}-OUT)")
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class Table:
-    """The filter table of one family: our chains, and the jumps to them as (chain of the system, rule)."""
+    """The filter table of one family: our chains, and the jumps to them as (system chain, rule)."""
 
     chains: tuple[Chain, ...]
     jumps: tuple[tuple[str, str], ...]
@@ -60,8 +65,14 @@ class Rules:
     v6: Table
 
 
-def rules(bridge_prefix: str, resolvers: Sequence[str], allowed_hosts: Sequence[str], subnets: IPv4Network) -> Rules:
-    """`allowed_hosts` are ADDRESS:PORT pairs (TCP) that the operator opens for all tenants."""
+def rules(
+    bridge_prefix: str, resolvers: Sequence[str], allowed_hosts: Sequence[str], subnets: IPv4Network, callers: Collection[int] = ()
+) -> Rules:
+    """Return the wanted rules.
+
+    `allowed_hosts`: ADDRESS:PORT pairs (TCP) that the operator opens for all tenants. `callers`: uids beside root whose processes may connect to
+    agents.
+    """
     if re.fullmatch(r"zcp[0-9a-f]{3}", bridge_prefix) is None:
         raise ValueError(f"{bridge_prefix!r} is not a bridge prefix")
     bridges, name = f"{bridge_prefix}+", bridge_prefix.upper()
@@ -74,7 +85,7 @@ def rules(bridge_prefix: str, resolvers: Sequence[str], allowed_hosts: Sequence[
         f"{name}-FWD",
         (
             "-m conntrack --ctstate ESTABLISHED -j RETURN",
-            # A socket may bind an address it does not own; such packets would leave this host unmasked.
+            # A socket may bind a foreign address; such packets would leave this host without NAT.
             f"! -s {subnets} -j DROP",
             f"-o {bridges} -j DROP",
             *(f"{match} -j RETURN" for match in opened),
@@ -85,14 +96,23 @@ def rules(bridge_prefix: str, resolvers: Sequence[str], allowed_hosts: Sequence[
     into_bridges = Chain(
         f"{name}-TO", ("-m conntrack --ctstate ESTABLISHED -j RETURN", "-m conntrack --ctstate RELATED -j RETURN", "-j DROP")
     )
+    from_host = Chain(
+        f"{name}-OUT",
+        (
+            "-m conntrack --ctstate ESTABLISHED -j RETURN",
+            *(f"-m owner --uid-owner {int(uid)} -j RETURN" for uid in sorted({0, *callers})),
+            "-j DROP",
+        ),
+    )
     closed = tuple(Chain(f"{name}-{end}", ("-j DROP",)) for end in ("IN", "FWD"))
     return Rules(
         v4=Table(
-            (into_host, through, into_bridges),
+            (into_host, through, into_bridges, from_host),
             (
                 ("INPUT", f"-i {bridges} -j {into_host.name}"),
                 (DOCKER_USER, f"-i {bridges} -j {through.name}"),
                 (DOCKER_USER, f"-o {bridges} -j {into_bridges.name}"),
+                ("OUTPUT", f"-d {subnets} -j {from_host.name}"),
             ),
         ),
         v6=Table(closed, (("INPUT", f"-i {bridges} -j {closed[0].name}"), ("FORWARD", f"-i {bridges} -j {closed[1].name}"))),
@@ -100,7 +120,7 @@ def rules(bridge_prefix: str, resolvers: Sequence[str], allowed_hosts: Sequence[
 
 
 def stands(table: Table, listing: Sequence[str]) -> bool:
-    """Whether `iptables -S` shows exactly our chains, each jumped to once and before anything that is not an installation's own jump."""
+    """Whether `iptables -S` shows exactly our chains, each jumped to once and before everything except jumps of other installations."""
     if any(chain_rules(chain.name, listing) != list(chain.rules) for chain in table.chains):
         return False
     if not all(f"-N {chain.name}" in listing for chain in table.chains):
@@ -112,7 +132,7 @@ def stands(table: Table, listing: Sequence[str]) -> bool:
 
 
 def rewrite(table: Table, listing: Sequence[str]) -> str:
-    """Input for `iptables-restore --noflush` that makes it stand: one commit, all or nothing."""
+    """Return input for `iptables-restore --noflush` that establishes the table: one commit, all or nothing."""
     lines = ["*filter"]
     if _needs_docker_user(table) and f"-N {DOCKER_USER}" not in listing:
         # The engine adopts the chain when it starts.
@@ -128,7 +148,7 @@ def rewrite(table: Table, listing: Sequence[str]) -> str:
 
 
 def removal(table: Table, listing: Sequence[str]) -> str | None:
-    """Input that takes away everything of this installation; None when nothing of it is there. DOCKER-USER stays."""
+    """Return input that removes everything of this installation; None if there is nothing. DOCKER-USER stays."""
     present = [chain.name for chain in table.chains if f"-N {chain.name}" in listing]
     jumps = _without_jumps(table, listing)
     if not present and not jumps:
@@ -159,7 +179,7 @@ def _host_matches(allowed_hosts: Sequence[str]) -> list[str]:
 
 
 def _leads(chain: str, jumps: list[str], listing: Sequence[str]) -> bool:
-    """Several installations share a chain, each before everything else; they never fight over the first place."""
+    """Whether our jumps precede everything but other installations' jumps, so that installations never compete for the first place."""
     found = [line for line in listing if line.startswith(f"-A {chain} ")]
     for jump in jumps:
         line = f"-A {chain} {jump}"
@@ -173,7 +193,7 @@ def _needs_docker_user(table: Table) -> bool:
 
 
 def _forward_leads(table: Table, listing: Sequence[str]) -> bool:
-    """After a flush the engine's own jump is gone until it restarts, and FORWARD may be open."""
+    """Whether FORWARD starts with DOCKER-USER. After a flush the engine's jump is missing until the engine restarts."""
     if not _needs_docker_user(table):
         return True
     found = [rule for rule in chain_rules("FORWARD", listing) if rule != _ISOLATION]
@@ -181,6 +201,6 @@ def _forward_leads(table: Table, listing: Sequence[str]) -> bool:
 
 
 def _without_jumps(table: Table, listing: Sequence[str]) -> list[str]:
-    """Deletes whatever jumps to our chains, also what somebody changed by hand."""
+    """Delete every jump to our chains, including those that someone changed by hand."""
     names = {chain.name for chain in table.chains}
     return [f"-D{line[2:]}" for line in listing if line.startswith("-A ") and line.split(" -j ")[-1].split(" ")[0] in names]

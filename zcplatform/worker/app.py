@@ -172,8 +172,9 @@ def make_deps(settings: Settings, keys: Keys, database: Database) -> Deps:
     """Everything the loops act with; nothing is opened or called yet."""
     names = Names(settings.instance)
     caddy = Caddy.of(settings)
-    edge_gid = ensure_user(settings.edge_user).pw_gid
-    rules = firewall_rules.rules(names.bridge_prefix, settings.resolvers, settings.allowed_hosts, settings.subnet_network)
+    edge_user = ensure_user(settings.edge_user)
+    edge_uid, edge_gid = edge_user.pw_uid, edge_user.pw_gid
+    rules = firewall_rules.rules(names.bridge_prefix, settings.resolvers, settings.allowed_hosts, settings.subnet_network, (edge_uid,))
     return Deps(
         settings=settings,
         names=names,
