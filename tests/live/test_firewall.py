@@ -8,7 +8,7 @@ import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 
 from tests.live.engine import Engine
 from tests.live.handmade import NAMES, POOL, RESOLVERS, Handmade, answers, inside, tenant
-from tests.live.waiting import wait_until
+from tests.live.neighbour import neighbour_on_the_wire, run
 from zcplatform.adapters import firewall
 from zcplatform.core.firewall import Rules, rules
 from zcplatform.core.network import network_body
@@ -39,19 +39,19 @@ OURS = rules(NAMES.bridge_prefix, RESOLVERS, [f"{ALLOWED}:{PORT}"], POOL, (EDGE_
 def host() -> Iterator[None]:
     """This host with more addresses, and a service on all of them."""
     for address in (ALLOWED, BESIDE):
-        _run("ip", "address", "add", f"{address}/32", "dev", "lo")
-    _run("ip", "link", "add", "inside0", "type", "bridge")
-    _run("ip", "link", "set", "inside0", "up")
+        run("ip", "address", "add", f"{address}/32", "dev", "lo")
+    run("ip", "link", "add", "inside0", "type", "bridge")
+    run("ip", "link", "set", "inside0", "up")
     for address in (PRIVATE, METADATA, PUBLIC):
-        _run("ip", "address", "add", f"{address}/32", "dev", "inside0")
+        run("ip", "address", "add", f"{address}/32", "dev", "inside0")
     server = ThreadingHTTPServer(("0.0.0.0", PORT), _Ok)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield
     server.shutdown()
     server.server_close()
-    _run("ip", "link", "del", "inside0")
+    run("ip", "link", "del", "inside0")
     for address in (ALLOWED, BESIDE):
-        _run("ip", "address", "del", f"{address}/32", "dev", "lo")
+        run("ip", "address", "del", f"{address}/32", "dev", "lo")
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ async def test_a_container_reaches_itself_and_is_reached_from_the_host(engine: E
 
 async def test_out_of_the_host_only_the_open_internet_and_the_resolver(engine: Engine, two: tuple[Handmade, Handmade]) -> None:
     first, _ = two
-    with _neighbour() as neighbour:
+    with neighbour_on_the_wire() as neighbour:
         neighbour.serves(("1.2.3.4", 80), ("1.2.3.4", 25), ("10.98.0.2", 80), ("172.20.0.9", 80), ("100.64.0.9", 80), (RESOLVERS[0], 53))
         asked = [("1.2.3.4", 80), ("1.2.3.4", 25), ("10.98.0.2", 80), ("172.20.0.9", 80), ("100.64.0.9", 80), (RESOLVERS[0], 53)]
         assert await _reached(engine, first, asked) == {("1.2.3.4", 80), (RESOLVERS[0], 53)}
@@ -97,7 +97,7 @@ async def test_out_of_the_host_only_the_open_internet_and_the_resolver(engine: E
 
 async def test_a_neighbour_on_the_wire_does_not_reach_a_container(two: tuple[Handmade, Handmade]) -> None:
     first, _ = two
-    with _neighbour() as neighbour:
+    with neighbour_on_the_wire() as neighbour:
         assert not neighbour.reaches(first.address, 42617)
         assert not neighbour.reaches("10.98.0.1", first.spec.port)
         await firewall.remove(OURS)
@@ -112,7 +112,7 @@ async def test_of_this_hosts_users_only_root_and_the_edge_reach_an_agent(two: tu
     places = [("127.0.0.1", first.spec.port), (first.address, 42617)]
     assert [_reaches_as(uid, place) for uid in (0, EDGE_UID) for place in places] == [True] * 4
     assert [_reaches_as(SOMEBODY_UID, place) for place in places] == [False] * 2
-    _run("iptables", "-D", "OUTPUT", "-d", str(POOL), "-j", OURS.v4.chains[3].name)
+    run("iptables", "-D", "OUTPUT", "-d", str(POOL), "-j", OURS.v4.chains[3].name)
     assert [_reaches_as(SOMEBODY_UID, place) for place in places] == [True] * 2, "it was the rule"
 
 
@@ -141,19 +141,19 @@ async def test_what_somebody_changes_is_seen_and_repaired(engine: Engine, two: t
     first, second = two
     for damage in DAMAGES:
         assert await firewall.standing(OURS)
-        _run(*damage)
+        run(*damage)
         assert not await firewall.standing(OURS), damage
         await firewall.apply(OURS)
         assert await firewall.standing(OURS), damage
         assert await _reached(engine, first, [(first.gateway, PORT), (second.address, 42617)]) == set(), damage
-    _run("iptables", "-D", "INPUT", "-j", "ACCEPT")
-    _run("iptables", "-D", "OUTPUT", "-j", "ACCEPT")
+    run("iptables", "-D", "INPUT", "-j", "ACCEPT")
+    run("iptables", "-D", "OUTPUT", "-j", "ACCEPT")
 
 
 def test_rules_of_others_are_left_alone() -> None:
     async def check() -> None:
-        _run("iptables", "-N", "SOMEBODY")
-        _run("iptables", "-I", "INPUT", "1", "-p", "tcp", "--dport", "7", "-j", "SOMEBODY")
+        run("iptables", "-N", "SOMEBODY")
+        run("iptables", "-I", "INPUT", "1", "-p", "tcp", "--dport", "7", "-j", "SOMEBODY")
         theirs = [line for line in _listing() if "SOMEBODY" in line]
         await firewall.apply(OURS)
         await firewall.apply(OURS)
@@ -207,7 +207,7 @@ def test_both_back_ends_of_iptables(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     async def check() -> None:
         await firewall.apply(OURS)
         assert await firewall.standing(OURS)
-        _run("iptables", "-F")
+        run("iptables", "-F")
         assert not await firewall.standing(OURS)
         await firewall.apply(OURS)
         assert await firewall.standing(OURS)
@@ -231,7 +231,7 @@ def test_where_changes_have_a_number_the_rules_are_listed_when_it_is_another(tmp
         monkeypatch.setenv("PATH", programs)
         await loop.ensure()
         for damage in DAMAGES:
-            _run(*damage)
+            run(*damage)
             await loop.ensure()
             assert await firewall.standing(OURS), damage
 
@@ -266,7 +266,7 @@ def _in_a_new_network(check: Callable[[], Coroutine[None, None, None]]) -> None:
 
     def work() -> None:
         assert ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK) == 0
-        _run("ip", "link", "set", "lo", "up")
+        run("ip", "link", "set", "lo", "up")
         asyncio.run(check())
 
     with ThreadPoolExecutor(1) as thread:
@@ -281,58 +281,6 @@ class _Ok(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nobody reads it."""
-
-
-class _Neighbour:
-    """Another machine on the wire of this host: a network namespace at the end of a cable, 10.98.0.2, with a default route to us."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self.servers: list[subprocess.Popen[bytes]] = []
-
-    def serves(self, *places: tuple[str, int]) -> None:
-        for address, port in places:
-            self.run("ip", "address", "replace", f"{address}/32", "dev", "lo")
-            command = ["nsenter", "-t", str(self.pid), "-n", "busybox", "httpd", "-f", "-p", f"{address}:{port}", "-h", "/proc/sys/kernel"]
-            self.servers.append(subprocess.Popen(command))
-            wait_until(lambda a=address, p=port: self.reaches(a, p, "/ostype"), 10, f"the neighbour serves {address}:{port}")  # type: ignore[misc]
-
-    def reaches(self, address: str, port: int, path: str = "/health") -> bool:
-        command = ["nsenter", "-t", str(self.pid), "-n", "curl", "-sf", "--max-time", "1", f"http://{address}:{port}{path}"]
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-    def run(self, *command: str) -> None:
-        _run("nsenter", "-t", str(self.pid), "-n", *command)
-
-
-@contextmanager
-def _neighbour() -> Iterator[_Neighbour]:
-    holder = subprocess.Popen(["unshare", "--net", "sleep", "600"])
-    neighbour = _Neighbour(holder.pid)
-    try:
-        own = Path("/proc/self/ns/net").readlink()
-        wait_until(lambda: Path(f"/proc/{holder.pid}/ns/net").readlink() != own, 10, "it has a network of its own")
-        _run("ip", "link", "add", "wire0", "type", "veth", "peer", "name", "wire1", "netns", str(holder.pid))
-        _run("ip", "address", "add", "10.98.0.1/24", "dev", "wire0")
-        _run("ip", "link", "set", "wire0", "up")
-        neighbour.run("ip", "link", "set", "lo", "up")
-        neighbour.run("ip", "address", "add", "10.98.0.2/24", "dev", "wire1")
-        neighbour.run("ip", "link", "set", "wire1", "up")
-        neighbour.run("ip", "route", "add", "default", "via", "10.98.0.1")
-        for network in ("1.2.3.4/32", "172.20.0.0/24", "100.64.0.0/24", f"{RESOLVERS[0]}/32"):
-            _run("ip", "route", "add", network, "via", "10.98.0.2")
-        yield neighbour
-    finally:
-        for server in neighbour.servers:
-            server.kill()
-            server.wait()
-        holder.kill()
-        holder.wait()
-        wait_until(
-            lambda: subprocess.run(["ip", "link", "show", "wire0"], capture_output=True, check=False).returncode != 0,
-            10,
-            "the wire is gone",
-        )
 
 
 async def _reached(engine: Engine, source: Handmade, places: list[tuple[str, int]]) -> set[tuple[str, int]]:
@@ -352,8 +300,3 @@ def _reaches_as(uid: int, place: tuple[str, int]) -> bool:
 
 def _listing() -> list[str]:
     return subprocess.run(["iptables", "-S"], capture_output=True, text=True, check=True).stdout.splitlines()
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"

@@ -77,37 +77,12 @@ def rules(
         raise ValueError(f"{bridge_prefix!r} is not a bridge prefix")
     bridges, name = f"{bridge_prefix}+", bridge_prefix.upper()
     opened = [*_resolver_matches(resolvers), *_host_matches(allowed_hosts)]
-    into_host = Chain(
-        f"{name}-IN",
-        ("-m conntrack --ctstate ESTABLISHED -j ACCEPT", *(f"{match} -j ACCEPT" for match in opened), "-j DROP"),
-    )
-    through = Chain(
-        f"{name}-FWD",
-        (
-            "-m conntrack --ctstate ESTABLISHED -j RETURN",
-            # A socket may bind a foreign address; such packets would leave this host without NAT.
-            f"! -s {subnets} -j DROP",
-            f"-o {bridges} -j DROP",
-            *(f"{match} -j RETURN" for match in opened),
-            *(f"-d {closed} -j DROP" for closed in CLOSED_RANGES),
-            f"-p tcp -m multiport --dports {MAIL_PORTS} -j DROP",
-        ),
-    )
-    into_bridges = Chain(
-        f"{name}-TO", ("-m conntrack --ctstate ESTABLISHED -j RETURN", "-m conntrack --ctstate RELATED -j RETURN", "-j DROP")
-    )
-    from_host = Chain(
-        f"{name}-OUT",
-        (
-            "-m conntrack --ctstate ESTABLISHED -j RETURN",
-            *(f"-m owner --uid-owner {int(uid)} -j RETURN" for uid in sorted({0, *callers})),
-            "-j DROP",
-        ),
-    )
+    chains = (_into_host(name, opened), _through(name, bridges, opened, subnets), _into_bridges(name), _from_host(name, callers))
+    into_host, through, into_bridges, from_host = chains
     closed = tuple(Chain(f"{name}-{end}", ("-j DROP",)) for end in ("IN", "FWD"))
     return Rules(
         v4=Table(
-            (into_host, through, into_bridges, from_host),
+            chains,
             (
                 ("INPUT", f"-i {bridges} -j {into_host.name}"),
                 (DOCKER_USER, f"-i {bridges} -j {through.name}"),
@@ -160,6 +135,39 @@ def removal(table: Table, listing: Sequence[str]) -> str | None:
 def chain_rules(chain: str, listing: Sequence[str]) -> list[str]:
     start = f"-A {chain} "
     return [line.removeprefix(start) for line in listing if line.startswith(start)]
+
+
+def _into_host(name: str, opened: Sequence[str]) -> Chain:
+    return Chain(
+        f"{name}-IN",
+        ("-m conntrack --ctstate ESTABLISHED -j ACCEPT", *(f"{match} -j ACCEPT" for match in opened), "-j DROP"),
+    )
+
+
+def _through(name: str, bridges: str, opened: Sequence[str], subnets: IPv4Network) -> Chain:
+    return Chain(
+        f"{name}-FWD",
+        (
+            "-m conntrack --ctstate ESTABLISHED -j RETURN",
+            # A socket may bind a foreign address; such packets would leave this host without NAT.
+            f"! -s {subnets} -j DROP",
+            f"-o {bridges} -j DROP",
+            *(f"{match} -j RETURN" for match in opened),
+            *(f"-d {closed} -j DROP" for closed in CLOSED_RANGES),
+            f"-p tcp -m multiport --dports {MAIL_PORTS} -j DROP",
+        ),
+    )
+
+
+def _into_bridges(name: str) -> Chain:
+    established = ("-m conntrack --ctstate ESTABLISHED -j RETURN", "-m conntrack --ctstate RELATED -j RETURN")
+    return Chain(f"{name}-TO", (*established, "-j DROP"))
+
+
+def _from_host(name: str, callers: Collection[int]) -> Chain:
+    """The last packets of a connection have no owner any more: established ones come first."""
+    owners = [f"-m owner --uid-owner {int(uid)} -j RETURN" for uid in sorted({0, *callers})]
+    return Chain(f"{name}-OUT", ("-m conntrack --ctstate ESTABLISHED -j RETURN", *owners, "-j DROP"))
 
 
 def _resolver_matches(resolvers: Sequence[str]) -> list[str]:
