@@ -13,7 +13,7 @@ from zcplatform import clock
 from zcplatform.core import login
 from zcplatform.store import audit, throttles
 from zcplatform.web.cookies import BROWSER, CHALLENGE, SESSION
-from zcplatform.worker.retention import forget
+from zcplatform.worker.retention import delete_expired
 
 ANN = "ann@example.com"
 
@@ -231,7 +231,7 @@ async def test_a_flood_leaves_nothing_behind(web: Web) -> None:
         for _ in range(5):
             await client.post(CODE, json={"email": "nobody@example.com"})
     later = clock.now() + timedelta(hours=2)
-    web.database.write_now(lambda tx: forget(tx, web.settings, later))
+    web.database.write_now(lambda tx: delete_expired(tx, web.settings, later))
     assert (_count(web, "SELECT count(*) FROM challenges"), _count(web, "SELECT count(*) FROM outbox")) == (0, 0)
 
 

@@ -52,7 +52,7 @@ def parse_duration(text: str) -> timedelta | None:
     """`90s`, `5m`, `1h30m`, `7d`; None for anything else."""
     if not _DURATION.fullmatch(text):
         return None
-    return timedelta(seconds=sum(int(part[:-1]) * SECONDS[part[-1]] for part in re.findall(r"[0-9]+[smhdw]", text)))
+    return timedelta(seconds=sum(int(part[:-1]) * SECONDS[part[-1]] for part in re.findall(r"[0-9]{1,9}[smhdw]", text)))
 
 
 def since(text: str | None, now: datetime) -> str | None:
