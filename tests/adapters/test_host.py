@@ -91,7 +91,7 @@ def test_programs_tell_their_version_or_nothing(tmp_path: Path) -> None:
 def test_what_the_kernel_says_of_itself() -> None:
     assert host.kernel() == os.uname().release
     assert host.cgroup_version() in (1, 2)
-    assert host.clock_is_synchronised() in (True, False, None)
+    assert host.clock_is_synchronized() in (True, False, None)
     assert isinstance(host.swap_active(), bool)
 
 

@@ -42,7 +42,7 @@ def facts(settings: Settings, caddy: Path | None) -> Facts:
         edge_answers=_answers(settings.caddy_socket),
         free_bytes={str(folder): host.free_bytes(folder) for folder in folders},
         now=datetime.now(UTC),
-        clock_is_synchronised=host.clock_is_synchronised(),
+        clock_is_synchronized=host.clock_is_synchronized(),
         web_user=settings.web_user,
         web_user_exists=_exists(settings.web_user),
         web_blocker=str(host.interpreter_blocker(settings.web_user) or ""),

@@ -112,7 +112,7 @@ def program_version(program: str | Path, *arguments: str) -> str:
     return done.stdout.partition("\n")[0].strip()[:100] if done.returncode == 0 else ""
 
 
-def clock_is_synchronised() -> bool | None:
+def clock_is_synchronized() -> bool | None:
     """What the kernel knows; None when it may not be asked."""
     timex = ctypes.create_string_buffer(_TIMEX_BYTES)
     answer = ctypes.CDLL(None, use_errno=True).adjtimex(timex)

@@ -28,7 +28,7 @@ class Facts:
     free_bytes: dict[str, int]
     """Free space below each directory of ours and of the engine."""
     now: datetime
-    clock_is_synchronised: bool | None
+    clock_is_synchronized: bool | None
     web_user: str
     web_user_exists: bool
     web_blocker: str

@@ -55,10 +55,10 @@ def clock(facts: Facts) -> Iterator[Finding]:
         yield problem(
             "clock", f"The clock says {facts.now:%Y-%m-%d}, before this version was released.", "set the clock: sign-in depends on it"
         )
-    elif facts.clock_is_synchronised is False:
-        yield warning("clock", "The clock is not synchronised.", "run systemd-timesyncd or chrony")
+    elif facts.clock_is_synchronized is False:
+        yield warning("clock", "The clock is not synchronized.", "run systemd-timesyncd or chrony")
     else:
-        yield ok("clock", "The clock is synchronised." if facts.clock_is_synchronised else "The clock is plausible.")
+        yield ok("clock", "The clock is synchronized." if facts.clock_is_synchronized else "The clock is plausible.")
 
 
 def users(facts: Facts) -> Iterator[Finding]:
