@@ -82,6 +82,9 @@ def _purge(memory: Memory) -> None:
             if done.returncode != 0:
                 say(f"user {name} stays: {done.stderr.strip()}")
     if memory["venv_is_ours"]:
+        for link in Path(memory["venv"]).parent.glob("current-*"):
+            if link.readlink() == Path(memory["venv"]):
+                link.unlink()
         shutil.rmtree(memory["venv"], ignore_errors=True)
     shutil.rmtree(FACTS, ignore_errors=True)
     host.remove_folder(STATE)

@@ -194,7 +194,7 @@ def find_venv(memory: Memory) -> Path:
     done = subprocess.run([str(ROOT / "scripts" / "venv"), "run"], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise Failed("The Python packages could not be installed; what pip said is above.")
-    return Path(done.stdout.strip())
+    return Path(done.stdout.strip()).resolve()
 
 
 def missing_users() -> list[str]:
