@@ -53,6 +53,6 @@ def test_a_full_disk_is_told_and_goes_by(small: Platform) -> None:
     filler.unlink()
     assert small.api("POST", "/api/tenants", {"slug": "after"}).status == 201
     with small.database() as database:
-        entries = database.read(lambda tx: audit.after(tx, audit.Question(action="tenant.create"), 0, 500))
+        entries = database.read(lambda tx: audit.after(tx, audit.Filter(action="tenant.create"), 0, 500))
         assert len(entries) == made + 2
         assert isinstance(database.read(audit.verify), int)

@@ -53,7 +53,7 @@ def test_the_whole_life(platform: Platform) -> None:
     assert platform.docker("ps", "-aq", "--filter", f"label=io.zcplatform.tenant={tenant_id}") == ""
     assert platform.docker("network", "ls", "-q", "--filter", f"label=io.zcplatform.tenant={tenant_id}") == ""
     assert not (platform.settings.tenants_dir / "life").exists()
-    assert platform.api("POST", "/api/tenants", {"slug": "life"}).body["code"] == "tenant.slug_rests"
+    assert platform.api("POST", "/api/tenants", {"slug": "life"}).body["code"] == "tenant.slug_quarantined"
     invariants.check(platform)
 
 

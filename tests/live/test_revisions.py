@@ -14,13 +14,13 @@ from zcplatform.adapters import files
 from zcplatform.core.differences import merged
 from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT, LABEL_THROWAWAY
 from zcplatform.ops import requests
-from zcplatform.ops.actor import Actor, Bearer, Kind
-from zcplatform.store.db import Tx
+from zcplatform.ops.actor import Actor, ActorKind, Bearer
+from zcplatform.ops.context import Call, Context
 from zcplatform.worker.configuration.configuration_check import CHECK
 
 pytestmark = pytest.mark.live
 
-ACTOR = Actor(id="tok_tests", kind=Kind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
+ACTOR = Actor(id="tok_tests", kind=ActorKind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
 REFUSED = {"providers": {"main": {"family": "ollama", "model": "big:cloud", "base_url": None}}}
 """A model of the cloud at an address of one's own: the agent's own validation refuses it, its parser does not. The API would not store it."""
 
@@ -35,15 +35,16 @@ def unchecked(platform: Platform, slug: str, change: dict[str, Any]) -> dict[str
     """Saved past all checks of ours, as a request of a version before, or a web process that was taken over, could."""
     at = clock.text(clock.now())
 
-    def write(tx: Tx) -> str:
-        tenant = requests.require_not_deleting(tx, slug)
-        number = requests.revise(tx, ACTOR, tenant, merged(requests.settings_of(tx, tenant), change), "unchecked", at)
-        operation = requests.apply_to_running(tx, ACTOR, tenant, at, wanted_revision=number)[1]
+    def write(call: Call) -> str:
+        tenant = requests.require_not_deleting(call.tx, slug)
+        number = requests.revise(call, tenant, merged(requests.settings_of(call.tx, tenant), change), "unchecked")
+        operation = requests.apply_to_running(call, tenant, wanted_revision=number)[1]
         assert operation is not None
         return operation.id
 
     with platform.database() as database:
-        return {"id": database.write_now(write), "kind": "tenant.update"}
+        context = Context(database, platform.settings, b"", b"", lambda _: None)
+        return {"id": database.write_now(lambda tx: write(Call(tx, context, ACTOR, at))), "kind": "tenant.update"}
 
 
 def container(platform: Platform, slug: str) -> str:

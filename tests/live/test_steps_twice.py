@@ -13,10 +13,10 @@ from zcplatform.core.plan import FIRST_DEPLOY, Step
 from zcplatform.ids import TenantId
 from zcplatform.ops import requests
 from zcplatform.ops import tenants as asking
-from zcplatform.ops.actor import Actor, Bearer, Kind
-from zcplatform.ops.context import Context
+from zcplatform.ops.actor import Actor, ActorKind, Bearer
+from zcplatform.ops.context import Call, Context
 from zcplatform.store import tenants
-from zcplatform.store.db import Database, Tx
+from zcplatform.store.db import Database
 from zcplatform.vault import keys
 from zcplatform.worker.app import make_deps
 from zcplatform.worker.deps import Deps
@@ -24,7 +24,7 @@ from zcplatform.worker.reconcile.snapshot import load
 from zcplatform.worker.reconcile.steps import STEPS
 
 pytestmark = pytest.mark.live
-ACTOR = Actor(id="tok_tests", kind=Kind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
+ACTOR = Actor(id="tok_tests", kind=ActorKind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
 STOP = (Step.UNROUTE, Step.STOP, Step.DROP_CONFIGURATION)
 UPDATE = (Step.IMAGE, Step.CHECK, Step.UNROUTE, Step.STOP, Step.REMOVE, *FIRST_DEPLOY[FIRST_DEPLOY.index(Step.CONFIGURATION) :])
 DELETE = (*STOP[:2], Step.REMOVE, Step.DROP_CONFIGURATION, Step.REMOVE_NETWORK, Step.REMOVE_WORKSPACE, Step.VERIFY_GONE)
@@ -38,10 +38,10 @@ async def _twice(deps: Deps, tenant_id: TenantId, *steps: Step) -> None:
             await STEPS[step](deps, snapshot)
 
 
-def _change(tx: Tx, _: Context, actor: Actor, at: str, slug: str) -> None:
-    tenant = requests.require_not_deleting(tx, slug)
-    wanted = merged(requests.settings_of(tx, tenant), {"providers": {"main": {"model": "echo-2"}}})
-    requests.apply_to_running(tx, actor, tenant, at, wanted_revision=requests.revise(tx, actor, tenant, wanted, "twice", at))
+def _change(call: Call, slug: str) -> None:
+    tenant = requests.require_not_deleting(call.tx, slug)
+    wanted = merged(requests.settings_of(call.tx, tenant), {"providers": {"main": {"model": "echo-2"}}})
+    requests.apply_to_running(call, tenant, wanted_revision=requests.revise(call, tenant, wanted, "twice"))
 
 
 async def test_every_step_may_be_taken_twice(platform: Platform) -> None:
@@ -59,7 +59,7 @@ async def test_every_step_may_be_taken_twice(platform: Platform) -> None:
             (asking.start, FIRST_DEPLOY),
             (asking.delete, DELETE),
         ):
-            await database.write(lambda tx, ask=ask: ask(tx, context, ACTOR, clock.text(clock.now()), "twice"))  # type: ignore[misc]
+            await database.write(lambda tx, ask=ask: ask(Call(tx, context, ACTOR, clock.text(clock.now())), "twice"))  # type: ignore[misc]
             await _twice(deps, tenant_id, *steps)
         row = database.read(lambda tx: tenants.get(tx, tenant_id))
         assert row is not None

@@ -10,10 +10,9 @@ from zcplatform import clock
 from zcplatform.core.roles import Permission, Role
 from zcplatform.errors import NotFound, NotSignedIn, PlatformError
 from zcplatform.ops import access
-from zcplatform.ops import context as ops
 from zcplatform.ops import tenants as asking
 from zcplatform.ops.actor import Actor, Bearer, Needed
-from zcplatform.ops.context import Answer, Context, RetryKey
+from zcplatform.ops.context import Call, Caller, Context, Outcome, RetryKey
 from zcplatform.store import audit, events, members, tenants, tokens, users
 from zcplatform.store.db import Tx, require
 from zcplatform.vault.sealing import token_hash
@@ -35,6 +34,10 @@ def _actor(web: Web, headers: dict[str, str], permission: Permission, slug: str 
         return access.permit(tx, access.identify(tx, bearer, at), Needed(permission), slug, at)
 
     return web.database.read(read)
+
+
+def _caller(web: Web, actor: Actor) -> Caller:
+    return Caller(_context(web), actor, RetryKey("PATCH", None, b""))
 
 
 def _context(web: Web) -> Context:
@@ -68,15 +71,16 @@ async def test_rights_that_end_between_the_check_and_the_write_change_nothing(we
     actor = _actor(web, headers, Permission.TENANT_UPDATE, "shop")
     lose(web, "ada@example.com")  # type: ignore[operator]
 
-    def act(tx: Tx, at: str) -> Answer:
-        asking.change(tx, _context(web), actor, at, "shop", asking.Changes(name="Mine"))
-        return Answer(200, "{}")
+    def act(call: Call) -> Outcome[None]:
+        asking.change(call, "shop", asking.Changes(name="Mine"))
+        return Outcome(None)
 
+    caller = _caller(web, actor)
     with pytest.raises(PlatformError) as refused:
-        await ops.change(_context(web), actor, RetryKey("PATCH", None, b""), act)
+        await caller.change(act)
     assert refused.value.status in (401, 403, 404, 409)
     with pytest.raises(PlatformError):
-        await ops.issue(_context(web), actor, RetryKey("POST", None, b""), "pairing.issue", "x", "x")
+        await caller.issue("pairing.issue", "x", "x")
     assert (await web.client.get("/api/tenants/shop")).json()["name"] == "shop"
 
 
@@ -84,11 +88,11 @@ async def test_a_stream_shows_ones_own_tenants_only_and_ends_with_the_membership
     for slug in ("shop", "other"):
         await web.client.post("/api/tenants", json={"slug": slug})
     headers = web.member("shop", "ada@example.com", "viewer")
-    watcher = Watcher(web.database)
-    stream = _stream(web.database, watcher, 0, _actor(web, headers, Permission.EVENTS_READ, "shop"))
+    watcher = Watcher(_context(web))
+    stream = _stream(_caller(web, _actor(web, headers, Permission.EVENTS_READ, "shop")), watcher, 0)
     seen = [await anext(stream), await anext(stream)]
     assert '"slug": "shop"' in seen[1]
-    everything = _stream(web.database, watcher, 0, _actor(web, headers, Permission.EVENTS_READ, None))
+    everything = _stream(_caller(web, _actor(web, headers, Permission.EVENTS_READ, None)), watcher, 0)
     told = "".join([await anext(everything), await anext(everything)])
     assert '"slug": "shop"' in told
 
@@ -128,9 +132,9 @@ async def _silent(closed: asyncio.Event) -> AsyncGenerator[str]:
 async def test_a_silent_log_stream_ends_too(web: Web, lose: object, error: type[PlatformError]) -> None:
     await web.client.post("/api/tenants", json={"slug": "shop"})
     actor = _actor(web, web.member("shop", "ada@example.com", "owner"), Permission.LOGS_READ, "shop")
-    watcher, closed = Watcher(web.database), asyncio.Event()
+    watcher, closed = Watcher(_context(web)), asyncio.Event()
 
-    lines = while_permitted(web.database, watcher, actor, _silent(closed))
+    lines = while_permitted(_caller(web, actor), watcher, _silent(closed))
     assert await anext(lines) == "one"
     waiting = asyncio.ensure_future(anext(lines))
     await asyncio.to_thread(lose, web, "ada@example.com")  # type: ignore[arg-type]
@@ -143,9 +147,9 @@ async def test_a_silent_log_stream_ends_too(web: Web, lose: object, error: type[
 async def test_a_listener_who_goes_away_closes_what_he_listened_to(web: Web) -> None:
     await web.client.post("/api/tenants", json={"slug": "shop"})
     actor = _actor(web, web.member("shop", "ada@example.com", "owner"), Permission.LOGS_READ, "shop")
-    watcher, closed = Watcher(web.database), asyncio.Event()
+    watcher, closed = Watcher(_context(web)), asyncio.Event()
 
-    lines = while_permitted(web.database, watcher, actor, _silent(closed))
+    lines = while_permitted(_caller(web, actor), watcher, _silent(closed))
     assert await anext(lines) == "one"
     waiting = asyncio.ensure_future(anext(lines))
     await asyncio.wait({waiting}, timeout=0.1)

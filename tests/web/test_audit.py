@@ -9,9 +9,8 @@ import pytest
 from tests.web.conftest import AT, Web
 from zcplatform.core.audit import Entry
 from zcplatform.errors import StorageFull, Unavailable
-from zcplatform.ops import context as ops
-from zcplatform.ops.actor import Actor, Bearer, Kind
-from zcplatform.ops.context import Answer, RetryKey
+from zcplatform.ops.actor import Actor, ActorKind, Bearer
+from zcplatform.ops.context import Call, Caller, Outcome, RetryKey
 from zcplatform.store import audit, plans
 from zcplatform.store.db import Tx, connect
 from zcplatform.web.denials import MOST, Denial, Denials
@@ -36,7 +35,7 @@ async def test_a_super_admin_reads_all_and_that_is_told(web: Web) -> None:
     assert first[1]["changes"]["slug"] == [None, "first"]  # type: ignore[index]
     second = await _entries(web, action="audit.")
     assert len(second) == 2
-    assert second[0]["changes"] == {"asked": {"action": "audit."}}
+    assert second[0]["changes"] == {"filters": {"action": "audit."}}
 
 
 async def test_an_owner_reads_his_tenant_and_nothing_else(web: Web) -> None:
@@ -113,26 +112,26 @@ async def test_refused_requests_are_told_and_a_flood_of_them_in_two_entries(web:
 
 
 async def test_ten_thousand_different_refusals_are_few_entries(web: Web) -> None:
-    denials, before = Denials(web.database), _count(web)
+    denials, before = Denials(web.client._transport.app.state.context), _count(web)  # type: ignore[attr-defined]
     for number in range(10_000):
         await denials.note(Denial("anonymous", f"198.51.100.{number}", "tenant.read", "", 401))
     await denials.flush()
     assert _count(web) - before == MOST + 1
-    assert web.database.read(lambda tx: audit.page(tx, audit.Question(), None, 1))[0].entry.changes == {"count": 10_000 - MOST}
+    assert web.database.read(lambda tx: audit.page(tx, audit.Filter(), None, 1))[0].entry.changes == {"count": 10_000 - MOST}
 
 
 async def test_a_change_without_its_entry_is_rolled_back(web: Web) -> None:
-    actor = Actor(id="tok_a", kind=Kind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
+    actor = Actor(id="tok_a", kind=ActorKind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
 
-    def forgetful(tx: Tx, at: str) -> Answer:
-        tx.execute("UPDATE plans SET pids = pids + 1")
-        return Answer(200, "{}")
+    def forgetful(call: Call) -> Outcome[None]:
+        call.tx.execute("UPDATE plans SET pids = pids + 1")
+        return Outcome(None)
 
     before = web.database.read(plans.everything)
     app = web.client._transport.app  # type: ignore[attr-defined]
     with pytest.raises(Unavailable, match="no entry") as told:
-        await ops.change(app.state.context, actor, RetryKey("POST /x", "key", b""), forgetful)
-    assert (told.value.status, told.value.code) == (503, "audit.forgotten")
+        await Caller(app.state.context, actor, RetryKey("POST /x", "key", b"")).change(forgetful)
+    assert (told.value.status, told.value.code) == (503, "audit.entry_missing")
     assert web.database.read(plans.everything) == before
 
 
@@ -154,7 +153,7 @@ async def test_a_full_disk_keeps_the_change_from_happening(web: Web) -> None:
         fits += 1
     assert (answer.status_code, answer.json()["code"]) == (503, "database.full")
     listed = (await web.client.get("/api/tenants?limit=200")).json()["items"]
-    made = [row.entry for row in web.database.read(lambda tx: audit.after(tx, audit.Question(action="tenant.create"), 0, 500))]
+    made = [row.entry for row in web.database.read(lambda tx: audit.after(tx, audit.Filter(action="tenant.create"), 0, 500))]
     assert len(listed) == len(made) == fits > 0
     with pytest.raises(StorageFull):
         _fill(web)
@@ -221,7 +220,7 @@ async def test_each_asked_change_leaves_its_entry(web: Web) -> None:
         before = _count(web)
         answer = await web.client.request(method, path, headers={"X-Forwarded-For": "203.0.113.9"}, **({"json": body} if body else {}))
         assert answer.status_code < 300, answer.text
-        new = web.database.read(lambda tx, before=before: audit.after(tx, audit.Question(), before, 10))  # type: ignore[misc]
+        new = web.database.read(lambda tx, before=before: audit.after(tx, audit.Filter(), before, 10))  # type: ignore[misc]
         mine = [row.entry for row in new if not row.entry.actor.startswith("system:")]
         assert [entry.action for entry in mine] == [mine[0].action], path
         assert mine[0].action.startswith(action)

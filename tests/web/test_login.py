@@ -304,10 +304,10 @@ async def test_a_flood_of_refusals_is_told_in_one_entry(web: Web) -> None:
         for _ in range(40):
             await client.post(VERIFY, json={"code": "00000000"})
         told = "SELECT count(*) FROM audit_log WHERE action = 'session.start' AND outcome = 'refused'"
-        assert _count(web, told) == login.TOLD.most
+        assert _count(web, told) == login.RECORDED.most
         web.database.write_now(lambda tx: tx.execute("UPDATE throttles SET started_at = '2026-01-01T00:00:00.000Z'"))
         await client.post(VERIFY, json={"code": "00000000"})
-    assert _count(web, told) == login.TOLD.most + 2
+    assert _count(web, told) == login.RECORDED.most + 2
     assert _count(web, "SELECT count(*) FROM audit_log WHERE object = 'many' AND changes LIKE '%30%'") == 1
 
 

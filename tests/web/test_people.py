@@ -2,28 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx2
 import pytest
 
+from tests.web.test_people_rows import host
 from zcplatform import clock
 from zcplatform.core.mails import mail
-from zcplatform.core.roles import Permission, Role
-from zcplatform.errors import Conflict, NotAllowed, PlatformError
-from zcplatform.ops import access, invitations, members, tokens, users
-from zcplatform.ops import tenants as asking
-from zcplatform.ops.actor import Actor, Bearer, Kind, Needed
-from zcplatform.ops.context import Context
-from zcplatform.settings import Settings
-from zcplatform.store import audit
+from zcplatform.core.roles import Role
+from zcplatform.ops import invitations
+from zcplatform.ops.context import Call, Context
 from zcplatform.store import members as member_rows
 from zcplatform.store import tenants as tenant_rows
 from zcplatform.store import tokens as token_rows
-from zcplatform.store import users as user_rows
-from zcplatform.store.db import Database, Tx, scalar
+from zcplatform.store.db import Tx, scalar
 
 from .conftest import AT, Web
 from .people import messages, person, signed_in
@@ -163,7 +156,7 @@ async def test_where_there_is_mail_only_the_mail_has_the_link(web: Web) -> None:
     posting, at = replace(context, settings=with_mail), clock.text(clock.now())
 
     def invite(tx: Tx) -> str | None:
-        return invitations.create(tx, posting, web.keys.token_pepper, _host(), at, "shop", "ada@example.com", Role.MANAGER).token
+        return invitations.create(Call(tx, posting, host(), at), "shop", "ada@example.com", Role.MANAGER).value.token
 
     assert web.database.write_now(invite) is None
     ((_, values),) = messages(web, "ada@example.com")
@@ -428,103 +421,3 @@ async def test_nothing_is_set_that_is_not_meant_to_be(web: Web, extra: str) -> N
     ]
     for method, path, body in bodies:
         assert (await web.client.request(method, path, json={**body, extra: "x"})).status_code == 422
-
-
-def _host() -> Actor:
-    return Actor(id="tok_host", kind=Kind.TOKEN, name="host", bearer=Bearer(), is_super_admin=True)
-
-
-def _as(user: user_rows.User, role: Role, tenant_id: str, stepped_up_at: str | None) -> Actor:
-    return replace(_host(), id=user.id, kind=Kind.USER, user_id=user.id, is_super_admin=False, role=role, stepped_up_at=stepped_up_at)
-
-
-def test_twenty_demotions_at_once_leave_an_owner(web_less_tenant: Callable[[int], tuple[Database, str, list[user_rows.User]]]) -> None:
-    database, tenant_id, owners = web_less_tenant(20)
-    others = [Database(database.path) for _ in range(4)]
-    now = clock.text(clock.now())
-
-    def demote(number: int) -> str:
-        actor = _as(owners[(number + 1) % 20], Role.OWNER, tenant_id, now)
-        try:
-            others[number % 4].write_now(lambda tx: members.change_role(tx, actor, now, "shop", owners[number].id, Role.VIEWER))
-        except Conflict as error:
-            return error.code
-        return "done"
-
-    with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(demote, range(20)))
-    for opened in others:
-        opened.close()
-    roles = [person.role for person in database.read(lambda tx: member_rows.people(tx, tenant_id))]
-    assert (roles.count("owner"), told.count("done"), told.count("member.last_owner")) == (1, 19, 1)
-
-
-@pytest.fixture
-def web_less_tenant(database: Database) -> Callable[[int], tuple[Database, str, list[user_rows.User]]]:
-    def make(count: int) -> tuple[Database, str, list[user_rows.User]]:
-        context = Context(database, Settings(), b"", b"", lambda _: None)
-        row = database.write_now(lambda tx: asking.create(tx, context, _host(), AT, "shop", asking.Changes()))
-        found = []
-        for number in range(count):
-            user = database.write_now(lambda tx, number=number: users.add(tx, f"o{number}@example.com", "", AT))  # type: ignore[misc]
-            database.write_now(lambda tx, user=user: member_rows.put(tx, member_rows.Member(row.id, user.id, "owner", AT)))  # type: ignore[misc]
-            found.append(user)
-        return database, row.id, found
-
-    return make
-
-
-def test_handing_over_needs_a_fresh_code(web_less_tenant: Callable[[int], tuple[Database, str, list[user_rows.User]]]) -> None:
-    database, tenant_id, (first, second) = web_less_tenant(2)
-    now = clock.now()
-    at = clock.text(now)
-    stale = _as(first, Role.OWNER, tenant_id, AT)
-    with pytest.raises(NotAllowed) as refused:
-        stale.need_step_up(at)
-    assert refused.value.code == "session.step_up_needed"
-    fresh = _as(first, Role.OWNER, tenant_id, at)
-    fresh.need_step_up(at)
-    database.write_now(lambda tx: members.hand_over(tx, fresh, at, "shop", second.id))
-    roles = {person.user_id: person.role for person in database.read(lambda tx: member_rows.people(tx, tenant_id))}
-    assert roles == {first.id: "manager", second.id: "owner"}
-
-
-def test_a_persons_token_falls_with_his_role_and_never_rises_above_its_own(
-    web_less_tenant: Callable[[int], tuple[Database, str, list[user_rows.User]]],
-) -> None:
-    database, tenant_id, (owner, _) = web_less_tenant(2)
-    at = clock.text(clock.now())
-    maker = _as(owner, Role.OWNER, tenant_id, at)
-    own, _ = database.write_now(lambda tx: tokens.create_own(tx, PEPPER, maker, at, tokens.Wish("a", 1, None, None)))
-    viewer, _ = database.write_now(lambda tx: tokens.create_own(tx, PEPPER, maker, at, tokens.Wish("b", 1, Role.VIEWER, None)))
-    service, _ = database.write_now(
-        lambda tx: tokens.create_of_tenant(tx, PEPPER, maker, at, "shop", tokens.Wish("c", 1, Role.OWNER, None))
-    )
-
-    def role(token_id: object) -> object:
-        def look(tx: object) -> object:
-            actor = access.identify(tx, Bearer(token_id=token_id), at)  # type: ignore[arg-type]
-            return access.permit(tx, actor, Needed(Permission.TENANT_READ), "shop", at).role  # type: ignore[arg-type]
-
-        try:
-            return database.read(look)  # type: ignore[arg-type]
-        except PlatformError as error:
-            return error.code
-
-    assert [role(own.id), role(viewer.id), role(service.id)] == ["owner", "viewer", "owner"]
-    database.write_now(lambda tx: member_rows.put(tx, member_rows.Member(tenant_rows.find(tx, "shop").id, owner.id, "contributor", AT)))  # type: ignore[union-attr]
-    assert [role(own.id), role(viewer.id), role(service.id)] == ["contributor", "viewer", "contributor"]
-    database.write_now(lambda tx: member_rows.remove(tx, tenant_id, owner.id))
-    assert [role(own.id), role(viewer.id), role(service.id)] == ["tenant.unknown", "tenant.unknown", "token.invalid"]
-    database.write_now(lambda tx: user_rows.disable(tx, owner.id, at))
-    assert [role(own.id), role(viewer.id), role(service.id)] == ["user.disabled", "user.disabled", "token.invalid"]
-
-
-def test_bootstrap_makes_one_and_lets_a_disabled_one_back(database: Database) -> None:
-    user = database.write_now(lambda tx: users.bootstrap(tx, AT, "Root@example.com"))
-    assert (user.email, user.is_super_admin) == ("root@example.com", 1)
-    with pytest.raises(Conflict):
-        database.write_now(lambda tx: users.bootstrap(tx, AT, "root@example.com"))
-    database.write_now(lambda tx: user_rows.disable(tx, user.id, AT))
-    assert database.write_now(lambda tx: users.bootstrap(tx, AT, "root@example.com")).is_active
-    assert isinstance(database.read(audit.verify), int)

@@ -16,8 +16,8 @@ from zcplatform.core.roles import AUDITED_READS, REQUIRED, Permission, Role, Sta
 from zcplatform.ids import new_invitation_id, new_token_id
 from zcplatform.ops import tenants as asking
 from zcplatform.ops import users as people
-from zcplatform.ops.actor import Actor, Bearer, Kind
-from zcplatform.ops.context import Context
+from zcplatform.ops.actor import Actor, ActorKind, Bearer
+from zcplatform.ops.context import Call, Context
 from zcplatform.store import invitations, members, tokens, users
 from zcplatform.store.db import Tx, require
 from zcplatform.store.invitations import Invitation
@@ -58,11 +58,11 @@ class World:
         """A new tenant with an owner of its own and, named by standing, one member. Returns its slug."""
         self.count += 1
         slug = f"t-{self.count:04d}"
-        host = Actor(id="tok_host", kind=Kind.TOKEN, name="host", bearer=Bearer(), is_super_admin=True)
+        host = Actor(id="tok_host", kind=ActorKind.TOKEN, name="host", bearer=Bearer(), is_super_admin=True)
         context: Context = self.web.client._transport.app.state.context  # type: ignore[attr-defined]
 
         def write(tx: Tx) -> None:
-            row = asking.create(tx, context, host, AT, slug, asking.Changes())
+            row = asking.create(Call(tx, context, host, AT), slug, asking.Changes())
             keeper = users.by_email(tx, "keeper@example.com") or people.add(tx, "keeper@example.com", "", AT)
             members.put(tx, members.Member(row.id, keeper.id, Role.OWNER, AT))
             if member in set(Role):

@@ -21,7 +21,7 @@ from .conftest import Web
 
 EXAMPLES = 3
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
-NEVER = ("internal.error", "audit.forgotten", "audit.unwritable", "database.busy")
+NEVER = ("internal.error", "audit.entry_missing", "audit.unwritable", "database.busy")
 PEOPLE = (*Role, "super-admin", "super-admin without a reason", "service account")
 DOCUMENT = described().openapi()
 OPERATIONS = [found.ok() for found in from_dict(DOCUMENT).get_all_operations()]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.web.conftest import Web
 from zcplatform.settings import Settings
-from zcplatform.web.streams import MOST_LOGS, Kind, Streams
+from zcplatform.web.streams import MOST_LOGS, StreamKind, Streams
 
 
 @asynccontextmanager
@@ -113,10 +113,10 @@ async def test_what_fails_or_ends_by_itself_holds_no_place(web: Web) -> None:
 
 def test_logs_leave_the_worker_room() -> None:
     streams = Streams(Settings())
-    held = [streams.one(Kind.LOGS, f"usr_{number}", None) for number in range(MOST_LOGS)]
+    held = [streams.one(StreamKind.LOGS, f"usr_{number}", None) for number in range(MOST_LOGS)]
     for one in held:
         one.__enter__()
-    with pytest.raises(Exception, match="logs at once"), streams.one(Kind.LOGS, "usr_x", None):
+    with pytest.raises(Exception, match="logs at once"), streams.one(StreamKind.LOGS, "usr_x", None):
         pass
-    with streams.one(Kind.EVENTS, "usr_x", None):
+    with streams.one(StreamKind.EVENTS, "usr_x", None):
         pass

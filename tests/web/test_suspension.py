@@ -54,7 +54,7 @@ async def test_who_ran_before_runs_again_when_it_is_resumed(web: Web) -> None:
     assert (resumed.status_code, resumed.json()["kind"]) == (202, "tenant.start")
     assert (await web.client.get("/api/tenants/shop")).json()["wanted"] == "running"
     assert (await web.client.post("/api/tenants/shop/resume")).json()["id"] == resumed.json()["id"]
-    entries = web.database.read(lambda tx: audit.page(tx, audit.Question(), None, 20))
+    entries = web.database.read(lambda tx: audit.page(tx, audit.Filter(), None, 20))
     assert [one.entry.action for one in entries if one.entry.action in ("tenant.suspend", "tenant.resume")] == [
         "tenant.resume",
         "tenant.suspend",

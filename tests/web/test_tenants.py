@@ -80,12 +80,12 @@ async def test_a_slug_is_given_once(web: Web) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "tenant.exists")
 
 
-async def test_a_deleted_slug_rests(web: Web) -> None:
+async def test_a_deleted_slug_is_quarantined(web: Web) -> None:
     await web.client.post("/api/tenants", json={"slug": "shop"})
     row = web.database.read(tenants.everything)[0]
     web.database.write_now(lambda tx: tenants.record_seen(tx, row.id, row.generation, AT, {"deleted_at": "2998-01-01T00:00:00.000Z"}))
     answer = await web.client.post("/api/tenants", json={"slug": "shop"})
-    assert (answer.status_code, answer.json()["code"]) == (409, "tenant.slug_rests")
+    assert (answer.status_code, answer.json()["code"]) == (409, "tenant.slug_quarantined")
 
 
 async def test_deploy_needs_an_image(web: Web) -> None:

@@ -14,8 +14,8 @@ from zcplatform.agent import sealed
 from zcplatform.core.tenant import Tenant
 from zcplatform.ids import Names
 from zcplatform.ops import tenants as asking
-from zcplatform.ops.actor import Actor, Bearer, Kind
-from zcplatform.ops.context import Context
+from zcplatform.ops.actor import Actor, ActorKind, Bearer
+from zcplatform.ops.context import Call, Context
 from zcplatform.ops.providers import MainProvider
 from zcplatform.settings import Settings
 from zcplatform.store import tenants
@@ -27,7 +27,7 @@ from zcplatform.worker.reconcile.snapshot import TenantSnapshot, load
 from zcplatform.worker.secrets import Secrets
 
 AT = "2026-01-01T00:00:00.000Z"
-ACTOR = Actor(id="tok_a", kind=Kind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
+ACTOR = Actor(id="tok_a", kind=ActorKind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
 BEARER = "zc_" + "ab" * 32
 KEY = bytes(range(32))
 
@@ -84,7 +84,7 @@ def make_rig(database: Database, root: Path, port: int, provider: MainProvider |
     context = Context(database, found, keys.seal_public, keys.code_mac, lambda _: None)
 
     def write(tx: Tx) -> Tenant:
-        tenant = asking.create(tx, context, ACTOR, AT, "shop", asking.Changes(provider=provider))
+        tenant = asking.create(Call(tx, context, ACTOR, AT), "shop", asking.Changes(provider=provider))
         for name, value in (("bearer", BEARER), ("config_key", KEY.hex()), ("paired", "[]")):
             vault.put(tx, tenant.id, "agent", name, value, AT)
         for kind, number in (("port", port), ("uid", 700_000), ("subnet", 0)):

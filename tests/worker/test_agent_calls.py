@@ -13,6 +13,7 @@ from zcplatform.agent.sealed import token_hash
 from zcplatform.errors import BadInput, Conflict, NotFound, PlatformError, Unavailable
 from zcplatform.ids import new_tenant_id
 from zcplatform.ops import tenants as asking
+from zcplatform.ops.context import Call
 from zcplatform.ops.providers import MainProvider
 from zcplatform.store import tenants
 from zcplatform.store.db import Database
@@ -211,7 +212,7 @@ async def test_messages_have_turns(database: Database, make: Make) -> None:
 
 async def test_a_draft_has_no_agent_to_ask(database: Database, make: Make) -> None:
     rig = make(20_000)
-    draft = database.write_now(lambda tx: asking.create(tx, _context(rig), ACTOR, AT, "draft", asking.Changes()))
+    draft = database.write_now(lambda tx: asking.create(Call(tx, _context(rig), ACTOR, AT), "draft", asking.Changes()))
     from zcplatform.worker.live_requests import load_tenant
 
     with pytest.raises(Conflict):

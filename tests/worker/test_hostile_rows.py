@@ -11,8 +11,8 @@ from zcplatform.core.tenant import Tenant
 from zcplatform.errors import StepFailed
 from zcplatform.ids import TenantId
 from zcplatform.ops import tenants as asking
-from zcplatform.ops.actor import Actor, Bearer, Kind
-from zcplatform.ops.context import Context
+from zcplatform.ops.actor import Actor, ActorKind, Bearer
+from zcplatform.ops.context import Call, Context
 from zcplatform.ops.tenants import Changes
 from zcplatform.settings import Settings
 from zcplatform.store import secrets, tenants
@@ -24,13 +24,13 @@ from zcplatform.worker.reconcile.snapshot import load
 from zcplatform.worker.secrets import Secrets
 
 AT = "2026-01-01T00:00:00.000Z"
-ACTOR = Actor(id="tok_a", kind=Kind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
+ACTOR = Actor(id="tok_a", kind=ActorKind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
 KEYS = Keys.of(random.token_bytes(32))
 
 
 def _tenant(database: Database, slug: str = "shop") -> Tenant:
     context = Context(database, Settings(), KEYS.seal_public, KEYS.code_mac, lambda _: None)
-    return database.write_now(lambda tx: asking.create(tx, context, ACTOR, AT, slug, Changes()))
+    return database.write_now(lambda tx: asking.create(Call(tx, context, ACTOR, AT), slug, Changes()))
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def test_a_change_beside_a_stop_under_way_keeps_its_operation(database: Database
     tenant = _tenant(database)
     context = Context(database, Settings(data_dir=tmp_path), KEYS.seal_public, KEYS.code_mac, lambda _: None)
     database.write_now(lambda tx: tx.execute("UPDATE tenants SET wanted = 'running'"))
-    database.write_now(lambda tx: asking.stop(tx, context, ACTOR, clock.text(clock.now()), "shop"))
-    database.write_now(lambda tx: asking.change(tx, context, ACTOR, clock.text(clock.now()), "shop", Changes(plan="pro")))
+    database.write_now(lambda tx: asking.stop(Call(tx, context, ACTOR, clock.text(clock.now())), "shop"))
+    database.write_now(lambda tx: asking.change(Call(tx, context, ACTOR, clock.text(clock.now())), "shop", Changes(plan="pro")))
     snapshot = database.read(lambda tx: load(tx, Settings(), TenantId(tenant.id)))
     assert snapshot is not None
     assert snapshot.operation is not None

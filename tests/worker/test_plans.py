@@ -8,6 +8,7 @@ from zcplatform.agent.agent_state import AgentState
 from zcplatform.agent.document import document
 from zcplatform.agent.policy import environment, unpriced
 from zcplatform.ops import plans
+from zcplatform.ops.context import Call, Context
 from zcplatform.ops.providers import MainProvider
 from zcplatform.settings import Settings
 from zcplatform.store.db import Database
@@ -25,7 +26,10 @@ async def test_ceilings_of_an_edited_plan_are_pinned(database: Database, make: M
         return found[level], found[tools]
 
     before, mark = pinned(), rig.snapshot.config_mark
-    database.write_now(lambda tx: plans.change(tx, ACTOR, AT, rig.tenant.plan, {"most_level": "readonly", "excluded_tools": ["shell"]}))
+    context = Context(database, rig.deps.settings, b"", b"", lambda _: None)
+    database.write_now(
+        lambda tx: plans.change(Call(tx, context, ACTOR, AT), rig.tenant.plan, {"most_level": "readonly", "excluded_tools": ["shell"]})
+    )
     assert (before, pinned()) == (("supervised", "[]"), ("readonly", '["shell"]'))
     assert rig.snapshot.config_mark != mark, "the file is rendered again, or it would be told as changed by the agent"
 

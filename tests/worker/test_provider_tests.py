@@ -13,7 +13,7 @@ from zcplatform.agent import bindings
 from zcplatform.errors import BadInput, NotFound, PlatformError
 from zcplatform.ids import new_tenant_id
 from zcplatform.ops import config
-from zcplatform.ops.context import Context
+from zcplatform.ops.context import Call, Context
 from zcplatform.ops.providers import MainProvider
 from zcplatform.store.db import Database
 from zcplatform.vault.opening import CannotOpen
@@ -30,7 +30,7 @@ async def tried(rig: Rig, **arguments: object) -> dict[str, Any]:
 def read_saved(rig: Rig, providers: dict[str, Any], given: dict[str, str]) -> None:
     """As a save through the API leaves them."""
     context = Context(rig.deps.database, rig.deps.settings, rig.keys.seal_public, rig.keys.code_mac, lambda _: None)
-    rig.deps.database.write_now(lambda tx: config.patch(tx, context, ACTOR, AT, "shop", {"providers": providers}, given, None))
+    rig.deps.database.write_now(lambda tx: config.patch(Call(tx, context, ACTOR, AT), "shop", {"providers": providers}, given, None))
 
 
 def box(rig: Rig, url: str, **changed: Any) -> str:

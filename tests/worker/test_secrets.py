@@ -53,7 +53,7 @@ def test_a_box_in_another_place_is_refused_and_told(database: Database, field: s
     assert row is not None
     assert (row.box, row.ciphertext) == (None, None)
     assert "does not belong to this row" in str(row.error)
-    assert [stored.entry.action for stored in database.read(lambda tx: audit.page(tx, audit.Question(), None, 5))] == ["secret.refuse"]
+    assert [stored.entry.action for stored in database.read(lambda tx: audit.page(tx, audit.Filter(), None, 5))] == ["secret.refuse"]
 
 
 @pytest.mark.parametrize("field", ["tenant_id", "host", "version", "id"])

@@ -47,7 +47,7 @@ VERIFIES = Limit(60, timedelta(minutes=1))
 LINKS = Limit(10, timedelta(minutes=1))
 STRANGERS = Limit(300, timedelta(hours=1))
 """How many codes all strangers together are sent: nobody turns us into a mail cannon."""
-TOLD = Limit(10, timedelta(hours=1))
+RECORDED = Limit(10, timedelta(hours=1))
 """Audit entries about refusals, for each network; what is beyond them is counted and told in one."""
 
 

@@ -1,21 +1,22 @@
-"""Who may do what, decided from rows, inside the transaction that does it: nothing is remembered from one request to the next."""
+"""Who may do what, decided from rows in the transaction that does it. Nothing is cached between requests."""
 
 import json
 from dataclasses import replace
 
+from zcplatform import clock
 from zcplatform.core.roles import Permission, Role, is_of_tenant, weaker
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import Conflict, NotAllowed, NotFound, NotSignedIn
 from zcplatform.ids import TenantId, UserId
-from zcplatform.ops.actor import Actor, Bearer, Kind, Needed
-from zcplatform.store import members, sessions, tenants, tokens, users
-from zcplatform.store.db import Tx
+from zcplatform.ops.actor import Actor, ActorKind, Bearer, Needed
+from zcplatform.store import audit, members, sessions, tenants, tokens, users
+from zcplatform.store.db import Database, Tx
 
 TOKEN_HINT = "zcplatform admin token create --name NAME makes a new one"  # noqa: S105
 
 
 def identify(tx: Tx, bearer: Bearer, at: str) -> Actor:
-    """Raises NotSignedIn when the token or session has ended, or the person (a service account: its maker) may not act any more."""
+    """Raises NotSignedIn when the token or session has ended, or when the person (or a service account's maker) may no longer act."""
     if bearer.session_id is not None:
         session = sessions.active(tx, bearer.session_id, at)
         if session is None:
@@ -23,7 +24,7 @@ def identify(tx: Tx, bearer: Bearer, at: str) -> Actor:
         user = _person(tx, session.user_id)
         return Actor(
             id=user.id,
-            kind=Kind.USER,
+            kind=ActorKind.USER,
             name=user.email,
             bearer=bearer,
             user_id=user.id,
@@ -36,7 +37,7 @@ def identify(tx: Tx, bearer: Bearer, at: str) -> Actor:
         raise NotSignedIn("token.invalid", "The token is unknown, expired or revoked", TOKEN_HINT)
     actor = Actor(
         id=token.id,
-        kind=Kind.SERVICE if token.tenant_id is not None else Kind.TOKEN,
+        kind=ActorKind.SERVICE if token.tenant_id is not None else ActorKind.TOKEN,
         name=token.name,
         bearer=bearer,
         is_super_admin=token.tenant_id is None and token.user_id is None and token.role is None,
@@ -50,21 +51,23 @@ def identify(tx: Tx, bearer: Bearer, at: str) -> Actor:
         return replace(actor, user_id=user.id, email=user.email, is_super_admin=bool(user.is_super_admin) and token.role is None)
     tenant = tenants.get(tx, actor.service_of) if actor.service_of is not None else None
     if tenant is not None and (tenant.deleted_at is not None or _role(tx, actor, tenant.id) is None):
-        raise NotSignedIn("token.invalid", "Who made this token may not act in its tenant any more", "make a new one")
+        raise NotSignedIn("token.invalid", "The maker of this token may no longer act in its tenant", "create a new token")
     return actor
 
 
 def permit(tx: Tx, actor: Actor, needed: Needed, tenant: str | None, at: str) -> Actor:
-    """The actor in the tenant at hand (id or slug). Raises NotFound for one he may not know, NotAllowed for what he may not do.
+    """The actor in this tenant (id or slug). Raises NotFound for a tenant the actor may not know of, NotAllowed for a missing permission.
 
-    A permission of tenants where no tenant is at hand: the asker gets what he sees of all of them.
+    A tenant's permission on a route without a tenant is allowed: the route shows only tenants that the actor may see.
     """
     if tenant is not None:
         actor = enter(tx, actor, find(tx, tenant).id, tenant)
     actor = replace(actor, needed=needed)
     if tenant is None and is_of_tenant(needed.permission):
         if actor.scopes is not None and needed.permission not in actor.scopes:
-            raise NotAllowed("access.denied", f"This token is not for `{needed.permission}`", "make one whose scopes include it")
+            raise NotAllowed(
+                "access.denied", f"The scopes of this token do not include `{needed.permission}`", "create a token whose scopes include it"
+            )
     else:
         actor.need(needed.permission)
     if needed.step_up:
@@ -72,13 +75,19 @@ def permit(tx: Tx, actor: Actor, needed: Needed, tenant: str | None, at: str) ->
     return actor
 
 
-def again(tx: Tx, actor: Actor, at: str) -> None:
-    """Raise what `identify` and `permit` would raise now; a change of rights since they were asked is a conflict."""
+def confirm(tx: Tx, actor: Actor, at: str) -> None:
+    """Raise what `identify` and `permit` raise now. Raises Conflict when the rights have changed since then."""
     if actor.needed is None:
         return
     fresh = permit(tx, identify(tx, actor.bearer, at), actor.needed, actor.tenant_id, at)
     if fresh.rights != actor.rights:
-        raise Conflict("access.changed", "What you may do has changed just now; nothing was done", "ask again")
+        raise Conflict("access.changed", "Your permissions have just changed; nothing was done", "repeat the request")
+
+
+async def record_read(database: Database, actor: Actor, permission: Permission) -> None:
+    """The audit entry of a super-admin who reads something in a tenant without being a member of it."""
+    entry = actor.entry(clock.text(clock.now()), str(permission), actor.tenant_id or "", actor.tenant_id or "")
+    await database.write(lambda tx: audit.append(tx, entry))
 
 
 def find(tx: Tx, id_or_slug: str) -> Tenant:
@@ -88,16 +97,16 @@ def find(tx: Tx, id_or_slug: str) -> Tenant:
     return tenant
 
 
-def enter(tx: Tx, actor: Actor, tenant_id: TenantId, as_asked: str) -> Actor:
-    """With the role in this tenant, which may be deleted already. A stranger is told what he is told of tenants that never were."""
+def enter(tx: Tx, actor: Actor, tenant_id: TenantId, as_written: str) -> Actor:
+    """With the role in this tenant, which may be deleted. Non-members get the same 404 as for a tenant that never existed."""
     role = _role(tx, actor, tenant_id)
     if role is None and not actor.is_super_admin:
-        raise _unknown(as_asked)
+        raise _unknown(as_written)
     return replace(actor, tenant_id=tenant_id, role=role)
 
 
 def sees(tx: Tx, actor: Actor, tenant_id: TenantId | None, permission: Permission) -> bool:
-    """Whether something of this tenant (None: of none) may be known."""
+    """Whether the actor may know of something in this tenant (None: in no tenant)."""
     if tenant_id is None:
         return actor.is_super_admin and actor.may(permission)
     role = _role(tx, actor, tenant_id)
@@ -106,12 +115,12 @@ def sees(tx: Tx, actor: Actor, tenant_id: TenantId | None, permission: Permissio
 
 def _role(tx: Tx, actor: Actor, tenant_id: TenantId) -> Role | None:
     if actor.service_of is not None:
-        return weaker(actor.cap, _makers(tx, actor, tenant_id)) if tenant_id == actor.service_of else None
+        return weaker(actor.cap, _makers_role(tx, actor, tenant_id)) if tenant_id == actor.service_of else None
     return weaker(actor.cap, members.role(tx, tenant_id, actor.user_id)) if actor.user_id is not None else None
 
 
-def _makers(tx: Tx, actor: Actor, tenant_id: TenantId) -> Role | None:
-    """The present role of who made the service account; root's are bound by their own role only."""
+def _makers_role(tx: Tx, actor: Actor, tenant_id: TenantId) -> Role | None:
+    """The present role of a service account's maker. Those made by root are limited by their own role only."""
     if actor.maker_user_id is None:
         return Role.OWNER
     maker = users.get(tx, actor.maker_user_id)
@@ -123,12 +132,12 @@ def _makers(tx: Tx, actor: Actor, tenant_id: TenantId) -> Role | None:
 def _person(tx: Tx, user_id: str) -> users.User:
     user = users.get(tx, user_id)
     if user is None or not user.is_active:
-        raise NotSignedIn("user.disabled", "This user may not sign in any more", "ask an administrator of this installation")
+        raise NotSignedIn("user.disabled", "This user is disabled", "ask an administrator of this installation")
     return user
 
 
 def _scopes(text: str | None) -> frozenset[Permission] | None:
-    """A permission that a newer or older program knows is no permission here."""
+    """Permissions of other versions of the program are ignored."""
     known = set(Permission)
     return None if text is None else frozenset(Permission(name) for name in json.loads(text) if name in known)
 

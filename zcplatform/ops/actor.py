@@ -1,6 +1,6 @@
-"""Who asks, as read from the database for this one request."""
+"""Who acts, as read from the database for this one request."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -13,8 +13,8 @@ from zcplatform.ids import TenantId, TokenId, UserId
 STEP_UP = timedelta(minutes=10)
 
 
-class Kind(StrEnum):
-    """A person with a session, a token (of a person, or made on the host), a service account of one tenant."""
+class ActorKind(StrEnum):
+    """A person with a session, a token (of a person, or made on the host), or the service account of one tenant."""
 
     USER = "user"
     TOKEN = "token"  # noqa: S105
@@ -23,7 +23,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Bearer:
-    """What a request brought, proven already: a token or a session, by id. `reason` is a super-admin's, in his words."""
+    """The token or session of a request, already verified, by id. `reason` is the text that a super-admin gave for this request."""
 
     token_id: TokenId | None = None
     session_id: str | None = None
@@ -34,7 +34,7 @@ class Bearer:
 
 @dataclass(frozen=True)
 class Needed:
-    """What the route wants of who asks; read again where the change is written."""
+    """What a route requires of the caller. It is checked again in the transaction that writes the change."""
 
     permission: Permission
     step_up: bool = False
@@ -42,14 +42,14 @@ class Needed:
 
 @dataclass(frozen=True)
 class Actor:
-    """`id` is the user's for a session, the token's otherwise. `role` is the one in `tenant_id`, the tenant at hand, where there is one.
+    """`id` is the user's for a session, otherwise the token's. `role` is the one in `tenant_id`, the tenant of this request, if there is one.
 
-    `author` is what rows tell of who did something: the address of a person, also where a token of his did it, so that it can be taken out with him.
-    `cap` is the strongest role a token may have anywhere; `maker_user_id` the person a service account can never be stronger than.
+    `author` is the name that rows show: a person's address, also for their tokens, so that it can be erased with the person.
+    `cap` is the strongest role a token may have anywhere. A service account is never stronger than the person in `maker_user_id`.
     """
 
     id: str
-    kind: Kind
+    kind: ActorKind
     name: str
     bearer: Bearer
     user_id: UserId | None = None
@@ -64,8 +64,8 @@ class Actor:
     email: str = ""
     """Of the person, if it is one or a token of one."""
     needed: Needed | None = field(default=None, compare=False)
-    also_needed: set[Permission] = field(default_factory=set, compare=False)
-    """What was asked for besides the route's own permission, so far."""
+    also_needed: frozenset[Permission] = field(default=frozenset(), compare=False)
+    """Permissions of parts of the request, besides the route's own."""
 
     @property
     def token_id(self) -> TokenId | None:
@@ -93,8 +93,8 @@ class Actor:
 
     @property
     def is_of_host(self) -> bool:
-        """A token that root made on the host."""
-        return self.kind is Kind.TOKEN and self.user_id is None
+        """Whether this is a token that root made on the host."""
+        return self.kind is ActorKind.TOKEN and self.user_id is None
 
     @property
     def rights(self) -> Rights:
@@ -106,7 +106,7 @@ class Actor:
 
     @property
     def audit_role(self) -> str:
-        """The role then, as the audit log tells it: what a member's role does not give him is done as a super-admin."""
+        """The role that the audit log shows. What a member's own role does not allow is done as a super-admin."""
         permissions = self.also_needed | ({self.needed.permission} if self.needed else set())
         by_role = Rights(self.role, is_super_admin=False)
         if self.is_super_admin and (self.role is None or not all(by_role.allow(permission) for permission in permissions)):
@@ -115,57 +115,65 @@ class Actor:
 
     @property
     def acts_as_super_admin(self) -> bool:
-        """In a tenant, by what no role there gives. Of a token made on the host its name is the reason, where the request gives none."""
+        """Whether this is done in a tenant with more than a role there allows."""
         return self.tenant_id is not None and self.audit_role == "super-admin"
 
     def may(self, permission: Permission) -> bool:
         return self.rights.allow(permission)
 
     def need(self, permission: Permission) -> None:
-        """Raises NotAllowed; BadInput as `need_reason`. For what a route's own permission does not cover."""
+        """Raises NotAllowed."""
         if not self.may(permission):
-            raise NotAllowed(
-                "access.denied", f"This needs the permission `{permission}`", "docs/reference/permissions.md tells which role has it"
-            )
-        if self.needed is not None and permission != self.needed.permission:
-            self.also_needed.add(permission)
-            self.need_reason()
+            raise NotAllowed("access.denied", f"This needs the permission `{permission}`", "docs/permissions.md shows which role has it")
+
+    def requiring(self, *permissions: Permission) -> "Actor":
+        """The actor with permissions that the route's own does not cover. Raises NotAllowed, and BadInput as `need_reason` does."""
+        for permission in permissions:
+            self.need(permission)
+        if self.needed is None:
+            return self
+        others = frozenset(permission for permission in permissions if permission != self.needed.permission)
+        actor = replace(self, also_needed=self.also_needed | others)
+        if others:
+            actor.need_reason()
+        return actor
 
     def need_step_up(self, at: str) -> None:
-        """Raises NotAllowed unless the person gave a code within ten minutes. Tokens made on the host are trusted as root is."""
+        """Raises NotAllowed unless the person entered a code within ten minutes. Tokens made on the host are trusted as root is."""
         if self.is_of_host:
             return
-        if self.kind is not Kind.USER:
+        if self.kind is not ActorKind.USER:
             raise NotAllowed(
-                "session.step_up_needed", "No token may do this: it needs a person who just gave a code", "sign in and do it there"
+                "session.step_up_needed", "Tokens cannot do this: it needs a person who has just entered a code", "sign in and do it there"
             )
         if self.stepped_up_at is None or self.stepped_up_at < clock.text(clock.parse(at) - STEP_UP):
             raise NotAllowed(
-                "session.step_up_needed", "This needs a code that was given within the last 10 minutes", "ask for a code again"
+                "session.step_up_needed", "This needs a code that was entered within the last 10 minutes", "request a new code and enter it"
             )
 
     def need_reason(self) -> None:
-        """Raises BadInput for a person who acts in a tenant as a super-admin and does not say why."""
+        """Raises BadInput for a person who acts in a tenant as a super-admin without a reason."""
         if self.acts_as_super_admin:
             self.need_reason_elsewhere()
 
     def need_reason_elsewhere(self) -> None:
-        """The same for what is done to tenants where none is at hand."""
+        """The same for a request that affects tenants but names none."""
         if not self.is_of_host and not self.reason:
             why = "is missing"
             raise BadInput(
                 "reason.needed",
-                "You act here as a super-admin, not as a member, and give no reason; nothing was done",
-                "say why in the header X-Reason (zcplatform --reason TEXT …): the tenant's owners read it in their audit log",
+                "You act here as a super-admin, not as a member, so a reason is required; nothing was done",
+                "give it in the header X-Reason (zcplatform --reason TEXT …): the tenant's owners read it in their audit log",
                 fields={"X-Reason": why},
             )
 
     def entry(self, at: str, action: str, subject: str, tenant_id: str = "", **changes: object) -> Entry:
+        """An audit entry. For a token made on the host its name is the reason, where the request gives none."""
         reason = self.reason or (self.name if self.acts_as_super_admin else "")
-        told = {**changes, "reason": reason} if reason else changes
-        return Entry(at, self._told(), action, subject, tenant_id, self.audit_role, self.address, "done", told, self.request_id)
+        noted = {**changes, "reason": reason} if reason else changes
+        return Entry(at, self._name_in_audit(), action, subject, tenant_id, self.audit_role, self.address, "done", noted, self.request_id)
 
-    def _told(self) -> str:
-        """A person by id only: the log outlives him, and is read with the addresses of those who are still there (`ops.audit`)."""
+    def _name_in_audit(self) -> str:
+        """A person by id only: the log outlives them. It is shown with the addresses of those who still exist (`ops.audit`)."""
         by = f" by {self.session_id}" if self.session_id else f" of {self.user_id or self.service_of}" if not self.is_of_host else ""
-        return f"{self.id}{by}" if self.kind is Kind.USER else f"{self.id} ({self.name}){by}"
+        return f"{self.id}{by}" if self.kind is ActorKind.USER else f"{self.id} ({self.name}){by}"

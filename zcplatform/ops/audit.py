@@ -1,58 +1,65 @@
-"""The audit log as it may be read: whole by super-admins, whose reading is itself told, one tenant's by its owners."""
+"""Reading the audit log: super-admins read all of it, and that is audited; owners read their tenant's part."""
 
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from zcplatform import clock
 from zcplatform.core.audit import Entry
 from zcplatform.errors import BadInput
 from zcplatform.ids import TenantId
 from zcplatform.ops import access
-from zcplatform.ops.context import Actor, Context
+from zcplatform.ops.context import Call, Caller
 from zcplatform.store import audit, invitations, tenants, users
-from zcplatform.store.audit import Question, Stored
+from zcplatform.store.audit import Filter as Filter
+from zcplatform.store.audit import Stored
 from zcplatform.store.db import Tx
 
 PAGE = 500
 ABOUT_PEOPLE = frozenset({"user", "member", "invitation", "link", "session", "code"})
 
 
-def asked(tenant_id: str, actor: str, action: str, subject: str, since: str, until: str) -> Question:
-    """Raises BadInput for a time that is none."""
-    return Question(tenant_id, actor, action, subject, _time("since", since), _time("until", until))
+@dataclass(frozen=True)
+class AuditView:
+    """`people`: the present addresses of the users and invitations that the entry names. The hash does not cover them."""
+
+    sequence: int
+    entry: Entry
+    hash: str
+    people: dict[str, str]
 
 
-async def told(context: Context, actor: Actor, question: Question, form: str, tenant: str) -> str:
-    """That a super-admin reads the whole log, or one tenant's (whose owners see it), and what he asked for, before he gets it.
+def filtered(actor: str, action: str, subject: str, since: str, until: str) -> Filter:
+    """Raises BadInput for a time that cannot be read."""
+    return Filter("", actor, action, subject, _time("since", since), _time("until", until))
 
-    Gives the id of that tenant, which may be deleted; the empty text for all. Raises NotFound for one that never was.
+
+async def record_reading(caller: Caller, wanted: Filter, form: str, tenant: str) -> str:
+    """Audit that a super-admin reads the log (of one tenant: its owners see it) before they get it.
+
+    Returns the id of that tenant, which may be deleted, or the empty text for all. Raises NotFound for one that never existed.
     """
-    tenant_id = ""
+    actor, tenant_id = caller.actor, ""
     if tenant:
-        actor = context.database.read(lambda tx: access.enter(tx, actor, _any(tx, tenant), tenant))
+        actor = caller.read(lambda call: access.enter(call.tx, caller.actor, _also_deleted(call.tx, tenant), tenant))
         actor.need_reason()
         tenant_id = actor.tenant_id or ""
-    wanted = {name: value for name, value in asdict(question).items() if value}
-    entry = actor.entry(clock.text(clock.now()), "audit.read", form, tenant_id, asked=wanted)
-    await context.database.write(lambda tx: audit.append(tx, entry))
+    filters = {name: value for name, value in asdict(wanted).items() if value}
+    entry = actor.entry(clock.text(clock.now()), "audit.read", form, tenant_id, filters=filters)
+    await caller.context.database.write(lambda tx: audit.append(tx, entry))
     return tenant_id
 
 
-def _any(tx: Tx, id_or_slug: str) -> TenantId:
-    """Also one that is deleted, by its id."""
-    deleted = tenants.get(tx, TenantId(id_or_slug))
-    return deleted.id if deleted is not None else access.find(tx, id_or_slug).id
+def page(call: Call, wanted: Filter, before: int | None, limit: int) -> list[AuditView]:
+    """Newest first."""
+    return _views(call.tx, audit.page(call.tx, wanted, before, limit))
 
 
-async def export(context: Context, actor: Actor, question: Question) -> AsyncIterator[list[Stored]]:
-    """All of it, oldest first, page by page up to what was there at the beginning; ends with an error when the asker's rights end."""
-    newest, _ = context.database.read(audit.head)
+async def export(caller: Caller, wanted: Filter) -> AsyncIterator[list[AuditView]]:
+    """Everything that was there at the beginning, oldest first, page by page. Ends with an error when the caller's rights end."""
+    newest, _ = caller.read(lambda call: audit.head(call.tx))
     seen = 0
     while True:
-        at = clock.text(clock.now())
-        context.database.read(lambda tx: access.again(tx, actor, at))  # noqa: B023
-        found = context.database.read(lambda tx: audit.after(tx, question, seen, PAGE))  # noqa: B023
-        rows = [row for row in found if row.sequence <= newest]
+        rows = caller.read(lambda call: _next_page(call, wanted, seen, newest))  # noqa: B023
         if rows:
             yield rows
         if len(rows) < PAGE:
@@ -60,13 +67,31 @@ async def export(context: Context, actor: Actor, question: Question) -> AsyncIte
         seen = rows[-1].sequence
 
 
-def people(tx: Tx, rows: Iterable[Stored]) -> dict[str, str]:
-    """Addresses, as they are now, of the users and invitations that these entries name; who was deleted has none.
+def _next_page(call: Call, wanted: Filter, seen: int, newest: int) -> list[AuditView]:
+    access.confirm(call.tx, call.actor, call.at)
+    return _views(call.tx, [row for row in audit.after(call.tx, wanted, seen, PAGE) if row.sequence <= newest])
 
-    Only where the program itself put the id: names that people chose lead nowhere.
+
+def _also_deleted(tx: Tx, id_or_slug: str) -> TenantId:
+    deleted = tenants.get(tx, TenantId(id_or_slug))
+    return deleted.id if deleted is not None else access.find(tx, id_or_slug).id
+
+
+def _views(tx: Tx, rows: list[Stored]) -> list[AuditView]:
+    people = _people(tx, rows)
+    return [
+        AuditView(row.sequence, row.entry, row.hash.hex(), {one: people[one] for one in sorted(ids_of(row.entry)) if one in people})
+        for row in rows
+    ]
+
+
+def _people(tx: Tx, rows: Iterable[Stored]) -> dict[str, str]:
+    """Present addresses of the users and invitations that these entries name; a deleted user has none.
+
+    Only ids that the program wrote are looked up: a name that a person chose could look like an id.
     """
     found: dict[str, str] = {}
-    for named in {one for row in rows for one in ids_of(row.entry)}:
+    for named in {each for row in rows for each in ids_of(row.entry)}:
         address = invitations.address(tx, named) if named.startswith("inv_") else _address(users.get(tx, named))
         if address is not None:
             found[named] = address
@@ -76,7 +101,7 @@ def people(tx: Tx, rows: Iterable[Stored]) -> dict[str, str]:
 def ids_of(entry: Entry) -> set[str]:
     first, _, rest = entry.actor.partition(" ")
     subject = entry.object if entry.action.partition(".")[0] in ABOUT_PEOPLE else ""
-    return {one for one in (first, rest.rpartition(" ")[2], subject) if one.startswith(("usr_", "inv_"))}
+    return {each for each in (first, rest.rpartition(" ")[2], subject) if each.startswith(("usr_", "inv_"))}
 
 
 def _address(user: users.User | None) -> str | None:
@@ -84,7 +109,7 @@ def _address(user: users.User | None) -> str | None:
 
 
 def _time(name: str, value: str) -> str:
-    """In the form that the log has, so that text order is time order."""
+    """In the form that the log uses, so that the order of texts is the order of times."""
     if not value:
         return ""
     try:

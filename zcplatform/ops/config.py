@@ -14,9 +14,9 @@ from zcplatform.core.tenant import Tenant
 from zcplatform.errors import Conflict, PlatformError
 from zcplatform.ids import ImageId
 from zcplatform.ops import quotas, requests, secrets
-from zcplatform.ops.context import Actor, Context
+from zcplatform.ops.context import Call, Context
 from zcplatform.ops.reach import unreachable
-from zcplatform.store import audit, images, plans
+from zcplatform.store import images, plans
 from zcplatform.store.db import Tx, require
 from zcplatform.store.images import Image
 from zcplatform.store.operations import Operation
@@ -31,85 +31,81 @@ def current(tx: Tx, tenant: Tenant) -> AgentSettings:
 
 
 def patch(
-    tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, change: Mapping[str, Any], given: Mapping[str, str], note: str | None
+    call: Call, id_or_slug: str, change: Mapping[str, Any], given: Mapping[str, str], note: str | None
 ) -> tuple[Tenant, Operation | None]:
     """`change` is a JSON merge patch of the settings, `given` are values of secrets by their names."""
-    tenant = requests.require_not_deleting(tx, id_or_slug)
-    wanted = merged(agent_settings.to_json(current(tx, tenant)), change)
-    return save(tx, context, actor, at, tenant, wanted, given, note or "settings")
+    tenant = requests.require_not_deleting(call.tx, id_or_slug)
+    wanted = merged(agent_settings.to_json(current(call.tx, tenant)), change)
+    return save(call, tenant, wanted, given, note or "settings")
 
 
-def save(
-    tx: Tx, context: Context, actor: Actor, at: str, tenant: Tenant, wanted: Mapping[str, Any], given: Mapping[str, str], note: str
-) -> tuple[Tenant, Operation | None]:
+def save(call: Call, tenant: Tenant, wanted: Mapping[str, Any], given: Mapping[str, str], note: str) -> tuple[Tenant, Operation | None]:
     """Save a revision and apply it to a running tenant. Raises BadInput with a field for each thing that is wrong; then nothing is stored."""
-    revised = write(tx, context, actor, at, tenant, wanted, given, note)
-    return (tenant, None) if revised is None else requests.apply_to_running(tx, actor, tenant, at, wanted_revision=revised)
+    call, revised = write(call, tenant, wanted, given, note)
+    return (tenant, None) if revised is None else requests.apply_to_running(call, tenant, wanted_revision=revised)
 
 
-def write(
-    tx: Tx, context: Context, actor: Actor, at: str, tenant: Tenant, wanted: Mapping[str, Any], given: Mapping[str, str], note: str
-) -> int | None:
+def write(call: Call, tenant: Tenant, wanted: Mapping[str, Any], given: Mapping[str, str], note: str) -> tuple[Call, int | None]:
     """Save a revision without applying it. Returns its number, or None if nothing changed."""
-    before, settings = current(tx, tenant), validation.cleaned(agent_settings.parse(wanted))
+    before, settings = current(call.tx, tenant), validation.cleaned(agent_settings.parse(wanted))
     given = secrets.cleaned(given)
     changed = difference(agent_settings.to_json(before), agent_settings.to_json(settings))
-    _check_rights(actor, changed, given, at)
+    call = _require_rights(call, changed, given)
     secrets.check(settings, given)
     if len(settings.channels) > len(before.channels):
-        quotas.require_room(tx, tenant, "channels", len(settings.channels))
-    check(tx, context, tenant, settings, secrets.stored(tx, tenant.id, settings) | lengths(given))
+        quotas.require_room(call.tx, tenant, "channels", len(settings.channels))
+    check(call, tenant, settings, secrets.stored(call.tx, tenant.id, settings) | lengths(given))
     if not changed and not given:
-        return None
-    number = requests.revise(tx, actor, tenant, agent_settings.to_json(settings), note, at)
-    secrets.put(tx, context, tenant.id, settings, given, at)
+        return call, None
+    number = requests.revise(call, tenant, agent_settings.to_json(settings), note)
+    secrets.put(call, tenant.id, settings, given)
     changes = {path: [_short(old), _short(new)] for path, (old, new) in list(changed.items())[:MOST_AUDITED]}
     changes |= {f"secret {name}": [None, "set"] for name in given}
-    audit.append(tx, actor.entry(at, "config.save", tenant.id, tenant.id, revision=[tenant.revision, number], **changes))
-    return number
+    call.record("config.save", tenant.id, tenant.id, revision=[tenant.revision, number], **changes)
+    return call, number
 
 
-def set_secret(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, name: str, value: str) -> tuple[Tenant, Operation | None]:
+def set_secret(call: Call, id_or_slug: str, name: str, value: str) -> tuple[Tenant, Operation | None]:
     """Store a value. It is a revision too: the settings stay the same, and a running agent is restarted with it."""
-    tenant = requests.require_not_deleting(tx, id_or_slug)
-    settings = current(tx, tenant)
+    tenant = requests.require_not_deleting(call.tx, id_or_slug)
+    settings = current(call.tx, tenant)
     secrets.find(settings, name)
     try:
-        return save(tx, context, actor, at, tenant, agent_settings.to_json(settings), {name: value}, f"secret {name} set")
+        return save(call, tenant, agent_settings.to_json(settings), {name: value}, f"secret {name} set")
     except PlatformError as error:
         raise renamed(error, name, "value") from None
 
 
-def remove_secret(tx: Tx, actor: Actor, at: str, id_or_slug: str, name: str) -> tuple[Tenant, Operation | None]:
+def remove_secret(call: Call, id_or_slug: str, name: str) -> tuple[Tenant, Operation | None]:
     """Raises Conflict while the settings need it. Success if it is not there."""
-    tenant = requests.require_not_deleting(tx, id_or_slug)
-    settings = current(tx, tenant)
+    tenant = requests.require_not_deleting(call.tx, id_or_slug)
+    settings = current(call.tx, tenant)
     secrets.find(settings, name)
-    there = secrets.stored(tx, tenant.id, settings)
+    there = secrets.stored(call.tx, tenant.id, settings)
     if name not in there:
-        if secrets.remove(tx, tenant.id, [name]):  # one that was rejected, or is for another server
-            audit.append(tx, actor.entry(at, "secret.remove", tenant.id, tenant.id, **{f"secret {name}": ["set", None]}))
+        if secrets.remove(call.tx, tenant.id, [name]):  # one that was rejected, or is for another server
+            call.record("secret.remove", tenant.id, tenant.id, **{f"secret {name}": ["set", None]})
         return tenant, None
-    left = problems(settings, require(plans.get(tx, tenant.plan)), frozenset(there) - {name})
+    left = problems(settings, require(plans.get(call.tx, tenant.plan)), frozenset(there) - {name})
     if name in left:
         raise Conflict("secret.needed", f"The settings of `{tenant.slug}` need `{name}`", "disable or remove first what uses it")
-    secrets.remove(tx, tenant.id, [name])
-    number = requests.revise(tx, actor, tenant, agent_settings.to_json(settings), f"secret {name} removed", at)
-    audit.append(tx, actor.entry(at, "secret.remove", tenant.id, tenant.id, **{f"secret {name}": ["set", None]}))
-    return requests.apply_to_running(tx, actor, tenant, at, wanted_revision=number)
+    secrets.remove(call.tx, tenant.id, [name])
+    number = requests.revise(call, tenant, agent_settings.to_json(settings), f"secret {name} removed")
+    call.record("secret.remove", tenant.id, tenant.id, **{f"secret {name}": ["set", None]})
+    return requests.apply_to_running(call, tenant, wanted_revision=number)
 
 
-def check(tx: Tx, context: Context, tenant: Tenant, settings: AgentSettings, stored: Mapping[str, int]) -> None:
+def check(call: Call, tenant: Tenant, settings: AgentSettings, stored: Mapping[str, int]) -> None:
     """Raises BadInput. `stored` are the secrets that have a value, with the length of each."""
-    plan = require(plans.get(tx, tenant.plan))
+    plan = require(plans.get(call.tx, tenant.plan))
     found = problems(settings, plan, frozenset(stored)) or validation.size_problem(settings, Policy(**plan.ceilings()), stored)
     for path, address in validation.addresses(settings):
-        why = unreachable(context.settings.allowed_hosts, address)
+        why = unreachable(call.context.settings.allowed_hosts, address)
         if why is not None:
             found.setdefault(path, why)
-    for path, why in _not_compiled(_image_of(tx, tenant), settings).items():
+    for path, why in _not_compiled(_image_of(call.tx, tenant), settings).items():
         found.setdefault(path, why)
-    found |= {path: why for path, why in secrets.bound_elsewhere(tx, tenant.id, settings, stored).items() if path in found}
+    found |= {path: why for path, why in secrets.bound_elsewhere(call.tx, tenant.id, settings, stored).items() if path in found}
     if found:
         raise agent_settings.settings_error(found)
 
@@ -166,15 +162,16 @@ def _not_compiled(image: Image | None, settings: AgentSettings) -> dict[str, str
     }
 
 
-def _check_rights(actor: Actor, changed: Mapping[str, Any], given: Mapping[str, str], at: str) -> None:
+def _require_rights(call: Call, changed: Mapping[str, Any], given: Mapping[str, str]) -> Call:
     """Channels and secrets have permissions of their own, on every route."""
     if any(path.startswith("channels.") for path in changed):
-        actor.need(Permission.CHANNEL_WRITE)
+        call = call.requiring(Permission.CHANNEL_WRITE)
     if any(not path.startswith("channels.") for path in changed):
-        actor.need(Permission.CONFIG_WRITE)
+        call = call.requiring(Permission.CONFIG_WRITE)
     if given:
-        actor.need(Permission.SECRET_WRITE)
-        actor.need_step_up(at)
+        call = call.requiring(Permission.SECRET_WRITE)
+        call.actor.need_step_up(call.at)
+    return call
 
 
 def lengths(given: Mapping[str, str]) -> dict[str, int]:

@@ -1,17 +1,21 @@
-"""What every operation is given: who asks, and the few things it may use. And the one way a change is written."""
+"""What an operation is given, and the one way a change is written.
+
+`Context` belongs to the process, `Caller` to a request, `Call` to one transaction. An operation is a function whose first parameter is a `Call`.
+"""
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from zcplatform import clock
+from zcplatform.core.roles import Permission
 from zcplatform.errors import Conflict, Unavailable
 from zcplatform.log import logger
-from zcplatform.ops import access
+from zcplatform.ops import access, replays
 from zcplatform.ops.actor import Actor as Actor
 from zcplatform.settings import Settings
-from zcplatform.store import audit, idempotency
+from zcplatform.store import audit, events, idempotency
 from zcplatform.store.db import Database, Tx
 
 T = TypeVar("T")
@@ -19,18 +23,46 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Context:
-    """`wake` is a hint to the worker that rows of this tenant changed (or of everything: the empty text)."""
+    """`wake` is a hint to the worker that rows of this tenant changed (the empty text: of something that belongs to no tenant)."""
 
     database: Database
     settings: Settings
     seal_public: bytes
     code_mac: bytes
     wake: Callable[[str], None]
+    token_pepper: bytes = b""
+
+    @classmethod
+    def open(cls, settings: Settings, seal_public: bytes, code_mac: bytes, token_pepper: bytes, wake: Callable[[str], None]) -> "Context":
+        """On the database that the settings name."""
+        return cls(Database(settings.database), settings, seal_public, code_mac, wake, token_pepper)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation in its transaction: the connection, who acts, and when."""
+
+    tx: Tx
+    context: Context
+    actor: Actor
+    at: str
+
+    def record(self, action: str, subject: str, tenant_id: str = "", **changes: object) -> None:
+        """Append an audit entry. `changes` are fields that are not secret: {field: [before, after]}."""
+        audit.append(self.tx, self.actor.entry(self.at, action, subject, tenant_id, **changes))
+
+    def emit(self, kind: str, *, tenant_id: str | None = None, object_id: str | None = None, **data: object) -> None:
+        """Append an event; `kind` is one of core/registry/events.py."""
+        events.append(self.tx, self.at, kind, tenant_id=tenant_id, object_id=object_id, **data)
+
+    def requiring(self, *permissions: Permission) -> "Call":
+        """The same call with these permissions checked. Its audit entries show the role that they were needed for. Raises NotAllowed."""
+        return replace(self, actor=self.actor.requiring(*permissions))
 
 
 @dataclass(frozen=True)
 class RetryKey:
-    """One request as far as repeats are concerned. Without a key each request stands for itself."""
+    """Identifies a request so that a retry with the same Idempotency-Key replays the first response. `key` None: every request is a new one."""
 
     route: str
     key: str | None
@@ -42,91 +74,103 @@ class RetryKey:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What is answered, kept for a repeat unless it carries a credential. `wake` names the tenant whose rows changed."""
+class Outcome(Generic[T]):
+    """What a change returns. `wake` names the tenant whose rows changed. A credential is never kept for a retry."""
 
-    status: int
-    body: str
+    value: T
     wake: str | None = None
     is_credential: bool = False
 
 
-async def change(context: Context, actor: Actor, retry: RetryKey, act: Callable[[Tx, str], Answer]) -> Answer:
-    """Run `act(tx, now)` in one transaction, once for each idempotency key; a repeat gets the answer of the first time.
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request, with what they need to read and to change something."""
 
-    The asker's rights are read again in it: who lost them while the request was under way changes nothing.
-    """
+    context: Context
+    actor: Actor
+    retry: RetryKey
 
-    def write(tx: Tx) -> Answer:
+    def read(self, function: Callable[[Call], T]) -> T:
+        """Run `function` on one snapshot of the database."""
         at = clock.text(clock.now())
-        access.again(tx, actor, at)
-        repeated = _kept(tx, actor, retry)
-        if repeated is not None:
-            return repeated
-        answer = _require_audit_entry(tx, actor, lambda: act(tx, at))
-        if retry.key is not None:
-            idempotency.keep(
-                tx,
-                idempotency.FirstResponse(
-                    actor.id, retry.route, retry.key, retry.fingerprint, answer.status, None if answer.is_credential else answer.body, at
-                ),
+        return self.context.database.read(lambda tx: function(Call(tx, self.context, self.actor, at)))
+
+    async def change(self, act: Callable[[Call], Outcome[T]]) -> T:
+        """Run `act` in one transaction, once for each retry key; a retry gets the rows that the first run returned.
+
+        The caller's rights are read again in the transaction: a change is not written with rights that were lost meanwhile.
+        """
+        outcome = await self.context.database.write(lambda tx: self._change(tx, act))
+        if outcome.wake is not None:
+            self.context.wake(outcome.wake)
+        return outcome.value
+
+    async def issue(self, action: str, subject: str, tenant_id: str) -> None:
+        """Write the audit entry of a credential before it is made. A retry with the same key is rejected: the credential was not kept."""
+
+        def write(tx: Tx) -> None:
+            at = clock.text(clock.now())
+            access.confirm(tx, self.actor, at)
+            if self.retry.key is not None:
+                if idempotency.get(tx, self.actor.id, self.retry.route, self.retry.key) is not None:
+                    raise _not_kept()
+                self._keep(tx, None, at)
+            Call(tx, self.context, self.actor, at).record(action, subject, tenant_id)
+
+        await self.context.database.write(write)
+
+    def _change(self, tx: Tx, act: Callable[[Call], Outcome[T]]) -> Outcome[T]:
+        at = clock.text(clock.now())
+        access.confirm(tx, self.actor, at)
+        replayed: Outcome[T] | None = self._replayed(tx)
+        if replayed is not None:
+            return replayed
+        outcome = _require_audit_entry(tx, self.actor, lambda: act(Call(tx, self.context, self.actor, at)))
+        if self.retry.key is not None:
+            self._keep(tx, None if outcome.is_credential else replays.to_text(outcome.value), at)
+        return outcome
+
+    def _replayed(self, tx: Tx) -> Outcome[T] | None:
+        if self.retry.key is None:
+            return None
+        first = idempotency.get(tx, self.actor.id, self.retry.route, self.retry.key)
+        if first is None:
+            return None
+        if first.result is None:
+            raise _not_kept()
+        if first.request_hash != self.retry.fingerprint:
+            raise Conflict(
+                "idempotency.mismatch", "This Idempotency-Key was used before with another request", "use a new key for a new request"
             )
-        return answer
+        try:
+            return Outcome(replays.from_text(first.result))
+        except ValueError:  # kept by another version of the platform
+            raise _not_kept() from None
 
-    answer = await context.database.write(write)
-    if answer.wake is not None:
-        context.wake(answer.wake)
-    return answer
+    def _keep(self, tx: Tx, result: str | None, at: str) -> None:
+        if self.retry.key is not None:
+            row = idempotency.FirstRequest(self.actor.id, self.retry.route, self.retry.key, self.retry.fingerprint, result, at)
+            idempotency.keep(tx, row)
 
 
-def _require_audit_entry(tx: Tx, actor: Actor, act: Callable[[], Answer]) -> Answer:
-    """No change without its audit entry: an operation that forgot it is a bug, and is rolled back. Raises Unavailable then."""
+def _require_audit_entry(tx: Tx, actor: Actor, act: Callable[[], T]) -> T:
+    """An operation that changes rows without an audit entry is a defect. Raises Unavailable, which rolls it back."""
     rows, head = tx.total_changes(), audit.head(tx)
-    answer = act()
+    result = act()
     if tx.total_changes() != rows and audit.head(tx) == head:
         needed = str(actor.needed.permission) if actor.needed else ""
-        logger.error("an operation changed rows and told the audit log nothing; it is rolled back", needed=needed)
+        logger.error("an operation changed rows without an audit entry; it was rolled back", needed=needed)
         raise Unavailable(
-            "audit.forgotten",
+            "audit.entry_missing",
             "The change has no entry in the audit log; nothing was changed",
             "this is a defect of the platform: report it",
         )
-    return answer
+    return result
 
 
-async def issue(context: Context, actor: Actor, retry: RetryKey, action: str, subject: str, tenant_id: str) -> None:
-    """Write down that a credential is about to be given, before it is asked for. A repeat of the key is refused: nothing was kept."""
-
-    def write(tx: Tx) -> None:
-        at = clock.text(clock.now())
-        access.again(tx, actor, at)
-        if retry.key is not None:
-            if idempotency.get(tx, actor.id, retry.route, retry.key) is not None:
-                raise _issued()
-            idempotency.keep(tx, idempotency.FirstResponse(actor.id, retry.route, retry.key, retry.fingerprint, 200, None, at))
-        audit.append(tx, actor.entry(at, action, subject, tenant_id))
-
-    await context.database.write(write)
-
-
-def _kept(tx: Tx, actor: Actor, retry: RetryKey) -> Answer | None:
-    if retry.key is None:
-        return None
-    kept = idempotency.get(tx, actor.id, retry.route, retry.key)
-    if kept is None:
-        return None
-    if kept.answer is None:
-        raise _issued()
-    if kept.request_hash != retry.fingerprint:
-        raise Conflict(
-            "idempotency.mismatch", "This Idempotency-Key was used before with another request", "use a new key for a new request"
-        )
-    return Answer(kept.status, kept.answer)
-
-
-def _issued() -> Conflict:
+def _not_kept() -> Conflict:
     return Conflict(
         "idempotency.already_issued",
-        "This Idempotency-Key was used before; what it gave is not kept and can not be given again",
-        "ask again with a new key",
+        "This Idempotency-Key was used before, and what it returned was not kept",
+        "repeat the request with a new key",
     )

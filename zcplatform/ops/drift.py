@@ -8,8 +8,8 @@ from zcplatform.agent import drift_patch
 from zcplatform.core.tenant import Request, Tenant, Wanted
 from zcplatform.errors import Conflict
 from zcplatform.ops import config, requests
-from zcplatform.ops.context import Actor, Context
-from zcplatform.store import audit, drifts
+from zcplatform.ops.context import Call
+from zcplatform.store import drifts
 from zcplatform.store.db import Tx
 from zcplatform.store.drifts import Drift
 from zcplatform.store.operations import Operation
@@ -34,26 +34,26 @@ def get(tx: Tx, tenant: Tenant) -> DriftFound | None:
     return DriftFound(drift, changes, drift_patch.settings_patch(config.current(tx, tenant), changes)[1])
 
 
-def keep(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
+def keep(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
     """Save the changes that settings can hold as a revision; the others are lost with the file."""
-    tenant = requests.require_not_deleting(tx, id_or_slug)
-    found = _needed(tx, tenant)
+    tenant = requests.require_not_deleting(call.tx, id_or_slug)
+    found = _needed(call.tx, tenant)
     if not found.keepable:
         raise Conflict(
             "drift.not_keepable",
             f"None of the changes in the file of `{tenant.slug}` can be kept as settings",
             f"POST /api/tenants/{tenant.slug}/drift/discard",
         )
-    patch, _ = drift_patch.settings_patch(config.current(tx, tenant), found.changes)
-    _decide(tx, actor, at, tenant, found, "keep")
-    return config.patch(tx, context, actor, at, tenant.id, patch, {}, "kept from the agent's own file")
+    patch, _ = drift_patch.settings_patch(config.current(call.tx, tenant), found.changes)
+    _decide(call, tenant, found, "keep")
+    return config.patch(call, tenant.id, patch, {}, "kept from the agent's own file")
 
 
-def discard(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
+def discard(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
     """Write the file again, which restarts a running agent. A file that was already written again is left alone."""
-    tenant = requests.require_not_deleting(tx, id_or_slug)
-    if _decide(tx, actor, at, tenant, _needed(tx, tenant), "discard"):
-        return requests.record_request(tx, actor, tenant, at, Request.UPDATE, wanted_epoch=tenant.wanted_epoch + 1)
+    tenant = requests.require_not_deleting(call.tx, id_or_slug)
+    if _decide(call, tenant, _needed(call.tx, tenant), "discard"):
+        return requests.record_request(call, tenant, Request.UPDATE, wanted_epoch=tenant.wanted_epoch + 1)
     return tenant, None
 
 
@@ -66,11 +66,11 @@ def _needed(tx: Tx, tenant: Tenant) -> DriftFound:
     return found
 
 
-def _decide(tx: Tx, actor: Actor, at: str, tenant: Tenant, found: DriftFound, decided: str) -> bool:
+def _decide(call: Call, tenant: Tenant, found: DriftFound, decided: str) -> bool:
     """True if the file with these changes is the one in use: then the decision is kept until the file is written again."""
-    audit.append(tx, actor.entry(at, f"drift.{decided}", tenant.id, tenant.id, paths=[None, sorted(found.changes)[:40]]))
+    call.record(f"drift.{decided}", tenant.id, tenant.id, paths=[None, sorted(found.changes)[:40]])
     if tenant.wanted == Wanted.RUNNING and tenant.seen_config == found.drift.mount:
-        drifts.decide(tx, tenant.id, decided)
+        drifts.decide(call.tx, tenant.id, decided)
         return True
-    drifts.forget(tx, tenant.id)
+    drifts.forget(call.tx, tenant.id)
     return False

@@ -1,4 +1,7 @@
-"""Invitations: made by who may manage members, accepted once by the person with the address, never above what the inviter may still give."""
+"""Invitations: created by members who may manage members, accepted once by the person with the address.
+
+An invitation never gives more than its sender may still give when it is accepted.
+"""
 
 import secrets
 from dataclasses import dataclass
@@ -12,11 +15,11 @@ from zcplatform.ids import new_invitation_id
 from zcplatform.ops import mail, quotas
 from zcplatform.ops import users as people
 from zcplatform.ops.access import find
-from zcplatform.ops.actor import Actor
-from zcplatform.ops.context import Context
-from zcplatform.ops.members import reach
-from zcplatform.store import audit, events, invitations, members, tenants, users
-from zcplatform.store.db import Tx, require
+from zcplatform.ops.context import Call, Outcome
+from zcplatform.ops.members import require_reach
+from zcplatform.ops.views import InvitationView, Joined
+from zcplatform.store import invitations, members, tenants, users
+from zcplatform.store.db import Tx
 from zcplatform.store.invitations import Invitation
 from zcplatform.store.members import Member
 from zcplatform.vault.sealing import token_hash
@@ -24,82 +27,88 @@ from zcplatform.vault.sealing import token_hash
 LIVES = timedelta(days=7)
 TOKEN_BYTES = 16
 MOST_A_DAY, MOST_TO_ONE = 200, 10
-"""Of a tenant, and for one address by all tenants: nobody makes this platform write to a stranger all day."""
+"""For one tenant, and for one address from all tenants: the platform cannot be used to flood a stranger with mail."""
 
 
 @dataclass(frozen=True)
-class Made:
-    """`token` is given to the inviter only where no mail can bring it."""
+class CreatedInvitation:
+    """`token` is given to the sender only where no mail can carry it."""
 
-    invitation: Invitation
+    invitation: InvitationView
     token: str | None
 
 
-def create(tx: Tx, context: Context, pepper: bytes, actor: Actor, at: str, tenant: str, email: str, role: Role) -> Made:
-    """Whoever has the address already is not told to the inviter; a new one gets a user without any rights."""
-    row = find(tx, tenant)
+def list_open(call: Call, tenant: str) -> list[InvitationView]:
+    return [_view(row) for row in invitations.open_of_tenant(call.tx, find(call.tx, tenant).id, call.at)]
+
+
+def create(call: Call, tenant: str, email: str, role: Role) -> Outcome[CreatedInvitation]:
+    """The sender does not learn whether the address has a user already; a new address gets a user without any rights."""
+    row = find(call.tx, tenant)
     address = people.mailbox(email)
-    reach(actor, role, at)
-    user = users.by_email(tx, address)
-    if user is not None and members.role(tx, row.id, user.id) is not None:
+    call = require_reach(call, role)
+    user = users.by_email(call.tx, address)
+    if user is not None and members.role(call.tx, row.id, user.id) is not None:
         raise Conflict("member.exists", f"{address} is a member of `{row.slug}` already", "change the role instead")
-    quotas.require_room(tx, row, "members", members.count(tx, row.id) + invitations.count_of_others(tx, row.id, address, at) + 1)
-    _check_flood(tx, row.id, address, at)
+    expected = members.count(call.tx, row.id) + invitations.count_of_others(call.tx, row.id, address, call.at) + 1
+    quotas.require_room(call.tx, row, "members", expected)
+    _require_no_flood(call, row.id, address)
     if user is None:
-        made = people.add(tx, address, "", at)
-        audit.append(tx, actor.entry(at, "user.create", made.id))  # none of the tenant's: its owners are not told who was there before
+        added = people.add(call.tx, address, "", call.at)
+        call.record("user.create", added.id)  # not in the tenant's audit log: its owners must not learn who had a user before
     token = secrets.token_urlsafe(TOKEN_BYTES)
     invitation = Invitation(
         id=new_invitation_id(),
         tenant_id=row.id,
         email=address,
         role=role,
-        hash=token_hash(pepper, f"invitation:{token}"),
-        inviter=actor.author,
-        inviter_user_id=actor.user_id or actor.maker_user_id,
-        created_at=at,
-        expires_at=clock.text(clock.parse(at) + LIVES),
+        hash=_hash(call, token),
+        inviter=call.actor.author,
+        inviter_user_id=call.actor.user_id or call.actor.maker_user_id,
+        created_at=call.at,
+        expires_at=clock.text(clock.parse(call.at) + LIVES),
     )
-    invitations.insert(tx, invitation)
-    audit.append(tx, actor.entry(at, "invitation.create", invitation.id, row.id, role=[None, role]))
-    if context.settings.mail_host is None:
-        return Made(invitation, token)
-    values = {"tenant": _line(row.name), "inviter": _line(actor.author), "role": str(role), "token": token}
-    mail.post(tx, context.seal_public, at, Kind.INVITATION, address, values, LIVES)
-    return Made(invitation, None)
+    invitations.insert(call.tx, invitation)
+    call.record("invitation.create", invitation.id, row.id, role=[None, role])
+    if call.context.settings.mail_host is None:
+        return Outcome(CreatedInvitation(_view(invitation), token), "", is_credential=True)
+    values = {"tenant": _line(row.name), "inviter": _line(call.actor.author), "role": str(role), "token": token}
+    mail.post(call.tx, call.context.seal_public, call.at, Kind.INVITATION, address, values, LIVES)
+    return Outcome(CreatedInvitation(_view(invitation), None), "")
 
 
-def revoke(tx: Tx, actor: Actor, at: str, tenant: str, invitation_id: str) -> None:
-    row = find(tx, tenant)
-    if not invitations.revoke(tx, row.id, invitation_id, at):
-        raise NotFound("invitation.unknown", "There is no such open invitation", "GET …/invitations lists them")
-    audit.append(tx, actor.entry(at, "invitation.revoke", invitation_id, row.id))
+def revoke(call: Call, tenant: str, invitation_id: str) -> Outcome[None]:
+    row = find(call.tx, tenant)
+    if not invitations.revoke(call.tx, row.id, invitation_id, call.at):
+        raise NotFound("invitation.unknown", "There is no such open invitation", "GET /api/tenants/{tenant}/invitations lists them")
+    call.record("invitation.revoke", invitation_id, row.id)
+    return Outcome(None)
 
 
-def accept(tx: Tx, pepper: bytes, actor: Actor, at: str, token: str) -> Member:
-    """Raises NotFound alike for a token that never was, was used, is too old, or is another's."""
-    user = people.person(tx, actor)
-    invitation = invitations.open_by_hash(tx, token_hash(pepper, f"invitation:{token}"), at)
-    tenant = tenants.get(tx, invitation.tenant_id) if invitation is not None else None
+def accept(call: Call, token: str) -> Outcome[Joined]:
+    """Raises the same NotFound for a token that is unknown, used, expired or for another address."""
+    user = people.person(call)
+    invitation = invitations.open_by_hash(call.tx, _hash(call, token), call.at)
+    tenant = tenants.get(call.tx, invitation.tenant_id) if invitation is not None else None
     if invitation is None or tenant is None or tenant.deleted_at is not None or invitation.email != user.email:
-        raise NotFound("invitation.unknown", "This invitation was used, has expired, or is not for you", "ask to be invited again")
+        raise NotFound("invitation.unknown", "This invitation was used, has expired, or is for another address", "ask for a new invitation")
     role = Role(invitation.role)
-    if not _may_still_give(tx, invitation, role):
-        raise Conflict("invitation.void", "Who invited you may not do that any more", "ask to be invited again")
-    present = members.role(tx, tenant.id, user.id)
+    if not _may_still_give(call.tx, invitation, role):
+        raise Conflict("invitation.void", "The member who sent this invitation may not give this role any more", "ask for a new invitation")
+    present = members.role(call.tx, tenant.id, user.id)
     if present is None:
-        quotas.require_room(tx, tenant, "members", members.count(tx, tenant.id) + 1)
-    invitations.accept(tx, invitation.id, at)
+        quotas.require_room(call.tx, tenant, "members", members.count(call.tx, tenant.id) + 1)
+    invitations.accept(call.tx, invitation.id, call.at)
     if present is None or present.rank < role.rank:
-        members.put(tx, Member(tenant.id, user.id, role, at))
-    audit.append(tx, actor.entry(at, "invitation.accept", invitation.id, tenant.id, role=[present, role]))
-    events.append(tx, at, "member.changed", tenant_id=tenant.id, object_id=user.id, role=role)
-    return require(members.get(tx, tenant.id, user.id))
+        members.put(call.tx, Member(tenant.id, user.id, role, call.at))
+    call.record("invitation.accept", invitation.id, tenant.id, role=[present, role])
+    call.emit("member.changed", tenant_id=tenant.id, object_id=user.id, role=role)
+    return Outcome(Joined(tenant.id, str(members.role(call.tx, tenant.id, user.id))))
 
 
-def _check_flood(tx: Tx, tenant_id: str, address: str, at: str) -> None:
+def _require_no_flood(call: Call, tenant_id: str, address: str) -> None:
     day = timedelta(days=1)
-    of_tenant, for_address = invitations.count_since(tx, tenant_id, address, clock.text(clock.parse(at) - day))
+    of_tenant, for_address = invitations.count_since(call.tx, tenant_id, address, clock.text(clock.parse(call.at) - day))
     if of_tenant >= MOST_A_DAY or for_address >= MOST_TO_ONE:
         raise TooMany(
             "invitation.too_many",
@@ -109,8 +118,16 @@ def _check_flood(tx: Tx, tenant_id: str, address: str, at: str) -> None:
         )
 
 
+def _hash(call: Call, token: str) -> bytes:
+    return token_hash(call.context.token_pepper, f"invitation:{token}")
+
+
+def _view(row: Invitation) -> InvitationView:
+    return InvitationView(row.id, row.email, row.role, row.inviter, row.created_at, row.expires_at)
+
+
 def _line(text: str) -> str:
-    """As a mail takes it: names may hold what breaks a line."""
+    """One line, as mail needs it: a tenant's name may hold characters that break a line."""
     return "".join(character if character.isprintable() else " " for character in text)[:LONGEST_VALUE]
 
 

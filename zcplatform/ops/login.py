@@ -1,7 +1,7 @@
-"""Signing in with a code by mail: ask for one, give it. One transaction each; the worker sends the mail, no request waits for it.
+"""Sign in with a mailed code: request one, enter it. One transaction each; the worker sends the mail, and no request waits for that.
 
-The promise: an address that nobody has, one that is disabled and one that had too many codes today cost the same work and get the same answer as
-any other. Tries are counted before anything is compared, in the transaction that compares.
+An address without a user, a disabled one and one that had too many codes today cost the same work and get the same answer as any other. A try
+is counted before anything is compared, in the same transaction.
 """
 
 import secrets
@@ -25,11 +25,12 @@ from zcplatform.vault import keyed_hashes
 
 NOBODY = UserId("")
 LONGEST_HELD = 100
+TO_STRANGERS, OTHERS = "codes to strangers", "other codes"
 
 
 @dataclass(frozen=True)
-class Asker:
-    """Who asks as far as can be known: where from, and what the browser holds of earlier times (empty where it holds nothing)."""
+class Visitor:
+    """Someone who signs in: the address, and what the browser holds from earlier times (empty texts if nothing)."""
 
     address: str
     agent: str
@@ -43,8 +44,22 @@ class Asker:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A challenge to be made. `user_id` NOBODY makes one that nothing fits, and sends nothing."""
+class Attempt:
+    """One step of signing in, in its transaction."""
+
+    tx: Tx
+    context: Context
+    visitor: Visitor
+    now: datetime
+
+    @property
+    def at(self) -> str:
+        return clock.text(self.now)
+
+
+@dataclass(frozen=True)
+class NewChallenge:
+    """`user_id` NOBODY makes a challenge that no code fits, and sends nothing."""
 
     purpose: str
     kind: Kind
@@ -55,27 +70,27 @@ class Wanted:
 
 
 def mailbox(text: str) -> str:
-    """Raises BadInput for what is no address here."""
+    """The canonical form of an address. Raises BadInput."""
     address = canonical(text)
     if address is None:
-        raise BadInput("email.invalid", "That is no mail address", "for example ann@example.com", fields={"email": "is no mail address"})
+        raise BadInput(
+            "email.invalid", "This is not an email address", "for example ann@example.com", fields={"email": "is not an address"}
+        )
     return address
 
 
-async def ask(context: Context, asker: Asker, email: str) -> str:
-    """What the asking browser is to hold. Raises BadInput for what is no address, TooMany for too many from one network."""
+async def request_code(context: Context, visitor: Visitor, email: str) -> str:
+    """Returns the secret that the browser is to hold. Raises BadInput, and TooMany for too many requests from one network."""
     recipient, held = mailbox(email), secrets.token_urlsafe(32)
 
     def write(tx: Tx) -> bool:
-        now = clock.now()
-        at = clock.text(now)
-        if not within(tx, "code.request", asker, login.REQUESTS, now):
+        attempt = Attempt(tx, context, visitor, clock.now())
+        if not is_within(attempt, "code.request", login.REQUESTS):
             return False
         user = users.by_email(tx, recipient)
         account = user.id if user is not None and user.is_active else NOBODY
-        lane = _lane(tx, context, asker, account, now)
-        challenge(tx, context, asker, Wanted("login", Kind.LOGIN_CODE, recipient, account, lane), held, now)
-        tell(tx, at, asker, "code.request", account or "unknown", "done")
+        create_challenge(attempt, NewChallenge("login", Kind.LOGIN_CODE, recipient, account, _lane(attempt, account)), held)
+        record_attempt(attempt, "code.request", account or "unknown", "done")
         return True
 
     if not await context.database.write(write):
@@ -85,74 +100,83 @@ async def ask(context: Context, asker: Asker, email: str) -> str:
 
 
 def new_code() -> str:
-    """From the system's source of chance; leading zeros are part of it."""
+    """From the system's random source, with leading zeros."""
     return f"{secrets.randbelow(10**login.DIGITS):0{login.DIGITS}}"
 
 
-def challenge(tx: Tx, context: Context, asker: Asker, wanted: Wanted, held: str, now: datetime) -> None:
-    """Void what it replaces, write it down, and put its message into the outbox; a decoy where no more may be sent."""
-    at, code = clock.text(now), new_code()
-    earlier = challenges.earlier(tx, wanted.user_id, wanted.lane, clock.text(now - login.DAY), at)
-    is_stranger = wanted.lane == login.STRANGER
-    strangers = throttles.count(tx, "codes to strangers", clock.text(now - login.STRANGERS.window))
-    for message in challenges.supersede(tx, _held(context, asker), wanted.purpose, wanted.user_id, asker.network):
+def create_challenge(attempt: Attempt, new: NewChallenge, held: str) -> None:
+    """Void the challenge it replaces, store the new one, and queue its mail; a decoy where no more may be sent."""
+    tx, at, code = attempt.tx, attempt.at, new_code()
+    for message in challenges.supersede(tx, _held(attempt), new.purpose, new.user_id, attempt.visitor.network):
         outbox.end(tx, message, "void", at)
-    is_sent = login.may_send(earlier, now) and wanted.user_id != NOBODY and not (is_stranger and strangers >= login.STRANGERS.most)
-    counted = "codes to strangers" if is_sent and is_stranger else "other codes"
-    throttles.hit(tx, counted, at, clock.text(now - login.STRANGERS.window))
-    outbox_id = mail.post(
-        tx, context.seal_public, at, wanted.kind, wanted.recipient, {"code": code}, login.CODE_LIVES, is_decoy=not is_sent
+    is_sent = _may_send(attempt, new)
+    message_id = mail.post(
+        tx, attempt.context.seal_public, at, new.kind, new.recipient, {"code": code}, login.CODE_LIVES, is_decoy=not is_sent
     )
-    made = Challenge(
-        id=keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.CHALLENGE, held),
-        purpose=wanted.purpose,
-        user_id=wanted.user_id if is_sent else None,
-        session_id=wanted.session_id,
-        email=wanted.recipient if wanted.kind == Kind.EMAIL_CODE else None,
-        lane=wanted.lane,
-        network=asker.network,
-        code_mac=keyed_hashes.code_mac(context.code_mac, held, code),
-        outbox_id=outbox_id,
+    row = Challenge(
+        id=keyed_hashes.keyed_hash(attempt.context.code_mac, keyed_hashes.CHALLENGE, held),
+        purpose=new.purpose,
+        user_id=new.user_id if is_sent else None,
+        session_id=new.session_id,
+        email=new.recipient if new.kind == Kind.EMAIL_CODE else None,
+        lane=new.lane,
+        network=attempt.visitor.network,
+        code_mac=keyed_hashes.code_mac(attempt.context.code_mac, held, code),
+        outbox_id=message_id,
         created_at=at,
-        expires_at=clock.text(now + login.CODE_LIVES),
+        expires_at=clock.text(attempt.now + login.CODE_LIVES),
     )
-    challenges.insert(tx, made)
+    challenges.insert(tx, row)
 
 
-def answered(tx: Tx, context: Context, held: str, code: str, purpose: str, session_id: str | None, at: str) -> Challenge | None:
-    """The challenge that this code fits, used up by it; None for everything else. Counted before compared; the caller must commit either way."""
-    tried = challenges.count_try(
-        tx, keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.CHALLENGE, held[:LONGEST_HELD]), purpose, session_id, at
-    )
+def _may_send(attempt: Attempt, new: NewChallenge) -> bool:
+    """Counts the code either way, so that a code that is not sent costs the same work."""
+    since = clock.text(attempt.now - login.STRANGERS.window)
+    earlier = challenges.earlier(attempt.tx, new.user_id, new.lane, clock.text(attempt.now - login.DAY), attempt.at)
+    is_stranger = new.lane == login.STRANGER
+    strangers = throttles.count(attempt.tx, TO_STRANGERS, since)
+    is_sent = login.may_send(earlier, attempt.now) and new.user_id != NOBODY and not (is_stranger and strangers >= login.STRANGERS.most)
+    throttles.hit(attempt.tx, TO_STRANGERS if is_sent and is_stranger else OTHERS, attempt.at, since)
+    return is_sent
+
+
+def answered(attempt: Attempt, held: str, code: str, purpose: str, session_id: str | None = None) -> Challenge | None:
+    """The challenge that this code fits, now used up, or None. The try is counted first, so the caller must commit either way."""
+    key, held = attempt.context.code_mac, held[:LONGEST_HELD]
+    tried = challenges.count_try(attempt.tx, keyed_hashes.keyed_hash(key, keyed_hashes.CHALLENGE, held), purpose, session_id, attempt.at)
     if tried is None:
         return None
-    fits = keyed_hashes.same(tried.code_mac, keyed_hashes.code_mac(context.code_mac, held[:LONGEST_HELD], code))
-    if not fits or tried.user_id is None or not challenges.use(tx, tried.id):
+    fits = keyed_hashes.same(tried.code_mac, keyed_hashes.code_mac(key, held, code))
+    if not fits or tried.user_id is None or not challenges.use(attempt.tx, tried.id):
         return None
     return tried
 
 
-def within(tx: Tx, what: str, asker: Asker, limit: Limit, now: datetime) -> bool:
-    """Count one more of this network's; the caller must commit either way."""
-    counted, _ = throttles.hit(tx, f"{what} {asker.network}", clock.text(now), clock.text(now - limit.window))
+def is_within(attempt: Attempt, what: str, limit: Limit) -> bool:
+    """Count one more for this network. The caller must commit either way."""
+    window_began = clock.text(attempt.now - limit.window)
+    counted, _ = throttles.hit(attempt.tx, f"{what} {attempt.visitor.network}", attempt.at, window_began)
     return counted <= limit.most
 
 
-def tell(tx: Tx, at: str, asker: Asker, action: str, subject: str, outcome: str) -> None:
-    """An audit entry about somebody who is not signed in. A flood of them from one network is told in one entry, when it is over."""
-    now = clock.parse(at)
-    counted, before = throttles.hit(tx, f"told {action} {outcome} {asker.network}", at, clock.text(now - login.TOLD.window))
-    if before > login.TOLD.most:
-        more = {"more_in_an_hour": [None, before - login.TOLD.most]}
-        audit.append(tx, Entry(at, "nobody", action, "many", "", "none", asker.address, outcome, more, asker.request_id))
-    if counted <= login.TOLD.most:
-        audit.append(tx, Entry(at, "nobody", action, subject, "", "none", asker.address, outcome, {}, asker.request_id))
+def record_attempt(attempt: Attempt, action: str, subject: str, outcome: str) -> None:
+    """An audit entry about someone who is not signed in. Of a flood from one network, one entry counts the rest when the window is over."""
+    visitor, at = attempt.visitor, attempt.at
+    window_began = clock.text(attempt.now - login.RECORDED.window)
+    counted, before = throttles.hit(attempt.tx, f"recorded {action} {outcome} {visitor.network}", at, window_began)
+    if before > login.RECORDED.most:
+        more = {"more_in_an_hour": [None, before - login.RECORDED.most]}
+        audit.append(attempt.tx, Entry(at, "nobody", action, "many", "", "none", visitor.address, outcome, more, visitor.request_id))
+    if counted <= login.RECORDED.most:
+        audit.append(attempt.tx, Entry(at, "nobody", action, subject, "", "none", visitor.address, outcome, {}, visitor.request_id))
 
 
-def refused() -> NotSignedIn:
-    """One answer for a wrong, used, old or foreign code, and for no tries left."""
+def rejected_code() -> NotSignedIn:
+    """The same answer for a wrong, used, expired or foreign code, and when no tries are left."""
     return NotSignedIn(
-        "code.refused", "The code is wrong, was used, or is too old, or was asked for in another browser", "ask for a new one"
+        "code.rejected",
+        "The code is wrong, was used, has expired, or was requested in another browser",
+        "request a new code and enter it in this browser",
     )
 
 
@@ -161,14 +185,15 @@ def too_many(limit: Limit) -> TooMany:
     return TooMany("login.too_many", "Too many requests from your network", f"wait {seconds} seconds", retry_after_s=seconds)
 
 
-def _held(context: Context, asker: Asker) -> bytes:
-    return keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.CHALLENGE, asker.held_challenge[:LONGEST_HELD])
+def _held(attempt: Attempt) -> bytes:
+    return keyed_hashes.keyed_hash(attempt.context.code_mac, keyed_hashes.CHALLENGE, attempt.visitor.held_challenge[:LONGEST_HELD])
 
 
-def _lane(tx: Tx, context: Context, asker: Asker, user_id: UserId, now: datetime) -> str:
-    browser = keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.BROWSER, asker.held_browser[:LONGEST_HELD])
-    known_browser = sessions.knows_browser(tx, browser, user_id, clock.text(now - login.BROWSER_LIVES))
-    known_network = sessions.was_used_from(tx, user_id, asker.network, clock.text(now - login.KNOWN_FOR))
-    if known_browser:
+def _lane(attempt: Attempt, user_id: UserId) -> str:
+    tx, visitor, now = attempt.tx, attempt.visitor, attempt.now
+    browser = keyed_hashes.keyed_hash(attempt.context.code_mac, keyed_hashes.BROWSER, visitor.held_browser[:LONGEST_HELD])
+    is_known_browser = sessions.knows_browser(tx, browser, user_id, clock.text(now - login.BROWSER_LIVES))
+    is_known_network = sessions.was_used_from(tx, user_id, visitor.network, clock.text(now - login.KNOWN_FOR))
+    if is_known_browser:
         return f"browser {browser.hex()[:16]}"
-    return f"network {asker.network}" if known_network else login.STRANGER
+    return f"network {visitor.network}" if is_known_network else login.STRANGER

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from zcplatform.errors import BadInput, NotFound
-from zcplatform.ops.actor import Actor
+from zcplatform.ops.context import Call
 from zcplatform.ops.host_capacity import excess, of_this_host
-from zcplatform.store import audit, plans
-from zcplatform.store.db import Tx, require
+from zcplatform.store import plans
+from zcplatform.store.db import require
 from zcplatform.store.plans import Plan
 
 _MIB = 1024 * 1024
@@ -29,9 +29,13 @@ BOUNDS: Mapping[str, tuple[int, int]] = {
 """Least and most of each number. Every plan within them can be written into an agent's environment and container."""
 
 
-def change(tx: Tx, actor: Actor, at: str, name: str, sent: Mapping[str, Any]) -> Plan:
+def list_plans(call: Call) -> list[Plan]:
+    return plans.everything(call.tx)
+
+
+def change(call: Call, name: str, sent: Mapping[str, Any]) -> Plan:
     """Raises BadInput with a field for each number that is out of bounds or more than this host has; then nothing is stored."""
-    plan = plans.get(tx, name)
+    plan = plans.get(call.tx, name)
     if plan is None:
         raise NotFound("plan.unknown", f"There is no plan `{name[:40]}`", "GET /api/plans lists them")
     wanted = {field: json.dumps(value) if isinstance(value, list) else value for field, value in sent.items()}
@@ -41,9 +45,9 @@ def change(tx: Tx, actor: Actor, at: str, name: str, sent: Mapping[str, Any]) ->
         raise BadInput("plan.out_of_bounds", f"Plan `{name}` cannot have this `{field}`: it {why}", "see `fields`", fields=wrong)
     changes = {field: [getattr(plan, field), value] for field, value in wanted.items() if getattr(plan, field) != value}
     if changes:
-        plans.update(tx, name, {field: wanted[field] for field in changes})
-        audit.append(tx, actor.entry(at, "plan.change", name, "", **changes))
-    return require(plans.get(tx, name))
+        plans.update(call.tx, name, {field: wanted[field] for field in changes})
+        call.record("plan.change", name, "", **changes)
+    return require(plans.get(call.tx, name))
 
 
 def _out_of_bounds(wanted: Mapping[str, Any]) -> dict[str, str]:

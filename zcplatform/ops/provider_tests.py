@@ -8,7 +8,7 @@ from zcplatform.agent.names import is_alias
 from zcplatform.core.tenant import Tenant, Wanted
 from zcplatform.errors import BadInput, Conflict
 from zcplatform.ops import providers, tenants
-from zcplatform.ops.context import Actor, Context, RetryKey, issue
+from zcplatform.ops.context import Caller, Context
 from zcplatform.vault.sealing import TRIAL, SecretBinding, seal
 
 
@@ -22,9 +22,7 @@ class UnsavedProvider:
     api_key: str | None
 
 
-async def ask(
-    context: Context, actor: Actor, retry: RetryKey, id_or_slug: str, alias: str, unsaved: UnsavedProvider | None
-) -> tuple[Tenant, dict[str, str | None]]:
+async def ask(caller: Caller, id_or_slug: str, alias: str, unsaved: UnsavedProvider | None) -> tuple[Tenant, dict[str, str | None]]:
     """The tenant, and what else the worker needs. Raises BadInput by field."""
     if not is_alias(alias):
         raise BadInput(
@@ -33,11 +31,11 @@ async def ask(
             "1 to 63 of a-z, 0-9 and _",
             fields={"alias": "is not a name"},
         )
-    row = context.database.read(lambda tx: tenants.get(tx, id_or_slug))
+    row = caller.context.database.read(lambda tx: tenants.get(tx, id_or_slug))
     if row.wanted == Wanted.ABSENT:
         raise Conflict("tenant.deleting", f"Tenant `{row.slug}` is being deleted", "create another one")
-    arguments = _sealed(context, row, alias, unsaved) if unsaved is not None else {}
-    await issue(context, actor, retry, "provider.test", alias, row.id)
+    arguments = _sealed(caller.context, row, alias, unsaved) if unsaved is not None else {}
+    await caller.issue("provider.test", alias, row.id)
     return row, arguments
 
 

@@ -8,7 +8,7 @@ from zcplatform.core.differences import merged
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import BadInput, PlatformError
 from zcplatform.ops import config, secrets
-from zcplatform.ops.context import Actor, Context
+from zcplatform.ops.context import Call, Context
 from zcplatform.ops.reach import unreachable
 from zcplatform.store.db import Tx
 
@@ -34,28 +34,28 @@ class MainProvider:
         return {} if self.api_key is None else {KEY: self.api_key}
 
 
-def first(tx: Tx, context: Context, tenant: Tenant, provider: MainProvider | None) -> tuple[AgentSettings, dict[str, str]]:
+def first(call: Call, tenant: Tenant, provider: MainProvider | None) -> tuple[AgentSettings, dict[str, str]]:
     """The settings of a new tenant, checked, and the values of its secrets."""
     if provider is None:
         return AgentSettings(), {}
     try:
         settings, given = agent_settings.parse(merged({}, provider.change())), secrets.cleaned(provider.given)
         secrets.check(settings, given)
-        config.check(tx, context, tenant, settings, config.lengths(given))
+        config.check(call, tenant, settings, config.lengths(given))
     except PlatformError as error:
         raise config.renamed(error, _PATH, "provider") from None
     return settings, given
 
 
-def save(tx: Tx, context: Context, actor: Actor, at: str, tenant: Tenant, provider: MainProvider) -> int | None:
+def save(call: Call, tenant: Tenant, provider: MainProvider) -> tuple[Call, int | None]:
     """The number of the new revision; None if nothing changed."""
-    before = config.current(tx, tenant)
+    before = config.current(call.tx, tenant)
     known = agent_settings.to_json(before)
     main = before.providers.get(MAIN)
     if main is not None and main.family != provider.family:
         known["providers"].pop(MAIN)
     try:
-        return config.write(tx, context, actor, at, tenant, merged(known, provider.change()), provider.given, "provider")
+        return config.write(call, tenant, merged(known, provider.change()), provider.given, "provider")
     except PlatformError as error:
         raise config.renamed(error, _PATH, "provider") from None
 

@@ -9,8 +9,8 @@ from zcplatform.core.differences import Difference, difference
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import NotFound
 from zcplatform.ops import config, requests, secrets
-from zcplatform.ops.context import Actor, Context
-from zcplatform.store import audit, revisions
+from zcplatform.ops.context import Call
+from zcplatform.store import revisions
 from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
 from zcplatform.store.revisions import Revision
@@ -37,21 +37,19 @@ def against(tx: Tx, tenant: Tenant, number: int, other: int | None) -> tuple[int
     return compared, difference(before, settings(revision))
 
 
-def roll_back(
-    tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, number: int, given: Mapping[str, str], note: str | None
-) -> tuple[Tenant, Operation | None]:
+def roll_back(call: Call, id_or_slug: str, number: int, given: Mapping[str, str], note: str | None) -> tuple[Tenant, Operation | None]:
     """Save the settings of an older revision again, as a new one. Everything is checked again: plan, rights and servers may have changed.
 
     Secrets are not part of a revision and stay as they are; `given` are those that the older settings need and that are missing.
     """
-    tenant = requests.require_not_deleting(tx, id_or_slug)
-    wanted = settings(get(tx, tenant, number))
+    tenant = requests.require_not_deleting(call.tx, id_or_slug)
+    wanted = settings(get(call.tx, tenant, number))
     parsed = agent_settings.parse(wanted)
-    lost = secrets.bound_elsewhere(tx, tenant.id, parsed, secrets.stored(tx, tenant.id, parsed).keys() | given.keys())
+    lost = secrets.bound_elsewhere(call.tx, tenant.id, parsed, secrets.stored(call.tx, tenant.id, parsed).keys() | given.keys())
     if lost:
         raise agent_settings.settings_error(lost)  # even where the agent works without a key: at that revision it had one
-    changed, operation = config.save(tx, context, actor, at, tenant, wanted, given, note or f"rolled back to revision {number}")
+    changed, operation = config.save(call, tenant, wanted, given, note or f"rolled back to revision {number}")
     if changed.wanted_revision != tenant.wanted_revision:
         changes = {"revision": [tenant.revision, changed.wanted_revision], "to": [None, number]}
-        audit.append(tx, actor.entry(at, "revision.roll_back", tenant.id, tenant.id, **changes))
+        call.record("revision.roll_back", tenant.id, tenant.id, **changes)
     return changed, operation

@@ -9,7 +9,7 @@ from zcplatform.agent.secret_slots import SecretSlot, secret_slots
 from zcplatform.core.secret_names import row_of
 from zcplatform.errors import NotFound
 from zcplatform.ids import TenantId, new_secret_id
-from zcplatform.ops.context import Context
+from zcplatform.ops.context import Call
 from zcplatform.store import secrets
 from zcplatform.store.db import Tx
 from zcplatform.store.secrets import Secret
@@ -71,14 +71,14 @@ def check(settings: AgentSettings, given: Mapping[str, str]) -> None:
         raise agent_settings.settings_error(found)
 
 
-def put(tx: Tx, context: Context, tenant_id: TenantId, settings: AgentSettings, given: Mapping[str, str], at: str) -> None:
+def put(call: Call, tenant_id: TenantId, settings: AgentSettings, given: Mapping[str, str]) -> None:
     """Store checked values, each in a box that the worker opens. A new value replaces the one before."""
     for name, value in given.items():
         slot, (kind, row_name) = find(settings, name), row_of(name)
-        before = secrets.get(tx, tenant_id, kind, row_name)
+        before = secrets.get(call.tx, tenant_id, kind, row_name)
         row, version, host = new_secret_id(), 1 if before is None else before.version + 1, slot.binding or ""
-        box = seal(context.seal_public, SecretBinding(tenant_id, kind, row_name, host, row, version), value)
-        secrets.put(tx, Secret(row, tenant_id, kind, row_name, host, version, box, None, None, at, at, hint(value)))
+        box = seal(call.context.seal_public, SecretBinding(tenant_id, kind, row_name, host, row, version), value)
+        secrets.put(call.tx, Secret(row, tenant_id, kind, row_name, host, version, box, None, None, call.at, call.at, hint(value)))
 
 
 def remove(tx: Tx, tenant_id: TenantId, names: Iterable[str]) -> list[str]:

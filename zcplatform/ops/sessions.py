@@ -1,4 +1,4 @@
-"""Sessions: begun with a code or a link, made fresh by another code, ended by the person, by an administrator, or by time."""
+"""Sessions: begun with a code or a link, confirmed by another code, ended by the person, by an administrator, or by time."""
 
 import secrets
 from collections.abc import Callable
@@ -13,208 +13,211 @@ from zcplatform.errors import BadInput, Conflict, NotFound, NotSignedIn
 from zcplatform.ids import UserId, new_session_id
 from zcplatform.ops import access
 from zcplatform.ops import login as codes
-from zcplatform.ops.context import Actor, Context
-from zcplatform.ops.login import Asker, Wanted, within
+from zcplatform.ops.actor import Actor
+from zcplatform.ops.context import Call, Caller, Context, Outcome
+from zcplatform.ops.login import Attempt, NewChallenge, Visitor
+from zcplatform.ops.views import Ended
 from zcplatform.store import audit, login_links, outbox, sessions, users
 from zcplatform.store.challenges import void_of_user
 from zcplatform.store.db import Tx
-from zcplatform.store.sessions import Session
+from zcplatform.store.sessions import Session as Session
 from zcplatform.store.users import User
 from zcplatform.vault import keyed_hashes
 
 LONGEST_AGENT = 200
+USED_EVERY = timedelta(minutes=1)
+"""How exact the time of the last use is."""
 
 
 @dataclass(frozen=True)
 class Begun:
-    """A new session, and what its browser is to hold so that it is known again."""
+    """A new session, and the secret by which its browser is recognised later."""
 
     session: Session
     user: User
     browser: str
 
 
-async def verify(context: Context, asker: Asker, held: str, code: str) -> Begun:
-    """Raises NotSignedIn for a code that does not fit, BadInput for what is none, TooMany for too many from one network."""
+async def verify(context: Context, visitor: Visitor, held: str, code: str) -> Begun:
+    """Raises NotSignedIn for a code that does not fit, BadInput for a text that is not a code, TooMany for too many tries from one network."""
     bare = bare_code(code)
 
     def write(tx: Tx) -> Begun | NotSignedIn | None:
-        now = clock.now()
-        at = clock.text(now)
-        if not within(tx, "code.verify", asker, login.VERIFIES, now):
+        attempt = Attempt(tx, context, visitor, clock.now())
+        if not codes.is_within(attempt, "code.verify", login.VERIFIES):
             return None
-        challenge = codes.answered(tx, context, held, bare, "login", None, at)
+        challenge = codes.answered(attempt, held, bare, "login")
         user = users.get(tx, challenge.user_id) if challenge is not None and challenge.user_id is not None else None
         if user is None or not user.is_active:
-            codes.tell(tx, at, asker, "session.start", "unknown", "refused")
-            return codes.refused()
-        return _begin(tx, context, asker, user, "code", at)
+            codes.record_attempt(attempt, "session.start", "unknown", "refused")
+            return codes.rejected_code()
+        return _begin(attempt, user, "code")
 
-    return _outcome(await context.database.write(write), login.VERIFIES)
+    return _result(await context.database.write(write), login.VERIFIES)
 
 
-async def follow(context: Context, asker: Asker, token: str) -> Begun:
-    """A link from the host. Raises NotSignedIn when it was used, is too old, or never was."""
+async def follow(context: Context, visitor: Visitor, token: str) -> Begun:
+    """Sign in with a link made on the host. Raises NotSignedIn when it was used, has expired, or never existed."""
 
     def write(tx: Tx) -> Begun | NotSignedIn | None:
-        now = clock.now()
-        at = clock.text(now)
-        if not within(tx, "link.follow", asker, login.LINKS, now):
+        attempt = Attempt(tx, context, visitor, clock.now())
+        if not codes.is_within(attempt, "link.follow", login.LINKS):
             return None
-        user_id = login_links.use(tx, keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.LINK, token), at)
+        user_id = login_links.use(tx, keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.LINK, token), attempt.at)
         user = users.get(tx, user_id) if user_id is not None else None
         if user is None or not user.is_active:
-            codes.tell(tx, at, asker, "session.start", "unknown", "refused")
+            codes.record_attempt(attempt, "session.start", "unknown", "refused")
             return NotSignedIn(
-                "link.refused", "This link was used, or is too old", "zcplatform admin login-link EMAIL makes one on the host"
+                "link.rejected", "This link was used or has expired", "zcplatform admin login-link EMAIL creates a new one, on the host"
             )
-        return _begin(tx, context, asker, user, "link", at)
+        return _begin(attempt, user, "link")
 
-    return _outcome(await context.database.write(write), login.LINKS)
+    return _result(await context.database.write(write), login.LINKS)
 
 
-def _outcome(told: Begun | NotSignedIn | None, limit: login.Limit) -> Begun:
-    if told is None:
+def _result(begun: Begun | NotSignedIn | None, limit: login.Limit) -> Begun:
+    """The tries are counted and committed before an error is raised here."""
+    if begun is None:
         raise codes.too_many(limit)
-    if isinstance(told, NotSignedIn):
-        raise told
-    return told
+    if isinstance(begun, NotSignedIn):
+        raise begun
+    return begun
 
 
-def _begin(tx: Tx, context: Context, asker: Asker, user: User, method: str, at: str) -> Begun:
-    """Always a new id, whatever the browser brought: nobody can plant a session. The proof is as fresh as a code can be."""
-    now = clock.parse(at)
-    browser = _browser(tx, context, asker, user.id, at)
+def _begin(attempt: Attempt, user: User, method: str) -> Begun:
+    """Always with a new id, so that a session cannot be planted in a browser. It counts as just confirmed by a code."""
+    at, visitor = attempt.at, attempt.visitor
+    browser = _remember_browser(attempt, user.id)
     session = Session(
         id=new_session_id(),
         user_id=user.id,
         method=method,
-        address=asker.address,
-        network=asker.network,
-        agent=_line(asker.agent),
+        address=visitor.address,
+        network=visitor.network,
+        agent=_line(visitor.agent),
         created_at=at,
         last_used_at=at,
-        idle_until=clock.text(now + timedelta(seconds=context.settings.session_idle_s)),
-        expires_at=clock.text(now + login.SESSION_LIVES),
+        idle_until=clock.text(attempt.now + timedelta(seconds=attempt.context.settings.session_idle_s)),
+        expires_at=clock.text(attempt.now + login.SESSION_LIVES),
         stepped_up_at=at,
     )
-    sessions.insert(tx, session)
+    sessions.insert(attempt.tx, session)
     changes = {"method": [None, method]}
     audit.append(
-        tx,
-        Entry(at, user.id, "session.start", session.id, "", "user", asker.address, "done", changes, asker.request_id),
+        attempt.tx,
+        Entry(at, user.id, "session.start", session.id, "", "user", visitor.address, "done", changes, visitor.request_id),
     )
     return Begun(session, user, browser)
 
 
-def _browser(tx: Tx, context: Context, asker: Asker, user_id: UserId, at: str) -> str:
-    """What the browser holds already counts only if it is this person's: another's would let that one into his lane."""
-    held = asker.held_browser[: codes.LONGEST_HELD]
-    hashed = keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.BROWSER, held)
-    if not sessions.knows_browser(tx, hashed, user_id, clock.text(clock.parse(at) - login.BROWSER_LIVES)):
+def _remember_browser(attempt: Attempt, user_id: UserId) -> str:
+    """The secret that the browser holds is kept only if it belongs to this user: another's would put that user into this one's lane."""
+    tx, key = attempt.tx, attempt.context.code_mac
+    held = attempt.visitor.held_browser[: codes.LONGEST_HELD]
+    hashed = keyed_hashes.keyed_hash(key, keyed_hashes.BROWSER, held)
+    if not sessions.knows_browser(tx, hashed, user_id, clock.text(attempt.now - login.BROWSER_LIVES)):
         held = secrets.token_urlsafe(32)
-        hashed = keyed_hashes.keyed_hash(context.code_mac, keyed_hashes.BROWSER, held)
-    sessions.keep_browser(tx, hashed, user_id, at)
+        hashed = keyed_hashes.keyed_hash(key, keyed_hashes.BROWSER, held)
+    sessions.keep_browser(tx, hashed, user_id, attempt.at)
     return held
 
 
-async def ask_step_up(context: Context, actor: Actor, asker: Asker) -> str:
-    """A code to the signed-in person's own address; gives what the browser is to hold."""
-    session_id, user_id = signed_in_person(actor)
-    wanted = Wanted("step_up", Kind.STEP_UP_CODE, actor.name, user_id, f"session {session_id}", session_id)
-    return await ask_signed_in(context, actor, asker, session_id, lambda _: wanted)
+def active(context: Context, session_id: str) -> Session | None:
+    at = clock.text(clock.now())
+    return context.database.read(lambda tx: sessions.active(tx, session_id, at))
 
 
-async def ask_signed_in(
-    context: Context, actor: Actor, asker: Asker, session_id: str, wanted: Callable[[Tx], Wanted], **changes: object
-) -> str:
-    """Send a code for something a signed-in person is about to do; gives what the browser is to hold. Raises TooMany."""
+async def record_use(context: Context, session: Session) -> None:
+    """Store when it was last used, at most once a minute. No audit entry: it is not a change."""
+    now, idle = clock.now(), timedelta(seconds=context.settings.session_idle_s)
+    if session.last_used_at < clock.text(now - min(USED_EVERY, idle / 4)):
+        await context.database.write(lambda tx: sessions.used(tx, session.id, clock.text(now), clock.text(now + idle)))
+
+
+async def request_step_up(caller: Caller, visitor: Visitor) -> str:
+    """Mail a code to the signed-in person's own address. Returns the secret that the browser is to hold."""
+    session_id, user_id = signed_in_person(caller.actor)
+    new = NewChallenge("step_up", Kind.STEP_UP_CODE, caller.actor.name, user_id, f"session {session_id}", session_id)
+    return await request_code(caller, visitor, session_id, lambda _: new)
+
+
+async def request_code(caller: Caller, visitor: Visitor, session_id: str, new: Callable[[Tx], NewChallenge], **changes: object) -> str:
+    """Mail a code for something that a signed-in person is about to do. Returns the secret that the browser is to hold. Raises TooMany."""
     held = secrets.token_urlsafe(32)
 
     def write(tx: Tx) -> bool:
-        now = clock.now()
-        at = clock.text(now)
-        access.again(tx, actor, at)
-        if not within(tx, "code.request", asker, login.REQUESTS, now):
+        attempt = Attempt(tx, caller.context, visitor, clock.now())
+        access.confirm(tx, caller.actor, attempt.at)
+        if not codes.is_within(attempt, "code.request", login.REQUESTS):
             return False
-        codes.challenge(tx, context, asker, wanted(tx), held, now)
-        audit.append(tx, actor.entry(at, "code.request", session_id, "", **changes))
+        codes.create_challenge(attempt, new(tx), held)
+        audit.append(tx, caller.actor.entry(attempt.at, "code.request", session_id, "", **changes))
         return True
 
-    if not await context.database.write(write):
+    if not await caller.context.database.write(write):
         raise codes.too_many(login.REQUESTS)
-    context.wake("")
+    caller.context.wake("")
     return held
 
 
-async def step_up(context: Context, actor: Actor, asker: Asker, held: str, code: str) -> str:
-    """When the session was made fresh. Raises NotSignedIn for a code that does not fit."""
-    session_id, user_id = signed_in_person(actor)
+async def step_up(caller: Caller, visitor: Visitor, held: str, code: str) -> str:
+    """Returns when the session was confirmed. Raises NotSignedIn for a code that does not fit."""
+    session_id, user_id = signed_in_person(caller.actor)
     bare = bare_code(code)
 
     def write(tx: Tx) -> str | None:
-        at = clock.text(clock.now())
-        access.again(tx, actor, at)
-        challenge = codes.answered(tx, context, held, bare, "step_up", session_id, at)
+        attempt = Attempt(tx, caller.context, visitor, clock.now())
+        access.confirm(tx, caller.actor, attempt.at)
+        challenge = codes.answered(attempt, held, bare, "step_up", session_id)
         if challenge is None or challenge.user_id != user_id:
-            codes.tell(tx, at, asker, "session.step_up", user_id, "refused")
+            codes.record_attempt(attempt, "session.step_up", user_id, "refused")
             return None
-        sessions.stepped_up(tx, session_id, at)
-        audit.append(tx, actor.entry(at, "session.step_up", session_id))
-        return at
+        sessions.stepped_up(tx, session_id, attempt.at)
+        audit.append(tx, caller.actor.entry(attempt.at, "session.step_up", session_id))
+        return attempt.at
 
-    at = await context.database.write(write)
+    at = await caller.context.database.write(write)
     if at is None:
-        raise codes.refused()
+        raise codes.rejected_code()
     return at
 
 
-def own(tx: Tx, actor: Actor, at: str) -> list[Session]:
-    return sessions.of_user(tx, _person(actor), at)
+def list_own(call: Call) -> list[Session]:
+    return sessions.of_user(call.tx, _person(call.actor), call.at)
 
 
-async def end(context: Context, actor: Actor, session_id: str, reason: str) -> None:
-    """One of the asker's own. Raises NotFound for any other."""
-
-    def write(tx: Tx) -> None:
-        at = clock.text(clock.now())
-        access.again(tx, actor, at)
-        if not sessions.end(tx, session_id, _person(actor), at, reason):
-            raise NotFound("session.unknown", "You have no such session", "GET /api/me/sessions lists them")
-        audit.append(tx, actor.entry(at, "session.end", session_id, "", reason=reason))
-
-    await context.database.write(write)
+def end(call: Call, session_id: str, reason: str) -> Outcome[None]:
+    """End one of the caller's own sessions. Raises NotFound for any other."""
+    if not sessions.end(call.tx, session_id, _person(call.actor), call.at, reason):
+        raise NotFound("session.unknown", "You have no such session", "GET /api/me/sessions lists yours")
+    call.record("session.end", session_id, "", reason=reason)
+    return Outcome(None)
 
 
-async def end_own(context: Context, actor: Actor) -> int:
-    """All of the asker's, this one too."""
-    return await _end_all(context, actor, _person(actor), "ended by the person")
+def end_own(call: Call) -> Outcome[Ended]:
+    """End all of the caller's sessions, including this one."""
+    return _end_all(call, _person(call.actor), "ended by the person")
 
 
-async def end_of_user(context: Context, actor: Actor, user_id: str) -> int:
-    return await _end_all(context, actor, UserId(user_id), "ended by an administrator")
+def end_of_user(call: Call, user_id: str) -> Outcome[Ended]:
+    return _end_all(call, UserId(user_id), "ended by an administrator")
 
 
-async def _end_all(context: Context, actor: Actor, user_id: UserId, reason: str) -> int:
-    def write(tx: Tx) -> int:
-        at = clock.text(clock.now())
-        access.again(tx, actor, at)
-        if users.get(tx, user_id) is None:
-            raise NotFound("user.unknown", "There is no such user", "GET /api/users lists them")
-        ended = end_everything(tx, user_id, at, reason)
-        audit.append(tx, actor.entry(at, "session.end_all", user_id, "", sessions=[ended, 0]))
-        return ended
-
-    return await context.database.write(write)
+def _end_all(call: Call, user_id: UserId, reason: str) -> Outcome[Ended]:
+    if users.get(call.tx, user_id) is None:
+        raise NotFound("user.unknown", "There is no such user", "GET /api/users lists them")
+    ended = end_everything(call.tx, user_id, call.at, reason)
+    call.record("session.end_all", user_id, "", sessions=[ended, 0])
+    return Outcome(Ended(ended))
 
 
 def end_everything(tx: Tx, user_id: UserId, at: str, reason: str) -> int:
-    """Sessions, codes that were sent, links that were not followed: nothing of this user's signs anybody in. Gives how many sessions ended."""
+    """End everything that signs this user in: sessions, mailed codes and unused links. Returns how many sessions ended."""
     return end_others(tx, user_id, "", at, reason)
 
 
 def end_others(tx: Tx, user_id: UserId, kept: str, at: str, reason: str) -> int:
-    """The same, but for one session."""
+    """The same, except for the session `kept`."""
     for message in void_of_user(tx, user_id):
         outbox.end(tx, message, "void", at)
     login_links.void_of_user(tx, user_id, at)
@@ -222,7 +225,7 @@ def end_others(tx: Tx, user_id: UserId, kept: str, at: str, reason: str) -> int:
 
 
 def signed_in_person(actor: Actor) -> tuple[str, UserId]:
-    """(session, user). Raises Conflict for a token: it has no session."""
+    """(session, user). Raises Conflict for a token, which has no session."""
     if actor.session_id is None or actor.user_id is None:
         raise Conflict("session.none", "A token has no session", "sign in as a person")
     return actor.session_id, actor.user_id
@@ -235,11 +238,11 @@ def _person(actor: Actor) -> UserId:
 
 
 def bare_code(code: str) -> str:
-    """Raises BadInput for what can be no code."""
+    """The digits alone. Raises BadInput for a text that cannot be a code."""
     bare = login.typed(code)
     if bare is None:
         raise BadInput(
-            "code.invalid", f"A code has {login.DIGITS} digits", "type it as it stands in the mail", fields={"code": "is no code"}
+            "code.invalid", f"A code has {login.DIGITS} digits", "enter it as it appears in the message", fields={"code": "is not a code"}
         )
     return bare
 

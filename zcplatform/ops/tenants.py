@@ -1,4 +1,7 @@
-"""What may be asked of a tenant. Each function runs inside one transaction: check, write what is wanted, an operation, an audit entry."""
+"""Tenants: create, change, deploy, start, stop, restart and delete them.
+
+Each function runs in one transaction: it checks, writes the desired state, an operation and an audit entry.
+"""
 
 import json
 from dataclasses import dataclass
@@ -11,17 +14,19 @@ from zcplatform.core.slugs import check as slug_problem
 from zcplatform.core.tenant import Request, State, Tenant, Wanted
 from zcplatform.errors import BadInput, Conflict
 from zcplatform.ids import ImageId, TenantId, new_tenant_id
-from zcplatform.ops import access, config, providers, secrets
-from zcplatform.ops.context import Actor, Context
+from zcplatform.ops import access, config, images, providers, secrets, views
+from zcplatform.ops.context import Call
 from zcplatform.ops.requests import apply_to_running, record_request, require_not_deleting
-from zcplatform.store import allocations, audit, events, images, members, operations, plans, revisions, tenants
+from zcplatform.ops.views import TenantView
+from zcplatform.store import allocations, members, operations, plans, revisions, tenants
+from zcplatform.store import images as image_rows
 from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What is to change; None leaves it as it is."""
+    """What changes; None leaves it as it is."""
 
     name: str | None = None
     plan: str | None = None
@@ -33,144 +38,166 @@ def get(tx: Tx, id_or_slug: str) -> Tenant:
     return access.find(tx, id_or_slug)
 
 
-def create(tx: Tx, context: Context, actor: Actor, at: str, slug: str, wish: Changes) -> Tenant:
+def show(call: Call, id_or_slug: str) -> TenantView:
+    return views.tenant(call.tx, get(call.tx, id_or_slug))
+
+
+def list_tenants(call: Call, after_slug: str, limit: int) -> list[TenantView]:
+    return views.tenants(call.tx, tenants.page(call.tx, call.actor.visibility, after_slug, limit))
+
+
+def count_by_state(tx: Tx) -> dict[str, int]:
+    return tenants.count_by_state(tx)
+
+
+def has_route(tx: Tx, slug: str) -> bool:
+    """Whether the name of this tenant gets a certificate: running, and stopped, which shows a page."""
+    tenant = tenants.find(tx, slug)
+    return tenant is not None and tenant.slug == slug and tenant.wanted in (Wanted.RUNNING, Wanted.STOPPED)
+
+
+def create(call: Call, slug: str, new: Changes) -> Tenant:
     problem = slug_problem(slug)
     if problem is not None:
         raise BadInput(
             "tenant.slug_invalid", f"The slug {problem}", "3 to 32 lower-case letters, digits and hyphens", fields={"slug": problem}
         )
-    if tenants.find(tx, slug) is not None:
+    if tenants.find(call.tx, slug) is not None:
         raise Conflict("tenant.exists", f"There is a tenant `{slug}` already", "choose another slug")
-    deleted_at = tenants.slug_released_at(tx, slug, reusable_before("slug", at))
+    deleted_at = tenants.slug_released_at(call.tx, slug, reusable_before("slug", call.at))
     if deleted_at is not None:
         raise Conflict(
-            "tenant.slug_rests", f"A tenant `{slug}` was deleted at {deleted_at}; its address rests 90 days", "choose another slug"
+            "tenant.slug_quarantined",
+            f"A tenant `{slug}` was deleted at {deleted_at}; its slug may be used again after 90 days",
+            "choose another slug",
         )
-    plan = _plan(tx, wish.plan or "free")
-    image_id = _image(tx, wish.image) if wish.image else None
-    tenant = _draft(new_tenant_id(), slug, wish.name or slug, plan, image_id, at)
-    tenants.insert(tx, tenant)
-    if actor.user_id is not None:
-        members.put(tx, members.Member(tenant.id, actor.user_id, Role.OWNER, at))
-    _first_revision(tx, context, actor, at, tenant, wish.provider)
-    events.append(tx, at, "tenant.created", tenant_id=tenant.id, slug=slug, plan=plan)
-    audit.append(tx, actor.entry(at, "tenant.create", tenant.id, tenant.id, slug=[None, slug], plan=[None, plan]))
+    plan = _plan(call.tx, new.plan or "free")
+    image_id = images.chosen(call.tx, new.image).id if new.image else None
+    tenant = _draft(new_tenant_id(), slug, new.name or slug, plan, image_id, call.at)
+    tenants.insert(call.tx, tenant)
+    if call.actor.user_id is not None:
+        members.put(call.tx, members.Member(tenant.id, call.actor.user_id, Role.OWNER, call.at))
+    _save_first_revision(call, tenant, new.provider)
+    call.emit("tenant.created", tenant_id=tenant.id, slug=slug, plan=plan)
+    call.record("tenant.create", tenant.id, tenant.id, slug=[None, slug], plan=[None, plan])
     return tenant
 
 
-def _first_revision(tx: Tx, context: Context, actor: Actor, at: str, tenant: Tenant, provider: providers.MainProvider | None) -> None:
-    settings, given = providers.first(tx, context, tenant, provider)
-    revisions.append(tx, revisions.Revision(tenant.id, 1, json.dumps(agent_settings.to_json(settings)), actor.author, "created", at))
-    secrets.put(tx, context, tenant.id, settings, given, at)
+def _save_first_revision(call: Call, tenant: Tenant, provider: providers.MainProvider | None) -> None:
+    settings, given = providers.first(call, tenant, provider)
+    text = json.dumps(agent_settings.to_json(settings))
+    revisions.append(call.tx, revisions.Revision(tenant.id, 1, text, call.actor.author, "created", call.at))
+    secrets.put(call, tenant.id, settings, given)
 
 
-def change(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str, wish: Changes) -> tuple[Tenant, Operation | None]:
-    """A running tenant is brought to the new settings by an operation; others take them when they are started next."""
-    tenant = require_not_deleting(tx, id_or_slug)
-    _check_rights(actor, wish, at)
-    told: dict[str, object] = {}
-    wanted: dict[str, object] = {}
-    if wish.name is not None and wish.name != tenant.name:
-        told["name"] = [tenant.name, wish.name]
-        tenant = tenants.rename(tx, tenant, at, wish.name)
-    if wish.plan is not None and wish.plan != tenant.plan:
-        wanted["plan"] = _plan(tx, wish.plan)
-        config.check_plan(tx, tenant, wish.plan)
-        told["plan"] = [tenant.plan, wish.plan]
-    if wish.image is not None and (image_id := _image(tx, wish.image)) != tenant.image:
-        config.check_image(tx, tenant, image_id)
-        wanted |= {"image_id": image_id, **tenants.NOT_TRIED}
-        told["image"] = [tenant.image, image_id]
-    if wish.provider is not None:
-        number = providers.save(tx, context, actor, at, tenant, wish.provider)
-        wanted |= {} if number is None else {"wanted_revision": number}
-    if told:
-        audit.append(tx, actor.entry(at, "tenant.change", tenant.id, tenant.id, **told))
-    return apply_to_running(tx, actor, tenant, at, **wanted)
+def change(call: Call, id_or_slug: str, wanted: Changes) -> tuple[Tenant, Operation | None]:
+    """An operation applies the change to a running tenant; others take it at their next start."""
+    tenant = require_not_deleting(call.tx, id_or_slug)
+    call = _require_rights(call, wanted)
+    noted: dict[str, object] = {}
+    applied: dict[str, object] = {}
+    if wanted.name is not None and wanted.name != tenant.name:
+        noted["name"] = [tenant.name, wanted.name]
+        tenant = tenants.rename(call.tx, tenant, call.at, wanted.name)
+    if wanted.plan is not None and wanted.plan != tenant.plan:
+        applied["plan"] = _plan(call.tx, wanted.plan)
+        config.check_plan(call.tx, tenant, wanted.plan)
+        noted["plan"] = [tenant.plan, wanted.plan]
+    if wanted.image is not None and (image_id := images.chosen(call.tx, wanted.image).id) != tenant.image:
+        config.check_image(call.tx, tenant, image_id)
+        applied |= {"image_id": image_id, **tenants.NOT_TRIED}
+        noted["image"] = [tenant.image, image_id]
+    if wanted.provider is not None:
+        call, number = providers.save(call, tenant, wanted.provider)
+        applied |= {} if number is None else {"wanted_revision": number}
+    if noted:
+        call.record("tenant.change", tenant.id, tenant.id, **noted)
+    return apply_to_running(call, tenant, **applied)
 
 
-def _check_rights(actor: Actor, wish: Changes, at: str) -> None:
-    """Each part of a change has a permission of its own; the route's is only that of the weakest."""
-    if wish.name is not None or wish.image is not None:
-        actor.need(Permission.TENANT_UPDATE)
-    if wish.plan is not None:
-        actor.need(Permission.TENANT_PLAN)
-    if wish.provider is not None:
-        actor.need(Permission.CONFIG_WRITE)
-        if wish.provider.api_key is not None:
-            actor.need(Permission.SECRET_WRITE)
-            actor.need_step_up(at)
+def _require_rights(call: Call, wanted: Changes) -> Call:
+    """Each part of a change has a permission of its own; the route requires only the weakest."""
+    if wanted.name is not None or wanted.image is not None:
+        call = call.requiring(Permission.TENANT_UPDATE)
+    if wanted.plan is not None:
+        call = call.requiring(Permission.TENANT_PLAN)
+    if wanted.provider is not None:
+        call = call.requiring(Permission.CONFIG_WRITE)
+        if wanted.provider.api_key is not None:
+            call = call.requiring(Permission.SECRET_WRITE)
+            call.actor.need_step_up(call.at)
+    return call
 
 
-def deploy(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
-    return _run(tx, context, actor, at, require_not_deleting(tx, id_or_slug), Request.DEPLOY)
+def deploy(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
+    return _run(call, require_not_deleting(call.tx, id_or_slug), Request.DEPLOY)
 
 
-def start(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:
-    return _run(tx, context, actor, at, _deployed(tx, id_or_slug), Request.START)
+def start(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
+    return _run(call, _deployed(call.tx, id_or_slug), Request.START)
 
 
-def stop(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
-    tenant = _deployed(tx, id_or_slug)
-    if tenant.wanted == Wanted.STOPPED and is_stopping(tx, tenant) and not tenant.suspended_runs:
-        return tenant, operations.open_of(tx, tenant.id)
-    return record_request(
-        tx, actor, tenant, at, Request.STOP, wanted=Wanted.STOPPED, suspended_runs=0
-    )  # a suspended one stays so when it is resumed
+def stop(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
+    tenant = _deployed(call.tx, id_or_slug)
+    if tenant.wanted == Wanted.STOPPED and is_stopping(call.tx, tenant) and not tenant.suspended_runs:
+        return tenant, operations.open_of(call.tx, tenant.id)
+    # a tenant that is stopped while it is suspended stays stopped when it is resumed
+    return record_request(call, tenant, Request.STOP, wanted=Wanted.STOPPED, suspended_runs=0)
 
 
 def is_stopping(tx: Tx, tenant: Tenant) -> bool:
-    """Whether what was asked last is under way or done; not when it failed."""
+    """Whether the last request is in progress or done, not failed."""
     return tenant.seen_generation == tenant.generation or operations.open_of(tx, tenant.id) is not None
 
 
-def restart(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
-    tenant = _deployed(tx, id_or_slug)
-    _check_not_suspended(tenant)
+def restart(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
+    tenant = _deployed(call.tx, id_or_slug)
+    _require_not_suspended(tenant)
     if tenant.wanted != Wanted.RUNNING:
         raise Conflict("tenant.stopped", f"Tenant `{tenant.slug}` is stopped", f"POST /api/tenants/{tenant.slug}/start starts it")
-    return record_request(tx, actor, tenant, at, Request.RESTART, wanted_epoch=tenant.wanted_epoch + 1)
+    return record_request(call, tenant, Request.RESTART, wanted_epoch=tenant.wanted_epoch + 1)
 
 
-def delete(tx: Tx, context: Context, actor: Actor, at: str, id_or_slug: str) -> tuple[Tenant, Operation | None]:  # noqa: ARG001
-    """One that failed is begun again by asking again."""
-    tenant = get(tx, id_or_slug)
-    under_way = operations.open_of(tx, tenant.id)
+def delete(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
+    """Request it again to retry a deletion that failed."""
+    tenant = get(call.tx, id_or_slug)
+    under_way = operations.open_of(call.tx, tenant.id)
     if tenant.wanted == Wanted.ABSENT and under_way is not None:
         return tenant, under_way
-    return record_request(tx, actor, tenant, at, Request.DELETE, wanted=Wanted.ABSENT)
+    return record_request(call, tenant, Request.DELETE, wanted=Wanted.ABSENT)
 
 
-def _run(tx: Tx, context: Context, actor: Actor, at: str, tenant: Tenant, request: Request) -> tuple[Tenant, Operation | None]:
-    _check_not_suspended(tenant)
-    under_way = operations.open_of(tx, tenant.id)
+def _run(call: Call, tenant: Tenant, request: Request) -> tuple[Tenant, Operation | None]:
+    _require_not_suspended(tenant)
+    under_way = operations.open_of(call.tx, tenant.id)
     if tenant.wanted == Wanted.RUNNING and under_way is not None:
         return tenant, under_way
     if tenant.wanted == Wanted.RUNNING and tenant.state == State.RUNNING:
         return tenant, None
     wanted: dict[str, object] = {"wanted": Wanted.RUNNING}
-    image = images.get(tx, tenant.image) if tenant.image else images.default(tx)
+    image = image_rows.get(call.tx, tenant.image) if tenant.image else image_rows.default(call.tx)
     if image is None:
         raise Conflict(
             "image.none", f"There is no agent image to deploy `{tenant.slug}` with", "zcplatform images pull REF, or zcplatform images demo"
         )
-    if image.status != "ready":
-        raise Conflict("image.not_ready", f"Image `{image.reference}` is {image.status}", "wait for it, or choose another image")
+    images.require_ready(image)
     wanted["image_id"] = image.id
-    _check_capacity(tx, context, tenant.id, at)
-    return record_request(tx, actor, tenant, at, request, **wanted)
+    _require_capacity(call, tenant.id)
+    return record_request(call, tenant, request, **wanted)
 
 
-def _check_not_suspended(tenant: Tenant) -> None:
+def _require_not_suspended(tenant: Tenant) -> None:
     if tenant.suspended_reason is not None:
         why = f"Tenant `{tenant.slug}` is suspended: {tenant.suspended_reason}"
-        raise Conflict("tenant.suspended", why, "who runs this platform can resume it")
+        raise Conflict("tenant.suspended", why, "the operator of this platform can resume it")
 
 
 def _deployed(tx: Tx, id_or_slug: str) -> Tenant:
     tenant = require_not_deleting(tx, id_or_slug)
     if tenant.wanted == Wanted.DRAFT:
-        raise Conflict("tenant.draft", f"Tenant `{tenant.slug}` was never deployed", f"POST /api/tenants/{tenant.slug}/deploy deploys it")
+        raise Conflict(
+            "tenant.draft", f"Tenant `{tenant.slug}` has not been deployed yet", f"POST /api/tenants/{tenant.slug}/deploy deploys it"
+        )
     return tenant
 
 
@@ -214,25 +241,16 @@ def _plan(tx: Tx, name: str) -> str:
     return name
 
 
-def _image(tx: Tx, id_or_reference: str) -> ImageId:
-    image = images.choose(tx, id_or_reference)
-    if image is None or image.wanted == "absent":
-        raise BadInput("image.unknown", f"There is no image `{id_or_reference}`", "GET /api/images lists them", fields={"image": "unknown"})
-    if image.status != "ready":
-        raise Conflict("image.not_ready", f"Image `{image.reference}` is {image.status}", "wait for it, or choose another image")
-    return image.id
-
-
-def _check_capacity(tx: Tx, context: Context, tenant_id: TenantId, at: str) -> None:
-    """Counted here, so that nobody waits for a number that is not there."""
-    if allocations.get(tx, tenant_id) is not None:
+def _require_capacity(call: Call, tenant_id: TenantId) -> None:
+    """Raises Conflict where no port, uid or subnet is free, instead of leaving the operation to wait for one."""
+    if allocations.get(call.tx, tenant_id) is not None:
         return
-    ports, uids = context.settings.port_span, context.settings.uid_span
-    subnets = capacity(context.settings.subnet_network)
+    ports, uids = call.context.settings.port_span, call.context.settings.uid_span
+    subnets = capacity(call.context.settings.subnet_network)
     for kind, first, last in (("port", ports.first, ports.last), ("uid", uids.first, uids.last), ("subnet", 0, subnets - 1)):
-        if allocations.free(tx, kind, first, last, reusable_before(kind, at)) < 1:
+        if allocations.free(call.tx, kind, first, last, reusable_before(kind, call.at)) < 1:
             raise Conflict(
                 "host.exhausted",
-                f"No free {kind} is left on this host (numbers of deleted tenants rest 30 days)",
+                f"No free {kind} is left on this host (numbers of deleted tenants may be reused after 30 days)",
                 f"widen `{kind}s` in the settings file and restart the platform",
             )

@@ -1,28 +1,30 @@
-"""Tokens of people and of tenants: shown once, never stronger than who made them, now or later. One of the host's may make a tenant's."""
+"""Tokens of people and service accounts of tenants: shown once, and never stronger than their maker, now or later."""
 
+import json
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
 from zcplatform import clock
 from zcplatform.core.roles import Permission, Role
-from zcplatform.errors import NotFound
+from zcplatform.errors import NotFound, NotSignedIn
 from zcplatform.ids import new_token_id
+from zcplatform.ops import access
 from zcplatform.ops import users as people
-from zcplatform.ops.access import find
-from zcplatform.ops.actor import Actor
-from zcplatform.ops.members import reach
-from zcplatform.store import audit, tokens
-from zcplatform.store.db import Tx
+from zcplatform.ops.context import Call, Context, Outcome
+from zcplatform.ops.members import require_reach
+from zcplatform.store import tokens
 from zcplatform.store.tokens import Token
 from zcplatform.vault.sealing import token_hash
 
 HINT_CHARACTERS = 8
+USED_EVERY = timedelta(minutes=1)
+"""How exact the time of the last use is."""
 
 
 @dataclass(frozen=True)
-class Wish:
-    """`role` and `scopes` bound what it may do; None leaves that to the rights of whose it is."""
+class NewToken:
+    """`role` and `scopes` limit the token; None leaves that to the rights of its owner."""
 
     name: str
     days: int
@@ -30,56 +32,110 @@ class Wish:
     scopes: frozenset[Permission] | None
 
 
-def create_own(tx: Tx, pepper: bytes, actor: Actor, at: str, wish: Wish) -> tuple[Token, str]:
-    user = people.person(tx, actor)
-    token, value = _make(pepper, actor, at, wish, user_id=user.id, tenant_id=None)
-    return _keep(tx, actor, at, token), value
+@dataclass(frozen=True)
+class TokenView:
+    """`hint` is how the token begins."""
+
+    id: str
+    name: str
+    hint: str
+    role: Role | None
+    scopes: list[Permission] | None
+    created_at: str
+    expires_at: str
+    last_used_at: str | None
+    revoked_at: str | None
 
 
-def create_of_tenant(tx: Tx, pepper: bytes, actor: Actor, at: str, tenant: str, wish: Wish) -> tuple[Token, str]:
-    """A service account. `wish.role` is needed: it has no person whose role it could take."""
-    reach(actor, wish.role or Role.VIEWER, at)
-    token, value = _make(pepper, actor, at, wish, user_id=None, tenant_id=find(tx, tenant).id)
-    return _keep(tx, actor, at, token), value
+@dataclass(frozen=True)
+class CreatedToken:
+    token: TokenView
+    value: str
 
 
-def revoke_own(tx: Tx, actor: Actor, at: str, token_id: str) -> None:
-    token = tokens.get(tx, token_id)
-    _revoke(tx, actor, at, token if token is not None and token.user_id == people.person(tx, actor).id else None)
-
-
-def revoke_of_tenant(tx: Tx, actor: Actor, at: str, tenant: str, token_id: str) -> None:
-    token = tokens.get(tx, token_id)
-    _revoke(tx, actor, at, token if token is not None and token.tenant_id == find(tx, tenant).id else None)
-
-
-def _make(pepper: bytes, actor: Actor, at: str, wish: Wish, *, user_id: str | None, tenant_id: str | None) -> tuple[Token, str]:
-    value = "zcp_" + secrets.token_urlsafe(32)
-    token = Token(
-        id=new_token_id(),
-        name=wish.name,
-        hash=token_hash(pepper, value),
-        hint=value[:HINT_CHARACTERS],
-        created_at=at,
-        expires_at=clock.text(clock.parse(at) + timedelta(days=wish.days)),
-        user_id=user_id,
-        tenant_id=tenant_id,
-        maker_user_id=actor.user_id,
-        maker_token_id=actor.token_id,
-        role=wish.role or (Role.VIEWER if tenant_id is not None else None),
-        scopes=tokens.scopes_text(wish.scopes),
-    )
-    return token, value
-
-
-def _keep(tx: Tx, actor: Actor, at: str, token: Token) -> Token:
-    tokens.insert(tx, token)
-    told = {"name": [None, token.name], "role": [None, token.role], "scopes": [None, token.scopes], "expires_at": [None, token.expires_at]}
-    audit.append(tx, actor.entry(at, "token.create", token.id, token.tenant_id or "", **told))
+def authenticate(context: Context, value: str) -> Token:
+    """The token with this value. Raises NotSignedIn."""
+    digest = token_hash(context.token_pepper, value)
+    token = context.database.read(lambda tx: tokens.by_hash(tx, digest))
+    if token is None or token.revoked_at is not None:
+        raise NotSignedIn("token.invalid", "The token is unknown, expired or revoked", access.TOKEN_HINT)
     return token
 
 
-def _revoke(tx: Tx, actor: Actor, at: str, token: Token | None) -> None:
-    if token is None or not tokens.revoke(tx, token.id, at):
-        raise NotFound("token.unknown", "There is no such token that is not revoked yet", "list the tokens")
-    audit.append(tx, actor.entry(at, "token.revoke", token.id, token.tenant_id or ""))
+async def record_use(context: Context, token: Token) -> None:
+    """Store when it was last used, at most once a minute. No audit entry: it is not a change."""
+    now = clock.now()
+    if token.last_used_at is None or token.last_used_at < clock.text(now - USED_EVERY):
+        await context.database.write(lambda tx: tokens.used(tx, token.id, clock.text(now)))
+
+
+def list_own(call: Call) -> list[TokenView]:
+    return [_view(row) for row in tokens.of_user(call.tx, people.person(call).id)]
+
+
+def list_of_tenant(call: Call, tenant: str) -> list[TokenView]:
+    return [_view(row) for row in tokens.of_tenant(call.tx, access.find(call.tx, tenant).id)]
+
+
+def create_own(call: Call, new: NewToken) -> Outcome[CreatedToken]:
+    return _create(call, new, user_id=people.person(call).id, tenant_id=None)
+
+
+def create_of_tenant(call: Call, tenant: str, new: NewToken) -> Outcome[CreatedToken]:
+    """A service account. It has no person whose role it could have, so `new.role` says what it may do."""
+    call = require_reach(call, new.role or Role.VIEWER)
+    return _create(call, new, user_id=None, tenant_id=access.find(call.tx, tenant).id)
+
+
+def revoke_own(call: Call, token_id: str) -> Outcome[None]:
+    token = tokens.get(call.tx, token_id)
+    return _revoke(call, token if token is not None and token.user_id == people.person(call).id else None)
+
+
+def revoke_of_tenant(call: Call, tenant: str, token_id: str) -> Outcome[None]:
+    token = tokens.get(call.tx, token_id)
+    return _revoke(call, token if token is not None and token.tenant_id == access.find(call.tx, tenant).id else None)
+
+
+def _create(call: Call, new: NewToken, *, user_id: str | None, tenant_id: str | None) -> Outcome[CreatedToken]:
+    value = "zcp_" + secrets.token_urlsafe(32)
+    token = Token(
+        id=new_token_id(),
+        name=new.name,
+        hash=token_hash(call.context.token_pepper, value),
+        hint=value[:HINT_CHARACTERS],
+        created_at=call.at,
+        expires_at=clock.text(clock.parse(call.at) + timedelta(days=new.days)),
+        user_id=user_id,
+        tenant_id=tenant_id,
+        maker_user_id=call.actor.user_id,
+        maker_token_id=call.actor.token_id,
+        role=new.role or (Role.VIEWER if tenant_id is not None else None),
+        scopes=tokens.scopes_text(new.scopes),
+    )
+    tokens.insert(call.tx, token)
+    changes = {field: [None, getattr(token, field)] for field in ("name", "role", "scopes", "expires_at")}
+    call.record("token.create", token.id, tenant_id or "", **changes)
+    return Outcome(CreatedToken(_view(token), value), is_credential=True)
+
+
+def _revoke(call: Call, token: Token | None) -> Outcome[None]:
+    if token is None or not tokens.revoke(call.tx, token.id, call.at):
+        raise NotFound("token.unknown", "There is no such token, or it is revoked already", "list the tokens to see which can be revoked")
+    call.record("token.revoke", token.id, token.tenant_id or "")
+    return Outcome(None)
+
+
+def _view(row: Token) -> TokenView:
+    known = set(Permission)
+    return TokenView(
+        id=row.id,
+        name=row.name,
+        hint=row.hint,
+        role=Role(row.role) if row.role is not None else None,
+        scopes=[Permission(name) for name in json.loads(row.scopes) if name in known] if row.scopes is not None else None,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+        revoked_at=row.revoked_at,
+    )

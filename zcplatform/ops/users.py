@@ -1,4 +1,4 @@
-"""What may be asked of users. One super-admin who can act always stays."""
+"""Users of the installation. A super-admin who can sign in always remains."""
 
 from dataclasses import dataclass
 
@@ -6,19 +6,21 @@ from zcplatform.core.audit import Entry
 from zcplatform.core.mailboxes import canonical
 from zcplatform.errors import BadInput, Conflict, NotFound
 from zcplatform.ids import new_user_id
-from zcplatform.ops.actor import Actor
+from zcplatform.ops import views
+from zcplatform.ops.context import Call, Outcome
 from zcplatform.ops.sessions import end_everything
-from zcplatform.store import audit, erasure, events, members, users
+from zcplatform.ops.views import UserView
+from zcplatform.store import audit, erasure, members, users
 from zcplatform.store.db import Tx, require
 from zcplatform.store.users import User
 
 CHANGED = "changed"
-"""What the audit log is told of a person's name and address: it keeps ids, and can never forget."""
+"""Written to the audit log instead of a person's name or address: the log keeps ids only, because nothing can be erased from it."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What is to change; None leaves it as it is."""
+    """What changes; None leaves it as it is."""
 
     name: str | None = None
     disabled: bool | None = None
@@ -26,9 +28,15 @@ class Changes:
 
 
 def mailbox(text: str) -> str:
+    """The canonical form of an address. Raises BadInput."""
     email = canonical(text)
     if email is None:
-        raise BadInput("user.email", "This is no mail address that is taken", "for example ada@example.com", fields={"email": "no address"})
+        raise BadInput(
+            "user.email",
+            "This is not an email address that can be used here",
+            "for example ada@example.com",
+            fields={"email": "not an address"},
+        )
     return email
 
 
@@ -44,91 +52,111 @@ def get(tx: Tx, id_or_email: str) -> User:
     return user
 
 
-def create(tx: Tx, actor: Actor, at: str, email: str, name: str, *, is_super_admin: bool) -> User:
+def list_users(call: Call, after_email: str, limit: int) -> list[User]:
+    return users.page(call.tx, after_email, limit)
+
+
+def show(call: Call, id_or_email: str) -> UserView:
+    return views.user(call.tx, get(call.tx, id_or_email))
+
+
+def show_self(call: Call) -> User | None:
+    """None for a token that belongs to no person."""
+    return users.get(call.tx, call.actor.user_id) if call.actor.user_id is not None else None
+
+
+def create(call: Call, email: str, name: str, *, is_super_admin: bool) -> Outcome[User]:
     address = mailbox(email)
-    if users.by_email(tx, address) is not None:
+    if users.by_email(call.tx, address) is not None:
         raise Conflict("user.exists", f"There is a user {address} already", "GET /api/users shows it")
     if is_super_admin:
-        actor.need_step_up(at)
-    user = add(tx, address, name, at, is_super_admin=is_super_admin)
-    audit.append(tx, actor.entry(at, "user.create", user.id, is_super_admin=[None, is_super_admin]))
-    return user
+        call.actor.need_step_up(call.at)
+    user = add(call.tx, address, name, call.at, is_super_admin=is_super_admin)
+    call.record("user.create", user.id, is_super_admin=[None, is_super_admin])
+    return Outcome(user)
 
 
 def add(tx: Tx, address: str, name: str, at: str, *, is_super_admin: bool = False) -> User:
-    """A row for a canonical address that has none; the caller writes the audit entry."""
+    """Insert a row for a canonical address that has none. The caller writes the audit entry."""
     user = User(new_user_id(), address, name, int(is_super_admin), None, None, at)
     users.insert(tx, user)
     return user
 
 
-def change(tx: Tx, actor: Actor, at: str, user_id: str, wish: Changes) -> User:
-    user = get(tx, user_id)
-    told: dict[str, object] = {}
-    if wish.name is not None and wish.name != user.name:
-        users.rename(tx, user.id, wish.name)
-        told["name"] = CHANGED
-    if wish.is_super_admin is not None and wish.is_super_admin != bool(user.is_super_admin):
-        actor.need_step_up(at)
-        if not wish.is_super_admin:
-            _keep_one(tx, user)
-        users.make_super_admin(tx, user.id, wish.is_super_admin)
-        told["is_super_admin"] = [bool(user.is_super_admin), wish.is_super_admin]
-    if wish.disabled is not None and wish.disabled != (user.disabled_at is not None):
-        if wish.disabled:
-            _keep_one(tx, user)
-            end_everything(tx, user.id, at, "disabled")
-        users.disable(tx, user.id, at if wish.disabled else None)
-        told["disabled"] = [not wish.disabled, wish.disabled]
-    if told:
-        audit.append(tx, actor.entry(at, "user.change", user.id, "", **told))
-    return require(users.get(tx, user.id))
+def change(call: Call, user_id: str, wanted: Changes) -> Outcome[UserView]:
+    user = get(call.tx, user_id)
+    changes: dict[str, object] = {}
+    if wanted.name is not None and wanted.name != user.name:
+        users.rename(call.tx, user.id, wanted.name)
+        changes["name"] = CHANGED
+    if wanted.is_super_admin is not None and wanted.is_super_admin != bool(user.is_super_admin):
+        call.actor.need_step_up(call.at)
+        if not wanted.is_super_admin:
+            _require_other_super_admin(call.tx, user)
+        users.make_super_admin(call.tx, user.id, wanted.is_super_admin)
+        changes["is_super_admin"] = [bool(user.is_super_admin), wanted.is_super_admin]
+    if wanted.disabled is not None and wanted.disabled != (user.disabled_at is not None):
+        if wanted.disabled:
+            _require_other_super_admin(call.tx, user)
+            end_everything(call.tx, user.id, call.at, "disabled")
+        users.disable(call.tx, user.id, call.at if wanted.disabled else None)
+        changes["disabled"] = [not wanted.disabled, wanted.disabled]
+    if changes:
+        call.record("user.change", user.id, "", **changes)
+    return Outcome(views.user(call.tx, require(users.get(call.tx, user.id))))
 
 
-def delete(tx: Tx, actor: Actor, at: str, user_id: str) -> None:
-    """Nothing of his opens anything from now on, and no row holds his address. Raises Conflict where nobody could take his place, and BadInput
-    where tenants lose a member and are not told why.
+def delete(call: Call, user_id: str) -> Outcome[None]:
+    """Erase a person: their sessions, tokens and memberships end, and no row keeps the address.
+
+    Raises Conflict for the last super-admin and for a tenant's only owner, and BadInput where tenants lose a member without a reason.
     """
-    user = get(tx, user_id)
-    _keep_one(tx, user)
-    alone = members.owned_alone(tx, user.id)
-    if alone:
-        named = ", ".join(f"`{slug}`" for slug in alone)
+    user = get(call.tx, user_id)
+    _require_other_super_admin(call.tx, user)
+    owned_alone = members.owned_alone(call.tx, user.id)
+    if owned_alone:
+        named = ", ".join(f"`{slug}`" for slug in owned_alone)
         raise Conflict(
-            "user.sole_owner", f"He is the only owner of {named}", "hand each over (POST /api/tenants/{tenant}/owner) or delete it"
+            "user.sole_owner",
+            f"This user is the only owner of {named}",
+            "hand each tenant over (POST /api/tenants/{tenant}/owner) or delete it",
         )
-    memberships = members.of_user(tx, user.id)
+    memberships = members.of_user(call.tx, user.id)
     if memberships:
-        actor.need_reason_elsewhere()
+        call.actor.need_reason_elsewhere()
     for member in memberships:
-        audit.append(
-            tx, actor.entry(at, "member.remove", user.id, member.tenant_id, role=[member.role, None], reason=actor.reason or actor.name)
-        )
-        events.append(tx, at, "member.changed", tenant_id=member.tenant_id, object_id=user.id, role=None)
-    erasure.erase(tx, user.id, user.email, at)
-    audit.append(tx, actor.entry(at, "user.delete", user.id))
+        reason = call.actor.reason or call.actor.name
+        call.record("member.remove", user.id, member.tenant_id, role=[member.role, None], reason=reason)
+        call.emit("member.changed", tenant_id=member.tenant_id, object_id=user.id, role=None)
+    erasure.erase(call.tx, user.id, user.email, call.at)
+    call.record("user.delete", user.id)
+    return Outcome(None)
 
 
-def rename_self(tx: Tx, actor: Actor, at: str, name: str) -> User:
-    user = person(tx, actor)
-    users.rename(tx, user.id, name)
-    audit.append(tx, actor.entry(at, "user.change", user.id, name=CHANGED))
-    return require(users.get(tx, user.id))
+def rename_self(call: Call, name: str) -> Outcome[User]:
+    user = person(call)
+    users.rename(call.tx, user.id, name)
+    call.record("user.change", user.id, name=CHANGED)
+    return Outcome(require(users.get(call.tx, user.id)))
 
 
-def person(tx: Tx, actor: Actor) -> User:
-    """The user who asks; tokens of the host and of tenants are nobody's."""
-    if actor.user_id is None:
-        raise Conflict("user.nobody", "This token belongs to no person", "sign in, or use a token of yours")
-    return get(tx, actor.user_id)
+def person(call: Call) -> User:
+    """The user who calls. Raises Conflict for tokens of the host and of tenants, which belong to nobody."""
+    if call.actor.user_id is None:
+        raise Conflict("user.nobody", "This token does not belong to a person", "sign in, or use a token of your own")
+    return get(call.tx, call.actor.user_id)
 
 
 def bootstrap(tx: Tx, at: str, email: str) -> User:
-    """The first super-admin, asked for by root on the host. A user there is made one; an active super-admin there already is a conflict."""
+    """Make the first super-admin, for root on the host. A user who exists is promoted and enabled. Raises Conflict for an active super-admin."""
     address = mailbox(email)
     user = users.by_email(tx, address)
     if user is not None and user.is_super_admin and user.is_active:
-        raise Conflict("user.exists", f"{address} is a super-admin already", "zcplatform admin login-link EMAIL lets him in")
+        raise Conflict(
+            "user.exists",
+            f"{address} is a super-admin already",
+            "zcplatform admin login-link EMAIL creates a sign-in link for this address",
+        )
     if user is None:
         user = add(tx, address, "", at, is_super_admin=True)
     else:
@@ -138,6 +166,8 @@ def bootstrap(tx: Tx, at: str, email: str) -> User:
     return require(users.get(tx, user.id))
 
 
-def _keep_one(tx: Tx, user: User) -> None:
+def _require_other_super_admin(tx: Tx, user: User) -> None:
     if user.is_super_admin and user.is_active and users.other_super_admins(tx, user.id) == 0:
-        raise Conflict("user.last_super_admin", f"{user.email} is the last super-admin who can sign in", "make somebody else one first")
+        raise Conflict(
+            "user.last_super_admin", f"{user.email} is the last super-admin who can sign in", "make another user a super-admin first"
+        )

@@ -69,7 +69,7 @@ class Break:
 
 
 @dataclass(frozen=True)
-class Question:
+class Filter:
     """Which entries. Empty texts ask for all; actor and action may be beginnings (`usr_…`, `tenant.`); times are RFC 3339."""
 
     tenant_id: str = ""
@@ -80,7 +80,7 @@ class Question:
     until: str = ""
 
 
-_ASKED = (
+_FILTERS = (
     " (?2 = '' OR substr(actor, 1, length(?2)) = ?2) AND (?3 = '' OR substr(action, 1, length(?3)) = ?3)"
     " AND (?4 = '' OR object = ?4) AND (?5 = '' OR at >= ?5) AND (?6 = '' OR at < ?6)"
 )
@@ -156,17 +156,17 @@ def follow(tx: Tx, anchored: Mapping[int, bytes]) -> Chain | Break:
     return Chain(entries, last, previous, start)
 
 
-def page(tx: Tx, question: Question, before: int | None, limit: int) -> list[Stored]:
+def page(tx: Tx, wanted: Filter, before: int | None, limit: int) -> list[Stored]:
     """Newest first; `before` is the sequence of the last one that was seen."""
     found = many(
-        tx, _Row, _statement(question) + " AND sequence < ?7 ORDER BY sequence DESC LIMIT ?8", *_values(question), before or 2**62, limit
+        tx, _Row, _statement(wanted) + " AND sequence < ?7 ORDER BY sequence DESC LIMIT ?8", *_values(wanted), before or 2**62, limit
     )
     return [_stored(row) for row in found]
 
 
-def after(tx: Tx, question: Question, sequence: int, limit: int) -> list[Stored]:
+def after(tx: Tx, wanted: Filter, sequence: int, limit: int) -> list[Stored]:
     """Oldest first, those after `sequence`: for an export that goes on page by page."""
-    found = many(tx, _Row, _statement(question) + " AND sequence > ?7 ORDER BY sequence LIMIT ?8", *_values(question), sequence, limit)
+    found = many(tx, _Row, _statement(wanted) + " AND sequence > ?7 ORDER BY sequence LIMIT ?8", *_values(wanted), sequence, limit)
     return [_stored(row) for row in found]
 
 
@@ -195,14 +195,14 @@ def prune(tx: Tx, kept: Checkpoint) -> int:
     return int(tx.changes())
 
 
-def _statement(question: Question) -> str:
+def _statement(wanted: Filter) -> str:
     """With the tenant's index where one tenant is asked for."""
-    where = " WHERE tenant_id = ?1 AND" if question.tenant_id else " WHERE ?1 = '' AND"
-    return f"SELECT {names(_Row)} FROM audit_log" + where + _ASKED
+    where = " WHERE tenant_id = ?1 AND" if wanted.tenant_id else " WHERE ?1 = '' AND"
+    return f"SELECT {names(_Row)} FROM audit_log" + where + _FILTERS
 
 
-def _values(question: Question) -> Iterator[str]:
-    yield from (question.tenant_id, question.actor, question.action, question.object, question.since, question.until)
+def _values(wanted: Filter) -> Iterator[str]:
+    yield from (wanted.tenant_id, wanted.actor, wanted.action, wanted.object, wanted.since, wanted.until)
 
 
 def _stored(row: _Row) -> Stored:

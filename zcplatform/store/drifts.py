@@ -1,5 +1,7 @@
 """What an agent's own file differed in from the revision it was rendered from, when it was last read back; at most one row a tenant."""
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from zcplatform.ids import TenantId
@@ -20,6 +22,12 @@ class Drift:
 
 def get(tx: Tx, tenant_id: TenantId) -> Drift | None:
     return one(tx, Drift, f"SELECT {names(Drift)} FROM drifts WHERE tenant_id = ?", tenant_id)
+
+
+def undecided(tx: Tx, tenant_ids: Collection[TenantId]) -> set[TenantId]:
+    """Those of these tenants whose agent's file has edits without a decision."""
+    statement = "SELECT tenant_id FROM drifts WHERE decided IS NULL AND tenant_id IN (SELECT value FROM json_each(?))"
+    return {TenantId(str(row[0])) for row in tx.execute(statement, (json.dumps(list(tenant_ids)),))}
 
 
 def put(tx: Tx, drift: Drift) -> None:

@@ -10,7 +10,7 @@ _GONE = (
     "DELETE FROM members WHERE user_id = :user",
     "DELETE FROM outbox WHERE recipient = :address OR id IN (SELECT outbox_id FROM challenges WHERE user_id = :user)",
     "DELETE FROM challenges WHERE user_id = :user OR email = :address",
-    "DELETE FROM idempotency_keys WHERE actor = :user OR instr(answer, '\"' || :address || '\"')",
+    "DELETE FROM idempotency_keys WHERE actor = :user OR instr(result, '\"' || :address || '\"')",
     "UPDATE invitations SET revoked_at = :at WHERE (email = :address OR inviter_user_id = :user) AND accepted_at IS NULL AND revoked_at IS NULL",
     "UPDATE invitations SET email = :user WHERE email = :address",
     "UPDATE tokens SET revoked_at = :at WHERE (user_id = :user OR maker_user_id = :user) AND revoked_at IS NULL",
@@ -25,7 +25,7 @@ _TOLD = (
 
 
 _MOVED = (
-    "DELETE FROM idempotency_keys WHERE instr(answer, '\"' || :address || '\"')",
+    "DELETE FROM idempotency_keys WHERE instr(result, '\"' || :address || '\"')",
     "UPDATE invitations SET revoked_at = :at WHERE email = :address AND accepted_at IS NULL AND revoked_at IS NULL",
     "UPDATE invitations SET email = :user WHERE email = :address",
     "UPDATE outbox SET status = 'void', box = NULL, ended_at = :at WHERE recipient = :address AND status = 'waiting'",

@@ -1,4 +1,4 @@
-"""Answers already given for an Idempotency-Key, so that a repeat gets the same one and nothing happens twice."""
+"""First requests with an Idempotency-Key and what they returned, so that a retry gets the same and nothing is done twice."""
 
 from dataclasses import dataclass
 
@@ -6,33 +6,26 @@ from zcplatform.store.db import Tx, names, one
 
 
 @dataclass(frozen=True)
-class FirstResponse:
-    """`answer` is None where the answer carried a credential: it is never kept and never given again."""
+class FirstRequest:
+    """`result` holds the rows that were returned (`ops.replays`). It is NULL for a credential, which is never kept."""
 
     actor: str
     route: str
     key: str
     request_hash: str
-    status: int
-    answer: str | None
+    result: str | None
     created_at: str
 
 
-def get(tx: Tx, actor: str, route: str, key: str) -> FirstResponse | None:
-    return one(
-        tx,
-        FirstResponse,
-        f"SELECT {names(FirstResponse)} FROM idempotency_keys WHERE actor = ? AND route = ? AND key = ?",
-        actor,
-        route,
-        key,
-    )
+def get(tx: Tx, actor: str, route: str, key: str) -> FirstRequest | None:
+    statement = f"SELECT {names(FirstRequest)} FROM idempotency_keys WHERE actor = ? AND route = ? AND key = ?"
+    return one(tx, FirstRequest, statement, actor, route, key)
 
 
-def keep(tx: Tx, kept: FirstResponse) -> None:
+def keep(tx: Tx, row: FirstRequest) -> None:
     tx.execute(
-        f"INSERT INTO idempotency_keys ({names(FirstResponse)}) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (kept.actor, kept.route, kept.key, kept.request_hash, kept.status, kept.answer, kept.created_at),
+        f"INSERT INTO idempotency_keys ({names(FirstRequest)}) VALUES (?, ?, ?, ?, ?, ?)",
+        (row.actor, row.route, row.key, row.request_hash, row.result, row.created_at),
     )
 
 

@@ -1,6 +1,7 @@
 """Agent images: wanted by requests, prepared or removed by the worker, pinned by the engine's image id."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from zcplatform.ids import ImageId
@@ -44,6 +45,13 @@ def insert(tx: Tx, image: Image) -> None:
 
 def get(tx: Tx, image_id: str) -> Image | None:
     return one(tx, Image, f"SELECT {names(Image)} FROM images WHERE id = ?", image_id)
+
+
+def by_ids(tx: Tx, image_ids: Collection[str]) -> dict[str, Image]:
+    found = many(
+        tx, Image, f"SELECT {names(Image)} FROM images WHERE id IN (SELECT value FROM json_each(?))", json.dumps(sorted(image_ids))
+    )
+    return {image.id: image for image in found}
 
 
 def find(tx: Tx, id_or_reference: str) -> Image | None:
@@ -158,7 +166,7 @@ def make_default(tx: Tx, image_id: ImageId, at: str) -> None:
     _tell(tx, image_id, at)
 
 
-def wish_default(tx: Tx, image_id: ImageId) -> None:
+def request_default(tx: Tx, image_id: ImageId) -> None:
     """When it is ready it becomes the default one."""
     tx.execute("UPDATE images SET wants_default = 1 WHERE id = ?", (image_id,))
 

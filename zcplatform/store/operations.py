@@ -1,6 +1,7 @@
 """Operations: something a person asked for, with its steps as the worker takes them. At most one is open for each tenant."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from zcplatform.ids import ImageId, OperationId, TenantId, new_operation_id
@@ -42,10 +43,10 @@ class OperationStep:
     error: str | None
 
 
-def asked(
+def requested(
     kind: str, requested_by: str, at: str, *, tenant_id: TenantId | None = None, image_id: ImageId | None = None, generation: int = 0
 ) -> Operation:
-    """An operation that nobody has worked on yet."""
+    """A new operation, not begun yet."""
     return Operation(
         id=new_operation_id(),
         tenant_id=tenant_id,
@@ -82,6 +83,16 @@ def steps_of(tx: Tx, operation_id: OperationId) -> list[OperationStep]:
     return many(
         tx, OperationStep, f"SELECT {names(OperationStep)} FROM operation_steps WHERE operation_id = ? ORDER BY position", operation_id
     )
+
+
+def steps_of_all(tx: Tx, operation_ids: Collection[OperationId]) -> dict[str, list[OperationStep]]:
+    found: dict[str, list[OperationStep]] = {}
+    statement = (
+        f"SELECT {names(OperationStep)} FROM operation_steps WHERE operation_id IN (SELECT value FROM json_each(?)) ORDER BY position"
+    )
+    for step in many(tx, OperationStep, statement, json.dumps(list(operation_ids))):
+        found.setdefault(step.operation_id, []).append(step)
+    return found
 
 
 def of_tenant(tx: Tx, tenant_id: TenantId, before_id: str, limit: int) -> list[Operation]:

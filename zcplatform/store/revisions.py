@@ -1,5 +1,7 @@
 """Numbered snapshots of a tenant's settings. What was saved never changes; how it went with it is written beside it once."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zcplatform.ids import TenantId
@@ -22,6 +24,15 @@ class Revision:
 
 def get(tx: Tx, tenant_id: TenantId, number: int) -> Revision | None:
     return one(tx, Revision, f"SELECT {names(Revision)} FROM revisions WHERE tenant_id = ? AND number = ?", tenant_id, number)
+
+
+def settings_of(tx: Tx, numbers: Mapping[TenantId, int]) -> dict[TenantId, str]:
+    """The settings of one revision of each of these tenants."""
+    rows = tx.execute(
+        "SELECT r.tenant_id, r.settings FROM json_each(?) AS wanted JOIN revisions AS r ON r.tenant_id = wanted.key AND r.number = wanted.value",
+        (json.dumps(dict(numbers)),),
+    )
+    return {TenantId(str(tenant_id)): str(settings) for tenant_id, settings in rows}
 
 
 def of_tenant(tx: Tx, tenant_id: TenantId, below: int | None, limit: int) -> list[Revision]:

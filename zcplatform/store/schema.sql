@@ -221,8 +221,7 @@ CREATE TABLE idempotency_keys (
     route TEXT NOT NULL,
     key TEXT NOT NULL,
     request_hash TEXT NOT NULL,
-    status INTEGER NOT NULL,
-    answer TEXT,
+    result TEXT,
     created_at TEXT NOT NULL,
     PRIMARY KEY (actor, route, key)
 ) STRICT;

@@ -1,5 +1,7 @@
 """Secrets as ciphertexts, and the sealed boxes in which submitted ones wait for the worker. Nothing here can open either."""
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from zcplatform.ids import SecretId, TenantId
@@ -28,6 +30,15 @@ def get(tx: Tx, tenant_id: TenantId, kind: str, name: str) -> Secret | None:
 
 def of_tenant(tx: Tx, tenant_id: TenantId) -> list[Secret]:
     return many(tx, Secret, f"SELECT {names(Secret)} FROM secrets WHERE tenant_id = ? ORDER BY kind, name", tenant_id)
+
+
+def hosts(tx: Tx, kind: str, name: str, tenant_ids: Collection[TenantId]) -> dict[TenantId, str]:
+    """For those of these tenants that have this secret in good order: the host it is for."""
+    rows = tx.execute(
+        "SELECT tenant_id, host FROM secrets WHERE kind = ? AND name = ? AND error IS NULL AND tenant_id IN (SELECT value FROM json_each(?))",
+        (kind, name, json.dumps(list(tenant_ids))),
+    )
+    return {TenantId(str(tenant_id)): str(host) for tenant_id, host in rows}
 
 
 def boxed(tx: Tx) -> list[Secret]:

@@ -1,134 +1,127 @@
-"""/api/tenants/{id}/: pairing code, devices, messages, logs and channels' health: live calls that only the worker can answer."""
+"""/api/tenants/{tenant}/: pairing codes, devices, messages, logs and the health of channels: live requests that only the worker can answer."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import AwareDatetime
 
 from zcplatform import clock
 from zcplatform.core.roles import Permission
 from zcplatform.errors import PlatformError
-from zcplatform.ops import agents as ops
-from zcplatform.ops import tenants as asking
-from zcplatform.ops.context import Actor
-from zcplatform.web import render, shapes
-from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
+from zcplatform.ops import agents, tenants
+from zcplatform.web import agent_shapes as shapes
+from zcplatform.web import render
+from zcplatform.web.caller import Caller, changes, reads
 from zcplatform.web.events import HEADERS
 from zcplatform.web.live import Worker
-from zcplatform.web.streams import Kind, OpeningOf
+from zcplatform.web.streams import OpeningOf, StreamKind
 from zcplatform.web.watching import while_permitted
 
 router = APIRouter(prefix="/api/tenants", tags=["agents"])
 ASK_S = 12.0
 RESET_S = 60.0
 MESSAGE_S = 130.0
-"""Longer than the worker waits for the agent, so that its error is told and not ours."""
-DeviceId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+"""Longer than the worker waits for the agent, so that the worker's error is shown."""
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Beyond these, adding a time zone could leave the range of times."""
+DeviceId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$", description="The device's id")]
+Managing = Annotated[Caller, changes(Permission.DEVICE_MANAGE)]
 
 
 def worker_of(request: Request) -> Worker:
     return request.app.state.worker  # type: ignore[no-any-return]
 
 
-@router.post("/{tenant}/pairing-code", response_model=shapes.PairingCode)
-async def pairing_code(
-    tenant: str, request: Request, context: ContextOf, actor: Annotated[Actor, needs(Permission.PAIRING_READ)], retry: RetryKeyOf
-) -> shapes.PairingCode:
-    """Mint a code for one device; the one that was pending ends. It is shown here and nowhere else: a repeat makes a new one."""
-    row = await ops.ask(context, actor, retry, "pairing.issue", tenant)
+@router.post("/{tenant}/pairing-code", operation_id="createPairingCode", summary="Create a pairing code", response_model=shapes.PairingCode)
+async def pairing_code(tenant: str, request: Request, caller: Annotated[Caller, changes(Permission.PAIRING_READ)]) -> shapes.PairingCode:
+    """A code that pairs one device with the agent. A pending code ends. It is shown here only, and a retry creates a new one."""
+    row = await agents.request(caller, "pairing.issue", tenant)
     answer = await worker_of(request).ask("pairing_code", ASK_S, tenant_id=row.id)
-    return shapes.PairingCode(code=answer["code"], expires_at=answer["expires_at"], url=render.url(context.settings, row.slug))
+    url = render.url(caller.context.settings, row.slug)
+    return shapes.PairingCode(code=answer["code"], expires_at=answer["expires_at"], url=url)
 
 
-@router.get("/{tenant}/devices", response_model=shapes.Devices)
-async def devices(tenant: str, request: Request, context: ContextOf, _: Annotated[Actor, needs(Permission.DEVICE_READ)]) -> shapes.Devices:
-    """Who is paired with the agent, as the agent tells it."""
-    answer = await worker_of(request).ask("devices", ASK_S, tenant_id=ops.running(context, tenant).id)
+@router.get("/{tenant}/devices", operation_id="listDevices", summary="List paired devices", response_model=shapes.Devices)
+async def devices(tenant: str, request: Request, caller: Annotated[Caller, reads(Permission.DEVICE_READ)]) -> shapes.Devices:
+    """The devices that are paired with the agent, as the agent reports them."""
+    answer = await worker_of(request).ask("devices", ASK_S, tenant_id=agents.require_running(caller, tenant).id)
     return shapes.Devices.model_validate({"items": answer["devices"]})
 
 
-@router.delete("/{tenant}/devices/{device}", status_code=204, response_class=Response)
-async def revoke(
-    tenant: str,
-    device: DeviceId,
-    request: Request,
-    context: ContextOf,
-    actor: Annotated[Actor, needs(Permission.DEVICE_MANAGE)],
-    retry: RetryKeyOf,
-) -> None:
-    """Its token is worth nothing from now on."""
-    row = await ops.ask(context, actor, retry, "device.revoke", tenant, device)
+@router.delete(
+    "/{tenant}/devices/{device}", operation_id="revokeDevice", summary="Revoke a device", status_code=204, response_class=Response
+)
+async def revoke(tenant: str, device: DeviceId, request: Request, caller: Managing) -> None:
+    """Its token is no longer accepted."""
+    row = await agents.request(caller, "device.revoke", tenant, device)
     await worker_of(request).ask("device_revoke", ASK_S, tenant_id=row.id, device_id=device)
 
 
-@router.delete("/{tenant}/devices", response_model=shapes.DevicesReset)
-async def reset(
-    tenant: str, request: Request, context: ContextOf, actor: Annotated[Actor, needs(Permission.DEVICE_MANAGE)], retry: RetryKeyOf
-) -> shapes.DevicesReset:
-    """Nobody is paired any more. An agent that holds on to a device is started again without it."""
-    row = await ops.reset_devices(context, actor, retry, tenant)
+@router.delete("/{tenant}/devices", operation_id="resetDevices", summary="Revoke all devices", response_model=shapes.DevicesReset)
+async def reset(tenant: str, request: Request, caller: Managing) -> shapes.DevicesReset:
+    """No device is paired any more. An agent that keeps a device is restarted without it."""
+    row = await agents.reset_devices(caller, tenant)
     answer = await worker_of(request).ask("devices_reset", RESET_S, tenant_id=row.id)
     return shapes.DevicesReset(restarts=answer["restarts"])
 
 
-@router.post("/{tenant}/messages", response_model=shapes.Reply)
+@router.post("/{tenant}/messages", operation_id="sendMessage", summary="Send a message to the agent", response_model=shapes.Reply)
 async def message(
-    tenant: str,
-    sent: shapes.MessageInput,
-    request: Request,
-    context: ContextOf,
-    actor: Annotated[Actor, needs(Permission.MESSAGE_SEND)],
-    retry: RetryKeyOf,
+    tenant: str, sent: shapes.MessageInput, request: Request, caller: Annotated[Caller, changes(Permission.MESSAGE_SEND)]
 ) -> shapes.Reply:
-    """Say something to the running agent and get its answer. Neither is kept or logged; that it was done is."""
-    row = await ops.ask(context, actor, retry, "message.send", tenant)
+    """Returns the agent's reply. Neither is stored or logged; the audit log shows that a message was sent."""
+    row = await agents.request(caller, "message.send", tenant)
     answer = await worker_of(request).ask("message", MESSAGE_S, tenant_id=row.id, text=sent.text)
     return shapes.Reply(text=answer["text"], model=answer["model"])
 
 
-@router.get("/{tenant}/channels/health", response_model=shapes.ChannelsHealth)
-async def channels(
-    tenant: str, request: Request, context: ContextOf, _: Annotated[Actor, needs(Permission.CHANNEL_READ)]
-) -> shapes.ChannelsHealth:
-    """What the running agent says of each of its channels."""
-    answer = await worker_of(request).ask("channels", ASK_S, tenant_id=ops.running(context, tenant).id)
+@router.get(
+    "/{tenant}/channels/health",
+    operation_id="getChannelsHealth",
+    summary="Show the health of channels",
+    response_model=shapes.ChannelsHealth,
+)
+async def channels(tenant: str, request: Request, caller: Annotated[Caller, reads(Permission.CHANNEL_READ)]) -> shapes.ChannelsHealth:
+    """What the running agent reports about each of its channels."""
+    answer = await worker_of(request).ask("channels", ASK_S, tenant_id=agents.require_running(caller, tenant).id)
     return shapes.ChannelsHealth.model_validate({"items": answer["channels"]})
 
 
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-"""Beyond, an offset could lead out of what a time can be."""
+@dataclass(frozen=True)
+class LogQuery:
+    tail: Annotated[int, Query(ge=0, le=10_000, description="How many of the last lines")] = 100
+    since: Annotated[AwareDatetime | None, Query(description="RFC 3339 time; lines from then on", ge=EARLIEST, le=LATEST)] = None
+    follow: Annotated[bool, Query(description="Continue with new output")] = False
+    timestamps: Annotated[bool, Query(description="Each line begins with its time")] = False
 
 
-@router.get("/{tenant}/logs", response_class=StreamingResponse)
+@router.get("/{tenant}/logs", operation_id="streamLogs", summary="Show or follow an agent's logs", response_class=StreamingResponse)
 async def logs(
     tenant: str,
     request: Request,
-    context: ContextOf,
-    actor: Annotated[Actor, needs(Permission.LOGS_READ)],
+    caller: Annotated[Caller, reads(Permission.LOGS_READ)],
     opening: OpeningOf,
-    tail: Annotated[int, Query(ge=0, le=10_000)] = 100,
-    since: Annotated[AwareDatetime | None, Query(description="RFC 3339 time", ge=EARLIEST, le=LATEST)] = None,
-    follow: bool = False,
-    timestamps: bool = False,
+    wanted: Annotated[LogQuery, Depends()],
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> StreamingResponse:
-    """What the agent printed, as text or (Accept: text/event-stream) as server-sent events."""
-    opening.count(Kind.LOGS, actor)
-    row = context.database.read(lambda tx: asking.get(tx, tenant))
+    """The agent's output as text or, with `Accept: text/event-stream`, as server-sent events."""
+    opening.count(StreamKind.LOGS, caller.actor)
+    row = caller.read(lambda call: tenants.get(call.tx, tenant))
+    since = clock.text(wanted.since) if wanted.since else None
     answers = worker_of(request).follow(
-        "logs", tenant_id=row.id, tail=tail, since=clock.text(since) if since else None, follow=follow, timestamps=timestamps
+        "logs", tenant_id=row.id, tail=wanted.tail, since=since, follow=wanted.follow, timestamps=wanted.timestamps
     )
     first = await anext(answers, None)  # an error is answered as a problem, not in the middle of a stream
     as_events = "text/event-stream" in (accept or "")
-    rest = while_permitted(context.database, request.app.state.watcher, actor, answers)
-    body = _lines(rest, first, as_events=as_events)
+    body = _lines(while_permitted(caller, request.app.state.watcher, answers), first, as_events=as_events)
     if as_events:
         return StreamingResponse(body, media_type="text/event-stream", headers=HEADERS)
-    download = {"Content-Disposition": f'attachment; filename="{row.slug}.log"'}  # a browser shows no agent's words as a page of ours
+    download = {"Content-Disposition": f'attachment; filename="{row.slug}.log"'}  # a browser must not show an agent's output as our page
     return StreamingResponse(body, media_type="text/plain; charset=utf-8", headers=HEADERS | download)
 
 

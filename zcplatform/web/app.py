@@ -23,7 +23,6 @@ from zcplatform import log, memory
 from zcplatform.core import keep_alive
 from zcplatform.ops.context import Context
 from zcplatform.settings import Settings
-from zcplatform.store.db import Database
 from zcplatform.web import (
     agents,
     audit,
@@ -126,17 +125,15 @@ def described() -> FastAPI:
 
 def furnish(app: FastAPI, handed: Handed) -> FastAPI:
     """What the routes answer from; what was there before goes."""
-    database = Database(handed.settings.database)
     app.state.metrics = Metrics()
     app.state.rates = Rates(handed.settings)
     app.state.streams = Streams(handed.settings)
     app.state.look_again_at = 0.0
     app.state.worker = Worker(handed.settings.worker_socket)
-    app.state.watcher = Watcher(database)
-    app.state.denials = denials.Denials(database)
-    app.state.pepper = handed.token_pepper
     app.state.references = References(handed.settings.instance, handed.signing_keys)
-    app.state.context = Context(database, handed.settings, handed.seal_public, handed.code_mac, app.state.worker.wake)
+    app.state.context = Context.open(handed.settings, handed.seal_public, handed.code_mac, handed.token_pepper, app.state.worker.wake)
+    app.state.watcher = Watcher(app.state.context)
+    app.state.denials = denials.Denials(app.state.context)
     return app
 
 

@@ -1,4 +1,4 @@
-"""/api/catalog: what can be chosen, and the fields of each; forms are made from it."""
+"""/api/catalog: the providers and channels that can be chosen, with their fields. Forms are generated from it."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,69 +11,70 @@ from zcplatform.agent.channels import types
 from zcplatform.agent.fields import Field
 from zcplatform.agent.providers import FAMILIES
 from zcplatform.core.roles import Permission
-from zcplatform.ops.context import Actor
 from zcplatform.web import config_shapes as shapes
-from zcplatform.web.actor import needs
+from zcplatform.web.caller import Caller, reads
 
 router = APIRouter(prefix="/api/catalog", tags=["catalog"])
-Reader = Annotated[Actor, needs(Permission.CATALOG_READ)]
+Reader = Annotated[Caller, reads(Permission.CATALOG_READ)]
 
 
-@router.get("/providers", response_model=shapes.Families)
+@router.get("/providers", operation_id="listProviderFamilies", summary="List provider families", response_model=shapes.Families)
 async def providers(_: Reader) -> Response:
+    """The model providers that a tenant can use, and the fields of each."""
     return _answer(
         {
-            "name": one.name,
-            "label": one.label,
-            "auth": one.auth,
-            "base_url": one.uri,
-            "default_base_url": one.default_uri,
-            "models": one.models,
-            "fields": _fields(one.fields),
-            "test": one.test,
-            "test_reason": one.test_reason,
-            "note": one.note,
+            "name": each.name,
+            "label": each.label,
+            "auth": each.auth,
+            "base_url": each.uri,
+            "default_base_url": each.default_uri,
+            "models": each.models,
+            "fields": _fields(each.fields),
+            "test": each.test,
+            "test_reason": each.test_reason,
+            "note": each.note,
         }
-        for one in FAMILIES.values()
+        for each in FAMILIES.values()
     )
 
 
-@router.get("/channels", response_model=shapes.ChannelTypes)
+@router.get("/channels", operation_id="listChannelTypes", summary="List channel types", response_model=shapes.ChannelTypes)
 async def channels(_: Reader) -> Response:
+    """The types of channel, how to set one up, and the fields of each."""
     return _answer(
         {
-            "name": one.name,
-            "label": one.label,
-            "use": one.use,
-            "why_not": one.why_not,
-            "link": one.link,
-            "steps": one.steps,
-            "peer": one.peer,
-            "peer_example": one.peer_example,
-            "compiled": one.compiled,
-            "fields": _fields(one.fields),
+            "name": each.name,
+            "label": each.label,
+            "use": each.use,
+            "why_not": each.why_not,
+            "link": each.link,
+            "steps": each.steps,
+            "peer": each.peer,
+            "peer_example": each.peer_example,
+            "compiled": each.compiled,
+            "fields": _fields(each.fields),
         }
-        for one in types().values()
+        for each in types().values()
     )
 
 
 def _answer(items: Iterable[dict[str, Any]]) -> Response:
-    """Written one by one: thousands of fields as objects at once would stay with the process."""
+    """Written item by item: thousands of fields as objects at once would stay in the memory of the process."""
     return Response('{"items": [' + ", ".join(json.dumps(item) for item in items) + "]}", media_type="application/json")
 
 
 def _fields(known: Mapping[str, Field]) -> list[dict[str, Any]]:
-    """What somebody may fill in; what the platform decides is not offered."""
+    """The fields that a user may set; those that the platform decides are left out."""
     return [
         {
-            "name": one.name,
-            "type": one.type,
-            "help": one.help,
-            "is_secret": one.secret,
-            "is_needed": one.needed,
-            "default": one.preset if one.preset is not None else one.default,
-            "choices": one.choices,
+            "name": each.name,
+            "type": each.type,
+            "help": each.help,
+            "is_secret": each.secret,
+            "is_needed": each.needed,
+            "default": each.preset if each.preset is not None else each.default,
+            "choices": each.choices,
         }
-        for one in known.values()
-        if one.closed is None and one.fixed is None
+        for each in known.values()
+        if each.closed is None and each.fixed is None
     ]

@@ -1,69 +1,47 @@
-"""/api/tenants/{tenant}/channels"""
+"""/api/tenants/{tenant}/channels: list, add, change and remove channels."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
-from zcplatform.agent.channels import types
 from zcplatform.core.roles import Permission
-from zcplatform.core.tenant import Tenant
-from zcplatform.ops import channels as asking
-from zcplatform.ops import config, secrets
-from zcplatform.ops import context as ops
-from zcplatform.ops.context import Actor
-from zcplatform.ops.tenants import get as get_tenant
-from zcplatform.store import plans
-from zcplatform.store.db import Tx, require
+from zcplatform.ops import channels, settings_views
+from zcplatform.ops.settings_views import ChannelView
 from zcplatform.web import config_shapes as shapes
-from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
-from zcplatform.web.tenants import ASKED, answer, as_json
+from zcplatform.web.caller import Caller, changes, reads
+from zcplatform.web.tenants import ACCEPTED, request_change
 
 router = APIRouter(prefix="/api/tenants/{tenant}/channels", tags=["channels"])
-Name = Annotated[str, Path(max_length=80, description="type.alias")]
-Write = Annotated[Actor, needs(Permission.CHANNEL_WRITE)]
+Name = Annotated[str, Path(max_length=80, description="`type.alias`")]
+Writing = Annotated[Caller, changes(Permission.CHANNEL_WRITE)]
 
 
-@router.get("", response_model=shapes.Channels)
-async def listing(tenant: str, context: ContextOf, _: Annotated[Actor, needs(Permission.CHANNEL_READ)]) -> shapes.Channels:
-    def load(tx: Tx) -> shapes.Channels:
-        row = get_tenant(tx, tenant)
-        return shapes.Channels(items=_channels(tx, row), most=require(plans.get(tx, row.plan)).channels)
-
-    return context.database.read(load)
+@router.get("", operation_id="listChannels", summary="List channels", response_model=shapes.Channels)
+async def list_channels(tenant: str, caller: Annotated[Caller, reads(Permission.CHANNEL_READ)]) -> shapes.Channels:
+    """The channels of the settings, and how many the plan allows."""
+    found, most = caller.read(lambda call: settings_views.list_channels(call, tenant))
+    return shapes.Channels(items=[_channel(view) for view in found], most=most)
 
 
-@router.post("", responses=ASKED)
-async def add(tenant: str, sent: shapes.ChannelInput, context: ContextOf, actor: Write, retry: RetryKeyOf) -> Response:
-    given = _given(sent)
-    return as_json(
-        await ops.change(
-            context,
-            actor,
-            retry,
-            lambda tx, at: answer(tx, context, *asking.add(tx, context, actor, at, tenant, sent.type, sent.alias, _sent(sent), given)),
-        )
-    )
+@router.post("", operation_id="addChannel", summary="Add a channel", responses=ACCEPTED)
+async def add(tenant: str, sent: shapes.ChannelInput, caller: Writing) -> Response:
+    """Saved as a new revision of the settings. An operation applies it to a running tenant."""
+    given, fields = _given(sent), _sent(sent)
+    return await request_change(caller, lambda call: channels.add(call, tenant, sent.type, sent.alias, fields, given))
 
 
-@router.patch("/{channel}", responses=ASKED)
-async def change(tenant: str, channel: Name, sent: shapes.ChannelChange, context: ContextOf, actor: Write, retry: RetryKeyOf) -> Response:
-    given = _given(sent)
-    return as_json(
-        await ops.change(
-            context,
-            actor,
-            retry,
-            lambda tx, at: answer(tx, context, *asking.change(tx, context, actor, at, tenant, channel, _sent(sent), given)),
-        )
-    )
+@router.patch("/{channel}", operation_id="updateChannel", summary="Change a channel", responses=ACCEPTED)
+async def change(tenant: str, channel: Name, sent: shapes.ChannelChange, caller: Writing) -> Response:
+    """Only the fields that are sent change. Saved as a new revision of the settings."""
+    given, fields = _given(sent), _sent(sent)
+    return await request_change(caller, lambda call: channels.change(call, tenant, channel, fields, given))
 
 
-@router.delete("/{channel}", responses=ASKED)
-async def remove(tenant: str, channel: Name, context: ContextOf, actor: Write, retry: RetryKeyOf) -> Response:
-    return as_json(
-        await ops.change(context, actor, retry, lambda tx, at: answer(tx, context, *asking.remove(tx, context, actor, at, tenant, channel)))
-    )
+@router.delete("/{channel}", operation_id="removeChannel", summary="Remove a channel", responses=ACCEPTED)
+async def remove(tenant: str, channel: Name, caller: Writing) -> Response:
+    """Its secrets are deleted once the settings without it have proven good."""
+    return await request_change(caller, lambda call: channels.remove(call, tenant, channel))
 
 
 def _sent(sent: shapes.ChannelChange) -> dict[str, Any]:
@@ -74,17 +52,6 @@ def _given(sent: shapes.ChannelChange) -> dict[str, str]:
     return {name: value.get_secret_value() for name, value in sent.secrets.items()}
 
 
-def _channels(tx: Tx, row: Tenant) -> list[shapes.Channel]:
-    settings = config.current(tx, row)
-    there = {state.slot.name: state.is_stored for state in secrets.states(tx, row.id, settings)}
-    return [
-        shapes.Channel(
-            name=name,
-            type=name.partition(".")[0],
-            alias=name.partition(".")[2],
-            label=types()[name.partition(".")[0]].label,
-            **channel.model_dump(mode="json"),
-            secrets={place.removeprefix(f"channels.{name}."): has for place, has in there.items() if place.startswith(f"channels.{name}.")},
-        )
-        for name, channel in settings.channels.items()
-    ]
+def _channel(view: ChannelView) -> shapes.Channel:
+    kind, _, alias = view.name.partition(".")
+    return shapes.Channel(name=view.name, type=kind, alias=alias, label=view.label, secrets=view.secrets, **view.settings)

@@ -1,4 +1,4 @@
-"""/api/tenants/{tenant}/config and …/secrets"""
+"""/api/tenants/{tenant}/config and …/secrets: an agent's settings and the secrets they need."""
 
 from typing import Annotated
 
@@ -6,97 +6,52 @@ from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission
-from zcplatform.ops import config as asking
-from zcplatform.ops import context as ops
-from zcplatform.ops import secrets
-from zcplatform.ops.context import Actor
-from zcplatform.ops.secrets import SecretState
-from zcplatform.ops.tenants import get as get_tenant
-from zcplatform.store import plans
-from zcplatform.store.db import Tx, require
+from zcplatform.ops import config, settings_views
+from zcplatform.ops.settings_views import SecretView
 from zcplatform.web import config_shapes as shapes
-from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
-from zcplatform.web.tenants import ASKED, answer, as_json
+from zcplatform.web.caller import Caller, changes, reads
+from zcplatform.web.tenants import ACCEPTED, request_change
 
 router = APIRouter(prefix="/api/tenants/{tenant}", tags=["settings"])
-Name = Annotated[str, Path(max_length=200)]
+Name = Annotated[str, Path(max_length=200, description="The secret's name, as `GET …/secrets` lists it")]
+Reading = Annotated[Caller, reads(Permission.CONFIG_READ)]
+Setting = Annotated[Caller, changes(Permission.SECRET_WRITE, step_up=True)]
 
 
-@router.get("/config", response_model=shapes.Config)
-async def show(tenant: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.Config:
-    def load(tx: Tx) -> shapes.Config:
-        row = get_tenant(tx, tenant)
-        settings = asking.current(tx, row)
-        return shapes.Config(
-            revision=row.revision,
-            settings=settings.model_dump(mode="json"),
-            secrets=[_secret(actor, state) for state in secrets.states(tx, row.id, settings)],
-            unpriced=asking.unpriced(context, require(plans.get(tx, row.plan)), settings),
-        )
-
-    return context.database.read(load)
+def _secret(view: SecretView) -> shapes.SecretPlace:
+    return shapes.SecretPlace(**view.__dict__)
 
 
-@router.patch("/config", responses=ASKED)
-async def change(
-    tenant: str, sent: shapes.ConfigChange, context: ContextOf, actor: Annotated[Actor, needs(Permission.CONFIG_WRITE)], retry: RetryKeyOf
-) -> Response:
-    """Checked whole, then saved as a revision; a running tenant is brought to it by an operation."""
+@router.get("/config", operation_id="getConfig", summary="Show the settings", response_model=shapes.Config)
+async def show(tenant: str, caller: Reading) -> shapes.Config:
+    """Everything that can be set, with defaults, and the secrets that these settings have a place for."""
+    view = caller.read(lambda call: settings_views.show_config(call, tenant))
+    return shapes.Config(
+        revision=view.revision, settings=view.settings, secrets=[_secret(each) for each in view.secrets], unpriced=view.unpriced
+    )
+
+
+@router.patch("/config", operation_id="updateConfig", summary="Change the settings", responses=ACCEPTED)
+async def change(tenant: str, sent: shapes.ConfigChange, caller: Annotated[Caller, changes(Permission.CONFIG_WRITE)]) -> Response:
+    """The whole settings are validated, then saved as a new revision. An operation applies it to a running tenant."""
     given = {name: value.get_secret_value() for name, value in sent.secrets.items()}
-    return as_json(
-        await ops.change(
-            context,
-            actor,
-            retry,
-            lambda tx, at: answer(tx, context, *asking.patch(tx, context, actor, at, tenant, sent.settings, given, sent.note)),
-        )
-    )
+    return await request_change(caller, lambda call: config.patch(call, tenant, sent.settings, given, sent.note))
 
 
-@router.get("/secrets", response_model=shapes.Secrets)
-async def listing(tenant: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.Secrets:
-    def load(tx: Tx) -> shapes.Secrets:
-        row = get_tenant(tx, tenant)
-        return shapes.Secrets(items=[_secret(actor, state) for state in secrets.states(tx, row.id, asking.current(tx, row))])
-
-    return context.database.read(load)
+@router.get("/secrets", operation_id="listSecrets", summary="List the secrets", response_model=shapes.Secrets)
+async def list_secrets(tenant: str, caller: Reading) -> shapes.Secrets:
+    """The secrets that the settings have a place for, and which of them are stored. Values are never returned."""
+    return shapes.Secrets(items=[_secret(view) for view in caller.read(lambda call: settings_views.list_secrets(call, tenant))])
 
 
-@router.put("/secrets/{name}", responses=ASKED)
-async def put(
-    tenant: str,
-    name: Name,
-    sent: shapes.SecretInput,
-    context: ContextOf,
-    actor: Annotated[Actor, needs(Permission.SECRET_WRITE, step_up=True)],
-    retry: RetryKeyOf,
-) -> Response:
-    """Sealed for the worker; a running agent is started again with it."""
+@router.put("/secrets/{name}", operation_id="setSecret", summary="Set a secret", responses=ACCEPTED)
+async def put(tenant: str, name: Name, sent: shapes.SecretInput, caller: Setting) -> Response:
+    """Sealed so that only the worker can read it, and bound to the host it is for. A running agent is restarted with it."""
     value = sent.value.get_secret_value()
-    return as_json(
-        await ops.change(
-            context, actor, retry, lambda tx, at: answer(tx, context, *asking.set_secret(tx, context, actor, at, tenant, name, value))
-        )
-    )
+    return await request_change(caller, lambda call: config.set_secret(call, tenant, name, value))
 
 
-@router.delete("/secrets/{name}", responses=ASKED)
-async def remove(
-    tenant: str, name: Name, context: ContextOf, actor: Annotated[Actor, needs(Permission.SECRET_WRITE, step_up=True)], retry: RetryKeyOf
-) -> Response:
-    """Refused while the settings need it."""
-    return as_json(
-        await ops.change(context, actor, retry, lambda tx, at: answer(tx, context, *asking.remove_secret(tx, actor, at, tenant, name)))
-    )
-
-
-def _secret(actor: Actor, state: SecretState) -> shapes.SecretPlace:
-    return shapes.SecretPlace(
-        name=state.slot.name,
-        host=state.slot.binding,
-        is_needed=state.slot.is_needed,
-        is_stored=state.is_stored,
-        error=state.error,
-        updated_at=state.updated_at,
-        hint=state.hint if actor.may(Permission.SECRET_WRITE) else None,
-    )
+@router.delete("/secrets/{name}", operation_id="removeSecret", summary="Remove a secret", responses=ACCEPTED)
+async def remove(tenant: str, name: Name, caller: Setting) -> Response:
+    """A secret that the settings need cannot be removed."""
+    return await request_change(caller, lambda call: config.remove_secret(call, tenant, name))

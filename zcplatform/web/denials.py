@@ -1,6 +1,6 @@
 """Requests that were refused for who asked them, as audit entries, and few of them however many there are.
 
-The first of a minute by the same asker, address and permission is an entry at once; those after it are counted, and one entry tells how many
+The first of a minute by the same bearer, address and permission is an entry at once; those after it are counted, and one entry tells how many
 they were when the minute is over. After `MOST` different ones in a minute the rest is one entry.
 """
 
@@ -15,8 +15,8 @@ from zcplatform import clock
 from zcplatform.core.audit import Entry
 from zcplatform.errors import PlatformError
 from zcplatform.log import logger
-from zcplatform.store import audit
-from zcplatform.store.db import Database, Tx
+from zcplatform.ops import denials
+from zcplatform.ops.context import Context
 
 WINDOW_S = 60.0
 MOST = 60
@@ -38,8 +38,8 @@ MANY = Denial("many", "many", "request.refuse", "", 403)
 
 
 class Denials:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._more: Counter[Denial] = Counter()
         self._begun = False
 
@@ -61,28 +61,24 @@ class Denials:
         await self._write([_entry(denial, count) for denial, count in counted.items() if count])
 
     async def _write(self, entries: list[Entry]) -> None:
-        def write(tx: Tx) -> None:
-            for entry in entries:
-                audit.append(tx, entry)
-
         try:
             if entries:
-                await self._database.write(write)
+                await denials.record(self._context, entries)
         except PlatformError as error:
             logger.error("a refused request could not be told to the audit log", code=error.code, error=error.detail)
 
 
 async def told(request: Request, error: PlatformError) -> None:
     """Called for every error that is answered; tells those that were for who asked. Failed logins are told where they are counted."""
-    needed, denials = getattr(request.state, "needed", None), getattr(request.app.state, "denials", None)
+    needed, counter = getattr(request.state, "needed", None), getattr(request.app.state, "denials", None)
     is_hidden = error.status == HTTPStatus.NOT_FOUND and getattr(request.state, "hidden", False)
-    if needed is None or denials is None or not (is_hidden or error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)):
+    if needed is None or counter is None or not (is_hidden or error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)):
         return
-    asker = getattr(request.state, "asker", None)
-    actor = "anonymous" if asker is None else asker.token_id or asker.session_id or "anonymous"
+    bearer = getattr(request.state, "bearer", None)
+    actor = "anonymous" if bearer is None else bearer.token_id or bearer.session_id or "anonymous"
     subject = str(request.path_params.get("tenant", ""))[:64]
     address = request.headers.get("x-forwarded-for", "local")[:64]
-    await denials.note(Denial(str(actor), address, needed, subject, error.status))
+    await counter.note(Denial(str(actor), address, needed, subject, error.status))
 
 
 def _key(denial: Denial) -> tuple[str, str, str, int]:

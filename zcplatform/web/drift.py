@@ -1,4 +1,4 @@
-"""/api/tenants/{tenant}/drift"""
+"""/api/tenants/{tenant}/drift: changes in an agent's own file, and what becomes of them."""
 
 from typing import Annotated
 
@@ -6,45 +6,32 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission
-from zcplatform.ops import context as ops
-from zcplatform.ops import drift as asking
-from zcplatform.ops.context import Actor
-from zcplatform.ops.tenants import get as get_tenant
-from zcplatform.store.db import Tx
+from zcplatform.ops import drift, settings_views
 from zcplatform.web import config_shapes as shapes
-from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
-from zcplatform.web.tenants import ASKED, answer, as_json
+from zcplatform.web.caller import Caller, changes, reads
+from zcplatform.web.tenants import ACCEPTED, request_change
 
 router = APIRouter(prefix="/api/tenants/{tenant}/drift", tags=["settings"])
-Write = Annotated[Actor, needs(Permission.CONFIG_WRITE)]
+Writing = Annotated[Caller, changes(Permission.CONFIG_WRITE)]
 
 
-@router.get("", response_model=shapes.Drift)
-async def show(tenant: str, context: ContextOf, _: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.Drift:
-    def load(tx: Tx) -> shapes.Drift:
-        found = asking.get(tx, get_tenant(tx, tenant))
-        if found is None:
-            return shapes.Drift(revision=None, found_at=None, changes=[])
-        changes = [
-            shapes.DriftChange(path=path, rendered=rendered, found=now, can_be_kept=path in found.keepable)
-            for path, (rendered, now) in sorted(found.changes.items())
-        ]
-        return shapes.Drift(revision=found.drift.revision, found_at=found.drift.found_at, changes=changes)
-
-    return context.database.read(load)
+@router.get("", operation_id="getDrift", summary="Show drift", response_model=shapes.Drift)
+async def show(tenant: str, caller: Annotated[Caller, reads(Permission.CONFIG_READ)]) -> shapes.Drift:
+    """Changes that the agent, or someone by hand, made in the agent's own configuration file since it was rendered."""
+    view = caller.read(lambda call: settings_views.show_drift(call, tenant))
+    if view is None:
+        return shapes.Drift(revision=None, found_at=None, changes=[])
+    found = [shapes.DriftChange(path=path, rendered=old, found=new, can_be_kept=keepable) for path, old, new, keepable in view.changes]
+    return shapes.Drift(revision=view.revision, found_at=view.found_at, changes=found)
 
 
-@router.post("/keep", responses=ASKED)
-async def keep(tenant: str, context: ContextOf, actor: Write, retry: RetryKeyOf) -> Response:
-    """Save as a revision what the settings have a place for."""
-    return as_json(
-        await ops.change(context, actor, retry, lambda tx, at: answer(tx, context, *asking.keep(tx, context, actor, at, tenant)))
-    )
+@router.post("/keep", operation_id="keepDrift", summary="Keep drift", responses=ACCEPTED)
+async def keep(tenant: str, caller: Writing) -> Response:
+    """Saves the changes that the settings have a place for as a new revision."""
+    return await request_change(caller, lambda call: drift.keep(call, tenant))
 
 
-@router.post("/discard", responses=ASKED)
-async def discard(tenant: str, context: ContextOf, actor: Write, retry: RetryKeyOf) -> Response:
-    """Write the file anew; a running agent is started again."""
-    return as_json(
-        await ops.change(context, actor, retry, lambda tx, at: answer(tx, context, *asking.discard(tx, context, actor, at, tenant)))
-    )
+@router.post("/discard", operation_id="discardDrift", summary="Discard drift", responses=ACCEPTED)
+async def discard(tenant: str, caller: Writing) -> Response:
+    """Renders the file again. A running agent is restarted."""
+    return await request_change(caller, lambda call: drift.discard(call, tenant))

@@ -10,12 +10,11 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from zcplatform import clock
 from zcplatform.core.roles import Permission
 from zcplatform.errors import PlatformError
-from zcplatform.ops.context import Actor, Context
+from zcplatform.ops import tenants
+from zcplatform.ops.context import Context
 from zcplatform.ops.readiness import require_writable
-from zcplatform.store import tenants
-from zcplatform.store.db import Tx
 from zcplatform.web import health_shapes as shapes
-from zcplatform.web.actor import ContextOf, needs
+from zcplatform.web.caller import Caller, ContextOf, reads
 from zcplatform.web.live import Worker
 from zcplatform.web.metrics import Metrics
 
@@ -25,13 +24,19 @@ WRITE_EVERY_S = 10.0
 LATE = ": late"
 
 
-@router.get("/healthz", response_class=PlainTextResponse)
+@router.get("/healthz", operation_id="getHealth", summary="Check that the web process answers", response_class=PlainTextResponse)
 async def healthz() -> str:
-    """This process answers; nothing more is said to strangers."""
+    """Always `ok`. Public."""
     return "ok\n"
 
 
-@router.get("/readyz", response_model=shapes.Ready, responses={503: {"model": shapes.Ready}})
+@router.get(
+    "/readyz",
+    operation_id="getReadiness",
+    summary="Check that the platform is ready",
+    response_model=shapes.Ready,
+    responses={503: {"model": shapes.Ready, "description": "Not ready"}},
+)
 async def readyz(request: Request, context: ContextOf) -> JSONResponse:
     """Ready: the database takes a commit, the worker was seen within 30 seconds, and none of its loops is late.
 
@@ -80,27 +85,22 @@ def _worker_seen(context: Context) -> datetime | None:
         return None
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(request: Request, context: ContextOf, _: Annotated[Actor, needs(Permission.METRICS_READ)]) -> PlainTextResponse:
-    """Prometheus text of both processes."""
+@router.get("/metrics", operation_id="getMetrics", summary="Show metrics", response_class=PlainTextResponse)
+async def metrics(request: Request, context: ContextOf, _: Annotated[Caller, reads(Permission.METRICS_READ)]) -> PlainTextResponse:
+    """Metrics of the web process and the worker in the text format of Prometheus."""
     own: Metrics = request.app.state.metrics
-    own.tell_tenants(context.database.read(tenants.count_by_state))
+    own.set_tenants(context.database.read(tenants.count_by_state))
     worker: Worker = request.app.state.worker
     try:
-        told = str((await worker.ask("health", 2.0))["metrics"])
+        of_worker = str((await worker.ask("health", 2.0))["metrics"])
     except PlatformError:
-        told = ""
-    return PlainTextResponse(own.text() + told, media_type="text/plain; version=0.0.4")
+        of_worker = ""
+    return PlainTextResponse(own.text() + of_worker, media_type="text/plain; version=0.0.4")
 
 
 @router.get("/internal/ask", include_in_schema=False)
 async def ask(context: ContextOf, domain: Annotated[str, Query(max_length=255)] = "") -> Response:
-    """200 for a name of ours, 404 for any other. Only the edge's loopback listener leads here; the panel's routes close /internal."""
+    """Whether the edge may get a certificate for a name: 200 or 404. Only the edge's loopback listener leads here."""
     name = domain.lower().removesuffix(f".{context.settings.domain}")
-    known = domain == context.settings.panel_host or context.database.read(lambda tx: _routed(tx, name))
+    known = domain == context.settings.panel_host or context.database.read(lambda tx: tenants.has_route(tx, name))
     return Response(status_code=200 if known else 404)
-
-
-def _routed(tx: Tx, slug: str) -> bool:
-    tenant = tenants.find(tx, slug)
-    return tenant is not None and tenant.slug == slug and tenant.wanted in ("running", "stopped")

@@ -1,6 +1,6 @@
 """The JSON of signing in."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -39,7 +39,7 @@ class Methods(BaseModel):
     hint: str
 
 
-class CodeAsked(BaseModel):
+class CodeSent(BaseModel):
     """The same for every address. The browser holds the challenge as a cookie."""
 
     detail: str
@@ -62,7 +62,7 @@ class SteppedUp(BaseModel):
 
 class Session(BaseModel):
     id: str
-    method: str
+    method: Literal["code", "link"]
     address: str
     agent: str
     created_at: str

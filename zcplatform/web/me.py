@@ -1,4 +1,4 @@
-"""/api/me: who asks, and in which tenants."""
+"""/api/me: the caller, and the tenants they are a member of."""
 
 from typing import Annotated
 
@@ -6,24 +6,21 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission, Role
-from zcplatform.ops import context as ops
-from zcplatform.ops import users as asking
-from zcplatform.ops.context import Actor, Answer
-from zcplatform.store import members, users
-from zcplatform.store.db import Tx
+from zcplatform.ops import members, users
+from zcplatform.ops.actor import Actor
+from zcplatform.ops.views import User
 from zcplatform.web import people_shapes as shapes
-from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
-from zcplatform.web.tenants import as_json
+from zcplatform.web import render
+from zcplatform.web.caller import Caller, changes, reads
 from zcplatform.web.users import shape
 
 router = APIRouter(prefix="/api/me", tags=["me"])
 
 
-def _me(tx: Tx, actor: Actor) -> shapes.Me:
-    user = users.get(tx, actor.user_id) if actor.user_id is not None else None
+def _me(actor: Actor, user: User | None) -> shapes.Me:
     return shapes.Me(
         id=actor.id,
-        kind=actor.kind.value,
+        kind=actor.kind,
         name=actor.name,
         is_super_admin=actor.is_super_admin,
         scopes=sorted(actor.scopes) if actor.scopes is not None else None,
@@ -31,31 +28,28 @@ def _me(tx: Tx, actor: Actor) -> shapes.Me:
     )
 
 
-@router.get("", response_model=shapes.Me)
-async def show(context: ContextOf, actor: Annotated[Actor, needs(Permission.SELF_READ)]) -> shapes.Me:
-    return context.database.read(lambda tx: _me(tx, actor))
+@router.get("", operation_id="getMe", summary="Show who you are", response_model=shapes.Me)
+async def show(caller: Annotated[Caller, reads(Permission.SELF_READ)]) -> shapes.Me:
+    """The user or token that sends this request."""
+    return _me(caller.actor, caller.read(users.show_self))
 
 
-@router.patch("", response_model=shapes.Me)
-async def change(
-    sent: shapes.MeChange, context: ContextOf, actor: Annotated[Actor, needs(Permission.SELF_MANAGE)], retry: RetryKeyOf
-) -> Response:
-    def act(tx: Tx, at: str) -> Answer:
-        asking.rename_self(tx, actor, at, sent.name)
-        return Answer(200, _me(tx, actor).model_dump_json())
-
-    return as_json(await ops.change(context, actor, retry, act))
+@router.patch("", operation_id="updateMe", summary="Change your name", response_model=shapes.Me)
+async def change(sent: shapes.MeChange, caller: Annotated[Caller, changes(Permission.SELF_MANAGE)]) -> Response:
+    """The name that members of your tenants see."""
+    user = await caller.change(lambda call: users.rename_self(call, sent.name))
+    return render.respond(_me(caller.actor, user))
 
 
-@router.get("/tenants", response_model=shapes.MyTenants)
-async def tenants(context: ContextOf, actor: Annotated[Actor, needs(Permission.TENANT_READ)]) -> shapes.MyTenants:
-    """The tenants one is a member of, each with the role there."""
-    found = context.database.read(lambda tx: members.tenants_of(tx, actor.user_id, actor.service_of, str(actor.cap)))
+@router.get("/tenants", operation_id="listMyTenants", summary="List your tenants", response_model=shapes.MyTenants)
+async def tenants(caller: Annotated[Caller, reads(Permission.TENANT_READ)]) -> shapes.MyTenants:
+    """The tenants that you are a member of, each with your role there."""
+    cap = caller.actor.cap
     return shapes.MyTenants(
         items=[
             shapes.MyTenant(
-                id=row.id, slug=row.slug, name=row.name, state=row.state, role=min(Role(row.role), actor.cap, key=lambda role: role.rank)
+                id=row.id, slug=row.slug, name=row.name, state=row.state, role=min(Role(row.role), cap, key=lambda role: role.rank)
             )
-            for row in found
+            for row in caller.read(members.list_own_tenants)
         ]
     )

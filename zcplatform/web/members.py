@@ -1,142 +1,103 @@
-"""/api/tenants/{tenant}/members, …/owner, …/leave, …/invitations, and the acceptance of an invitation."""
+"""/api/tenants/{tenant}/members, …/owner, …/leave, …/invitations, and /api/invitations/accept."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import Response
 
-from zcplatform import clock
 from zcplatform.core.roles import Permission, Role
-from zcplatform.ops import context as ops
-from zcplatform.ops import invitations as inviting
-from zcplatform.ops import members as asking
-from zcplatform.ops.access import find
-from zcplatform.ops.context import Actor, Answer
-from zcplatform.store import invitations, members
-from zcplatform.store.db import Tx
+from zcplatform.ops import invitations, members
+from zcplatform.ops.views import InvitationView, MemberList
 from zcplatform.web import people_shapes as shapes
-from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
-from zcplatform.web.tenants import as_json
+from zcplatform.web import render
+from zcplatform.web.caller import Caller, changes, reads
 
 router = APIRouter(tags=["members"])
-Managing = Annotated[Actor, needs(Permission.MEMBER_MANAGE)]
+Managing = Annotated[Caller, changes(Permission.MEMBER_MANAGE)]
 
 
-def _members(tx: Tx, tenant_id: str) -> shapes.Members:
-    return shapes.Members(items=[shapes.Member(**{**row.__dict__, "role": Role(row.role)}) for row in members.people(tx, tenant_id)])
+def _members(found: MemberList) -> shapes.Members:
+    return shapes.Members(items=[shapes.Member(**{**row.__dict__, "role": Role(row.role)}) for row in found.items])
 
 
-def _invitation(row: invitations.Invitation) -> shapes.Invitation:
-    return shapes.Invitation(
-        id=row.id, email=row.email, role=Role(row.role), inviter=row.inviter, created_at=row.created_at, expires_at=row.expires_at
-    )
+def _invitation(view: InvitationView) -> shapes.Invitation:
+    return shapes.Invitation(**{**view.__dict__, "role": Role(view.role)})
 
 
-@router.get("/api/tenants/{tenant}/members", response_model=shapes.Members)
-async def listing(tenant: str, context: ContextOf, _: Annotated[Actor, needs(Permission.MEMBER_READ)]) -> shapes.Members:
-    return context.database.read(lambda tx: _members(tx, find(tx, tenant).id))
+@router.get("/api/tenants/{tenant}/members", operation_id="listMembers", summary="List members", response_model=shapes.Members)
+async def list_members(tenant: str, caller: Annotated[Caller, reads(Permission.MEMBER_READ)]) -> shapes.Members:
+    """The people in a tenant with their roles, in the order of their addresses."""
+    return _members(caller.read(lambda call: members.list_members(call, tenant)))
 
 
-@router.post("/api/tenants/{tenant}/members", response_model=shapes.InvitationMade, status_code=201)
-async def invite(
-    tenant: str, sent: shapes.MemberInput, request: Request, context: ContextOf, actor: Managing, retry: RetryKeyOf
-) -> Response:
-    """Invite an address. An open invitation for it ends; the role can not be above one's own."""
-    pepper: bytes = request.app.state.pepper
-
-    def act(tx: Tx, at: str) -> Answer:
-        made = inviting.create(tx, context, pepper, actor, at, tenant, sent.email, sent.role)
-        link = f"{context.settings.panel_url}/invitation#token={made.token}" if made.token is not None else None
-        told = shapes.InvitationMade(**_invitation(made.invitation).model_dump(), link=link)
-        return Answer(201, told.model_dump_json(), "", is_credential=link is not None)
-
-    return as_json(await ops.change(context, actor, retry, act))
+@router.post(
+    "/api/tenants/{tenant}/members",
+    operation_id="inviteMember",
+    summary="Invite someone to a tenant",
+    response_model=shapes.CreatedInvitation,
+    status_code=201,
+)
+async def invite(tenant: str, sent: shapes.MemberInput, caller: Managing) -> Response:
+    """Mails an invitation to the address. It replaces an open invitation for the same address. The role cannot be above your own."""
+    created = await caller.change(lambda call: invitations.create(call, tenant, sent.email, sent.role))
+    link = f"{caller.context.settings.panel_url}/invitation#token={created.token}" if created.token is not None else None
+    return render.respond(shapes.CreatedInvitation(**_invitation(created.invitation).model_dump(), link=link), 201)
 
 
-@router.patch("/api/tenants/{tenant}/members/{user}", response_model=shapes.Members)
-async def change_role(tenant: str, user: str, sent: shapes.RoleChange, context: ContextOf, actor: Managing, retry: RetryKeyOf) -> Response:
-    """Give another role, neither from nor to one above one's own. To make or unmake an owner needs `owner.change`."""
-
-    def act(tx: Tx, at: str) -> Answer:
-        asking.change_role(tx, actor, at, tenant, user, sent.role)
-        return Answer(200, _members(tx, find(tx, tenant).id).model_dump_json())
-
-    return as_json(await ops.change(context, actor, retry, act))
+@router.patch(
+    "/api/tenants/{tenant}/members/{user}", operation_id="updateMember", summary="Change a member's role", response_model=shapes.Members
+)
+async def change_role(tenant: str, user: str, sent: shapes.RoleChange, caller: Managing) -> Response:
+    """Neither the old nor the new role may be above your own. Making or unmaking an owner needs `owner.change` and a fresh code."""
+    return render.respond(_members(await caller.change(lambda call: members.change_role(call, tenant, user, sent.role))))
 
 
-@router.delete("/api/tenants/{tenant}/members/{user}", response_model=shapes.Members)
-async def remove(tenant: str, user: str, context: ContextOf, actor: Managing, retry: RetryKeyOf) -> Response:
-    def act(tx: Tx, at: str) -> Answer:
-        asking.remove(tx, actor, at, tenant, user)
-        return Answer(200, _members(tx, find(tx, tenant).id).model_dump_json())
-
-    return as_json(await ops.change(context, actor, retry, act))
-
-
-@router.post("/api/tenants/{tenant}/leave", status_code=204)
-async def leave(tenant: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.TENANT_READ)], retry: RetryKeyOf) -> Response:
-    """Be no member any more. The last owner stays."""
-
-    def act(tx: Tx, at: str) -> Answer:
-        asking.leave(tx, actor, at, tenant)
-        return Answer(204, "")
-
-    return _empty(await ops.change(context, actor, retry, act))
+@router.delete(
+    "/api/tenants/{tenant}/members/{user}", operation_id="removeMember", summary="Remove a member", response_model=shapes.Members
+)
+async def remove(tenant: str, user: str, caller: Managing) -> Response:
+    """Their requests and streams in this tenant end at once."""
+    return render.respond(_members(await caller.change(lambda call: members.remove(call, tenant, user))))
 
 
-@router.post("/api/tenants/{tenant}/owner", response_model=shapes.Members)
+@router.post("/api/tenants/{tenant}/leave", operation_id="leaveTenant", summary="Leave a tenant", status_code=204, response_class=Response)
+async def leave(tenant: str, caller: Annotated[Caller, changes(Permission.TENANT_READ)]) -> None:
+    """Ends your own membership. The last owner cannot leave."""
+    await caller.change(lambda call: members.leave(call, tenant))
+
+
+@router.post("/api/tenants/{tenant}/owner", operation_id="handOverTenant", summary="Hand over a tenant", response_model=shapes.Members)
 async def hand_over(
-    tenant: str,
-    sent: shapes.OwnerChange,
-    context: ContextOf,
-    actor: Annotated[Actor, needs(Permission.OWNER_CHANGE, step_up=True)],
-    retry: RetryKeyOf,
+    tenant: str, sent: shapes.OwnerChange, caller: Annotated[Caller, changes(Permission.OWNER_CHANGE, step_up=True)]
 ) -> Response:
-    """Make another member the owner; an owner who asks becomes a manager."""
-
-    def act(tx: Tx, at: str) -> Answer:
-        asking.hand_over(tx, actor, at, tenant, sent.user_id)
-        return Answer(200, _members(tx, find(tx, tenant).id).model_dump_json())
-
-    return as_json(await ops.change(context, actor, retry, act))
+    """Makes another member an owner. If you are an owner yourself, you become a manager."""
+    return render.respond(_members(await caller.change(lambda call: members.hand_over(call, tenant, sent.user_id))))
 
 
-@router.get("/api/tenants/{tenant}/invitations", response_model=shapes.Invitations)
-async def open_invitations(tenant: str, context: ContextOf, _: Managing) -> shapes.Invitations:
-    return context.database.read(lambda tx: _open(tx, tenant))
+@router.get(
+    "/api/tenants/{tenant}/invitations", operation_id="listInvitations", summary="List open invitations", response_model=shapes.Invitations
+)
+async def list_invitations(tenant: str, caller: Annotated[Caller, reads(Permission.MEMBER_MANAGE)]) -> shapes.Invitations:
+    """Those that are neither accepted, revoked nor expired."""
+    return shapes.Invitations(items=[_invitation(view) for view in caller.read(lambda call: invitations.list_open(call, tenant))])
 
 
-@router.delete("/api/tenants/{tenant}/invitations/{invitation}", status_code=204)
-async def revoke(tenant: str, invitation: str, context: ContextOf, actor: Managing, retry: RetryKeyOf) -> Response:
-    def act(tx: Tx, at: str) -> Answer:
-        inviting.revoke(tx, actor, at, tenant, invitation)
-        return Answer(204, "")
-
-    return _empty(await ops.change(context, actor, retry, act))
-
-
-@router.post("/api/invitations/accept", response_model=shapes.Accepted)
-async def accept(
-    sent: shapes.InvitationToken,
-    request: Request,
-    context: ContextOf,
-    actor: Annotated[Actor, needs(Permission.SELF_MANAGE)],
-    retry: RetryKeyOf,
-) -> Response:
-    """Become a member, signed in with the invited address. Works once."""
-    pepper: bytes = request.app.state.pepper
-
-    def act(tx: Tx, at: str) -> Answer:
-        member = inviting.accept(tx, pepper, actor, at, sent.token)
-        return Answer(200, shapes.Accepted(tenant_id=member.tenant_id, role=Role(member.role)).model_dump_json())
-
-    return as_json(await ops.change(context, actor, retry, act))
+@router.delete(
+    "/api/tenants/{tenant}/invitations/{invitation}",
+    operation_id="revokeInvitation",
+    summary="Revoke an invitation",
+    status_code=204,
+    response_class=Response,
+)
+async def revoke(tenant: str, invitation: str, caller: Managing) -> None:
+    """Its link can no longer be used."""
+    await caller.change(lambda call: invitations.revoke(call, tenant, invitation))
 
 
-def _open(tx: Tx, tenant: str) -> shapes.Invitations:
-    at = clock.text(clock.now())
-    return shapes.Invitations(items=[_invitation(row) for row in invitations.open_of_tenant(tx, find(tx, tenant).id, at)])
-
-
-def _empty(answer: Answer) -> Response:
-    return Response(status_code=answer.status)
+@router.post(
+    "/api/invitations/accept", operation_id="acceptInvitation", summary="Accept an invitation", response_model=shapes.AcceptedInvitation
+)
+async def accept(sent: shapes.InvitationToken, caller: Annotated[Caller, changes(Permission.SELF_MANAGE)]) -> Response:
+    """Makes you a member. You must be signed in with the invited address; an invitation works once."""
+    joined = await caller.change(lambda call: invitations.accept(call, sent.token))
+    return render.respond(shapes.AcceptedInvitation(tenant_id=joined.tenant_id, role=Role(joined.role)))

@@ -1,4 +1,4 @@
-"""What the web process measures of itself, in a registry of its own."""
+"""Metrics of the web process."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ class Metrics:
         self._tenants = registry.gauge("zcplatform_tenants", "Tenants by state", ["state"])
         self.text = registry.text
 
-    def tell_tenants(self, by_state: Mapping[str, int]) -> None:
+    def set_tenants(self, by_state: Mapping[str, int]) -> None:
         self._tenants.clear()
         for state, count in by_state.items():
             self._tenants.labels(state).set(count)

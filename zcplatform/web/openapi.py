@@ -1,4 +1,4 @@
-"""/api/openapi.json: the description of this API, for people who are signed in."""
+"""/api/openapi.json: the OpenAPI document of this API, for signed-in callers."""
 
 from typing import Annotated
 
@@ -6,12 +6,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from zcplatform.core.roles import Permission
-from zcplatform.ops.context import Actor
-from zcplatform.web.actor import needs
+from zcplatform.web.caller import Caller, reads
 
-router = APIRouter(tags=["description"])
+router = APIRouter(tags=["openapi"])
 
 
 @router.get("/api/openapi.json", include_in_schema=False)
-async def describe(request: Request, _: Annotated[Actor, needs(Permission.SELF_MANAGE)]) -> JSONResponse:
+async def show(request: Request, _: Annotated[Caller, reads(Permission.SELF_MANAGE)]) -> JSONResponse:
     return JSONResponse(request.app.openapi())

@@ -1,18 +1,18 @@
-"""/api/operations"""
+"""/api/operations: follow one operation."""
 
 from typing import Annotated
 
 from fastapi import APIRouter
 
 from zcplatform.core.roles import Permission
-from zcplatform.ops import operations as asking
-from zcplatform.ops.context import Actor
+from zcplatform.ops import operations
 from zcplatform.web import render, shapes
-from zcplatform.web.actor import ContextOf, needs
+from zcplatform.web.caller import Caller, reads
 
 router = APIRouter(prefix="/api/operations", tags=["operations"])
 
 
-@router.get("/{operation}", response_model=shapes.Operation)
-async def show(operation: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.OPERATION_READ)]) -> shapes.Operation:
-    return context.database.read(lambda tx: render.operation(tx, asking.get(tx, actor, operation)))
+@router.get("/{operation}", operation_id="getOperation", summary="Show an operation", response_model=shapes.Operation)
+async def show(operation: str, caller: Annotated[Caller, reads(Permission.OPERATION_READ)]) -> shapes.Operation:
+    """Its status, its steps, and the error where it failed."""
+    return render.operation(caller.read(lambda call: operations.get(call, operation)))

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from zcplatform.core.roles import Permission, Role
+from zcplatform.ops.actor import ActorKind
 from zcplatform.web.shapes import Name, _Input
 
 Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
@@ -54,7 +55,7 @@ class Me(BaseModel):
     """Who asks. `user` is null for tokens that belong to no person; `scopes` is null where a token has no limit of its own."""
 
     id: str
-    kind: Literal["user", "token", "service"]
+    kind: ActorKind
     name: str
     is_super_admin: bool
     scopes: list[Permission] | None
@@ -110,7 +111,7 @@ class Invitation(BaseModel):
     expires_at: str
 
 
-class InvitationMade(Invitation):
+class CreatedInvitation(Invitation):
     """`link` only where no mail is configured: bring it to the person yourself. It works for the invited address only."""
 
     link: str | None
@@ -124,7 +125,7 @@ class InvitationToken(_Input):
     token: Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class Accepted(BaseModel):
+class AcceptedInvitation(BaseModel):
     tenant_id: str
     role: Role
 
@@ -156,7 +157,7 @@ class Token(BaseModel):
     revoked_at: str | None
 
 
-class TokenMade(Token):
+class CreatedToken(Token):
     """`token` is shown this once."""
 
     token: str

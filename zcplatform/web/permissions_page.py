@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from zcplatform.core.roles import REQUIRED, Permission, Rights, Role, Standing
 from zcplatform.ops.actor import Needed
-from zcplatform.web.actor import Needs
+from zcplatform.web.caller import Needs
 
 
 @dataclass(frozen=True)

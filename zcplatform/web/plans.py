@@ -1,4 +1,4 @@
-"""/api/plans"""
+"""/api/plans: list plans and change their limits."""
 
 import json
 from typing import Annotated
@@ -7,35 +7,32 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission
-from zcplatform.ops import context as ops
-from zcplatform.ops import plans as asking
-from zcplatform.ops.context import Actor, Answer
-from zcplatform.store import plans as rows
-from zcplatform.store.db import Tx
+from zcplatform.ops import plans
+from zcplatform.ops.context import Call, Outcome
+from zcplatform.ops.views import Plan, PlanView
 from zcplatform.web import people_shapes as shapes
-from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
-from zcplatform.web.tenants import as_json
+from zcplatform.web import render
+from zcplatform.web.caller import Caller, changes, reads
 
 router = APIRouter(prefix="/api/plans", tags=["plans"])
 
 
-def _shape(row: rows.Plan) -> shapes.Plan:
-    told = {name: value for name, value in row.__dict__.items() if name != "position"}
-    return shapes.Plan(**{**told, "excluded_tools": json.loads(row.excluded_tools)})
+def _plan(row: Plan) -> shapes.Plan:
+    fields = {name: value for name, value in row.__dict__.items() if name != "position"}
+    return shapes.Plan(**{**fields, "excluded_tools": json.loads(row.excluded_tools)})
 
 
-@router.get("", response_model=shapes.Plans)
-async def listing(context: ContextOf, _: Annotated[Actor, needs(Permission.PLAN_READ)]) -> shapes.Plans:
-    return shapes.Plans(items=[_shape(row) for row in context.database.read(rows.everything)])
+@router.get("", operation_id="listPlans", summary="List plans", response_model=shapes.Plans)
+async def list_plans(caller: Annotated[Caller, reads(Permission.PLAN_READ)]) -> shapes.Plans:
+    """The plans of this installation, smallest first."""
+    return shapes.Plans(items=[_plan(row) for row in caller.read(plans.list_plans)])
 
 
-@router.patch("/{plan}", response_model=shapes.Plan)
-async def change(
-    plan: str, sent: shapes.PlanChange, context: ContextOf, actor: Annotated[Actor, needs(Permission.PLAN_MANAGE)], retry: RetryKeyOf
-) -> Response:
-    """Edit its numbers. Running agents of this plan are started again where a limit of their container changed."""
+@router.patch("/{plan}", operation_id="updatePlan", summary="Change a plan's limits", response_model=shapes.Plan)
+async def change(plan: str, sent: shapes.PlanChange, caller: Annotated[Caller, changes(Permission.PLAN_MANAGE)]) -> Response:
+    """Only the fields that are sent change. A running agent of this plan is restarted where a limit of its container changed."""
 
-    def act(tx: Tx, at: str) -> Answer:
-        return Answer(200, _shape(asking.change(tx, actor, at, plan, sent.model_dump(exclude_none=True))).model_dump_json(), "")
+    def act(call: Call) -> Outcome[PlanView]:
+        return Outcome(PlanView(plans.change(call, plan, sent.model_dump(exclude_none=True))), wake="")
 
-    return as_json(await ops.change(context, actor, retry, act))
+    return render.respond(_plan((await caller.change(act)).plan))

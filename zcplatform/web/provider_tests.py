@@ -1,34 +1,33 @@
-"""POST /api/tenants/{id}/providers/{alias}/test: a true answer, or that it can not be tested. The worker asks; this process never calls outside."""
+"""POST /api/tenants/{tenant}/providers/{alias}/test. The worker makes the call; this process never connects to a provider."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, Path, Request
 
 from zcplatform.core.roles import Permission
-from zcplatform.ops import provider_tests as ops
-from zcplatform.ops.context import Actor
-from zcplatform.web import shapes
-from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
+from zcplatform.ops import provider_tests
+from zcplatform.web import agent_shapes as shapes
 from zcplatform.web.agents import worker_of
+from zcplatform.web.caller import Caller, changes
+from zcplatform.web.shapes import ProviderInput
 
 router = APIRouter(prefix="/api/tenants", tags=["providers"])
 TEST_S = 20.0
 
 
-@router.post("/{tenant}/providers/{alias}/test", response_model=shapes.ProviderTest)
+@router.post("/{tenant}/providers/{alias}/test", operation_id="testProvider", summary="Test a provider", response_model=shapes.ProviderTest)
 async def run(
     tenant: str,
-    alias: str,
+    alias: Annotated[str, Path(description="The provider's name in the settings; `main` for the main one")],
     request: Request,
-    context: ContextOf,
-    actor: Annotated[Actor, needs(Permission.PROVIDER_TEST)],
-    retry: RetryKeyOf,
-    sent: Annotated[shapes.ProviderInput | None, Body()] = None,
+    caller: Annotated[Caller, changes(Permission.PROVIDER_TEST)],
+    sent: Annotated[ProviderInput | None, Body()] = None,
 ) -> shapes.ProviderTest:
-    """Without a body the saved provider; with one that provider, which is not saved. It may cost one token of a model."""
-    trial = None
+    """Without a body: the saved provider. With a body: that provider, which is not saved. It may cost one token of a model."""
+    unsaved = None
     if sent is not None:
-        trial = ops.UnsavedProvider(sent.family, sent.model, sent.base_url, sent.api_key.get_secret_value() if sent.api_key else None)
-    row, told = await ops.ask(context, actor, retry, tenant, alias, trial)
-    answer = await worker_of(request).ask("provider_test", TEST_S, tenant_id=row.id, alias=alias, **told)
+        key = sent.api_key.get_secret_value() if sent.api_key else None
+        unsaved = provider_tests.UnsavedProvider(sent.family, sent.model, sent.base_url, key)
+    row, fields = await provider_tests.ask(caller, tenant, alias, unsaved)
+    answer = await worker_of(request).ask("provider_test", TEST_S, tenant_id=row.id, alias=alias, **fields)
     return shapes.ProviderTest.model_validate(answer)

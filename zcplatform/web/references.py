@@ -10,7 +10,7 @@ import jwt
 
 from zcplatform import clock
 from zcplatform.core.login import SESSION_LIVES
-from zcplatform.store.sessions import Session
+from zcplatform.ops.sessions import Session
 
 ALGORITHM = "HS256"
 TYPE = "zcplatform-session+jwt"

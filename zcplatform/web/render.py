@@ -1,69 +1,71 @@
-"""Rows as answers."""
+"""Rows as JSON of the API. Pure: what is shown was read before, together."""
 
 import json
 
-from zcplatform.agent.agent_settings import MAIN
-from zcplatform.core.tenant import Tenant
-from zcplatform.ops import config, providers
+from fastapi.responses import Response
+from pydantic import BaseModel
+
+from zcplatform.core.tenant import State, Wanted
+from zcplatform.ops.views import Image, OperationView, TenantView
 from zcplatform.settings import Settings
-from zcplatform.store import drifts, images, operations
-from zcplatform.store.db import Tx
-from zcplatform.store.images import Image
-from zcplatform.store.operations import Operation
 from zcplatform.web import shapes
+
+
+def respond(model: BaseModel, status: int = 200, location: str | None = None) -> Response:
+    headers = {"Cache-Control": "no-store"} | ({"Location": location} if location else {})
+    return Response(model.model_dump_json(), status, headers, "application/json")
+
+
+def accepted(settings: Settings, result: TenantView | OperationView) -> Response:
+    """The answer to a change of a tenant: the operation (202), or the tenant where there is nothing to do (200)."""
+    if isinstance(result, OperationView):
+        return accepted_operation(result)
+    return respond(tenant(settings, result))
+
+
+def accepted_operation(result: OperationView) -> Response:
+    return respond(operation(result), 202, f"/api/operations/{result.operation.id}")
 
 
 def url(settings: Settings, slug: str) -> str:
     return settings.tenant_url(slug)
 
 
-def tenant(tx: Tx, settings: Settings, row: Tenant) -> shapes.Tenant:
-    image = images.get(tx, row.image) if row.image else None
+def tenant(settings: Settings, view: TenantView) -> shapes.Tenant:
+    row, image, provider = view.tenant, view.image, view.provider
     return shapes.Tenant(
         id=row.id,
         slug=row.slug,
         name=row.name,
         plan=row.plan,
-        state=row.state,
+        state=State(row.state),
         reason=row.reason,
         next_attempt_at=row.next_attempt_at,
-        wanted=row.wanted,
+        wanted=Wanted(row.wanted),
         generation=row.generation,
         revision=row.revision,
-        rejected=_rejected(tx, row),
+        rejected=_rejected(view),
         image=shapes.ImageName(id=image.id, reference=image.reference, agent_version=image.agent_version) if image else None,
-        provider=_provider(tx, row),
-        has_drift=_has_drift(tx, row),
+        provider=shapes.Provider(**provider.__dict__) if provider else None,
+        has_drift=view.has_drift,
         url=url(settings, row.slug),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
 
 
-def _provider(tx: Tx, row: Tenant) -> shapes.Provider | None:
-    main = config.current(tx, row).providers.get(MAIN)
-    if main is None:
-        return None
-    return shapes.Provider(family=main.family, model=main.model, base_url=main.base_url, has_key=providers.has_key(tx, row))
-
-
-def _rejected(tx: Tx, row: Tenant) -> shapes.Rejected | None:
+def _rejected(view: TenantView) -> shapes.Rejected | None:
+    row, image = view.tenant, view.rejected_image
     if row.rejected_revision is None:
         return None
-    image = images.get(tx, row.rejected_image_id) if row.rejected_image_id else None
     is_new = image is not None and row.rejected_image_id != row.last_good_image_id
     return shapes.Rejected(
         revision=row.rejected_revision, image=image.reference if image and is_new else None, reason=row.rejected_reason or ""
     )
 
 
-def _has_drift(tx: Tx, row: Tenant) -> bool:
-    drift = drifts.get(tx, row.id)
-    return drift is not None and drift.decided is None
-
-
-def operation(tx: Tx, row: Operation) -> shapes.Operation:
-    error = None
+def operation(view: OperationView) -> shapes.Operation:
+    row, error = view.operation, None
     if row.error_code is not None:
         error = shapes.OperationError(code=row.error_code, detail=row.error_detail or "", hint=row.error_hint or "")
     return shapes.Operation(
@@ -89,7 +91,7 @@ def operation(tx: Tx, row: Operation) -> shapes.Operation:
                 finished_at=step.finished_at,
                 error=step.error,
             )
-            for step in operations.steps_of(tx, row.id)
+            for step in view.steps
         ],
         result=json.loads(row.result) if row.result else None,
     )
@@ -98,7 +100,7 @@ def operation(tx: Tx, row: Operation) -> shapes.Operation:
 def image(row: Image) -> shapes.Image:
     return shapes.Image(
         id=row.id,
-        source=row.source,
+        source=row.source,  # type: ignore[arg-type]
         reference=row.reference,
         status=row.status,  # type: ignore[arg-type]
         image_id=row.image_id,

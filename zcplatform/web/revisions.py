@@ -1,4 +1,4 @@
-"""/api/tenants/{tenant}/revisions"""
+"""/api/tenants/{tenant}/revisions: list, show, compare and roll back."""
 
 from typing import Annotated
 
@@ -6,98 +6,71 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission
-from zcplatform.core.tenant import Tenant
-from zcplatform.ops import context as ops
-from zcplatform.ops import revisions as asking
-from zcplatform.ops.context import Actor
-from zcplatform.ops.tenants import get as get_tenant
-from zcplatform.store import revisions as rows
-from zcplatform.store.db import Tx
-from zcplatform.store.revisions import Revision
+from zcplatform.ops import revisions, settings_views
+from zcplatform.ops.settings_views import RevisionView
 from zcplatform.web import shapes
-from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
+from zcplatform.web.caller import Caller, changes, reads
 from zcplatform.web.config_shapes import RollBack
-from zcplatform.web.tenants import ASKED, Limit, answer, as_json
+from zcplatform.web.tenants import ACCEPTED, Limit, request_change
 
 router = APIRouter(prefix="/api/tenants/{tenant}/revisions", tags=["revisions"])
-Number = Annotated[int, Path(ge=1, le=2**53)]
+Number = Annotated[int, Path(ge=1, le=2**53, description="The revision's number")]
+Reading = Annotated[Caller, reads(Permission.CONFIG_READ)]
 
 
-@router.get("", response_model=shapes.Revisions)
-async def listing(
+@router.get("", operation_id="listRevisions", summary="List revisions", response_model=shapes.Revisions)
+async def list_revisions(
     tenant: str,
-    context: ContextOf,
-    _: Annotated[Actor, needs(Permission.CONFIG_READ)],
-    cursor: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    caller: Reading,
+    cursor: Annotated[int | None, Query(ge=1, le=2**53, description="`next_cursor` of the page before")] = None,
     limit: Limit = 50,
 ) -> shapes.Revisions:
-    def load(tx: Tx) -> shapes.Revisions:
-        row = get_tenant(tx, tenant)
-        found = rows.of_tenant(tx, row.id, cursor, limit)
-        return shapes.Revisions(
-            items=[_shape(row, revision) for revision in found], next_cursor=str(found[-1].number) if len(found) == limit else None
-        )
-
-    return context.database.read(load)
+    """Newest first."""
+    found = caller.read(lambda call: settings_views.list_revisions(call, tenant, cursor, limit))
+    items = [_revision(view) for view in found]
+    return shapes.Revisions(items=items, next_cursor=str(items[-1].number) if len(items) == limit else None)
 
 
-@router.get("/{number}", response_model=shapes.RevisionWhole)
-async def show(tenant: str, number: Number, context: ContextOf, _: Annotated[Actor, needs(Permission.CONFIG_READ)]) -> shapes.RevisionWhole:
-    def load(tx: Tx) -> shapes.RevisionWhole:
-        row = get_tenant(tx, tenant)
-        revision = asking.get(tx, row, number)
-        return shapes.RevisionWhole(**_shape(row, revision).model_dump(), settings=asking.settings(revision))
-
-    return context.database.read(load)
+@router.get("/{number}", operation_id="getRevision", summary="Show a revision", response_model=shapes.RevisionWhole)
+async def show(tenant: str, number: Number, caller: Reading) -> shapes.RevisionWhole:
+    """With its settings. Secrets are not part of a revision."""
+    view, settings = caller.read(lambda call: settings_views.show_revision(call, tenant, number))
+    return shapes.RevisionWhole(**_revision(view).model_dump(), settings=settings)
 
 
-@router.get("/{number}/diff", response_model=shapes.Diff)
+@router.get("/{number}/diff", operation_id="compareRevisions", summary="Compare two revisions", response_model=shapes.Diff)
 async def diff(
     tenant: str,
     number: Number,
-    context: ContextOf,
-    _: Annotated[Actor, needs(Permission.CONFIG_READ)],
-    against: Annotated[int | None, Query(ge=0, le=2**53)] = None,
+    caller: Reading,
+    against: Annotated[
+        int | None, Query(ge=0, le=2**53, description="The other revision; default: the one before; 0: empty settings")
+    ] = None,
 ) -> shapes.Diff:
-    """What changed since the revision before, or since the one named by `against` (0: since nothing)."""
-
-    def load(tx: Tx) -> shapes.Diff:
-        compared, changes = asking.against(tx, get_tenant(tx, tenant), number, against)
-        return shapes.Diff(
-            revision=number,
-            against=compared,
-            changes=[shapes.Change(path=path, before=before, after=after) for path, (before, after) in changes.items()],
-        )
-
-    return context.database.read(load)
+    """What changed from the other revision to this one."""
+    compared, found = caller.read(lambda call: settings_views.compare_revisions(call, tenant, number, against))
+    items = [shapes.Change(path=path, before=before, after=after) for path, (before, after) in found.items()]
+    return shapes.Diff(revision=number, against=compared, changes=items)
 
 
-@router.post("/{number}/rollback", responses=ASKED, status_code=202)
+@router.post("/{number}/rollback", operation_id="rollBackRevision", summary="Roll back to a revision", responses=ACCEPTED, status_code=202)
 async def rollback(
-    tenant: str,
-    number: Number,
-    context: ContextOf,
-    actor: Annotated[Actor, needs(Permission.CONFIG_WRITE)],
-    retry: RetryKeyOf,
-    sent: RollBack | None = None,
+    tenant: str, number: Number, caller: Annotated[Caller, changes(Permission.CONFIG_WRITE)], sent: RollBack | None = None
 ) -> Response:
-    """Save the settings of this revision again, as a new one. Secrets it needs that are gone by now may come along."""
+    """Saves the settings of this revision again, as a new one. Secrets that it needs and that are gone can be sent along."""
     sent = sent or RollBack()
     given, note = {name: value.get_secret_value() for name, value in sent.secrets.items()}, sent.note
-
-    def save(tx: Tx, at: str) -> ops.Answer:
-        return answer(tx, context, *asking.roll_back(tx, context, actor, at, tenant, number, given, note))
-
-    return as_json(await ops.change(context, actor, retry, save))
+    return await request_change(caller, lambda call: revisions.roll_back(call, tenant, number, given, note))
 
 
-def _shape(tenant: Tenant, revision: Revision) -> shapes.Revision:
+def _revision(view: RevisionView) -> shapes.Revision:
+    row = view.revision
     return shapes.Revision(
-        number=revision.number,
-        author=revision.author,
-        note=revision.note,
-        created_at=revision.created_at,
-        is_current=revision.number == tenant.revision,
-        outcome=revision.outcome,  # type: ignore[arg-type]
-        reason=revision.reason,
+        number=row.number,
+        author=row.author,
+        note=row.note,
+        created_at=row.created_at,
+        is_current=view.is_current,
+        outcome=row.outcome,  # type: ignore[arg-type]
+        reason=row.reason,
     )

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from zcplatform.core.tenant import State, Wanted
+
 Slug = Annotated[str, Field(min_length=1, max_length=64, examples=["acme"], description="a DNS label of 3 to 32 characters")]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+$")]
 
@@ -82,10 +84,10 @@ class Tenant(BaseModel):
     slug: str
     name: str
     plan: str
-    state: str
+    state: State
     reason: str
     next_attempt_at: str | None
-    wanted: str
+    wanted: Wanted
     generation: int
     revision: int
     rejected: Rejected | None
@@ -193,7 +195,7 @@ class Operations(BaseModel):
 
 class Image(BaseModel):
     id: str
-    source: str
+    source: Literal["pull", "build", "demo"]
     reference: str
     status: Literal["preparing", "ready", "failed", "removing", "removed"]
     image_id: str | None
@@ -209,99 +211,3 @@ class Image(BaseModel):
 
 class Images(BaseModel):
     items: list[Image]
-
-
-class PairingCode(BaseModel):
-    """Given once: it is not stored, and a repeated request makes a new one."""
-
-    code: str
-    expires_at: str
-    url: str
-
-
-class Device(BaseModel):
-    """As the agent tells it. `is_platform`: the token with which the platform itself talks to the agent."""
-
-    id: str
-    name: str | None
-    kind: str | None
-    address: str | None
-    paired_at: str | None
-    last_seen_at: str | None
-    is_platform: bool
-
-
-class Devices(BaseModel):
-    items: list[Device]
-
-
-class DevicesReset(BaseModel):
-    """`restarts`: the agent is started again to be rid of the last of them."""
-
-    restarts: bool
-
-
-class MessageInput(_Input):
-    text: Annotated[str, Field(min_length=1, max_length=8_000)]
-
-
-class Reply(BaseModel):
-    """What the agent answered. It is the agent's text: treat it as such."""
-
-    text: str
-    model: str
-
-
-class ChannelHealth(BaseModel):
-    """`is_ready` null: the agent can not tell whether it listens. `error` is its own words, without the tenant's secrets."""
-
-    name: str
-    kind: str
-    is_compiled: bool
-    is_enabled: bool
-    is_ready: bool | None
-    status: str
-    restarts: int
-    error: str | None
-    requirements: list[str]
-
-
-class ChannelsHealth(BaseModel):
-    items: list[ChannelHealth]
-
-
-class ProviderTest(BaseModel):
-    """`works`: it took the key. `refused`: it did not. `limited`: no credit or too many requests. `odd`: it answered something else.
-    `unreachable`: whatever kept an answer from coming. `not_testable`: `detail` says why. `status` is its last HTTP status."""
-
-    result: Literal["works", "refused", "limited", "odd", "unreachable", "not_testable"]
-    detail: str
-    family: str
-    host: str
-    status: int | None
-    model_listed: bool | None
-    tested_at: str
-
-
-class AuditEntry(BaseModel):
-    """What was done, by whom, to what. `changes` holds fields that are no secrets: `{field: [before, after]}`."""
-
-    sequence: int
-    at: str
-    actor: str
-    role: str
-    address: str
-    action: str
-    object: str
-    tenant_id: str
-    outcome: str
-    changes: dict[str, Any]
-    request_id: str
-    hash: str
-    people: dict[str, str]
-    """Addresses, as they are now, of the users and invitations that the entry names; no part of what the hash covers."""
-
-
-class AuditEntries(BaseModel):
-    items: list[AuditEntry]
-    next_cursor: str | None

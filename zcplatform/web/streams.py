@@ -20,7 +20,7 @@ MOST_LOGS = 100
 RETRY_AFTER_S = 10
 
 
-class Kind(StrEnum):
+class StreamKind(StrEnum):
     EVENTS = "events"
     LOGS = "logs"
     EXPORT = "export"
@@ -39,9 +39,9 @@ class Streams:
         self._open: Counter[tuple[str, str]] = Counter()
 
     @contextmanager
-    def one(self, kind: Kind, account: str, tenant_id: str | None) -> Iterator[None]:
+    def one(self, kind: StreamKind, account: str, tenant_id: str | None) -> Iterator[None]:
         keys = [("account", account), ("tenant", tenant_id or ""), ("all", ""), ("logs", "")]
-        keys = [key for key in keys if (key[0] != "tenant" or tenant_id) and (key[0] != "logs" or kind is Kind.LOGS)]
+        keys = [key for key in keys if (key[0] != "tenant" or tenant_id) and (key[0] != "logs" or kind is StreamKind.LOGS)]
         for whose, _ in (key for key in keys if self._open[key] >= self._most[key[0]]):
             raise _too_many(whose, self._most[whose])
         self._open.update(keys)
@@ -59,7 +59,7 @@ class Opening:
         self._streams = streams
         self._until_the_end = until_the_end
 
-    def count(self, kind: Kind, actor: Actor) -> None:
+    def count(self, kind: StreamKind, actor: Actor) -> None:
         self._until_the_end.enter_context(self._streams.one(kind, actor.user_id or actor.id, actor.tenant_id))
 
 

@@ -1,4 +1,4 @@
-"""/api/tenants"""
+"""/api/tenants: list, create, show, change, deploy, start, stop, restart, suspend, resume and delete."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -8,27 +8,125 @@ from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission
 from zcplatform.core.tenant import Tenant
-from zcplatform.ops import context as ops
-from zcplatform.ops import providers, suspension
-from zcplatform.ops import tenants as asking
-from zcplatform.ops.context import Actor, Answer, Context, RetryKey
-from zcplatform.store import operations as operation_rows
-from zcplatform.store import tenants as tenant_rows
-from zcplatform.store.db import Tx
-from zcplatform.store.operations import Operation
+from zcplatform.ops import operations as operation_ops
+from zcplatform.ops import providers, suspension, tenants, views
+from zcplatform.ops.context import Call, Outcome
+from zcplatform.ops.views import Operation, OperationView, TenantView
 from zcplatform.web import render, shapes
-from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
+from zcplatform.web.caller import Caller, changes, reads
 
 router = APIRouter(prefix="/api/tenants", tags=["tenants"])
-ASKED: dict[int | str, dict[str, Any]] = {
-    200: {"model": shapes.Tenant, "description": "Nothing has to happen"},
-    202: {"model": shapes.Operation, "description": "Accepted: the operation tells how it goes"},
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    200: {"model": shapes.Tenant, "description": "No change needed"},
+    202: {"model": shapes.Operation, "description": "Accepted; follow the operation"},
 }
-Limit = Annotated[int, Query(ge=1, le=200)]
+Limit = Annotated[int, Query(ge=1, le=200, description="The most items of a page")]
+Deploying = Annotated[Caller, changes(Permission.TENANT_DEPLOY)]
+Suspending = Annotated[Caller, changes(Permission.TENANT_SUSPEND)]
+Act = Callable[[Call], tuple[Tenant, Operation | None]]
 
 
-def as_json(answer: Answer) -> Response:
-    return Response(answer.body, answer.status, {"Cache-Control": "no-store"}, "application/json")
+async def request_change(caller: Caller, act: Act) -> Response:
+    """Run an operation that returns the tenant and, if there is something to do, the operation. Rendered after the commit."""
+
+    def outcome(call: Call) -> Outcome[TenantView | OperationView]:
+        row, operation = act(call)
+        return Outcome(views.accepted(call.tx, row, operation), wake=row.id)
+
+    return render.accepted(caller.context.settings, await caller.change(outcome))
+
+
+@router.get("", operation_id="listTenants", summary="List tenants", response_model=shapes.Tenants)
+async def list_tenants(
+    caller: Annotated[Caller, reads(Permission.TENANT_READ)],
+    cursor: Annotated[str, Query(max_length=64, description="`next_cursor` of the page before")] = "",
+    limit: Limit = 100,
+) -> shapes.Tenants:
+    """The tenants that you are a member of; all of them for a super-admin. In the order of their slugs."""
+    found = caller.read(lambda call: tenants.list_tenants(call, cursor, limit))
+    items = [render.tenant(caller.context.settings, view) for view in found]
+    return shapes.Tenants(items=items, next_cursor=items[-1].slug if len(items) == limit else None)
+
+
+@router.post("", operation_id="createTenant", summary="Create a tenant", status_code=201, response_model=shapes.Tenant)
+async def create(sent: shapes.TenantInput, caller: Annotated[Caller, changes(Permission.TENANT_CREATE)]) -> Response:
+    """Creates a draft. Deploy it to start its agent. If you are a person, you become its owner."""
+    new = tenants.Changes(sent.name, sent.plan, sent.image, _provider(sent.provider))
+
+    def act(call: Call) -> Outcome[TenantView]:
+        row = tenants.create(call, sent.slug, new)
+        return Outcome(views.tenant(call.tx, row), wake=row.id)
+
+    view = await caller.change(act)
+    return render.respond(render.tenant(caller.context.settings, view), 201, f"/api/tenants/{view.tenant.id}")
+
+
+@router.get("/{tenant}", operation_id="getTenant", summary="Show a tenant", response_model=shapes.Tenant)
+async def show(tenant: str, caller: Annotated[Caller, reads(Permission.TENANT_READ)]) -> shapes.Tenant:
+    """Its state with the reason, its plan, image, provider and address."""
+    return render.tenant(caller.context.settings, caller.read(lambda call: tenants.show(call, tenant)))
+
+
+@router.patch("/{tenant}", operation_id="updateTenant", summary="Change a tenant", responses=ACCEPTED)
+async def change(tenant: str, sent: shapes.TenantChange, caller: Annotated[Caller, changes(Permission.CONFIG_WRITE)]) -> Response:
+    """Only the fields that are sent change. An operation applies them to a running tenant."""
+    wanted = tenants.Changes(sent.name, sent.plan, sent.image, _provider(sent.provider))
+    return await request_change(caller, lambda call: tenants.change(call, tenant, wanted))
+
+
+@router.delete("/{tenant}", operation_id="deleteTenant", summary="Delete a tenant", responses=ACCEPTED, status_code=202)
+async def delete(tenant: str, caller: Annotated[Caller, changes(Permission.TENANT_DELETE, step_up=True)]) -> Response:
+    """Removes its container, network, files and secrets permanently. Its slug cannot be used again for 90 days."""
+    return await request_change(caller, lambda call: tenants.delete(call, tenant))
+
+
+@router.post("/{tenant}/deploy", operation_id="deployTenant", summary="Deploy a tenant", responses=ACCEPTED, status_code=202)
+async def deploy(tenant: str, caller: Deploying) -> Response:
+    """Starts the agent of a draft or stopped tenant and makes it reachable at its address."""
+    return await request_change(caller, lambda call: tenants.deploy(call, tenant))
+
+
+@router.post("/{tenant}/start", operation_id="startTenant", summary="Start a tenant", responses=ACCEPTED, status_code=202)
+async def start(tenant: str, caller: Deploying) -> Response:
+    """Starts a stopped tenant. A tenant that runs already needs no change."""
+    return await request_change(caller, lambda call: tenants.start(call, tenant))
+
+
+@router.post("/{tenant}/stop", operation_id="stopTenant", summary="Stop a tenant", responses=ACCEPTED, status_code=202)
+async def stop(tenant: str, caller: Deploying) -> Response:
+    """Stops the agent. Its files stay, and its address shows a page that says so."""
+    return await request_change(caller, lambda call: tenants.stop(call, tenant))
+
+
+@router.post("/{tenant}/restart", operation_id="restartTenant", summary="Restart a tenant", responses=ACCEPTED, status_code=202)
+async def restart(tenant: str, caller: Deploying) -> Response:
+    """Stops the agent and starts it again with the same settings."""
+    return await request_change(caller, lambda call: tenants.restart(call, tenant))
+
+
+@router.post("/{tenant}/suspend", operation_id="suspendTenant", summary="Suspend a tenant", responses=ACCEPTED, status_code=202)
+async def suspend(tenant: str, sent: shapes.Suspension, caller: Suspending) -> Response:
+    """Stops it and keeps its members from starting it again. They read the reason."""
+    return await request_change(caller, lambda call: suspension.suspend(call, tenant, sent.reason))
+
+
+@router.post("/{tenant}/resume", operation_id="resumeTenant", summary="Resume a tenant", responses=ACCEPTED, status_code=202)
+async def resume(tenant: str, caller: Suspending) -> Response:
+    """Ends the suspension. A tenant that ran before is started again."""
+    return await request_change(caller, lambda call: suspension.resume(call, tenant))
+
+
+@router.get("/{tenant}/operations", operation_id="listOperations", summary="List a tenant's operations", response_model=shapes.Operations)
+async def list_operations(
+    tenant: str,
+    caller: Annotated[Caller, reads(Permission.OPERATION_READ)],
+    cursor: Annotated[str, Query(max_length=64, description="`next_cursor` of the page before")] = "",
+    limit: Limit = 50,
+) -> shapes.Operations:
+    """Newest first."""
+    found = caller.read(lambda call: operation_ops.list_of_tenant(call, tenant, cursor, limit))
+    items = [render.operation(view) for view in found]
+    return shapes.Operations(items=items, next_cursor=items[-1].id if len(items) == limit else None)
 
 
 def _provider(sent: shapes.ProviderInput | None) -> providers.MainProvider | None:
@@ -36,120 +134,3 @@ def _provider(sent: shapes.ProviderInput | None) -> providers.MainProvider | Non
         return None
     key = sent.api_key.get_secret_value() if sent.api_key else None
     return providers.MainProvider(sent.family, sent.model, sent.base_url, key)
-
-
-def answer(tx: Tx, context: Context, row: Tenant, operation: Operation | None) -> Answer:
-    if operation is None:
-        return Answer(200, render.tenant(tx, context.settings, row).model_dump_json(), row.id)
-    return Answer(202, render.operation(tx, operation).model_dump_json(), row.id)
-
-
-@router.post("", status_code=201, response_model=shapes.Tenant)
-async def create(
-    sent: shapes.TenantInput, context: ContextOf, actor: Annotated[Actor, needs(Permission.TENANT_CREATE)], retry: RetryKeyOf
-) -> Response:
-    wish = asking.Changes(sent.name, sent.plan, sent.image, _provider(sent.provider))
-
-    def act(tx: Tx, at: str) -> Answer:
-        row = asking.create(tx, context, actor, at, sent.slug, wish)
-        return Answer(201, render.tenant(tx, context.settings, row).model_dump_json(), row.id)
-
-    return as_json(await ops.change(context, actor, retry, act))
-
-
-@router.get("", response_model=shapes.Tenants)
-async def listing(
-    context: ContextOf,
-    actor: Annotated[Actor, needs(Permission.TENANT_READ)],
-    cursor: Annotated[str, Query(max_length=64)] = "",
-    limit: Limit = 100,
-) -> shapes.Tenants:
-    def load(tx: Tx) -> shapes.Tenants:
-        rows = tenant_rows.page(tx, actor.visibility, cursor, limit)
-        return shapes.Tenants(
-            items=[render.tenant(tx, context.settings, row) for row in rows], next_cursor=rows[-1].slug if len(rows) == limit else None
-        )
-
-    return context.database.read(load)
-
-
-@router.get("/{tenant}", response_model=shapes.Tenant)
-async def show(tenant: str, context: ContextOf, _: Annotated[Actor, needs(Permission.TENANT_READ)]) -> shapes.Tenant:
-    return context.database.read(lambda tx: render.tenant(tx, context.settings, asking.get(tx, tenant)))
-
-
-@router.patch("/{tenant}", responses=ASKED)
-async def change(
-    tenant: str, sent: shapes.TenantChange, context: ContextOf, actor: Annotated[Actor, needs(Permission.CONFIG_WRITE)], retry: RetryKeyOf
-) -> Response:
-    wish = asking.Changes(sent.name, sent.plan, sent.image, _provider(sent.provider))
-    return as_json(
-        await ops.change(context, actor, retry, lambda tx, at: answer(tx, context, *asking.change(tx, context, actor, at, tenant, wish)))
-    )
-
-
-Ask = Callable[[Tx, Context, Actor, str, str], tuple[Tenant, Operation | None]]
-
-
-async def _ask(function: Ask, tenant: str, context: Context, actor: Actor, retry: RetryKey) -> Response:
-    return as_json(await ops.change(context, actor, retry, lambda tx, at: answer(tx, context, *function(tx, context, actor, at, tenant))))
-
-
-@router.delete("/{tenant}", responses=ASKED, status_code=202)
-async def delete(
-    tenant: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.TENANT_DELETE, step_up=True)], retry: RetryKeyOf
-) -> Response:
-    return await _ask(asking.delete, tenant, context, actor, retry)
-
-
-@router.post("/{tenant}/deploy", responses=ASKED, status_code=202)
-async def deploy(tenant: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.TENANT_DEPLOY)], retry: RetryKeyOf) -> Response:
-    return await _ask(asking.deploy, tenant, context, actor, retry)
-
-
-@router.post("/{tenant}/start", responses=ASKED, status_code=202)
-async def start(tenant: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.TENANT_DEPLOY)], retry: RetryKeyOf) -> Response:
-    return await _ask(asking.start, tenant, context, actor, retry)
-
-
-@router.post("/{tenant}/stop", responses=ASKED, status_code=202)
-async def stop(tenant: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.TENANT_DEPLOY)], retry: RetryKeyOf) -> Response:
-    return await _ask(asking.stop, tenant, context, actor, retry)
-
-
-@router.post("/{tenant}/restart", responses=ASKED, status_code=202)
-async def restart(tenant: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.TENANT_DEPLOY)], retry: RetryKeyOf) -> Response:
-    return await _ask(asking.restart, tenant, context, actor, retry)
-
-
-@router.post("/{tenant}/suspend", responses=ASKED, status_code=202)
-async def suspend(
-    tenant: str, sent: shapes.Suspension, context: ContextOf, actor: Annotated[Actor, needs(Permission.TENANT_SUSPEND)], retry: RetryKeyOf
-) -> Response:
-    """Stop it, and keep everybody in it from starting it again."""
-
-    def act(tx: Tx, at: str) -> Answer:
-        return answer(tx, context, *suspension.suspend(tx, actor, at, tenant, sent.reason))
-
-    return as_json(await ops.change(context, actor, retry, act))
-
-
-@router.post("/{tenant}/resume", responses=ASKED, status_code=202)
-async def resume(tenant: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.TENANT_SUSPEND)], retry: RetryKeyOf) -> Response:
-    """End the suspension; a tenant that ran before is started."""
-    return await _ask(suspension.resume, tenant, context, actor, retry)
-
-
-@router.get("/{tenant}/operations", response_model=shapes.Operations)
-async def operations(
-    tenant: str,
-    context: ContextOf,
-    _: Annotated[Actor, needs(Permission.OPERATION_READ)],
-    cursor: Annotated[str, Query(max_length=64)] = "",
-    limit: Limit = 50,
-) -> shapes.Operations:
-    def load(tx: Tx) -> shapes.Operations:
-        rows = operation_rows.of_tenant(tx, asking.get(tx, tenant).id, cursor, limit)
-        return shapes.Operations(items=[render.operation(tx, row) for row in rows], next_cursor=rows[-1].id if len(rows) == limit else None)
-
-    return context.database.read(load)

@@ -1,103 +1,77 @@
 """/api/me/tokens and /api/tenants/{tenant}/tokens: tokens of people, and service accounts of tenants."""
 
-import json
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import Response
 
-from zcplatform.core.roles import Permission, Role
-from zcplatform.ops import context as ops
-from zcplatform.ops import tokens as asking
-from zcplatform.ops import users as people
-from zcplatform.ops.access import find
-from zcplatform.ops.context import Actor, Answer
-from zcplatform.store import tokens as rows
-from zcplatform.store.db import Tx
+from zcplatform.core.roles import Permission
+from zcplatform.ops import tokens
+from zcplatform.ops.tokens import CreatedToken, NewToken, TokenView
 from zcplatform.web import people_shapes as shapes
-from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
-from zcplatform.web.tenants import as_json
+from zcplatform.web import render
+from zcplatform.web.caller import Caller, changes, reads
 
 router = APIRouter(tags=["tokens"])
-Own = Annotated[Actor, needs(Permission.SELF_MANAGE)]
-Managing = Annotated[Actor, needs(Permission.TOKEN_MANAGE)]
 
 
-def _shape(row: rows.Token) -> shapes.Token:
-    return shapes.Token(
-        id=row.id,
-        name=row.name,
-        hint=row.hint,
-        role=Role(row.role) if row.role is not None else None,
-        scopes=json.loads(row.scopes) if row.scopes is not None else None,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        last_used_at=row.last_used_at,
-        revoked_at=row.revoked_at,
-    )
+def _token(view: TokenView) -> shapes.Token:
+    return shapes.Token(**view.__dict__)
 
 
-def _wish(sent: shapes.TokenInput) -> asking.Wish:
-    return asking.Wish(sent.name, sent.days, sent.role, frozenset(sent.scopes) if sent.scopes is not None else None)
+def _new(sent: shapes.TokenInput) -> NewToken:
+    return NewToken(sent.name, sent.days, sent.role, frozenset(sent.scopes) if sent.scopes is not None else None)
 
 
-def _made(token: rows.Token, value: str) -> Answer:
-    return Answer(201, shapes.TokenMade(**_shape(token).model_dump(), token=value).model_dump_json(), is_credential=True)
+def _created(created: CreatedToken) -> Response:
+    return render.respond(shapes.CreatedToken(**created.token.__dict__, token=created.value), 201)
 
 
-@router.get("/api/me/tokens", response_model=shapes.Tokens)
-async def own(context: ContextOf, actor: Own) -> shapes.Tokens:
-    return shapes.Tokens(items=[_shape(row) for row in context.database.read(lambda tx: rows.of_user(tx, people.person(tx, actor).id))])
+@router.get("/api/me/tokens", operation_id="listMyTokens", summary="List your tokens", response_model=shapes.Tokens)
+async def list_own(caller: Annotated[Caller, reads(Permission.SELF_MANAGE)]) -> shapes.Tokens:
+    """Also those that are revoked or expired. The tokens themselves are never shown again."""
+    return shapes.Tokens(items=[_token(view) for view in caller.read(tokens.list_own)])
 
 
-@router.post("/api/me/tokens", response_model=shapes.TokenMade, status_code=201)
-async def create_own(
-    sent: shapes.TokenInput,
-    request: Request,
-    context: ContextOf,
-    actor: Annotated[Actor, needs(Permission.SELF_MANAGE, step_up=True)],
-    retry: RetryKeyOf,
-) -> Response:
-    pepper: bytes = request.app.state.pepper
-    return as_json(await ops.change(context, actor, retry, lambda tx, at: _made(*asking.create_own(tx, pepper, actor, at, _wish(sent)))))
+@router.post("/api/me/tokens", operation_id="createMyToken", summary="Create a token", response_model=shapes.CreatedToken, status_code=201)
+async def create_own(sent: shapes.TokenInput, caller: Annotated[Caller, changes(Permission.SELF_MANAGE, step_up=True)]) -> Response:
+    """It can do what you can do, within its role and scopes. It is shown this once."""
+    return _created(await caller.change(lambda call: tokens.create_own(call, _new(sent))))
 
 
-@router.delete("/api/me/tokens/{token}", status_code=204)
-async def revoke_own(token: str, context: ContextOf, actor: Own, retry: RetryKeyOf) -> Response:
-    def act(tx: Tx, at: str) -> Answer:
-        asking.revoke_own(tx, actor, at, token)
-        return Answer(204, "")
-
-    return Response(status_code=(await ops.change(context, actor, retry, act)).status)
+@router.delete("/api/me/tokens/{token}", operation_id="revokeMyToken", summary="Revoke a token", status_code=204, response_class=Response)
+async def revoke_own(token: str, caller: Annotated[Caller, changes(Permission.SELF_MANAGE)]) -> None:
+    """The next request with it is rejected, and so are requests with tokens that it created."""
+    await caller.change(lambda call: tokens.revoke_own(call, token))
 
 
-@router.get("/api/tenants/{tenant}/tokens", response_model=shapes.Tokens)
-async def of_tenant(tenant: str, context: ContextOf, _: Managing) -> shapes.Tokens:
-    return shapes.Tokens(items=[_shape(row) for row in context.database.read(lambda tx: rows.of_tenant(tx, find(tx, tenant).id))])
+@router.get("/api/tenants/{tenant}/tokens", operation_id="listTokens", summary="List service accounts", response_model=shapes.Tokens)
+async def list_of_tenant(tenant: str, caller: Annotated[Caller, reads(Permission.TOKEN_MANAGE)]) -> shapes.Tokens:
+    """The tokens of a tenant that belong to no person, also those that are revoked or expired."""
+    return shapes.Tokens(items=[_token(view) for view in caller.read(lambda call: tokens.list_of_tenant(call, tenant))])
 
 
-@router.post("/api/tenants/{tenant}/tokens", response_model=shapes.TokenMade, status_code=201)
+@router.post(
+    "/api/tenants/{tenant}/tokens",
+    operation_id="createToken",
+    summary="Create a service account",
+    response_model=shapes.CreatedToken,
+    status_code=201,
+)
 async def create_of_tenant(
-    tenant: str,
-    sent: shapes.ServiceTokenInput,
-    request: Request,
-    context: ContextOf,
-    actor: Annotated[Actor, needs(Permission.TOKEN_MANAGE, step_up=True)],
-    retry: RetryKeyOf,
+    tenant: str, sent: shapes.ServiceTokenInput, caller: Annotated[Caller, changes(Permission.TOKEN_MANAGE, step_up=True)]
 ) -> Response:
-    """A service account: it may do what its role may in this tenant, as long as who made it may."""
-    pepper: bytes = request.app.state.pepper
-
-    def act(tx: Tx, at: str) -> Answer:
-        return _made(*asking.create_of_tenant(tx, pepper, actor, at, tenant, _wish(sent)))
-
-    return as_json(await ops.change(context, actor, retry, act))
+    """A token for programs. It can do what its role can do in this tenant, as long as its maker can. It is shown this once."""
+    return _created(await caller.change(lambda call: tokens.create_of_tenant(call, tenant, _new(sent))))
 
 
-@router.delete("/api/tenants/{tenant}/tokens/{token}", status_code=204)
-async def revoke_of_tenant(tenant: str, token: str, context: ContextOf, actor: Managing, retry: RetryKeyOf) -> Response:
-    def act(tx: Tx, at: str) -> Answer:
-        asking.revoke_of_tenant(tx, actor, at, tenant, token)
-        return Answer(204, "")
-
-    return Response(status_code=(await ops.change(context, actor, retry, act)).status)
+@router.delete(
+    "/api/tenants/{tenant}/tokens/{token}",
+    operation_id="revokeToken",
+    summary="Revoke a service account",
+    status_code=204,
+    response_class=Response,
+)
+async def revoke_of_tenant(tenant: str, token: str, caller: Annotated[Caller, changes(Permission.TOKEN_MANAGE)]) -> None:
+    """The next request with it is rejected, and so are requests with tokens that it created."""
+    await caller.change(lambda call: tokens.revoke_of_tenant(call, tenant, token))

@@ -1,4 +1,4 @@
-"""/api/users: for super-admins."""
+"""/api/users: users of the installation, for super-admins."""
 
 from typing import Annotated
 
@@ -6,20 +6,19 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission
-from zcplatform.ops import context as ops
-from zcplatform.ops import users as asking
-from zcplatform.ops.context import Actor, Answer
-from zcplatform.store import members
-from zcplatform.store import users as rows
-from zcplatform.store.db import Tx
+from zcplatform.ops import users
+from zcplatform.ops.views import User, UserView
 from zcplatform.web import people_shapes as shapes
-from zcplatform.web.actor import ContextOf, RetryKeyOf, needs
-from zcplatform.web.tenants import Limit, as_json
+from zcplatform.web import render
+from zcplatform.web.caller import Caller, changes, reads
+from zcplatform.web.tenants import Limit
 
 router = APIRouter(prefix="/api/users", tags=["users"])
+Reading = Annotated[Caller, reads(Permission.USER_MANAGE)]
+Managing = Annotated[Caller, changes(Permission.USER_MANAGE)]
 
 
-def shape(row: rows.User) -> shapes.User:
+def shape(row: User) -> shapes.User:
     return shapes.User(
         id=row.id,
         email=row.email,
@@ -30,65 +29,46 @@ def shape(row: rows.User) -> shapes.User:
     )
 
 
-def shape_of_one(tx: Tx, row: rows.User) -> shapes.OneUser:
-    return shapes.OneUser(**shape(row).model_dump(), only_owner_of=members.owned_alone(tx, row.id))
+def _shape_of_one(view: UserView) -> shapes.OneUser:
+    return shapes.OneUser(**shape(view.user).model_dump(), only_owner_of=view.only_owner_of)
 
 
-@router.get("", response_model=shapes.Users)
-async def listing(
-    context: ContextOf,
-    _: Annotated[Actor, needs(Permission.USER_MANAGE)],
-    cursor: Annotated[str, Query(max_length=254)] = "",
-    limit: Limit = 100,
+@router.get("", operation_id="listUsers", summary="List users", response_model=shapes.Users)
+async def list_users(
+    caller: Reading, cursor: Annotated[str, Query(max_length=254, description="`next_cursor` of the page before")] = "", limit: Limit = 100
 ) -> shapes.Users:
-    found = context.database.read(lambda tx: rows.page(tx, cursor, limit))
+    """In the order of their addresses."""
+    found = caller.read(lambda call: users.list_users(call, cursor, limit))
     return shapes.Users(items=[shape(row) for row in found], next_cursor=found[-1].email if len(found) == limit else None)
 
 
-@router.post("", response_model=shapes.User, status_code=201)
-async def create(
-    sent: shapes.UserInput, context: ContextOf, actor: Annotated[Actor, needs(Permission.USER_MANAGE)], retry: RetryKeyOf
-) -> Response:
-    """A person who may sign in from now on. To be let into a tenant he is invited there."""
-
-    def act(tx: Tx, at: str) -> Answer:
-        return Answer(201, shape(asking.create(tx, actor, at, sent.email, sent.name, is_super_admin=sent.is_super_admin)).model_dump_json())
-
-    return as_json(await ops.change(context, actor, retry, act))
+@router.post("", operation_id="createUser", summary="Add a user", response_model=shapes.User, status_code=201)
+async def create(sent: shapes.UserInput, caller: Managing) -> Response:
+    """A person who may sign in. To give them a tenant, invite them to it."""
+    row = await caller.change(lambda call: users.create(call, sent.email, sent.name, is_super_admin=sent.is_super_admin))
+    return render.respond(shape(row), 201, f"/api/users/{row.id}")
 
 
-@router.get("/{user}", response_model=shapes.OneUser)
-async def show(user: str, context: ContextOf, _: Annotated[Actor, needs(Permission.USER_MANAGE)]) -> shapes.OneUser:
-    return context.database.read(lambda tx: shape_of_one(tx, asking.get(tx, user)))
+@router.get("/{user}", operation_id="getUser", summary="Show a user", response_model=shapes.OneUser)
+async def show(user: str, caller: Reading) -> shapes.OneUser:
+    """By id or address, with the tenants that have no other owner."""
+    return _shape_of_one(caller.read(lambda call: users.show(call, user)))
 
 
-@router.patch("/{user}", response_model=shapes.OneUser)
-async def change(
-    user: str, sent: shapes.UserChange, context: ContextOf, actor: Annotated[Actor, needs(Permission.USER_MANAGE)], retry: RetryKeyOf
-) -> Response:
-    """Disable, enable, make a super-admin or no more. The last super-admin stays; a disabled user's requests and streams end at once.
+@router.patch("/{user}", operation_id="updateUser", summary="Change, disable or enable a user", response_model=shapes.OneUser)
+async def change(user: str, sent: shapes.UserChange, caller: Managing) -> Response:
+    """A disabled user's sessions, requests and streams end at once. The last super-admin cannot be disabled or demoted.
 
-    A tenant's only owner may be disabled: `only_owner_of` tells which tenants then wait for a super-admin to hand them over.
+    A tenant's only owner may be disabled: `only_owner_of` shows which tenants a super-admin should then hand over.
     """
-    wish = asking.Changes(sent.name, sent.disabled, sent.is_super_admin)
-
-    def act(tx: Tx, at: str) -> Answer:
-        return Answer(200, shape_of_one(tx, asking.change(tx, actor, at, user, wish)).model_dump_json())
-
-    return as_json(await ops.change(context, actor, retry, act))
+    wanted = users.Changes(sent.name, sent.disabled, sent.is_super_admin)
+    return render.respond(_shape_of_one(await caller.change(lambda call: users.change(call, user, wanted))))
 
 
-@router.delete("/{user}", status_code=204)
-async def remove(
-    user: str, context: ContextOf, actor: Annotated[Actor, needs(Permission.USER_MANAGE, step_up=True)], retry: RetryKeyOf
-) -> Response:
-    """For good: sessions, tokens, memberships and invitations end, the address is taken out of all rows; the audit log keeps the id.
+@router.delete("/{user}", operation_id="deleteUser", summary="Delete a user", status_code=204, response_class=Response)
+async def remove(user: str, caller: Annotated[Caller, changes(Permission.USER_MANAGE, step_up=True)]) -> None:
+    """Permanent: sessions, tokens, memberships and invitations end, and the address is erased from all rows. The audit log keeps the id.
 
-    The last super-admin and a tenant's only owner stay.
+    The last super-admin and a tenant's only owner cannot be deleted.
     """
-
-    def act(tx: Tx, at: str) -> Answer:
-        asking.delete(tx, actor, at, user)
-        return Answer(204, "")
-
-    return Response(status_code=(await ops.change(context, actor, retry, act)).status)
+    await caller.change(lambda call: users.delete(call, user))

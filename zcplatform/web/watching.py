@@ -1,25 +1,23 @@
-"""A stream goes on only while who listens may: rights are looked at again after every commit, and a silent stream ends too."""
+"""A stream continues only while its reader may read it. Rights are checked after every commit, so a silent stream ends too."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
-from zcplatform import clock
 from zcplatform.errors import PlatformError
 from zcplatform.ops import access
-from zcplatform.ops.actor import Actor
-from zcplatform.store.db import Database
+from zcplatform.ops.context import Call, Caller
 from zcplatform.web.events import Watcher
 
 T = TypeVar("T")
 
 
-async def while_permitted(database: Database, watcher: Watcher, actor: Actor, source: AsyncGenerator[T]) -> AsyncGenerator[T]:
-    """What `source` gives, until it ends, the platform stops, or the actor's rights change; raises what was lost then."""
+async def while_permitted(caller: Caller, watcher: Watcher, source: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    """The items of `source`, until it ends, the platform stops, or the caller's rights change, which raises."""
     upcoming: asyncio.Task[T] | None = None
     async with aclosing(source):
-        lost = asyncio.create_task(_lost(database, watcher, actor))
+        lost = asyncio.create_task(_lost(caller, watcher))
         try:
             while True:
                 upcoming = asyncio.ensure_future(anext(source))
@@ -38,11 +36,15 @@ async def while_permitted(database: Database, watcher: Watcher, actor: Actor, so
                 await _end(upcoming)
 
 
-async def _lost(database: Database, watcher: Watcher, actor: Actor) -> None:
+async def _lost(caller: Caller, watcher: Watcher) -> None:
     while not watcher.stopped.is_set():
-        version = database.data_version()
-        database.read(lambda tx: access.again(tx, actor, clock.text(clock.now())))
+        version = watcher.version()
+        caller.read(_confirm)
         await watcher.changed(version)
+
+
+def _confirm(call: Call) -> None:
+    access.confirm(call.tx, call.actor, call.at)
 
 
 async def _end(task: asyncio.Task[Any]) -> None:
