@@ -16,19 +16,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePath
 
+from zcplatform.core.redaction import REDACTED, redact_forms
 from zcplatform.errors import PlatformError
 
 _LONGEST = 2_000
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
-REDACTED = "[redacted]"
 _SECRET_NAME = re.compile(r"(^|_)(secret|password|passphrase|authorization|cookie|api_key|pairing_code|token|key)$", re.IGNORECASE)
-_SECRET_FORM = re.compile(
-    r"zcp_[\w-]{8,256}|enc2:[0-9a-fA-F]{8,4000}|\bsk-[\w-]{8,256}|\bxox[a-z]-[\w-]{8,256}|\bgh[a-z]_\w{8,256}|\bAIza[\w-]{20,256}"
-    r"|\beyJ[\w-]{8,2000}(\.[\w-]{0,2000}){1,2}|\b\d{6,12}:[\w-]{30,64}|(?<=bearer )[^\s\"']{8,2000}|(?<=://)[^\s/@:]{1,200}:[^\s/@]{1,200}(?=@)",
-    re.IGNORECASE,
-)
-
-
 Field = str | bytes | int | float | bool | PurePath | BaseException | None
 """What a field may be. An exception is written under the rules above; `str(error)` would go around them."""
 
@@ -74,7 +67,7 @@ def _redacted(name: str, value: object) -> object:
     if _SECRET_NAME.search(name):
         return REDACTED
     text = _described(value) if isinstance(value, BaseException) else str(value)
-    shown = _SECRET_FORM.sub(REDACTED, text[: 2 * _LONGEST])
+    shown = redact_forms(text[: 2 * _LONGEST])
     return shown if len(text) <= 2 * _LONGEST and len(shown) <= _LONGEST else shown[:_LONGEST] + "…"
 
 

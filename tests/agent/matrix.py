@@ -34,12 +34,12 @@ from tests.agent.cases import Case
 from zcplatform.agent import hooks
 from zcplatform.agent.agent_settings import Provider, to_json
 from zcplatform.agent.agent_state import AgentState
+from zcplatform.agent.bindings import address
 from zcplatform.agent.channels import types
 from zcplatform.agent.document import render
 from zcplatform.agent.policy import Policy, environment
 from zcplatform.agent.providers import FAMILIES, Family, Uri
 from zcplatform.agent.sealed import seal, token_hash
-from zcplatform.agent.secret_slots import address
 from zcplatform.core.container import CONFIG_TARGET
 
 KEY = bytes(range(32))

@@ -1,9 +1,11 @@
 """What the worker asks of an agent for people, against agents that answer, forget, refuse and hold on."""
 
 import json
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -65,8 +67,9 @@ async def test_a_code_a_message_and_channels_with_the_platform_s_own_token(datab
 
 
 async def test_a_channel_s_error_is_told_without_the_tenant_s_secrets(database: Database, make: Make) -> None:
-    row = {"name": "irc.main", "type": "irc", "compiled": True, "enabled": True}
-    error = f"401 for token sk-canary-7f3a and {BEARER}"
+    needs = {"requirements": [f"the token {quote(BEARER)} {b64encode(b'x:sk-canary-7f3a').decode()}"]}
+    row = {"name": "irc.main", "type": "irc", "compiled": True, "enabled": True, "status": "sk-canary-7f3a", "readiness": needs}
+    error = f"401 for token sk-canary-7f3a and {BEARER} " + "x" * 251 + "sk-canary-7f3a"
     routes = {
         "GET /api/channels": said({"channels": [row]}),
         "GET /api/health": said({"health": {"components": {"channel:irc.main": {"status": "error", "last_error": error}}}}),
@@ -75,7 +78,17 @@ async def test_a_channel_s_error_is_told_without_the_tenant_s_secrets(database: 
         rig = make(port, MainProvider("openai", "m", None, "sk-canary-7f3a"))
         rig.deps.database.write_now(lambda tx: rig.deps.secrets.open_boxes(tx, AT))
         channel = (await one(talking(rig).channels, rig))["channels"][0]
-    assert channel["error"] == "401 for token … and …"
+    assert channel["error"].startswith("401 for token [redacted] and [redacted] xxx")
+    assert "sk-canary" not in str(channel)
+    assert "anary-7f3a" not in str(channel)
+    assert b64encode(b"x:sk-canary-7f3a").decode()[4:-4] not in str(channel)
+
+
+async def test_an_answer_that_utf_8_cannot_hold_is_replaced_and_no_secret_is_in_it(database: Database, make: Make) -> None:
+    async with RoutedAgent({"POST /webhook": said({"response": f"a\ud800b {BEARER}", "model": "\udfff"})}).running() as port:
+        rig = make(port)
+        answer = await one(talking(rig).message, rig, text="hi")
+    assert answer == {"text": "a?b [redacted]", "model": "?"}
 
 
 @pytest.mark.parametrize("verb", ["pairing_code", "message", "channels", "devices", "revoke", "reset"])

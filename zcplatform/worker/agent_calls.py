@@ -1,15 +1,17 @@
-"""What is asked of a running agent for people: a pairing code, its devices, its channels' health, an answer to a message.
+"""Calls to a running agent on behalf of people: a pairing code, its devices, the health of its channels, an answer to a message.
 
-Codes, messages and answers pass through; nothing of them is kept or logged.
+Codes, messages and answers pass through; nothing of them is stored or logged. Everything an agent says is cleaned of the tenant's secrets, and
+of characters that UTF-8 cannot hold.
 """
 
-from collections.abc import AsyncGenerator
-from dataclasses import asdict, replace
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from zcplatform import clock
-from zcplatform.adapters.gateway import Channel, Device
+from zcplatform.adapters.gateway import Device, Gateway
+from zcplatform.core.redaction import Redactor
 from zcplatform.core.tenant import Wanted
 from zcplatform.errors import Conflict, NotFound
 from zcplatform.worker.configuration.readback import forget_paired_devices, keep_saved, read_saved
@@ -21,6 +23,7 @@ from zcplatform.worker.reconcile.snapshot import TenantSnapshot
 PAIRING_LIVES = timedelta(minutes=10)
 LONGEST_MESSAGE = 8_000
 Answers = AsyncGenerator[dict[str, Any]]
+T = TypeVar("T")
 
 
 class AgentCalls:
@@ -30,49 +33,45 @@ class AgentCalls:
         self._messages = ConcurrencyLimit(each=2, altogether=64)
 
     async def pairing_code(self, request: dict[str, Any]) -> Answers:
-        """A fresh code. It passes through and is kept nowhere."""
+        """A new code. The one before ends."""
         snapshot = load_tenant(self._deps, request)
-        gateway = self._deps.gateway
-        code = await with_bearer(self._deps, snapshot, self._wake, lambda bearer: gateway.initiate_pairing(snapshot.port, bearer))
+        code = await self._call(snapshot, lambda gateway, bearer: gateway.initiate_pairing(snapshot.port, bearer))
         yield {"code": code, "expires_at": clock.text(clock.now() + PAIRING_LIVES)}
 
     async def message(self, request: dict[str, Any]) -> Answers:
         snapshot, text = load_tenant(self._deps, request), require_text(request, "text", LONGEST_MESSAGE)
-        gateway = self._deps.gateway
         with self._messages.taken(snapshot.tenant.id):
-            said = await with_bearer(self._deps, snapshot, self._wake, lambda bearer: gateway.say(snapshot.port, bearer, text))
-        yield asdict(said)
+            said = await self._call(snapshot, lambda gateway, bearer: gateway.say(snapshot.port, bearer, text))
+        yield cleaned(self._deps.redactor(snapshot.tenant.id), asdict(said))
 
     async def channels(self, request: dict[str, Any]) -> Answers:
         snapshot = load_tenant(self._deps, request)
-        gateway = self._deps.gateway
-        found = await with_bearer(self._deps, snapshot, self._wake, lambda bearer: gateway.channels(snapshot.port, bearer))
-        known = self._deps.database.read(lambda tx: self._deps.secrets.values(tx, snapshot.tenant.id))
-        yield {"channels": [asdict(_without(channel, known)) for channel in found]}
+        found = await self._call(snapshot, lambda gateway, bearer: gateway.channels(snapshot.port, bearer))
+        yield cleaned(self._deps.redactor(snapshot.tenant.id), {"channels": [asdict(channel) for channel in found]})
 
     async def devices(self, request: dict[str, Any]) -> Answers:
         snapshot = load_tenant(self._deps, request)
         found = await self._devices(snapshot)
         own = _own(found)
-        yield {"devices": [{**asdict(device), "is_platform": device is own} for device in found]}
+        devices = [{**asdict(device), "is_platform": device is own} for device in found]
+        yield cleaned(self._deps.redactor(snapshot.tenant.id), {"devices": devices})
 
     async def revoke(self, request: dict[str, Any]) -> Answers:
-        """One device. What the agent then has in its file is read at once: a host that restarts now must not let the device in again."""
+        """Revoke one device. The agent's file is read back at once: if the host restarts now, the device must not be admitted again."""
         snapshot, device_id = load_tenant(self._deps, request), require_text(request, "device_id", 64)
         own = _own(await self._devices(snapshot))
         if own is not None and own.id == device_id:
             raise Conflict(
                 "device.platform",
-                f"This is how the platform itself talks to the agent of `{snapshot.tenant.slug}`",
+                f"The platform itself uses this device to call the agent of `{snapshot.tenant.slug}`",
                 "choose another device",
             )
-        gateway = self._deps.gateway
-        await with_bearer(self._deps, snapshot, self._wake, lambda bearer: gateway.revoke(snapshot.port, bearer, device_id))
+        await self._call(snapshot, lambda gateway, bearer: gateway.revoke(snapshot.port, bearer, device_id))
         await self._read_back(snapshot)
         yield {"ok": True}
 
     async def reset(self, request: dict[str, Any]) -> Answers:
-        """Every device. Those the agent does not let go of are forgotten by rendering its file without them."""
+        """Revoke every device. Those that the agent does not revoke are removed by rendering its file without them."""
         snapshot = load_tenant(self._deps, request)
         if snapshot.tenant.wanted == Wanted.RUNNING:
             found = await self._devices(snapshot)
@@ -84,33 +83,37 @@ class AgentCalls:
             await repair_token(self._deps, snapshot, self._wake, "its devices were reset")
         yield {"restarts": remained}
 
+    async def _call(self, snapshot: TenantSnapshot, call: Callable[[Gateway, str], Awaitable[T]]) -> T:
+        return await with_bearer(self._deps, snapshot, self._wake, lambda bearer: call(self._deps.gateway, bearer))
+
     async def _devices(self, snapshot: TenantSnapshot) -> tuple[Device, ...]:
-        gateway = self._deps.gateway
-        return await with_bearer(self._deps, snapshot, self._wake, lambda bearer: gateway.devices(snapshot.port, bearer))
+        return await self._call(snapshot, lambda gateway, bearer: gateway.devices(snapshot.port, bearer))
 
     async def _revoke_if_there(self, snapshot: TenantSnapshot, device_id: str) -> None:
-        gateway = self._deps.gateway
         try:
-            await with_bearer(self._deps, snapshot, self._wake, lambda bearer: gateway.revoke(snapshot.port, bearer, device_id))
+            await self._call(snapshot, lambda gateway, bearer: gateway.revoke(snapshot.port, bearer, device_id))
         except NotFound:
             return
 
     async def _read_back(self, snapshot: TenantSnapshot) -> None:
         if not await keep_saved(self._deps, snapshot, await read_saved(self._deps, snapshot)):
-            await repair_token(self._deps, snapshot, self._wake, "the platform's token is gone from the agent's file")
+            await repair_token(self._deps, snapshot, self._wake, "the platform's token is missing from the agent's file")
+
+
+def cleaned(redact: Redactor, words: Any) -> Any:
+    """JSON values from an agent, without the tenant's secrets and without lone surrogates."""
+    match words:
+        case str():
+            return redact(words.encode(errors="replace").decode())
+        case dict():
+            return {name: cleaned(redact, value) for name, value in words.items()}
+        case list() | tuple():
+            return [cleaned(redact, value) for value in words]
+        case _:
+            return words
 
 
 def _own(devices: tuple[Device, ...]) -> Device | None:
-    """The platform's entry, when there is no doubt: the only token that the agent found in its file without having paired it."""
+    """The platform's entry, if there is no doubt: the only token that the agent found in its file without having paired it."""
     legacy = [device for device in devices if device.is_legacy]
     return legacy[0] if len(legacy) == 1 else None
-
-
-def _without(channel: Channel, known: tuple[str, ...]) -> Channel:
-    """An error text may hold what the agent sent; never a secret of this tenant."""
-    if channel.error is None:
-        return channel
-    error = channel.error
-    for value in known:
-        error = error.replace(value, "…")
-    return replace(channel, error=error)

@@ -6,6 +6,7 @@ from typing import Any
 
 from zcplatform.adapters.caddy import Caddy
 from zcplatform.adapters.gateway import Gateway
+from zcplatform.core.redaction import Redactor
 from zcplatform.engines.docker.client import Docker
 from zcplatform.ids import Names, TenantId
 from zcplatform.settings import Settings
@@ -40,6 +41,10 @@ class Deps:
     """Names of the containers that check a configuration just now; others of that kind are left over."""
     unsupported_limits: dict[tuple[TenantId, str], Any] = field(default_factory=dict)
     """Limits that the engine of this host does not keep (no swap is counted, say), and what it tells instead."""
+
+    def redactor(self, tenant_id: TenantId) -> Redactor:
+        """Cleans every word of a tenant's agent before it is stored, shown or logged."""
+        return self.database.read(lambda tx: self.secrets.redactor(tx, tenant_id))
 
     def snapshot(self, tenant_id: TenantId) -> TenantSnapshot | None:
         """As `load`, for those who only look: kept while nobody writes."""

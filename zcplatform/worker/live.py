@@ -110,6 +110,7 @@ class LiveServer:
             )
         yield {"line": None}  # an error was raised by now: the web process can begin its answer
         tail, since = int(request.get("tail", 100)), request.get("since")
+        redact = deps.redactor(snapshot.tenant.id)
         async for line in deps.docker.logs(
             deps.names.container(snapshot.tenant.slug),
             tail=max(0, min(tail, 10_000)),
@@ -117,7 +118,7 @@ class LiveServer:
             follow=bool(request.get("follow")),
             timestamps=bool(request.get("timestamps")),
         ):
-            yield {"line": line.decode(errors="replace")}
+            yield {"line": redact(line.decode(errors="replace"))}
 
 
 def _loop_json(status: LoopStatus) -> dict[str, Any]:

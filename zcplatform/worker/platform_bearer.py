@@ -1,7 +1,7 @@
-"""The platform's own token at a tenant's agent: given to those who talk to it, and mended when somebody revoked it inside the agent.
+"""The platform's own token at a tenant's agent: used for calls, and repaired if it was revoked inside the agent.
 
-A paired person is the full operator of an agent, so any of them may revoke it. The repair is the way every restart goes: the configuration is
-rendered again, with our token in it, and the agent started with that.
+A paired person is the full operator of an agent, so any of them may revoke it. The repair is an ordinary restart: the configuration is rendered
+again with the token in it, and the agent is started with that.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,8 +23,8 @@ T = TypeVar("T")
 Wake = Callable[[TenantId], None]
 
 
-async def with_bearer(deps: Deps, snapshot: TenantSnapshot, wake: Wake, ask: Callable[[str], Awaitable[T]]) -> T:
-    """Ask a running agent something with our token. Raises Unavailable; where the token was refused, the repair is under way by then."""
+async def with_bearer(deps: Deps, snapshot: TenantSnapshot, wake: Wake, call: Callable[[str], Awaitable[T]]) -> T:
+    """Call a running agent with the platform's token. Raises Unavailable; if the agent rejected the token, its repair has begun by then."""
     bearer = deps.database.read(lambda tx: deps.secrets.get(tx, snapshot.tenant.id, "agent", "bearer"))
     if bearer is None or snapshot.tenant.wanted != Wanted.RUNNING or not snapshot.tenant.seen_healthy:
         raise Unavailable(
@@ -34,26 +34,27 @@ async def with_bearer(deps: Deps, snapshot: TenantSnapshot, wake: Wake, ask: Cal
             retry_after_s=5,
         )
     try:
-        return await ask(bearer[1])
+        return await call(bearer[1])
     except PlatformError as error:
         if error.code == UNPAIRED:
-            await repair_token(deps, snapshot, wake, "somebody revoked the platform's token inside the agent")
+            await repair_token(deps, snapshot, wake, "the platform's token was revoked inside the agent")
         raise
 
 
 async def repair_token(deps: Deps, snapshot: TenantSnapshot, wake: Wake, why: str) -> None:
-    """Render again and start again, once: a second call for the same container finds it under way."""
+    """Render the configuration and start the agent again, once: a second call for the same container does nothing."""
     tenant, at = snapshot.tenant, clock.text(clock.now())
 
     def write(tx: Tx) -> bool:
         fresh = tenants.get(tx, tenant.id)
         if fresh is None or fresh.wanted != Wanted.RUNNING or fresh.seen_config != tenant.seen_config or not fresh.seen_healthy:
             return False
-        if not tenants.record_seen(tx, tenant.id, tenant.generation, at, {"seen_config": None, "seen_healthy": 0, "seen_healthy_at": None}):
+        changes = {"seen_config": None, "seen_healthy": 0, "seen_healthy_at": None}
+        if not tenants.record_seen(tx, tenant.id, tenant.generation, at, changes):
             return False
         audit.append(tx, Entry(at, "system:worker", "agent.repair_token", tenant.slug, tenant.id, changes={"why": why}))
         return True
 
     if await deps.database.write(write):
-        logger.warning("an agent is started again", tenant=tenant.id, why=why)
+        logger.warning("an agent is restarted to repair its token", tenant=tenant.id, why=why)
         wake(tenant.id)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from zcplatform.agent.secret_slots import SecretSlot
 from zcplatform.core.audit import Entry
+from zcplatform.core.redaction import SHORTEST, Redactor
 from zcplatform.core.secret_names import KINDS, row_of
 from zcplatform.ids import TenantId, new_secret_id
 from zcplatform.store import audit, secrets
@@ -15,9 +16,6 @@ from zcplatform.vault import opening
 from zcplatform.vault.keys import Keys
 from zcplatform.vault.opening import CannotOpen
 from zcplatform.vault.sealing import SecretBinding
-
-SHORTEST = 6
-"""Characters. What is shorter is not redacted: it would redact ordinary words."""
 
 
 class Secrets:
@@ -33,6 +31,10 @@ class Secrets:
         if wrapped is None:
             raise CannotOpen
         return secret.host, opening.decrypt(opening.unwrap(self._keys.wrap, tenant_id, wrapped), binding_of(secret), secret.ciphertext)
+
+    def redactor(self, tx: Tx, tenant_id: TenantId) -> Redactor:
+        """For every word that the tenant's agent says."""
+        return Redactor(self.values(tx, tenant_id))
 
     def values(self, tx: Tx, tenant_id: TenantId) -> tuple[str, ...]:
         """Every value of the tenant that can be opened, the longest first, for redaction. What is too short to be a secret is left out."""

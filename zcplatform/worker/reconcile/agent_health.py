@@ -74,9 +74,10 @@ async def exited(deps: Deps, snapshot: TenantSnapshot, exit_code: int | None, *,
             words = text if text.startswith("Error") else words
     except PlatformError:
         words = ""
+    words = deps.redactor(snapshot.tenant.id).line(words, 300)
     how = "ran out of memory" if oom else f"ended with code {exit_code}" if exit_code is not None else "was removed"
     return StepFailed(
         "agent.exited",
-        f"The agent of `{snapshot.tenant.slug}` {how}{f': {words[:300]}' if words else ''}",
+        f"The agent of `{snapshot.tenant.slug}` {how}{f': {words}' if words else ''}",
         f"zcplatform tenants logs {snapshot.tenant.slug}",
     )

@@ -28,6 +28,8 @@ from zcplatform.worker.deps import Deps
 from zcplatform.worker.reconcile.recording import record_verified
 from zcplatform.worker.reconcile.snapshot import TenantSnapshot
 
+LONGEST_REASON = 500
+
 
 async def settle(deps: Deps, snapshot: TenantSnapshot, seen: Seen) -> None:
     """Everything is as wanted, or the next attempt is not due yet."""
@@ -82,7 +84,7 @@ async def roll_back(deps: Deps, tenant_id: TenantId, generation: int | None, wor
     """What is wanted is given up for the last good revision and image, where there are any. What was asked for goes on, and ends as failed
     with the words. `for_image`: only another image is to blame.
     """
-    at = clock.text(clock.now())
+    at, words = clock.text(clock.now()), deps.redactor(tenant_id).line(words, LONGEST_REASON)
 
     def write(tx: Tx) -> bool:
         tenant = tenants.get(tx, tenant_id)
@@ -92,11 +94,11 @@ async def roll_back(deps: Deps, tenant_id: TenantId, generation: int | None, wor
         if for_image and not new_image:
             return False
         refused = tenant.wanted_revision
-        seen = {"rejected_revision": refused, "rejected_image_id": tenant.image_id, "rejected_reason": words[:500], **tenants.NO_ERROR}
+        seen = {"rejected_revision": refused, "rejected_image_id": tenant.image_id, "rejected_reason": words, **tenants.NO_ERROR}
         tenants.record_seen(tx, tenant_id, tenant.generation, at, seen)
-        revisions.set_outcome(tx, tenant_id, refused, "rejected", words[:500])
+        revisions.set_outcome(tx, tenant_id, refused, "rejected", words)
         subject = "image" if new_image else "revision"
-        told: dict[str, Any] = {"slug": tenant.slug, "revision": refused, "image_id": tenant.image_id, "reason": words[:500]}
+        told: dict[str, Any] = {"slug": tenant.slug, "revision": refused, "image_id": tenant.image_id, "reason": words}
         events.append(tx, at, f"{subject}.taken_back", tenant_id=tenant_id, **told)
         changes: dict[str, object] = {"revision": [refused, tenant.last_good_revision]} if refused != tenant.last_good_revision else {}
         changes |= {"image": [tenant.image_id, tenant.last_good_image_id]} if new_image else {}
@@ -115,8 +117,8 @@ async def roll_back(deps: Deps, tenant_id: TenantId, generation: int | None, wor
 async def record_failure(deps: Deps, tenant_id: TenantId, generation: int | None, error: PlatformError) -> None:
     """Record what went wrong and when it is tried again, for the tenant and for the operation; nothing for a wish that is no longer the last."""
     deps.edge.wake()  # a tenant that never got as far as its route has an address all the same, with the page for stopped ones
-    now = clock.now()
-    logger.info("a tenant could not be brought to what is wanted", tenant=tenant_id, code=error.code, error=error.detail)
+    now, detail = clock.now(), deps.redactor(tenant_id)(error.detail)
+    logger.info("a tenant could not be brought to what is wanted", tenant=tenant_id, code=error.code, error=detail)
 
     def write(tx: Tx) -> None:
         tenant = tenants.get(tx, tenant_id)
@@ -129,7 +131,7 @@ async def record_failure(deps: Deps, tenant_id: TenantId, generation: int | None
         changes: dict[str, object] = {
             "failures": failures,
             "error_code": error.code,
-            "error_detail": error.detail,
+            "error_detail": detail,
             "error_hint": error.hint,
             "next_attempt_at": next_attempt_at,
         }
@@ -138,9 +140,9 @@ async def record_failure(deps: Deps, tenant_id: TenantId, generation: int | None
         if operation is None:
             return
         if has_failed(error.code, failures):
-            operations.fail(tx, operation.id, at, error.code, error.detail, error.hint)
+            operations.fail(tx, operation.id, at, error.code, detail, error.hint)
         else:
-            operations.wait(tx, operation.id, at, error.code, error.detail, error.hint, next_attempt_at)
+            operations.wait(tx, operation.id, at, error.code, detail, error.hint, next_attempt_at)
 
     await deps.database.write(write)
 
