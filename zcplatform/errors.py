@@ -1,14 +1,14 @@
 """The errors of the platform, named for what is true.
 
 Each carries a code (`subject.problem`), one sentence that says what happened to which object, and a hint that says what to do. The web
-layer turns them into problem+json answers, the CLI prints detail and hint; neither knows more than this file.
+layer turns them into problem+json responses, the CLI prints detail and hint; neither knows more than this file.
 """
 
 from collections.abc import Mapping
 
 
 class PlatformError(Exception):
-    """Something that can be told to a person. `status` is the HTTP status the web layer answers with."""
+    """An error that may be shown to a person. `status` is the HTTP status of the response."""
 
     status = 500
 
@@ -66,7 +66,7 @@ class Unavailable(PlatformError):
 
 
 class StorageFull(Unavailable):
-    """A disk of the platform's is full: nothing was written, and the same request works once there is room."""
+    """A disk that the platform uses is full: nothing was written, and the same request works once there is room."""
 
 
 class StepFailed(PlatformError):
@@ -74,7 +74,7 @@ class StepFailed(PlatformError):
 
 
 class RevisionRejected(StepFailed):
-    """The agent does not take this revision of a tenant's settings; `detail` holds its words. It goes on with the last good one."""
+    """The agent rejects this revision of a tenant's settings; `detail` contains its message. It continues with the last good one."""
 
 
 class CannotRun(PlatformError):

@@ -1,6 +1,6 @@
-"""What a process measures of itself, told as Prometheus text. Used by one thread, the event loop's.
+"""Metrics of this process in Prometheus' text format. Used by one thread, that of the event loop.
 
-The usual library brings web servers and collectors of its own along: 2.5 MB in the two processes, for the lines below.
+The usual library includes web servers and collectors of its own: 2.5 MB in the two processes, for the lines below.
 """
 
 from bisect import bisect_left
@@ -12,7 +12,7 @@ _ESCAPED = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 class Series(Protocol):
     def samples(self) -> Iterator[tuple[str, str, float]]:
-        """Each with what is added to the name, and `le` for the buckets of a histogram."""
+        """Each with a suffix of the name, and `le` for the buckets of a histogram."""
 
 
 class Counter:
@@ -60,7 +60,7 @@ S = TypeVar("S", bound=Series)
 
 
 class Family(Generic[S]):
-    """One name, with a series for each set of values that its labels were given."""
+    """One metric, with a series for each set of label values."""
 
     def __init__(self, head: str, name: str, labels: Sequence[str], new: Callable[[], S]) -> None:
         self._head = head

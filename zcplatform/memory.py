@@ -1,4 +1,4 @@
-"""A process's own memory: what it gives back once it stands, and that nobody finds it in a core file."""
+"""The memory of a process: no core dumps, and early release of what is no longer needed."""
 
 import ctypes
 import gc
@@ -10,15 +10,15 @@ _PR_SET_DUMPABLE = 4
 
 
 def never_dumped() -> None:
-    """Before a key is read: a crash leaves no core file, nor hands one to a program, and others of the same user may not look inside."""
+    """Call before a key is read: a crash then leaves no core dump and passes none to a program, and other processes of the user cannot read its memory."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def one_arena() -> None:
-    """Before the first thread: threads share the allocator's one arena instead of holding pages each.
+    """Call before the first thread: threads then share one allocator arena instead of holding pages each.
 
-    What is free at its end goes back at once. The allocator would learn to keep megabytes there from the first large buffer it is given back.
+    Free memory at its end is returned at once. Otherwise the allocator would learn from the first large buffer to keep megabytes there.
     """
     allocator = ctypes.CDLL(None)
     allocator.mallopt(_M_ARENA_MAX, 1)
@@ -26,7 +26,7 @@ def one_arena() -> None:
 
 
 def settle() -> None:
-    """After the start: what is there now stays, and is not looked at by the collector again."""
+    """Call after the start: objects that exist now are kept, and the garbage collector ignores them from then on."""
     gc.collect()
     gc.freeze()
     ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""What `zcplatform serve` becomes: `python -m zcplatform.serve [SETTINGS]`, the worker without the command line in its memory."""
+"""The process that `zcplatform serve` executes: `python -m zcplatform.serve [SETTINGS]`, the worker without the command line in memory."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ def main() -> None:
 
 @contextmanager
 def _no_certificates() -> Iterator[None]:
-    """aiohttp reads all authorities of the host twice while it is imported, and keeps them: nearly 2 MB. Who speaks TLS here brings his own."""
+    """On import, aiohttp reads and keeps the host's certificate authorities twice: nearly 2 MB. TLS clients here create their own context."""
     before = {name: os.environ.get(name) for name in _CERTIFICATES}
     os.environ |= dict.fromkeys(_CERTIFICATES, os.devnull)
     try:

@@ -1,4 +1,4 @@
-"""The second place: a file that is only appended to, on the disk before it counts, or the host's system log."""
+"""Where anchors of the audit log are written: a file that is only appended to and synced, or the host's system log."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ WAIT_S = 5.0
 
 
 def append(path: Path, line: str) -> None:
-    """One line, whole and on the disk when this returns. Raises Unavailable; a link or a file of somebody else's is not written to."""
+    """Append one line, which is complete and on the disk when this returns. Raises Unavailable, also for a link or another user's file."""
     data = line.encode() + b"\n"
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -37,9 +37,9 @@ def append(path: Path, line: str) -> None:
 
 
 def log(line: str, path: Path, wait_s: float = WAIT_S) -> None:
-    """To the system log, whose keeper sends it on to another machine. Raises Unavailable when nobody keeps one.
+    """Write to the system log, whose daemon may forward it to another machine. Raises Unavailable if none is running.
 
-    Not by the C library: it says nothing when nobody listens. What a keeper does with a line he took, he does not tell.
+    The C library's function is not used: it reports no error if nobody listens. What the daemon does with a line is not known here.
     """
     stamp = time.strftime("%b %e %H:%M:%S")
     with _reached(path) as keeper:
@@ -51,13 +51,13 @@ def log(line: str, path: Path, wait_s: float = WAIT_S) -> None:
 
 
 def file_trouble(path: Path) -> str:
-    """Why an anchor would not be taken now; the empty text when it would. Writes nothing."""
+    """Why an anchor could not be written now; empty if it could. Writes nothing."""
     kept = path if path.exists() else path.parent
-    return "" if os.access(kept, os.W_OK) and not path.is_symlink() else f"{path} can not be written."
+    return "" if os.access(kept, os.W_OK) and not path.is_symlink() else f"{path} cannot be written."
 
 
 def log_trouble(path: Path) -> str:
-    """The same of a system log."""
+    """The same for a system log."""
     try:
         _reached(path).close()
     except Unavailable as error:

@@ -1,6 +1,6 @@
-"""Programs of this machine: whether a file is one, which shared libraries it wants, what it calls its version.
+"""ELF programs: whether a file is one for this machine, which shared libraries it needs, which version it reports.
 
-Programs are started with an environment of their own, without a shell, and only for a short time; what the operator names, as nobody when we are root.
+Programs are started with a minimal environment, without a shell, with a short time limit, and, if we are root, as nobody if the operator named them.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ def _head(path: Path) -> bytes:
 
 
 def require_program(path: Path, named: Path) -> None:
-    """Raises BadInput about the file as the operator named it."""
+    """Raises BadInput that names the file as the operator did."""
     if not is_program(path):
         raise BadInput(
             "image.not_a_program",
@@ -54,9 +54,9 @@ def require_program(path: Path, named: Path) -> None:
 
 
 def libraries(paths: Sequence[Path], *, as_nobody: bool) -> tuple[Path, ...]:
-    """Every shared library these files want, the dynamic loader among them. Raises BadInput when one is missing on this host.
+    """Every shared library that these files need, including the dynamic loader. Raises BadInput if one is missing on this host.
 
-    ldd may run the file's own loader: what is not part of the platform is asked as nobody, and must be readable for nobody.
+    ldd may run the file's own loader, so for files that are not part of the platform it runs as nobody, who must be able to read them.
     """
     found: set[Path] = set()
     # A second name makes ldd print the name of each file above its part, however many there are.
@@ -75,12 +75,12 @@ def libraries(paths: Sequence[Path], *, as_nobody: bool) -> tuple[Path, ...]:
 
 
 def version_text(program: Path) -> str:
-    """What `--version` prints."""
+    """The output of `--version`."""
     return run([str(program), "--version"], as_nobody=True)[:1_000]
 
 
 def run(command: Sequence[str], *, as_nobody: bool, timeout_s: float = TIMEOUT_S) -> str:
-    """The output, whatever the exit code. Raises BadInput when the program can not be started, does not end in time or does not stop talking."""
+    """The output, whatever the exit code. Raises BadInput if the program cannot be started, does not end in time, or prints too much."""
     user = NOBODY if as_nobody and os.geteuid() == 0 else None
     try:
         process = subprocess.Popen(

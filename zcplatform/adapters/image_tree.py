@@ -1,4 +1,4 @@
-"""A root file system in the making: names and what stands there, written as one reproducible tar (sorted, no time, owner root)."""
+"""A root file system under construction, written as one reproducible tar (sorted, without times, owned by root)."""
 
 import io
 import stat
@@ -19,7 +19,7 @@ class _Entry:
 
 @dataclass
 class Tree:
-    """Names are relative to the root, without `..`; parents come by themselves."""
+    """Names are relative to the root, without `..`; parents are added automatically."""
 
     _entries: dict[str, _Entry] = field(default_factory=dict)
 
@@ -27,7 +27,7 @@ class Tree:
         self._put(name, _Entry(tarfile.REGTYPE, mode, content.encode()))
 
     def file(self, name: str, source: Path, mode: int = 0o644) -> None:
-        """The bytes behind `source` at the time of writing, through symbolic links."""
+        """The bytes of `source` at the time of writing; symbolic links are followed."""
         self._put(name, _Entry(tarfile.REGTYPE, mode, source))
 
     def link(self, name: str, target: str) -> None:
@@ -37,7 +37,7 @@ class Tree:
         self._put(name, _Entry(tarfile.DIRTYPE, mode))
 
     def folder(self, name: str, source: Path) -> None:
-        """All regular files below `source`. Links and everything else are left out: they could lead anywhere."""
+        """All regular files below `source`. Links and everything else are omitted: they could lead anywhere."""
         for path in sorted(source.rglob("*")):
             if stat.S_ISREG(path.lstat().st_mode) and not any(
                 (source / parent).is_symlink() for parent in path.relative_to(source).parents

@@ -1,6 +1,6 @@
-"""One mail handed to the operator's mail server, in bounded time. The server is not believed to be quick, kind or there.
+"""Sends one mail through the operator's mail server, in bounded time. The server may be slow, hostile or absent.
 
-Errors tell the numbers a server answered with and never its words, which may repeat what was sent to it.
+Errors contain the server's numeric reply and never its text, which may repeat what was sent to it.
 """
 
 import asyncio
@@ -32,11 +32,11 @@ class MailServer:
     sender: str
     ca_file: Path | None
     name: str
-    """How we call ourselves; never asked of the resolver."""
+    """The name we announce; never looked up."""
 
     @classmethod
     def of(cls, settings: Settings) -> "MailServer | None":
-        """None where no mail is configured."""
+        """None if no mail is configured."""
         if settings.mail_host is None or settings.mail_from is None:
             return None
         return cls(
@@ -51,7 +51,7 @@ class MailServer:
         )
 
     async def send(self, recipient: str, mail: Mail, limit_s: float = LIMIT_S) -> None:
-        """Raises MailFailed, within `limit_s` at the latest; a server that is cut off in the middle has not got the whole mail."""
+        """Raises MailFailed within `limit_s`. A server that is cut off in the middle has not received the whole mail."""
         client = await self._client(limit_s)
         try:
             async with asyncio.timeout(limit_s):
@@ -91,15 +91,15 @@ class MailServer:
         try:
             return ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
         except (OSError, ssl.SSLError):
-            raise MailFailed("mail.ca_file", f"`mail_ca_file` {self.ca_file} can not be read", "a file of PEM certificates") from None
+            raise MailFailed("mail.ca_file", f"`mail_ca_file` {self.ca_file} cannot be read", "a file of PEM certificates") from None
 
     def _password(self) -> str:
-        """Root's alone, as the key file is."""
+        """Only root may own and read it, like the key file."""
         path = self.password_file
         try:
             descriptor = os.open(path or "", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
-            raise MailFailed("mail.password_file", f"`mail_password_file` {path} can not be read: {error.strerror}") from None
+            raise MailFailed("mail.password_file", f"`mail_password_file` {path} cannot be read: {error.strerror}") from None
         with os.fdopen(descriptor) as file:
             facts = os.fstat(file.fileno())
             if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o077:
@@ -130,8 +130,8 @@ def _why(error: Exception) -> str:
     if isinstance(error, aiosmtplib.SMTPNotSupported):
         return "offers no STARTTLS, or no way to sign in"
     if isinstance(error, OSError) and error.strerror:
-        return f"can not be reached: {error.strerror}"
-    return "can not be reached"
+        return f"cannot be reached: {error.strerror}"
+    return "cannot be reached"
 
 
 async def _end(client: aiosmtplib.SMTP) -> None:
@@ -140,6 +140,6 @@ async def _end(client: aiosmtplib.SMTP) -> None:
             async with asyncio.timeout(GOODBYE_S):
                 await client.quit()
     except (aiosmtplib.SMTPException, OSError, TimeoutError):
-        pass  # the mail is where it is; saying goodbye is a courtesy
+        pass  # the mail has been accepted; QUIT is a courtesy
     finally:
         client.close()

@@ -1,6 +1,6 @@
-"""The folders in which the processes of the platform meet, with the owner and mode that decide who may speak to whom.
+"""The run directories in which the processes of the platform meet; owner and mode decide who may connect to whom.
 
-Whoever starts first makes them; calling it again is harmless. What lies in them is left to its owner.
+The process that starts first creates them; calling this again is harmless. Their content belongs to each owner.
 """
 
 import os
@@ -13,7 +13,7 @@ from zcplatform.settings import Settings
 
 
 def prepare(settings: Settings) -> None:
-    """Makes both users when they are missing. Must run as root."""
+    """Creates both users if they are missing. Must run as root."""
     web, edge = ensure_user(settings.web_user), ensure_user(settings.edge_user)
     make_parents(settings.run_dir)
     folder(settings.run_dir, 0o711)
@@ -33,7 +33,7 @@ def make_parents(path: Path) -> None:
 
 
 def folder(path: Path, mode: int, uid: int = 0, gid: int = 0) -> None:
-    """Exactly this owner and mode. A link or a file in its place is refused: it was not us who put it there."""
+    """Ensure exactly this owner and mode. A link or a file in its place is refused: it is not ours."""
     try:
         path.mkdir(mode=0o700)
     except FileExistsError:

@@ -1,6 +1,6 @@
-"""HTTP to somebody who may mean harm: no cookies, proxies or compression, a connection for each request, headers and bodies within bounds.
+"""HTTP to untrusted servers: no cookies, proxies or compression, one connection per request, bounded headers and bodies.
 
-Who is asked, and whether redirects are followed, is each request's own: callers say `allow_redirects=False`.
+The address, and whether redirects are followed, belong to each request: callers pass `allow_redirects=False`.
 """
 
 import aiohttp
@@ -9,7 +9,7 @@ LONGEST_BODY = 65_536
 
 
 def session(connector: aiohttp.TCPConnector, *, longest_header: int, most_headers: int) -> aiohttp.ClientSession:
-    """Without a time-out: callers bound the whole exchange."""
+    """Without a timeout: callers limit the whole exchange."""
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -25,7 +25,7 @@ def session(connector: aiohttp.TCPConnector, *, longest_header: int, most_header
 
 
 async def read(response: aiohttp.ClientResponse) -> bytes | None:
-    """None when there is more than LONGEST_BODY; the rest is not read."""
+    """Returns None if there is more than LONGEST_BODY; the rest is not read."""
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk

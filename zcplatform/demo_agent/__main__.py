@@ -50,7 +50,7 @@ async def daemon(home: Path, log: Callable[[str], None]) -> NoReturn:
     try:
         running = state.make(home, settings, log)
     except OSError as error:
-        raise config.Refused(f"the device registry in {home / 'data'} can not be written: {error.strerror}") from None
+        raise config.Refused(f"the device registry in {home / 'data'} cannot be written: {error.strerror}") from None
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -63,17 +63,17 @@ async def daemon(home: Path, log: Callable[[str], None]) -> NoReturn:
     server.close()
     log("stopped")
     sys.stdout.flush()
-    # A turn that still waits for its provider in a thread must not hold the stop.
+    # A turn that still waits for its provider in a thread must not delay the stop.
     os._exit(0)
 
 
 async def _listen(running: state.State) -> asyncio.Server:
-    """Without its port the real daemon stays up and tries again; here the start fails, which shows the mistake sooner."""
+    """If its port is taken, the real daemon keeps running and retries. Here the start fails, which shows the mistake sooner."""
     where = running.config.gateway
     try:
         return await wire.serve(functools.partial(gateway.handle, running), where.host, where.port)
     except OSError as error:
-        raise config.Refused(f"the gateway can not listen on {where.host}:{where.port}: {error.strerror}") from None
+        raise config.Refused(f"the gateway cannot listen on {where.host}:{where.port}: {error.strerror}") from None
 
 
 def _checked(result: tuple[int, dict[str, object]]) -> int:

@@ -1,4 +1,4 @@
-"""Who holds a token, and what everybody else is told."""
+"""Bearer authentication: who holds a token, and the response to everyone else."""
 
 from zcplatform.demo_agent.state import State
 from zcplatform.demo_agent.wire import Request, Response
@@ -7,6 +7,6 @@ REFUSED = Response.json(401, {"error": "Unauthorized — pair first via POST /pa
 
 
 def is_allowed(state: State, request: Request) -> bool:
-    """The scheme is compared exactly, as the real agent does."""
+    """The scheme is compared exactly, as in the real agent."""
     header = request.headers.get("authorization", "")
     return not state.guard.is_required or (header.startswith("Bearer ") and state.guard.knows(header.removeprefix("Bearer ")))

@@ -1,4 +1,4 @@
-"""What the real agent's validation says of channels, of those who are let in, and of MCP servers: the first thing that is wrong."""
+"""The real agent's validation of channels, peers and MCP servers: returns the first problem."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ _MOST = {"reply_min_interval_secs": 3600, "reply_queue_depth_max": 1024, "thread
 
 
 def problem(config: Config, document: Mapping[str, Any]) -> dict[str, str] | None:
-    """`document` is the file, of which `config.channels` are the channels that could be read."""
+    """`document` is the file; `config.channels` are the channels in it that could be read."""
     found = (
         *(one for kind, alias, is_on in config.channels for one in _channel(kind, alias, document["channels"][kind][alias], is_on=is_on)),
         *_references(config, document),

@@ -1,6 +1,6 @@
-"""What the real agent's parser says of a channel's fields: types, what has to be there, which are secrets. Unknown fields and types are passed over.
+"""The real agent's parsing of a channel's fields: types, required fields, secrets. Unknown fields and types are ignored.
 
-The table is made of the real agent's schema (`tests/agent/demo_table.py`); what stands inside a table or a list of tables is not looked at.
+The table is generated from the real agent's schema (`tests/agent/demo_table.py`). The content of tables and lists of tables is not checked.
 """
 
 import functools
@@ -39,7 +39,7 @@ def _field(word: str) -> tuple[str, Field]:
 
 
 def problems(channels: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The sections that can not be read, with what is wrong in them: of a type, or of one channel."""
+    """The sections that cannot be read, with the problem in each: of a type, or of one channel."""
     for kind, aliases in channels.items():
         known = types().get(kind)
         if known is None:
@@ -75,7 +75,7 @@ def _fits(kind: str, value: object) -> bool:
 
 
 def secrets(kind: str, entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Path, as the real agent names it, and value."""
+    """The path, as the real agent names it, and the value."""
     for name, field in types()[kind].items():
         if field.is_secret and isinstance(entry.get(name), str):
             yield f"channels.{kind}.{name}", entry[name]

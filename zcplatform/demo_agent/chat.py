@@ -91,7 +91,7 @@ async def _answer(state: State, agent: Agent, text: str, *, is_first: bool) -> l
 
 
 def _is_decision(asked: dict[str, Any]) -> bool:
-    """Nothing ever waits for one here; only its form is looked at."""
+    """No approval is ever pending here; only the form of the response is checked."""
     return bool(asked.get("request_id")) and asked.get("decision") in ("approve", "deny", "always")
 
 
@@ -137,7 +137,7 @@ class Socket:
         self._protocol = ServerProtocol(subprotocols=[PROTOCOL], select_subprotocol=_select, max_size=LONGEST_MESSAGE, extensions=None)
 
     async def open(self, head: bytes) -> bool:
-        """False when the handshake was not one; it has been answered then."""
+        """Returns False if the handshake was invalid; it has been answered then."""
         self._protocol.receive_data(head)
         for event in self._protocol.events_received():
             if isinstance(event, Handshake):
@@ -152,7 +152,7 @@ class Socket:
         await self._flush()
 
     async def messages(self) -> AsyncIterator[str]:
-        """Texts until either side closes; fragments are joined, pings answered."""
+        """Yields texts until either side closes. Joins fragments and answers pings."""
         parts: list[bytes] = []
         while data := await self._reader.read(65_536):
             self._protocol.receive_data(data)
@@ -177,5 +177,5 @@ class Socket:
 
 
 def _select(_: ServerProtocol, offered: Any) -> Subprotocol | None:
-    """Clients offer the bearer as a second sub-protocol: only ours is ever named back."""
+    """Clients offer the bearer as a second sub-protocol; only our own protocol is confirmed."""
     return PROTOCOL if PROTOCOL in offered else None

@@ -9,7 +9,7 @@ from zcplatform.demo_agent.config import SCHEMA, Config, Refused, load, malforme
 
 
 def migrate(home: Path) -> tuple[int, dict[str, Any]]:
-    """The strict parse. A file without [tools] would be rewritten by the real agent; this one says so and writes nothing."""
+    """Strict parsing. The real agent would rewrite a file without [tools]; the demo agent reports that and writes nothing."""
     document = read_document(home / "config.toml")
     if "tools" not in document:
         return 0, {"migrated": True, "schema_version": SCHEMA}
@@ -20,7 +20,7 @@ def migrate(home: Path) -> tuple[int, dict[str, Any]]:
 
 
 def patch(home: Path, text: str) -> tuple[int, dict[str, Any]]:
-    """Only the empty patch: it validates what is there and saves nothing."""
+    """Accepts only the empty patch, which validates the present file and saves nothing."""
     config = load(home, lambda _: None)
     try:
         asked = json.loads(text)

@@ -1,7 +1,7 @@
-"""The demo agent's reading of `config.toml`: what it takes, what it ignores, and what stops its start, as the real agent judges it.
+"""How the demo agent reads `config.toml`: what it uses, what it ignores, and what prevents its start, as in the real agent.
 
-Strict where the real one is: schema above 3, a malformed security section, a secret that does not open. Stricter in one thing: it migrates
-nothing, so an older schema is refused. A malformed other section falls back to its default with a warning.
+Strict where the real one is: a schema above 3, a malformed security section, a secret that does not open. Stricter in one respect: it migrates
+nothing, so an older schema is rejected. Any other malformed section falls back to its default with a warning.
 """
 
 import json
@@ -51,11 +51,11 @@ OVERRIDDEN = frozenset(
         "agents__main__runtime_profile",
     ]
 )
-"""The variables that pin a policy: the real agent knows many more, and stops at one it does not know, as this one does at every other."""
+"""The variables that pin a policy. The real agent knows many more and stops at an unknown one; the demo agent stops at every other one."""
 
 
 class Refused(Exception):
-    """The program must not start like this; the text goes to standard error and the exit code is 1."""
+    """The program must not start like this. The text is printed on standard error, and the exit code is 1."""
 
 
 @dataclass(frozen=True)
@@ -100,16 +100,16 @@ class Config:
     providers: tuple[Provider, ...] = ()
     agents: tuple[Agent, ...] = ()
     channels: tuple[tuple[str, str, bool], ...] = ()
-    """Type, alias, whether it is switched on; of those that could be read."""
+    """Type, alias, and whether the channel is enabled, for each channel that could be read."""
     servers: tuple[Mapping[str, Any], ...] = ()
-    """MCP, as they stand in the file; nobody speaks to them."""
+    """The MCP servers in the file. Nothing connects to them."""
     has_metrics: bool = False
 
     def agent(self, alias: str) -> Agent | None:
         return next((agent for agent in self.agents if agent.alias == alias), None)
 
     def default_agent(self) -> Agent | None:
-        """Without a name: the first one that is switched on."""
+        """Without a name: the first one that is enabled."""
         return min((agent for agent in self.agents if agent.enabled), key=lambda agent: agent.alias, default=None)
 
     def provider_of(self, agent: Agent | None) -> Provider | None:
@@ -123,7 +123,7 @@ def directory() -> Path:
 
 
 def overridden(document: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """The real agent puts `ZEROCLAW_gateway__port=1` above its file, and stops at a name it does not know."""
+    """Apply variables such as `ZEROCLAW_gateway__port=1`, which take precedence over the file. Like the real agent, stops at an unknown name."""
     changed: dict[str, Any] = json.loads(json.dumps(document, default=str))
     for name, value in environment.items():
         if not re.fullmatch(r"ZEROCLAW_[a-z0-9_]+", name):
@@ -142,7 +142,7 @@ def overridden(document: dict[str, Any], environment: Mapping[str, str]) -> dict
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """The file as it is; raises Refused when it is not TOML of our schema. No file is an empty configuration, as for the real agent."""
+    """The parsed file. Raises Refused if it is not TOML of our schema. A missing file is an empty configuration, as for the real agent."""
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -150,7 +150,7 @@ def read_document(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise Refused(f"{path} is not TOML: {error}") from None
     except OSError as error:
-        raise Refused(f"{path} can not be read: {error.strerror}") from None
+        raise Refused(f"{path} cannot be read: {error.strerror}") from None
     version = document.get("schema_version")
     if type(version) is not int or version < 1:
         raise Refused(f"{path}: schema_version must be {SCHEMA}")
@@ -182,7 +182,7 @@ def load(home: Path, warn: Callable[[str], None]) -> Config:
 
 
 class Opener:
-    """Opens sealed values with the key file, which is read when the first one comes: without sealed values no key is needed."""
+    """Opens sealed values with the key file, which is read at the first sealed value: without any, no key is needed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -199,7 +199,7 @@ class Opener:
 
 
 def read_key(path: Path) -> bytes:
-    """Raises NotSealed. A symbolic link is refused: it could point at another tenant's key."""
+    """Raises NotSealed. A symbolic link is rejected: it could point at another tenant's key."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
@@ -218,7 +218,7 @@ def read_key(path: Path) -> bytes:
 
 
 def security_problem(document: dict[str, Any]) -> str | None:
-    """The first security section that is not of its form."""
+    """The first malformed security section."""
     for name in SECURITY_SECTIONS:
         section = document.get(name, {})
         if not isinstance(section, dict) or not all(isinstance(entry, dict) for entry in section.values()):
@@ -234,7 +234,7 @@ def security_problem(document: dict[str, Any]) -> str | None:
 
 
 def malformed(document: dict[str, Any]) -> Mapping[str, str]:
-    """The sections that are not of their form, beside those of security: each falls back to its default, with what is wrong in it."""
+    """The malformed sections other than those of security, with the problem in each. Each falls back to its default."""
     gateway, agents, mcp = (document.get(name, {}) for name in ("gateway", "agents", "mcp"))
     found = {} if isinstance(channels := document.get("channels", {}), dict) else {"channels": "invalid type in `channels`"}
     found |= dict(channel_fields.problems(channels)) if not found else {}

@@ -1,4 +1,4 @@
-"""Who holds a token: a list kept in the data directory, for people to look at and to revoke from."""
+"""The registry of paired devices: a list in the data directory, for people to read and to revoke from."""
 
 import json
 import os
@@ -19,7 +19,7 @@ class Device:
 
 
 class Devices:
-    """A missing or damaged file is an empty list: tokens count, not their names."""
+    """A missing or damaged file is an empty list: tokens matter, not their names."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -31,7 +31,7 @@ class Devices:
             self._rows = {}
 
     def adopt(self, hashes: Iterable[str], at: str) -> None:
-        """Tokens that stand in the configuration and were never paired here appear as nameless legacy devices."""
+        """Tokens from the configuration that were never paired here appear as legacy devices without a name."""
         for hashed in hashes:
             if hashed not in self._rows:
                 self._rows[hashed] = Device(str(uuid.uuid4()), None, "legacy", at, at, None)
@@ -43,7 +43,7 @@ class Devices:
         self._save()
 
     def remove(self, device_id: str) -> str | None:
-        """The hash of the token it held; None when there is no such device."""
+        """The hash of the device's token, or None if there is no such device."""
         hashed = next((hashed for hashed, device in self._rows.items() if device.id == device_id), None)
         if hashed is not None:
             del self._rows[hashed]

@@ -15,7 +15,7 @@ async def initiate(state: State, _: Request) -> Response:
 
 
 async def pair(state: State, request: Request) -> Response:
-    """The code stands in a header. Errors have no `paired` field here, unlike in /api/pair."""
+    """The code is in a header. Unlike in /api/pair, errors have no `paired` field."""
     client = _client(state, request)
     limited = _limited(state, client)
     if limited:
@@ -94,7 +94,7 @@ def _revoke(state: State, request: Request) -> tuple[str, Response | None]:
 
 
 def _keep(state: State, token: str, device: tuple[str | None, str | None, str], message: str) -> Response:
-    """Registered and saved, or taken back: a token that would not survive a restart is not given out."""
+    """Register and save a token, or undo both: a token that would not survive a restart is not given out."""
     name, kind, client = device
     try:
         state.devices.add(token_hash(token), name, kind, stamp(), client)

@@ -1,9 +1,9 @@
-"""A model that answers what it was told: the OpenAI-compatible service behind trials, demonstrations and tests.
+"""A model that repeats what it receives: the OpenAI-compatible service for trials, demonstrations and tests.
 
     python -m zcplatform.demo_agent.echo_model 127.0.0.1:9100
 
 `POST …/chat/completions` (at once or streamed) answers "echo: " and the user's last message, with usage numbers: one token a word.
-`GET …/models` lists one model. A key that begins with `bad` is refused with 401, so that a wrong key can be shown too.
+`GET …/models` lists one model. A key that begins with `bad` gets 401, so that a wrong key can be demonstrated too.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ REQUEST_BYTES = 4 << 20
 
 
 def answer(messages: object) -> str:
-    """The user's words may be wrapped by the agent (a time, a reminder): all of the last user message comes back."""
+    """The agent may wrap the user's text (a time, a reminder): the whole last user message is returned."""
     if isinstance(messages, list):
         for message in reversed(messages):
             if isinstance(message, dict) and message.get("role") == "user":

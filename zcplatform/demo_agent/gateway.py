@@ -1,4 +1,4 @@
-"""The demo agent's HTTP surface: paths, who may call them, and the real agent's very answers."""
+"""The demo agent's HTTP interface: paths, who may call them, and the same responses as the real agent's."""
 
 import asyncio
 import os
@@ -72,7 +72,7 @@ async def status(state: State, _: Request) -> Response:
 
 
 async def channels(state: State, _: Request) -> Response:
-    """The demo agent holds none: all that are configured are shown as not compiled in."""
+    """The demo agent has no channels: all configured ones are shown as not compiled in."""
     rows = [
         {
             "alias": alias,

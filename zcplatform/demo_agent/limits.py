@@ -1,4 +1,4 @@
-"""Who may ask how often: the request windows, the lock-out after failed authentications, and the key that tells clients apart."""
+"""Rate limits: request windows, the lock-out after failed authentications, and the key that distinguishes clients."""
 
 import ipaddress
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ Clock = Callable[[], float]
 
 
 def client_key(peer: str, headers: Mapping[str, str], *, trusts_headers: bool) -> str:
-    """Behind a proxy that overwrites the headers: the first address in them that is one."""
+    """Behind a proxy that overwrites the headers: the first valid address in them."""
     if trusts_headers:
         for candidate in [*headers.get("x-forwarded-for", "").split(","), headers.get("x-real-ip", "")]:
             address = _address(candidate)
@@ -34,7 +34,7 @@ def _address(text: str) -> str | None:
 
 @dataclass
 class Window:
-    """At most so many requests a minute from one client; 0 is no limit."""
+    """Limits the requests per minute of one client; 0 means no limit."""
 
     most: int
     now: Clock
@@ -45,7 +45,7 @@ class Window:
             return True
         times = [time for time in self.seen.pop(key, []) if time > self.now() - WINDOW_S]
         is_allowed = len(times) < self.most
-        # Put back last, so that the first key is the one seen longest ago.
+        # Inserted last again, so that the first key is the least recently seen.
         self.seen[key] = [*times, self.now()] if is_allowed else times
         if len(self.seen) > MOST_KEYS:
             self.seen.pop(next(iter(self.seen)))
@@ -61,7 +61,7 @@ class Attempts:
     locked: dict[str, float] = field(default_factory=dict)
 
     def locked_for(self, key: str) -> int | None:
-        """Seconds until the client may try again; None when it may now."""
+        """Seconds until the client may try again, or None if it may try now."""
         if _is_loopback(key):
             return None
         since = self.locked.get(key)

@@ -1,7 +1,7 @@
-"""Asks the configured provider, as an OpenAI-compatible service: `POST {uri}/chat/completions`.
+"""Calls the configured provider as an OpenAI-compatible service: `POST {uri}/chat/completions`.
 
-Answers are bounded in size and time. Families that never speak this protocol, or talk to their own host whatever `uri` says, fail here as a
-provider that can not be reached: the demo agent must not succeed where the real one would not.
+Answers are bounded in size and time. Families that use another protocol, or always call their own host, fail here like a provider that
+cannot be reached: the demo agent must not succeed where the real one would fail.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ class Answer:
 
 
 class ModelFailed(Exception):
-    """The text may be shown to the tenant; it never holds what the provider sent."""
+    """The text may be shown to the tenant; it never contains what the provider sent."""
 
 
 async def ask(provider: Provider, message: str) -> Answer:
     if not provider.uri or provider.family in _OTHERS:
-        raise ModelFailed(f"The demo agent can not reach {provider.name}: it speaks to OpenAI-compatible services with a `uri` only.")
+        raise ModelFailed(f"The demo agent cannot reach {provider.name}: it calls only OpenAI-compatible services with a `uri`.")
     messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": message}]
     return await asyncio.to_thread(_ask, provider, {"model": provider.model, "messages": messages, "stream": False})
 

@@ -1,4 +1,4 @@
-"""One process owns a data directory: the lock that keeps two agents of one tenant apart, with the real agent's distrust of its owner and mode."""
+"""One process owns a data directory: the lock that keeps two agents of one tenant apart, with the real agent's checks of owner and mode."""
 
 import fcntl
 import os
@@ -9,7 +9,7 @@ from zcplatform.demo_agent.config import Refused
 
 
 def acquire(home: Path) -> int:
-    """Make the directories, take the lock; the open descriptor holds it until the process ends."""
+    """Create the directories and take the lock. The open descriptor holds it until the process ends."""
     data = home / "data"
     _directory(data, "data directory")
     lifecycle = data / ".lifecycle"

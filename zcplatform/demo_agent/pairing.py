@@ -1,4 +1,4 @@
-"""Bearer tokens and the one-time code that gives one: a single slot, ten minutes, five wrong tries, tokens kept as hashes only."""
+"""Bearer tokens and the one-time code that creates one: a single pending code, ten minutes, five wrong attempts; tokens are stored as hashes only."""
 
 import hmac
 import secrets
@@ -31,7 +31,7 @@ class Guard:
         return not self.is_required or token_hash(token) in self.hashes
 
     def mint(self) -> str:
-        """A new code; the one before it ends."""
+        """Create a code. It ends the previous one."""
         code = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH))
         self._code = (code, self.now())
         return code
@@ -41,7 +41,7 @@ class Guard:
         return self._code is not None and self.now() - self._code[1] < CODE_S
 
     def redeem(self, code: str, client: str) -> str | None:
-        """The code for a token. None when it is wrong or old; raises LockedOut after five wrong ones."""
+        """Exchange a code for a token. Returns None if the code is wrong or expired; raises LockedOut after five wrong ones."""
         count, since = self._wrong.pop(client, (0, 0.0))
         if count >= MOST_WRONG:
             left = int(LOCKOUT_S - (self.now() - since))

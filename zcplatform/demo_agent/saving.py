@@ -18,7 +18,7 @@ _GATEWAY = re.compile(r"(?m)^\[gateway\][^\n]*\n")
 
 
 class NotSaved(Exception):
-    """The file on disk is as it was."""
+    """The file on disk is unchanged."""
 
 
 def save(home: Path, hashes: Iterable[str]) -> None:
@@ -32,7 +32,7 @@ def save(home: Path, hashes: Iterable[str]) -> None:
 
 
 def with_tokens(text: str, sealed: list[str]) -> str:
-    """The text with these tokens. Edited as text, so that comments stay, then compared: the result must mean exactly what was wanted."""
+    """The text with these tokens. It is edited as text, so that comments stay, and then parsed: the result must equal the intended document."""
     wanted = tomllib.loads(text)
     wanted.setdefault("gateway", {})
     wanted["gateway"].pop("paired_tokens", None)
@@ -47,7 +47,7 @@ def with_tokens(text: str, sealed: list[str]) -> str:
         line = f"paired_tokens = {json.dumps(sealed)}\n"
         edited = _GATEWAY.sub(lambda match: match[0] + line, edited, count=1)
     if tomllib.loads(edited) != wanted:
-        raise ValueError("the file has a form that can not be edited safely")
+        raise ValueError("the file has a form that cannot be edited safely")
     return edited
 
 

@@ -1,4 +1,4 @@
-"""What the parts of a running demo agent share, and how it reports its own health."""
+"""State that the parts of a running demo agent share, and its health report."""
 
 import os
 import time
@@ -28,7 +28,7 @@ class State:
     log: Callable[[str], None]
     metrics: Metrics = field(default_factory=Metrics)
     used_keys: dict[str, float] = field(default_factory=dict)
-    """Idempotency keys of webhook calls and when they came."""
+    """Idempotency keys of webhook calls, with the time of each."""
     started_at: str = field(default_factory=lambda: stamp())
     started: float = field(default_factory=time.monotonic)
 

@@ -1,4 +1,4 @@
-"""One turn of a conversation: the message goes to the agent's provider, the counters follow."""
+"""One turn of a conversation: sends the message to the agent's provider and updates the counters."""
 
 import time
 

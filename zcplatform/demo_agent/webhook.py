@@ -72,7 +72,7 @@ def _body(request: Request) -> dict[str, object] | None:
 
 
 def _is_first(state: State, key: str) -> bool:
-    """The key is used up before the turn runs, as for the real agent: a repeat is never answered twice, not even after a failure."""
+    """As in the real agent, the key is used up before the turn runs: a repeat is never answered, not even after a failure."""
     if not key:
         return True
     now = time.monotonic()

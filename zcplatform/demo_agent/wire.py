@@ -1,6 +1,6 @@
-"""HTTP/1.1 on asyncio streams, as much of it as the demo agent and its echo model need.
+"""The part of HTTP/1.1 that the demo agent and its echo model need, on asyncio streams.
 
-Bounded: heads of 64 KiB, bodies of a given size, 30 seconds to send a request. No pipelining beyond one request after the other.
+Bounded: heads of 64 KiB, bodies of a given size, 30 seconds to send a request. One request after the other, no pipelining.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ class Request:
     method: str
     target: str
     headers: Mapping[str, str]
-    """Names in lower case; of repeated ones the last."""
+    """Names in lower case; of repeated headers the last one."""
     body: bytes
     peer: str
     head: bytes
@@ -53,7 +53,7 @@ class Response:
     content_type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
     takes_over: Stream | None = None
-    """Given the connection instead of this answer being written (WebSocket)."""
+    """Called with the connection instead of writing this response (WebSocket)."""
 
     @staticmethod
     def text(status: int, text: str) -> "Response":
