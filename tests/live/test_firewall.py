@@ -21,7 +21,7 @@ from zcplatform.adapters import firewall
 from zcplatform.core.firewall import Rules, rules
 from zcplatform.core.network import network_body
 from zcplatform.engines.docker.client import Docker
-from zcplatform.errors import PlatformError
+from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.ids import new_tenant_id
 from zcplatform.worker.firewall import FirewallLoop
 
@@ -199,6 +199,41 @@ def test_the_engine_adopts_what_stood_before_its_first_start() -> None:
                 assert await firewall.standing(OURS)
         finally:
             early.close()
+
+    _in_a_new_network(check)
+
+
+def test_rules_that_the_engine_lost_are_reported_until_it_restarts() -> None:
+    """F3: after `nft flush ruleset` ours return, the engine's do not. F4: a host that does not forward is named."""
+
+    async def check() -> None:
+        engine = Engine("--live-restore", "--userland-proxy=false")
+        try:
+            engine.start()
+            async with Docker(engine.socket) as docker:
+                made = await docker.create_network(network_body(NAMES, new_tenant_id(), "flushed", 78, POOL))
+                loop = FirewallLoop(OURS, 10, lambda: True)
+                await loop.ensure()
+                for damage in (["-t nat -F", "-t nat -X", "-F", "-X"], ["-t nat -F OUTPUT"]):
+                    for words in damage:
+                        run("iptables", *words.split())
+                    with pytest.raises(StepFailed, match="own firewall rules are gone") as failed:
+                        await loop.ensure()
+                    assert (failed.value.code, loop.engine_rules_gone, loop.stands) == ("engine.rules_gone", True, False)
+                    assert await firewall.standing(OURS)
+                    engine.stop()
+                    engine.start()
+                    await loop.ensure()
+                    assert (loop.engine_rules_gone, loop.stands) == (False, True)
+                Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
+                await loop.loop.once()
+                assert loop.loop.status.error_code == "host.no_forwarding"
+                Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+                await loop.loop.once()
+                assert loop.loop.status.error_code == ""
+                await docker.remove_network(made)
+        finally:
+            engine.close()
 
     _in_a_new_network(check)
 

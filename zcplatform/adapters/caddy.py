@@ -1,8 +1,9 @@
 """Caddy: its admin API on a unix socket, its public listener as a client sees it, and the file it is started with.
 
-Decides nothing. Every call has a time limit; what went wrong is one of four errors.
+Decides nothing. Every call has a time limit and fails with one of four errors.
 """
 
+import asyncio
 import contextlib
 import errno
 import json
@@ -15,7 +16,7 @@ from typing import Any
 
 import aiohttp
 
-from zcplatform.core.edge.pages import TENANT_HEADER
+from zcplatform.core.edge.pages import REASON_HEADER, TENANT_HEADER
 from zcplatform.errors import Conflict, StepFailed, Unavailable
 from zcplatform.settings import Settings
 
@@ -24,24 +25,25 @@ _CLOSED = (errno.ECONNRESET, errno.EPIPE)
 
 
 class EdgeUnreachable(Unavailable):
-    """Caddy did not answer in time or not at all; whether a document was set is not known."""
+    """Caddy did not respond, or not in time. Whether a document was set is unknown."""
 
 
 class EdgeInterrupted(EdgeUnreachable):
-    """Caddy closed the connection, as it does to those that wait while a new document replaces its admin listener: look again."""
+    """Caddy closed the connection, as it does to waiting requests while a new document replaces its admin listener: try again."""
 
 
 class EdgeRejected(StepFailed):
-    """Caddy answered, and not with what was asked for. The document that stood before stands."""
+    """Caddy responded with an error. The document from before is still in place."""
 
 
 class EdgeConflict(Conflict):
-    """The document in Caddy is not the one that was compared with."""
+    """The document in Caddy is no longer the one that was compared."""
 
 
 class Caddy:
-    def __init__(self, admin_socket: Path, public_port: int, *, tls: bool, timeout_s: float = 10) -> None:
+    def __init__(self, admin_socket: Path, public_port: int, *, tls: bool, http_port: int | None = None, timeout_s: float = 10) -> None:
         self._socket = admin_socket
+        self._http_port = http_port or public_port
         self._public_port = public_port
         self._tls = tls
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
@@ -49,10 +51,10 @@ class Caddy:
     @classmethod
     def of(cls, settings: Settings) -> "Caddy":
         tls = settings.tls != "off"
-        return cls(settings.caddy_socket, settings.https_port if tls else settings.http_port, tls=tls)
+        return cls(settings.caddy_socket, settings.https_port if tls else settings.http_port, tls=tls, http_port=settings.http_port)
 
     async def get(self) -> tuple[dict[str, Any] | None, str]:
-        """The whole document (None: Caddy has none) and its ETag."""
+        """Return the whole document (None: Caddy has none) and its ETag."""
         async with self._admin() as session, _words(self._socket), session.get("http://caddy/config/") as answer:
             if answer.status != 200:
                 raise _rejected(answer.status, await answer.text(errors="replace"))
@@ -63,22 +65,37 @@ class Caddy:
         return found, etag
 
     async def set(self, document: dict[str, Any], etag: str) -> None:
-        """One request sets the whole document, if `etag` is still that of the one in Caddy. (`/load` would ignore If-Match.)"""
+        """Set the whole document in one request if `etag` still matches the one in Caddy. (`/load` would ignore If-Match.)"""
         async with (
             self._admin() as session,
             _words(self._socket),
             session.post("http://caddy/config/", json=document, headers={"If-Match": etag}) as answer,
         ):
             if answer.status == 412:
-                raise EdgeConflict("edge.conflict", "the document in Caddy was changed by somebody else meanwhile", "it is compared again")
+                raise EdgeConflict("edge.conflict", "The document in Caddy was changed by someone else meanwhile", "It is compared again")
             if answer.status != 200:
                 raise _rejected(answer.status, await answer.text(errors="replace"))
 
+    async def require_listener(self) -> None:
+        """Raise EdgeUnreachable unless Caddy itself answers on its public ports. A name of nobody gets our 404, in every TLS mode on the HTTP port."""
+        async with (
+            aiohttp.ClientSession(timeout=self._timeout) as session,
+            _words(f"127.0.0.1:{self._http_port}"),
+            session.get(f"http://127.0.0.1:{self._http_port}/", headers={"Host": "nobody.invalid"}, allow_redirects=False) as answer,
+        ):
+            if REASON_HEADER not in answer.headers:
+                place = f"127.0.0.1:{self._http_port}"
+                raise EdgeUnreachable("edge.unreachable", f"Something else than our edge answers on {place}", "zcplatform doctor")
+        if self._tls:
+            async with asyncio.timeout(self._timeout.total), _words(f"127.0.0.1:{self._public_port}"):
+                _, writer = await asyncio.open_connection("127.0.0.1", self._public_port)
+                writer.close()
+
     async def marker(self, host: str, path: str = "/") -> str | None:
-        """The tenant whose route answers to `host`, asked through the public listener as a client would; None when it is nobody's."""
+        """Return the tenant whose route answers to `host` on the public listener, as a visitor would see it; None if no tenant's does."""
         scheme = "https" if self._tls else "http"
         url = f"{scheme}://127.0.0.1:{self._public_port}{path}"
-        # It is our own loopback, and a certificate may be of our own CA, so that it is not verified.
+        # Not verified: this is our own loopback, and the certificate may be of our own CA.
         async with (
             aiohttp.ClientSession(timeout=self._timeout) as session,
             _words(f"127.0.0.1:{self._public_port}"),
@@ -93,28 +110,39 @@ class Caddy:
             return answer.headers.get(TENANT_HEADER)
 
     def _admin(self) -> aiohttp.ClientSession:
-        """A connection for each request: Caddy makes a new admin listener with each document."""
+        """Open a connection per request: Caddy makes a new admin listener with each document."""
         connector = aiohttp.UnixConnector(path=str(self._socket), force_close=True)
         return aiohttp.ClientSession(connector=connector, timeout=self._timeout)
 
 
 @contextlib.asynccontextmanager
 async def _words(place: object) -> AsyncIterator[None]:
+    """Turn what the libraries raise into our errors, with the true cause."""
     try:
         yield
     except TimeoutError:
-        raise EdgeUnreachable("edge.unreachable", f"Caddy did not answer in time on {place}", "see the log of the edge") from None
+        raise EdgeUnreachable("edge.unreachable", f"Caddy did not respond in time on {place}", "See the log of the edge") from None
     except ValueError as error:
         raise _rejected(200, f"not JSON: {error}") from None
     except (aiohttp.ClientError, OSError) as error:
         if isinstance(error, aiohttp.ServerDisconnectedError) or (isinstance(error, OSError) and error.errno in _CLOSED):
-            raise EdgeInterrupted("edge.unreachable", f"Caddy closed the connection on {place}: {error}", "it is asked again") from None
-        text = f"Caddy could not be asked on {place}: {error}"[:_LONGEST]
-        raise EdgeUnreachable("edge.unreachable", text, "see that `zcplatform edge` runs") from None
+            raise EdgeInterrupted("edge.unreachable", f"Caddy closed the connection on {place}", "It is tried again") from None
+        text = f"Caddy cannot be reached on {place}: {_cause(error)}"[:_LONGEST]
+        raise EdgeUnreachable("edge.unreachable", text, "Check that `zcplatform edge` runs: zcplatform doctor") from None
+
+
+def _cause(error: aiohttp.ClientError | OSError) -> str:
+    """Without the objects of the library that its own text shows."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError | ssl.SSLError):
+        reason = getattr(getattr(error, "os_error", error), "reason", None) or "no certificate for this name yet"
+        return f"the TLS handshake failed ({reason})"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return str(error) or type(error).__name__
 
 
 def _rejected(status: int, words: str) -> EdgeRejected:
-    return EdgeRejected("edge.rejected", f"Caddy answered {status}: {words.strip()[:_LONGEST]}", "see the log of the edge")
+    return EdgeRejected("edge.rejected", f"Caddy answered {status}: {words.strip()[:_LONGEST]}", "See the log of the edge")
 
 
 def _unverified() -> ssl.SSLContext:
@@ -125,7 +153,7 @@ def _unverified() -> ssl.SSLContext:
 
 
 def save_document(path: Path, document: dict[str, Any], gid: int) -> None:
-    """Whole or not at all, and readable for the edge: a torn file would cost every route at the next start."""
+    """Save the document atomically and readable by the edge: a torn file would cost every route at the next start."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w") as file:
@@ -146,7 +174,7 @@ def save_document(path: Path, document: dict[str, Any], gid: int) -> None:
 
 
 def certificate_stamp(certificate: Path | None, key: Path | None) -> str:
-    """Changes when one of the operator's files was replaced; for `Site.certificate_stamp`."""
+    """Return a text that changes when one of the operator's files is replaced; for `Site.certificate_stamp`."""
     parts = []
     for path in (certificate, key):
         if path is not None:

@@ -1,7 +1,6 @@
-"""iptables: compares and rewrites the chains of this installation, and nothing else in the tables.
+"""iptables: compares and rewrites the chains of this installation and nothing else.
 
-Works with both back ends (nft, legacy), before the engine's first start, and after somebody flushed everything. What the rules are is decided
-in core/firewall.py.
+Works with both back ends (nft, legacy), before the engine's first start, and after everything was flushed. core/firewall.py decides what the rules are.
 """
 
 import asyncio
@@ -20,7 +19,7 @@ _NEW_GENERATION, _GET_GENERATION = 10 << 8 | 15, 10 << 8 | 16
 
 
 def generation() -> int | None:
-    """The kernel's number of this network's nf_tables: another one after every change. None when it tells none."""
+    """Return the kernel's generation number of nf_tables in this network namespace, which changes with every change; None if unknown."""
     request = struct.pack("=IHHIIBBH", 20, _GET_GENERATION, _REQUEST, 1, 0, 0, 0, 0)
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as kernel:
@@ -35,7 +34,7 @@ def generation() -> int | None:
 
 
 async def counts_generations(rules: Rules) -> bool:
-    """Whether these programs keep their rules in nf_tables: those of the older tables change without a number."""
+    """Whether these programs keep their rules in nf_tables. Legacy tables change without a number."""
     return all(["nf_tables" in await _run(family, "-V") for family, _ in _families(rules)])
 
 
@@ -47,7 +46,7 @@ async def standing(rules: Rules) -> bool:
 
 
 async def apply(rules: Rules) -> None:
-    """Idempotent: what stands already is not written again."""
+    """Put the rules in place. Tables that are right are not written."""
     for family, table in _families(rules):
         listing = await _listing(family)
         if stands(table, listing):
@@ -57,6 +56,11 @@ async def apply(rules: Rules) -> None:
             raise StepFailed(
                 "firewall.not_standing", f"{family} accepted the rules, but they are not in place", "Find the program that rewrites them"
             )
+
+
+async def nat_listing() -> list[str]:
+    """The nat table, which is the engine's."""
+    return (await _run("iptables", "-w", _LOCK_WAIT_S, "-t", "nat", "-S")).splitlines()
 
 
 async def remove(rules: Rules) -> None:

@@ -40,6 +40,11 @@ def bridges(prefix: str) -> set[str]:
     return {path.name for path in Path("/sys/class/net").glob(f"{prefix}*")}
 
 
+def forwards() -> bool:
+    """Whether the kernel forwards IPv4 packets, as every container needs."""
+    return Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() != "0"
+
+
 def remove_bridge(name: str) -> None:
     """Take away a bridge that no network of the engine has. Already gone is success.
 

@@ -47,11 +47,11 @@ PERMANENT = frozenset({"image.missing", "image.not_allowed", "container.foreign"
 CRASHES = frozenset({"agent.exited", "agent.unhealthy"})
 IMAGE_GONE = frozenset({"image.missing", "image.not_allowed"})
 """Reasons to go back to the last good image, where another one is wanted."""
-UNREACHABLE = frozenset({ENGINE_UNREACHABLE, "edge.unreachable"})
+UNREACHABLE = frozenset({ENGINE_UNREACHABLE, "edge.unreachable", "engine.rules_gone"})
 """Nobody's fault and no reason to give up: waited for, however long it takes."""
 OTHER_NUMBER = frozenset({"container.port_taken", "container.port_dead", "network.subnet_taken"})
 """The number was passed over: the next attempt has another one and need not wait."""
-EDGE = frozenset({"edge.unreachable", "edge.rejected", "edge.conflict", "edge.not_verified"})
+EDGE = frozenset({"engine.rules_gone", "edge.unreachable", "edge.rejected", "edge.conflict", "edge.not_verified"})
 
 
 @dataclass(frozen=True)

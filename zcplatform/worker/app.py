@@ -9,7 +9,7 @@ import os
 import pwd
 
 from zcplatform import clock, log, memory
-from zcplatform.adapters import rundirs
+from zcplatform.adapters import host, rundirs
 from zcplatform.adapters.caddy import Caddy, save_document
 from zcplatform.adapters.gateway import Gateway
 from zcplatform.adapters.users import ensure_user
@@ -34,7 +34,7 @@ from zcplatform.worker.health import HealthLoop
 from zcplatform.worker.heartbeat import heartbeat_loop, retention_loop, sealed_boxes_loop
 from zcplatform.worker.images.images_loop import ImagesLoop
 from zcplatform.worker.live import LiveServer, Verb
-from zcplatform.worker.loop import Loops
+from zcplatform.worker.loop import Loop, Loops
 from zcplatform.worker.mail import MailLoop, Sender
 from zcplatform.worker.metrics import Metrics
 from zcplatform.worker.provider_tests import ProviderTests
@@ -44,6 +44,7 @@ from zcplatform.worker.secrets import Secrets
 from zcplatform.worker.signals import stop_on_signals
 from zcplatform.worker.web_child import WebChild, listen
 
+EDGE_LISTENER_S = 30.0
 STOP_S = 8.0
 LAST_WRITE_S = 1.0
 
@@ -90,6 +91,7 @@ class Worker:
             self._child.loop,
             deps.firewall.loop,
             deps.edge.loop,
+            Loop("edge_listener", EDGE_LISTENER_S, deps.caddy.require_listener),
             self._driver.loop,
             self._images.loop,
             self._mail.loop,
@@ -184,7 +186,7 @@ def make_deps(settings: Settings, keys: Keys, database: Database) -> Deps:
         gateway=Gateway(),
         caddy=caddy,
         edge=EdgeLoop(caddy, Routes(settings, database).document, lambda wanted: save_document(settings.edge_document, wanted, edge_gid)),
-        firewall=FirewallLoop(rules, settings.reconcile_period_s),
+        firewall=FirewallLoop(rules, settings.reconcile_period_s, lambda: bool(host.bridges(names.bridge_prefix))),
         metrics=Metrics(),
         engine_slots=asyncio.Semaphore(settings.parallel),
         kept=ReadCache(database),

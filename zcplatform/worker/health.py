@@ -44,7 +44,9 @@ class HealthLoop:
         self._rounds = 0
 
     async def _round(self) -> None:
-        """Only containers that run are asked: what is silent because the engine is away is not the agent's fault."""
+        """Check containers that run. An agent that is silent because the engine or its rules are gone is not at fault."""
+        if self._deps.firewall.engine_rules_gone:
+            return
         found = await self._deps.docker.containers(self._deps.settings.instance)
         alive = {container.name for container in found if container.state in ALIVE}
         rows = [row for row in self._deps.database.read(tenants.everything) if row.wanted == "running" and row.seen_healthy]
