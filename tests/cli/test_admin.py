@@ -191,6 +191,29 @@ def test_a_copy_is_verified_anywhere_with_anchors_and_the_public_key_alone(insta
     assert (found.returncode, "the tail is cut" in found.stderr) == (1, True)
 
 
+def test_a_copy_without_its_log_says_how_much_is_missing(installation: Path, tmp_path: Path) -> None:
+    """As `cp` of the file of a running platform: what was written last lies in the -wal."""
+    _admin(installation, "token", "create", "--name", "a")
+    path = installation.parent / "data" / "db" / "zcplatform.db"
+    held = connect(path, query_only=True)
+    held.execute("SELECT count(*) FROM tokens").fetchall()
+    for name in ("b", "c"):
+        _admin(installation, "token", "create", "--name", name)
+        _anchored(installation)
+    public = _admin(installation, "audit", "key").stdout.strip()
+    shutil.copy(path, tmp_path / "copy.db")
+    anchors = str(installation.parent / "data.anchors")
+    held.close()
+    ask = ("audit", "verify", "--file", str(tmp_path / "copy.db"))
+    alone = run(tmp_path, *ask)
+    assert alone.returncode == 0
+    assert "missing entries at its end do not show" in alone.stdout
+    found = run(tmp_path, *ask, "--anchors", anchors, "--public-key", public)
+    assert found.returncode == 1
+    assert "the anchors know 2 entries beyond 1" in " ".join(found.stderr.split())
+    assert ".backup" in found.stderr
+
+
 @pytest.mark.parametrize("vice", ["edited", "foreign", "cut", "vouched"])
 def test_anchors_that_are_not_ours_are_refused(installation: Path, vice: str) -> None:
     _admin(installation, "token", "create", "--name", "a")

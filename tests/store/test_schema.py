@@ -9,7 +9,8 @@ import pytest
 from zcplatform.errors import CannotRun
 from zcplatform.store import schema
 from zcplatform.store.db import connect
-from zcplatform.store.migrate import migrate, steps, version
+from zcplatform.store.migrate import migrate, version
+from zcplatform.store.schema import steps
 
 
 def test_the_steps_add_up_to_the_schema() -> None:

@@ -37,7 +37,7 @@ def browser(web: Web, address: str = "198.51.100.1", **headers: str) -> httpx2.A
 def messages(web: Web, recipient: str) -> list[tuple[OutboxId, dict[str, str]]]:
     """What waits for somebody, opened as the worker does, oldest first."""
     at = clock.text(clock.now())
-    found = [one for one in web.database.read(lambda tx: outbox.due(tx, at, 1_000)) if one.recipient == recipient]
+    found = [one for one in web.database.read(lambda tx: outbox.due(tx, at, at, 1_000)) if one.recipient == recipient]
     opened = []
     for message in sorted(found, key=lambda one: one.id):
         where = binding(message.id, message.kind, message.recipient, message.expires_at)

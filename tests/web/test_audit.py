@@ -136,11 +136,11 @@ async def test_a_change_without_its_entry_is_rolled_back(web: Web) -> None:
 
 
 async def test_an_entry_that_can_not_be_written_keeps_the_change_from_happening(web: Web) -> None:
-    web.database.write_now(
-        lambda tx: tx.execute("CREATE TRIGGER broken BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'the log is broken'); END")
-    )
+    database = web.client._transport.app.state.context.database  # type: ignore[attr-defined]
+    broken = "CREATE TEMP TRIGGER broken BEFORE INSERT ON main.audit_log BEGIN SELECT RAISE(ABORT, 'the log is broken'); END"
+    database.write_now(lambda tx: tx.execute(broken))
     await _is_refused_whole(web, "audit.unwritable")
-    web.database.write_now(lambda tx: tx.execute("DROP TRIGGER broken"))
+    database.write_now(lambda tx: tx.execute("DROP TRIGGER broken"))
     assert (await web.client.post("/api/tenants", json=TENANT)).status_code == 201
 
 

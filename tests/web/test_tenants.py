@@ -253,7 +253,9 @@ async def test_listing_pages_by_slug(web: Web) -> None:
 
 async def test_every_change_and_its_audit_entry_commit_together(web: Web) -> None:
     """A failing audit insert takes the change with it: no entry, no mutation."""
-    web.database.write_now(lambda tx: tx.execute("CREATE TRIGGER no_audit BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'no'); END"))
+    database = web.client._transport.app.state.context.database  # type: ignore[attr-defined]
+    broken = "CREATE TEMP TRIGGER no_audit BEFORE INSERT ON main.audit_log BEGIN SELECT RAISE(ABORT, 'no'); END"
+    database.write_now(lambda tx: tx.execute(broken))
     answer = await web.client.post("/api/tenants", json={"slug": "shop"})
     assert (answer.status_code, answer.json()["code"]) == (503, "audit.unwritable")
     assert web.database.read(tenants.everything) == []

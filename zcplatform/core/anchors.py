@@ -3,11 +3,11 @@
 Pure: texts and their order of bytes. Who signs and checks is `vault.signing`.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 
+from zcplatform import bounded_json
 from zcplatform.core.audit import canonical
 
 _HEX = re.compile(r"([0-9a-f]{2})*")
@@ -57,7 +57,7 @@ def parse(lines: Iterable[str]) -> Iterator[Signed]:
         if begin < 0 and not line.strip():
             continue
         try:
-            told = json.loads(line[begin:])
+            told = bounded_json.loads(line[begin:])
             signature = told.pop("signature")
             anchor = Anchor(**told)
         except (ValueError, KeyError, TypeError, AttributeError):

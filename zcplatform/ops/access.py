@@ -1,9 +1,8 @@
 """Who may do what, decided from rows in the transaction that does it. Nothing is cached between requests."""
 
-import json
 from dataclasses import replace
 
-from zcplatform import clock
+from zcplatform import bounded_json, clock
 from zcplatform.core.roles import Permission, Role, is_of_tenant, weaker
 from zcplatform.core.tenant import Tenant
 from zcplatform.errors import Conflict, NotAllowed, NotFound, NotSignedIn
@@ -139,7 +138,7 @@ def _person(tx: Tx, user_id: str) -> users.User:
 def _scopes(text: str | None) -> frozenset[Permission] | None:
     """Permissions of other versions of the program are ignored."""
     known = set(Permission)
-    return None if text is None else frozenset(Permission(name) for name in json.loads(text) if name in known)
+    return None if text is None else frozenset(Permission(name) for name in bounded_json.loads(text) if name in known)
 
 
 def _unknown(id_or_slug: str) -> NotFound:

@@ -1,9 +1,9 @@
 """Show the drift of an agent's own file, keep it as a revision, or discard it."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from zcplatform import bounded_json
 from zcplatform.agent import drift_patch
 from zcplatform.core.tenant import Request, Tenant, Wanted
 from zcplatform.errors import Conflict
@@ -30,7 +30,7 @@ def get(tx: Tx, tenant: Tenant) -> DriftFound | None:
     drift = drifts.get(tx, tenant.id)
     if drift is None or drift.decided is not None:
         return None
-    changes: Changes = json.loads(drift.changes)
+    changes: Changes = bounded_json.loads(drift.changes)
     return DriftFound(drift, changes, drift_patch.settings_patch(config.current(tx, tenant), changes)[1])
 
 

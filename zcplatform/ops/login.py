@@ -134,7 +134,7 @@ def _may_send(attempt: Attempt, new: NewChallenge) -> bool:
     since = clock.text(attempt.now - login.STRANGERS.window)
     earlier = challenges.earlier(attempt.tx, new.user_id, new.lane, clock.text(attempt.now - login.DAY), attempt.at)
     is_stranger = new.lane == login.STRANGER
-    strangers = throttles.count(attempt.tx, TO_STRANGERS, since)
+    strangers = throttles.count(attempt.tx, TO_STRANGERS, since, attempt.at)
     is_sent = login.may_send(earlier, attempt.now) and new.user_id != NOBODY and not (is_stranger and strangers >= login.STRANGERS.most)
     throttles.hit(attempt.tx, TO_STRANGERS if is_sent and is_stranger else OTHERS, attempt.at, since)
     return is_sent

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from zcplatform import bounded_json
 from zcplatform.core.plan import FIRST_DEPLOY
 from zcplatform.core.tenant import Request, Tenant, Wanted
 from zcplatform.errors import Conflict
@@ -25,7 +26,7 @@ def require_not_deleting(tx: Tx, id_or_slug: str) -> Tenant:
 def settings_of(tx: Tx, tenant: Tenant) -> dict[str, Any]:
     """The settings a change starts from: those that the tenant runs with, or will run with at its next start."""
     revision = revisions.get(tx, tenant.id, tenant.revision)
-    return dict(json.loads(revision.settings)) if revision else {}
+    return dict(bounded_json.loads(revision.settings)) if revision else {}
 
 
 def revise(call: Call, tenant: Tenant, settings: Mapping[str, Any], note: str) -> int:

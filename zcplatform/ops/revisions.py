@@ -1,9 +1,9 @@
 """Show, compare and restore a tenant's revisions. A revision never changes; to roll back is to save its settings again."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from zcplatform import bounded_json
 from zcplatform.agent import agent_settings
 from zcplatform.core.differences import Difference, difference
 from zcplatform.core.tenant import Tenant
@@ -26,7 +26,7 @@ def get(tx: Tx, tenant: Tenant, number: int) -> Revision:
 
 
 def settings(revision: Revision) -> dict[str, Any]:
-    return dict(json.loads(revision.settings))
+    return dict(bounded_json.loads(revision.settings))
 
 
 def against(tx: Tx, tenant: Tenant, number: int, other: int | None) -> tuple[int, Difference]:

@@ -1,12 +1,12 @@
 """Audit entries, written in the transaction of what they tell of, followed as a chain, asked for, and pruned behind a signed checkpoint."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import apsw
 
+from zcplatform import bounded_json
 from zcplatform.core.audit import GENESIS, Entry, canonical, entry_hash
 from zcplatform.errors import Unavailable
 from zcplatform.store.db import Tx, many, names, one, scalar
@@ -141,7 +141,7 @@ def follow(tx: Tx, anchored: Mapping[int, bytes]) -> Chain | Break:
         try:
             stored = _stored(_Row(*row))
         except ValueError:
-            return Break(int(row[0]), "it can not be read")
+            return Break(int(row[0]), "it cannot be read")
         if start is not None and stored.sequence <= start.sequence:
             return Break(stored.sequence, "it stands before the checkpoint that removed it")
         if stored.previous_hash != previous or stored.hash != entry_hash(previous, stored.entry):
@@ -150,9 +150,13 @@ def follow(tx: Tx, anchored: Mapping[int, bytes]) -> Chain | Break:
             return Break(stored.sequence, "it is not the one that was anchored: the log was written again")
         last, previous, entries = stored.sequence, stored.hash, entries + 1
     given = scalar(tx, "SELECT seq FROM sqlite_sequence WHERE name = 'audit_log'") or 0
-    missing = max([given, *anchored])
-    if missing > last:
-        return Break(last + 1, f"the tail is cut: entry {missing} was written and is not there")
+    known = max(anchored, default=0)
+    if known > last:
+        return Break(
+            last + 1, f"the tail is cut, or this is a copy without its -wal: the anchors know {known - last} entries beyond {last}"
+        )
+    if given > last:
+        return Break(last + 1, f"the tail is cut: entry {given} was written and is missing")
     return Chain(entries, last, previous, start)
 
 
@@ -210,5 +214,5 @@ def _stored(row: _Row) -> Stored:
     texts = (row.at, row.actor, row.action, row.object, row.tenant_id, row.role, row.address, row.outcome, row.changes, row.request_id)
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, bytes) for one in (row.previous_hash, row.hash)):
         raise ValueError("a field has another type")
-    told = _Row(**{**row.__dict__, "changes": json.loads(row.changes)})
+    told = _Row(**{**row.__dict__, "changes": bounded_json.loads(row.changes)})
     return Stored(row.sequence, Entry(*astuple(told)[1:11]), row.previous_hash, row.hash)

@@ -90,10 +90,11 @@ def void_of_user(tx: Tx, user_id: str) -> list[OutboxId]:
 
 
 def earlier(tx: Tx, user_id: str, lane: str, since: str, at: str) -> list[Earlier]:
+    """Those made between `since` and `at`. One from the future was made while the clock was ahead, and blocks nobody."""
     found = tx.execute(
         "SELECT created_at, tries, status = 'used', status = 'open' AND expires_at > ? FROM challenges"
-        " WHERE user_id = ? AND lane = ? AND created_at > ?",
-        (at, user_id, lane, since),
+        " WHERE user_id = ? AND lane = ? AND created_at > ? AND created_at <= ?",
+        (at, user_id, lane, since, at),
     )
     return [Earlier(created_at, tries, bool(is_used), bool(is_open)) for created_at, tries, is_used, is_open in found]
 

@@ -1,10 +1,14 @@
 """SQLite, opened the one way that keeps our promises: WAL, synchronous FULL, one writer with BEGIN IMMEDIATE, query-only readers.
 
-An acknowledged write survives a power cut (FULL). A write that depends on a read can not fail late, because the lock is taken first
+An acknowledged write survives a power cut (FULL). A write that depends on a read cannot fail late, because the lock is taken first
 (IMMEDIATE). No transaction is open while anything outside the database is called: both `read` and `write` take a plain function.
+
+The file is not trusted: the web process can write it. Every statement has a deadline and every value a length; views are off, and a schema that
+changes is compared with the known one before anything else is read or written.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +19,9 @@ from typing import Any, TypeVar
 
 import apsw
 
-from zcplatform.errors import PlatformError, StorageFull, Unavailable
+from zcplatform.errors import CannotRun, PlatformError, StorageFull, Unavailable
+from zcplatform.log import logger
+from zcplatform.store import database_files, schema
 
 Tx = apsw.Connection
 """A connection on which a transaction is open. Store functions take one and never begin or commit."""
@@ -24,12 +30,20 @@ T = TypeVar("T")
 BUSY_MS = 5_000
 CACHE_KIB = 256
 """Pages kept by each of the four connections of the two processes; the kernel keeps the whole file for all of them."""
+LONGEST_VALUE = 4 * 1024 * 1024
+"""No text, blob or row is longer; reading a longer one is an error instead of memory."""
+READ_S, WRITE_S = 5.0, 30.0
+_CHECK_EVERY = 20_000
+"""Steps of SQLite's machine between two looks at the clock, some hundred microseconds."""
 
 
-def connect(path: Path, *, query_only: bool) -> apsw.Connection:
+def connect(path: Path, *, query_only: bool, deadline: "Deadline | None" = None) -> apsw.Connection:
+    """Raises CannotRun for a path that is no file."""
+    database_files.check(path)
     connection = apsw.Connection(str(path))
+    _distrust(connection, deadline)
     connection.set_busy_timeout(BUSY_MS)
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF", "secure_delete = ON"):
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("PRAGMA journal_size_limit = 33554432")
     connection.pragma("cache_size", -CACHE_KIB)
@@ -39,18 +53,48 @@ def connect(path: Path, *, query_only: bool) -> apsw.Connection:
 
 
 @contextmanager
-def open_read_only(path: Path) -> Iterator[Tx]:
+def open_read_only(path: Path, limit_s: float = float("inf")) -> Iterator[Tx]:
     """A snapshot of a database file that nothing is written next to; a copy without its -wal may lie where nothing can be. Raises apsw.Error."""
+    database_files.check(path, is_in_use=True)
     has_log = path.with_name(path.name + "-wal").exists()
     quoted = str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     uri = f"file:{quoted}?{'mode=ro' if has_log else 'immutable=1'}"
     connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
     try:
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.execute("BEGIN")
-        yield connection
+        deadline = Deadline()
+        _distrust(connection, deadline)
+        with deadline.within(limit_s):
+            connection.execute("BEGIN")
+            yield connection
     finally:
         connection.close()
+
+
+class Deadline:
+    """Ends the statements of a connection that run past it. Between two looks at the clock signals are handled too."""
+
+    def __init__(self) -> None:
+        self._at = float("inf")
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        self._at = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._at = float("inf")
+
+    def has_passed(self) -> bool:
+        return time.monotonic() > self._at
+
+
+def _distrust(connection: apsw.Connection, deadline: Deadline | None) -> None:
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+    connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
+    connection.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+    connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
+    connection.set_progress_handler((deadline or Deadline()).has_passed, _CHECK_EVERY)
 
 
 class Database:
@@ -58,15 +102,18 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._writer = connect(path, query_only=False)
-        self._reader = connect(path, query_only=True)
+        self._write_deadline, self._read_deadline = Deadline(), Deadline()
+        self._writer = connect(path, query_only=False, deadline=self._write_deadline)
+        self._reader = connect(path, query_only=True, deadline=self._read_deadline)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database-writer")
+        self._known_schema: int | None = None
 
-    def read(self, function: Callable[[Tx], T]) -> T:
+    def read(self, function: Callable[[Tx], T], limit_s: float = READ_S) -> T:
         """Run `function` on one snapshot."""
-        with _as_platform_errors():
+        with _as_platform_errors(), self._read_deadline.within(limit_s):
             self._reader.execute("BEGIN")
             try:
+                self._require_known_schema(self._reader)
                 return function(self._reader)
             finally:
                 self._reader.execute("COMMIT")
@@ -75,11 +122,12 @@ class Database:
         """Run `function` in one IMMEDIATE transaction; it is committed when this returns and rolled back when it raises."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self.write_now, function)
 
-    def write_now(self, function: Callable[[Tx], T]) -> T:
+    def write_now(self, function: Callable[[Tx], T], limit_s: float = WRITE_S) -> T:
         """As `write`, for programs without an event loop."""
-        with _as_platform_errors():
+        with _as_platform_errors(), self._write_deadline.within(limit_s):
             self._writer.execute("BEGIN IMMEDIATE")
             try:
+                self._require_known_schema(self._writer)
                 result = function(self._writer)
                 self._writer.execute("COMMIT")
             except BaseException:
@@ -88,8 +136,20 @@ class Database:
                 raise
             return result
 
+    def _require_known_schema(self, tx: Tx) -> None:
+        """Raises Unavailable, in each transaction, while the schema is another one than our steps make."""
+        number = int(tx.pragma("schema_version"))
+        if number == self._known_schema:
+            return
+        try:
+            schema.require_known(tx)
+        except CannotRun as error:
+            logger.error("the schema of the database was changed: nothing is read or written", error=error.detail, hint=error.hint)
+            raise Unavailable(error.code, error.detail, error.hint, retry_after_s=60) from None
+        self._known_schema = number
+
     def truncate_log(self) -> None:
-        """Everything into the file, and the write-ahead log empty: pages of before a change are in neither."""
+        """Move everything into the file and empty the write-ahead log, so that neither holds pages of before a change."""
         self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def data_version(self) -> int:
@@ -104,7 +164,7 @@ class Database:
 
 
 class ReadCache:
-    """What was read, as long as nobody commits: at rest nothing is read twice."""
+    """Results of reads, kept until any connection commits: at rest nothing is read twice."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -112,7 +172,7 @@ class ReadCache:
         self._found: dict[Any, Any] = {}
 
     def get(self, key: Any, read: Callable[[Tx], T]) -> T:
-        """`read` on one snapshot, or what it gave for this key before. What it raises is not kept."""
+        """Return the result of `read` on one snapshot, or the one kept for this key. Errors are not kept."""
         version = self._database.data_version()  # first: what is committed between this and the reading is read again
         if version != self._version:
             self._found.clear()
@@ -134,8 +194,12 @@ def _as_platform_errors() -> Iterator[None]:
         raise Unavailable(
             "database.busy", "The database was locked for too long; nothing was changed", "try again", retry_after_s=2
         ) from None
+    except apsw.InterruptError:
+        raise Unavailable("database.slow", "A query took too long and was ended; nothing was changed", "See the worker's log") from None
+    except apsw.TooBigError:
+        raise Unavailable("database.oversized", "A row of the database is longer than any of ours", "Restore a backup") from None
     except (apsw.ReadOnlyError, apsw.IOError, apsw.CantOpenError) as error:
-        raise Unavailable("database.unwritable", f"The database can not be used: {error}", "check its disk and its rights") from None
+        raise Unavailable("database.unwritable", f"The database cannot be used: {error}", "Check its disk and its rights") from None
 
 
 def one(tx: Tx, row: type[T], sql: str, *values: Any) -> T | None:
@@ -149,9 +213,9 @@ def many(tx: Tx, row: type[T], sql: str, *values: Any) -> list[T]:
 
 
 def require(found: T | None) -> T:
-    """A row that the transaction itself has shown to be there."""
+    """The row, which this transaction has shown to exist. Raises LookupError otherwise."""
     if found is None:
-        raise LookupError("a row that was there in this transaction is gone")
+        raise LookupError("a row that this transaction had found is gone")
     return found
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from zcplatform import bounded_json
 from zcplatform.ids import ImageId
 from zcplatform.store import events
 from zcplatform.store.db import Tx, columns, many, names, one, require, scalar
@@ -34,7 +35,7 @@ class Image:
 
     @property
     def channel_types(self) -> frozenset[str] | None:
-        return None if self.channels is None else frozenset(json.loads(self.channels))
+        return None if self.channels is None else frozenset(bounded_json.loads(self.channels))
 
 
 def insert(tx: Tx, image: Image) -> None:

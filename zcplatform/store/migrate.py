@@ -1,7 +1,6 @@
-"""Numbered steps, forward only. Each runs in one transaction; a snapshot is taken before; a newer schema is refused."""
+"""Migrations: numbered steps, forward only, each in one transaction, after a copy of the database was made."""
 
 import os
-from importlib.resources import files
 from pathlib import Path
 
 import apsw
@@ -9,13 +8,7 @@ import apsw
 from zcplatform import clock
 from zcplatform.core.audit import Entry
 from zcplatform.errors import CannotRun
-from zcplatform.store import audit
-
-
-def steps() -> list[tuple[int, str]]:
-    """(number, SQL) in order; the number is the schema version after the step."""
-    found = [entry for entry in files("zcplatform.store").joinpath("steps").iterdir() if entry.name.endswith(".sql")]
-    return sorted((int(entry.name.split("_")[0]), entry.read_text(encoding="utf-8")) for entry in found)
+from zcplatform.store import audit, schema
 
 
 def version(connection: apsw.Connection) -> int:
@@ -23,8 +16,11 @@ def version(connection: apsw.Connection) -> int:
 
 
 def migrate(connection: apsw.Connection, path: Path) -> int:
-    """Bring the database to the newest schema and return its version. Raises CannotRun for one from a newer program."""
-    known = steps()
+    """Bring the database to the newest schema and return its version.
+
+    Raises CannotRun for a schema of a newer program, and for one that somebody changed: its triggers would run inside the steps.
+    """
+    known = schema.steps()
     newest = known[-1][0]
     current = version(connection)
     if current > newest:
@@ -33,21 +29,22 @@ def migrate(connection: apsw.Connection, path: Path) -> int:
             f"{path} has schema {current}; this program knows schemas up to {newest}",
             "start the newer program again, or restore a copy made before it was used",
         )
+    schema.require_known(connection)
     if 0 < current < newest:
         _snapshot(connection, path.parent.parent / f"{path.stem}.before-schema-{newest}.db")
     for number, sql in known:
         if number > current:
-            _step(connection, number, sql, told_from=current if number == newest and current else None)
+            _step(connection, number, sql, migrated_from=current if number == newest and current else None)
     return newest
 
 
-def _step(connection: apsw.Connection, number: int, sql: str, told_from: int | None) -> None:
-    """The step and the new version together; with the last one goes the audit entry of all, whose table is the newest by then."""
+def _step(connection: apsw.Connection, number: int, sql: str, migrated_from: int | None) -> None:
+    """The step and the new version in one transaction; the last one adds the audit entry, whose table is the newest by then."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute(sql)
-        if told_from is not None:
-            changes = {"schema": [told_from, number]}
+        if migrated_from is not None:
+            changes = {"schema": [migrated_from, number]}
             audit.append(
                 connection, Entry(clock.text(clock.now()), "system:migrate", "schema.migrate", f"schema {number}", changes=changes)
             )
@@ -60,7 +57,7 @@ def _step(connection: apsw.Connection, number: int, sql: str, told_from: int | N
 
 
 def _snapshot(connection: apsw.Connection, path: Path) -> None:
-    """A whole copy, outside of the folder that the web process may write; an older attempt's is replaced, it may be half written."""
+    """Copy the database to a folder that the web process cannot write. A copy of an earlier attempt may be incomplete and is replaced."""
     path.unlink(missing_ok=True)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     copy = apsw.Connection(str(path))

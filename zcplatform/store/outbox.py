@@ -38,13 +38,13 @@ def get(tx: Tx, outbox_id: str) -> Message | None:
     return one(tx, Message, f"SELECT {names(Message)} FROM outbox WHERE id = ?", outbox_id)
 
 
-def due(tx: Tx, at: str, limit: int) -> list[Message]:
-    """Those whose next attempt has come or that are too old, oldest first."""
+def due(tx: Tx, at: str, latest: str, limit: int) -> list[Message]:
+    """Those whose next attempt has come, or lies beyond `latest` (the clock was ahead), or that have expired. Oldest first."""
     statement = (
-        f"SELECT {names(Message)} FROM outbox WHERE status = 'waiting' AND (next_attempt_at <= ? OR expires_at <= ?)"
+        f"SELECT {names(Message)} FROM outbox WHERE status = 'waiting' AND (next_attempt_at <= ? OR next_attempt_at > ? OR expires_at <= ?)"
         " ORDER BY next_attempt_at LIMIT ?"
     )
-    return many(tx, Message, statement, at, at, limit)
+    return many(tx, Message, statement, at, latest, at, limit)
 
 
 def waiting(tx: Tx) -> list[Message]:

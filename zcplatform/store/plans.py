@@ -1,10 +1,10 @@
 """Plans: what a tenant of that plan gets. Rows, so that an operator may edit them."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from zcplatform import bounded_json
 from zcplatform.store.db import Tx, columns, many, names, one
 
 
@@ -32,7 +32,7 @@ class Plan:
         """What an agent of this plan may do at most, in the words of agent.policy.Policy."""
         return {
             "most_level": self.most_level,
-            "excluded_tools": tuple(json.loads(self.excluded_tools)),
+            "excluded_tools": tuple(bounded_json.loads(self.excluded_tools)),
             "most_actions_per_hour": self.actions_per_hour,
             "monthly_usd": self.dollars_month_micros / 1_000_000 or None,
         }

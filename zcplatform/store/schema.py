@@ -6,15 +6,37 @@ nothing: SQLite rewrites the text of a table when a step alters it. SQLite's own
 
 import re
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
 
 import apsw
+
+from zcplatform.errors import CannotRun
 
 Objects = Mapping[tuple[str, str], str]
 """Type and name of an object, with the meaning of its definition."""
 
 _TOKEN = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"[^\"]*\"|\w+|\s+|.", re.DOTALL)
 _INTERNAL = {"table": ("sqlite_sequence", "sqlite_stat1", "sqlite_stat4"), "index": ("sqlite_autoindex_",)}
+
+
+def steps() -> list[tuple[int, str]]:
+    """(number, SQL) in order; the number is the schema version after the step."""
+    found = [entry for entry in files("zcplatform.store").joinpath("steps").iterdir() if entry.name.endswith(".sql")]
+    return sorted((int(entry.name.split("_")[0]), entry.read_text(encoding="utf-8")) for entry in found)
+
+
+def require_known(connection: apsw.Connection) -> None:
+    """Raises CannotRun unless the schema is exactly the one that the steps up to its version make."""
+    version = int(connection.pragma("user_version"))
+    found = differences(made_by([sql for number, sql in steps() if number <= version]), objects(connection))
+    if found:
+        shown = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+        raise CannotRun(
+            "database.schema_changed",
+            f"The schema of the database is not the one of version {version}: {shown}",
+            "Somebody with access to the file changed it. Stop the platform and restore a backup",
+        )
 
 
 def objects(connection: apsw.Connection) -> Objects:

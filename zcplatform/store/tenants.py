@@ -75,6 +75,11 @@ def find(tx: Tx, id_or_slug: str) -> Tenant | None:
     return one(tx, Tenant, f"SELECT {names(Tenant)} FROM tenants WHERE deleted_at IS NULL AND (id = ? OR slug = ?)", id_or_slug, id_or_slug)
 
 
+def were_never_any(tx: Tx) -> bool:
+    """The table is empty: not even a deleted tenant is in it."""
+    return scalar(tx, "SELECT 1 FROM tenants LIMIT 1") is None
+
+
 def everything(tx: Tx) -> list[Tenant]:
     return many(tx, Tenant, f"SELECT {names(Tenant)} FROM tenants WHERE deleted_at IS NULL ORDER BY slug")
 

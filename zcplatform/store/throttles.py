@@ -2,15 +2,18 @@
 
 from zcplatform.store.db import Tx, scalar
 
+LATEST = "9999"
+
 
 def hit(tx: Tx, key: str, at: str, window_began: str) -> tuple[int, int]:
     """Count one more: (how many in this window, how many there were in the one that is over by now, else 0).
 
-    A window that began at `window_began` or before is over.
+    A window that began at `window_began` or before is over. One that begins in the future, because the clock was ahead, begins now: no window
+    is longer than its length.
     """
     row = tx.execute("SELECT started_at, count FROM throttles WHERE key = ?", (key,)).fetchone()
     if row is not None and row[0] > window_began:
-        tx.execute("UPDATE throttles SET count = count + 1 WHERE key = ?", (key,))
+        tx.execute("UPDATE throttles SET count = count + 1, started_at = min(started_at, ?) WHERE key = ?", (at, key))
         return int(row[1]) + 1, 0
     tx.execute(
         "INSERT INTO throttles (key, started_at, count) VALUES (?, ?, 1) ON CONFLICT (key) DO UPDATE SET started_at = excluded.started_at, count = 1",
@@ -19,9 +22,9 @@ def hit(tx: Tx, key: str, at: str, window_began: str) -> tuple[int, int]:
     return 1, 0 if row is None else int(row[1])
 
 
-def count(tx: Tx, key: str, window_began: str = "") -> int:
-    """How many in the window that is not over yet."""
-    return int(scalar(tx, "SELECT count FROM throttles WHERE key = ? AND started_at > ?", key, window_began) or 0)
+def count(tx: Tx, key: str, window_began: str = "", at: str = LATEST) -> int:
+    """How many in the window that is not over yet, and has begun."""
+    return int(scalar(tx, "SELECT count FROM throttles WHERE key = ? AND started_at > ? AND started_at <= ?", key, window_began, at) or 0)
 
 
 def delete_before(tx: Tx, at: str) -> None:

@@ -3,7 +3,6 @@
 Associated data bind a ciphertext to its tenant, kind, name, host, row and version: moved anywhere else it is an error, never a wrong secret.
 """
 
-import json
 import secrets
 
 from nacl.bindings import (
@@ -14,6 +13,7 @@ from nacl.bindings import (
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 
+from zcplatform import bounded_json
 from zcplatform.errors import PlatformError
 from zcplatform.vault.sealing import FORMAT, SecretBinding
 
@@ -83,7 +83,7 @@ def decrypt(data_key: bytes, binding: SecretBinding, ciphertext: bytes) -> str:
 def open_box(private_key: PrivateKey, binding: SecretBinding, box: bytes) -> str:
     """The submitted secret, if the record in the box is for exactly this binding."""
     try:
-        record = json.loads(SealedBox(private_key).decrypt(box))
+        record = bounded_json.loads(SealedBox(private_key).decrypt(box))
         expected = {"format": FORMAT, **binding.__dict__}
         if not isinstance(record, dict) or {key: record.get(key) for key in expected} != expected:
             raise CannotOpen

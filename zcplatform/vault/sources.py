@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nacl.pwhash import argon2id
 
+from zcplatform import bounded_json
 from zcplatform.errors import CannotRun
 
 CREDENTIAL = "root.key"
@@ -36,7 +37,7 @@ class Stretch:
     def parse(cls, text: str) -> "Stretch":
         """Raises CannotRun. The web process may write the row: it can not make the worker take the host's memory."""
         try:
-            found = cls(**json.loads(text))
+            found = cls(**bounded_json.loads(text))
             if len(bytes.fromhex(found.salt)) != argon2id.SALTBYTES or not (0 < found.ops <= _MOST_OPS):
                 raise ValueError(text)
             if not argon2id.MEMLIMIT_MIN <= found.memory_bytes <= _MOST_MEMORY:

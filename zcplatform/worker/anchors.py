@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections.abc import Callable
 
-from zcplatform import clock
+from zcplatform import bounded_json, clock
 from zcplatform.adapters import anchors as places
 from zcplatform.core.anchors import Anchor, Signed, parse
 from zcplatform.errors import PlatformError
@@ -60,7 +60,7 @@ def put_change(tx: Tx, settings: Settings, old: Keys, new: Keys, at: str) -> Non
         signed(old, Anchor("key", settings.instance, at, sequence, hash_.hex(), before, next_signer=after)).line(),
         signed(new, Anchor("key", settings.instance, at, sequence, hash_.hex(), after, last_signer=before)).line(),
     ]
-    instance.put(tx, CHANGE, json.dumps(json.loads(instance.get(tx, CHANGE) or "[]") + lines))
+    instance.put(tx, CHANGE, json.dumps(bounded_json.loads(instance.get(tx, CHANGE) or "[]") + lines))
 
 
 def deliver_change(settings: Settings, keys: Keys, database: Database) -> None:
@@ -69,7 +69,7 @@ def deliver_change(settings: Settings, keys: Keys, database: Database) -> None:
     if told is None:
         return
     try:
-        found = list(parse(json.loads(told)))
+        found = list(parse(bounded_json.loads(told)))
         is_ours = bool(found) and found[-1].anchor.signer == keys.audit_public.hex() and all(_is_signed(one) for one in found)
     except (ValueError, TypeError):
         is_ours = False

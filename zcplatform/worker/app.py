@@ -5,6 +5,7 @@ waiting work is abandoned: the next start takes it up.
 """
 
 import asyncio
+import faulthandler
 import os
 import pwd
 
@@ -37,6 +38,7 @@ from zcplatform.worker.live import LiveServer, Verb
 from zcplatform.worker.loop import Loop, Loops
 from zcplatform.worker.mail import MailLoop, Sender
 from zcplatform.worker.metrics import Metrics
+from zcplatform.worker.new_installation import is_new
 from zcplatform.worker.provider_tests import ProviderTests
 from zcplatform.worker.reconcile.driver import Driver
 from zcplatform.worker.routes import Routes
@@ -57,12 +59,16 @@ def run(settings: Settings) -> int:
     os.umask(0o077)
     memory.one_arena()
     memory.never_dumped()
+    faulthandler.enable(all_threads=False)  # a file truncated under its memory map ends the process by SIGBUS: the log shows where
     web = ensure_user(settings.web_user)
     ensure_user(settings.edge_user)
     startup.make_data_dirs(settings, web)
     with startup.locked(settings):
+        startup.check_sqlite()
         startup.check_host(settings)
         rundirs.prepare(settings)
+        if is_new(settings):
+            startup.make_database(settings, web)  # before its key: a key without a database means that the database was lost
         key = root_key.obtain(settings, make=True)
         database = startup.open_database(settings, key, web)
         return asyncio.run(_serve(settings, key.keys, database, web))

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
-from zcplatform import clock
+from zcplatform import bounded_json, clock
 from zcplatform.errors import BadInput, PlatformError, Unavailable
 from zcplatform.log import logger
 from zcplatform.worker.deps import Deps
@@ -127,7 +127,7 @@ def _loop_json(status: LoopStatus) -> dict[str, Any]:
 
 
 def _parse(line: bytes, verbs: Container[object]) -> dict[str, Any]:
-    request = json.loads(line)
+    request = bounded_json.loads(line)
     if not isinstance(request, dict) or not all(isinstance(value, str | int | float | bool | None) for value in request.values()):
         raise BadInput("live.request", "arguments are scalars")
     if request.get("verb") not in verbs:

@@ -6,13 +6,12 @@ the sealed box and our own texts, and a box that is not for its row is thrown aw
 """
 
 import asyncio
-import json
 from datetime import timedelta
 from typing import Protocol
 
 from nacl.public import PrivateKey
 
-from zcplatform import clock
+from zcplatform import bounded_json, clock
 from zcplatform.core.mailboxes import canonical
 from zcplatform.core.mails import LIMIT_S, Mail, MailFailed, mail
 from zcplatform.log import logger
@@ -49,8 +48,9 @@ class MailLoop:
 
     async def look(self) -> None:
         """End what is too old, begin to send what is due. A slow server holds the places, never this look."""
-        at = clock.text(clock.now())
-        messages = self._database.read(lambda tx: outbox.due(tx, at, AT_ONCE * 8))
+        now = clock.now()
+        at, latest = clock.text(now), clock.text(now + timedelta(seconds=AGAIN_S[-1]))
+        messages = self._database.read(lambda tx: outbox.due(tx, at, latest, AT_ONCE * 8))
         if any(message.expires_at <= at for message in messages):
             await self._database.write(lambda tx: outbox.expire(tx, at))
         if self._server is None:
@@ -104,7 +104,7 @@ class MailLoop:
         if canonical(message.recipient) != message.recipient:
             raise ValueError("not an address")
         where = binding(message.id, message.kind, message.recipient, message.expires_at)
-        values = json.loads(open_box(self._private_key, where, message.box or b""))
+        values = bounded_json.loads(open_box(self._private_key, where, message.box or b""))
         return mail(message.kind, values, self._panel_url)
 
     async def _ended(self, message: Message, status: str, error: str | None = None) -> None:

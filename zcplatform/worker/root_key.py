@@ -102,9 +102,9 @@ def install_next_key(settings: Settings) -> None:
 
 
 def _from_file(settings: Settings, record: KeyRecord, *, make: bool) -> tuple[bytes, bool]:
-    """A missing key is made only for an installation that has no database yet: another one could not open its secrets."""
-    if make and not settings.key_file.exists() and not settings.database.exists():
-        logger.info("made a new root key; keep a copy of it apart from the data", path=str(settings.key_file))
+    """A missing key is made only while the database records none: another one could not open its secrets."""
+    if make and not settings.key_file.exists() and record.check is None:
+        logger.info("made a new root key; keep a copy of it apart from the data", path=settings.key_file)
         return key_files.create(settings.key_file), False
     root = key_files.load(settings.key_file)
     if record.check in (None, Keys.of(root).check) or not next_key_file(settings).exists():

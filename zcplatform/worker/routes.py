@@ -1,7 +1,6 @@
 """Routes from the database, each validated again: a row cannot lead anywhere but to its own tenant's container."""
 
-import json
-
+from zcplatform import bounded_json
 from zcplatform.adapters.caddy import certificate_stamp
 from zcplatform.agent import hooks
 from zcplatform.core.edge import Json, Listener, Page, Route, Site, document
@@ -65,7 +64,7 @@ class Routes:
 
 def _of(text: str) -> hooks.Hooks:
     try:
-        settings = json.loads(text)
-    except (ValueError, RecursionError):
+        settings = bounded_json.loads(text)
+    except ValueError:
         return hooks.NONE
     return hooks.of(settings.get("channels")) if isinstance(settings, dict) else hooks.NONE

@@ -1,8 +1,8 @@
 """Bring secrets stored by a version before 0.2 to the binding of now, which holds the scheme of their server too. Runs once at each start."""
 
-import json
 from contextlib import suppress
 
+from zcplatform import bounded_json
 from zcplatform.agent import agent_settings
 from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.errors import PlatformError
@@ -17,4 +17,4 @@ def rebind(tx: Tx, secrets: Secrets) -> None:
         for number in dict.fromkeys((tenant.revision, tenant.last_good_revision)):
             revision = revisions.get(tx, tenant.id, number) if number else None
             with suppress(ValueError, TypeError, RecursionError, PlatformError):
-                secrets.rebind(tx, tenant.id, secret_slots(agent_settings.parse(json.loads(revision.settings if revision else "{}"))))
+                secrets.rebind(tx, tenant.id, secret_slots(agent_settings.parse(bounded_json.loads(revision.settings if revision else "{}"))))

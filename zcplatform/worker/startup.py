@@ -15,13 +15,16 @@ import apsw
 from zcplatform import clock
 from zcplatform.adapters import host, rundirs
 from zcplatform.core.audit import Entry
+from zcplatform.core.doctor.programs import MIN_SQLITE
 from zcplatform.errors import CannotRun
 from zcplatform.settings import Settings
-from zcplatform.store import audit, signing_keys
-from zcplatform.store.db import Database, Tx, connect
+from zcplatform.store import audit, database_files, signing_keys
+from zcplatform.store.db import Database, Deadline, Tx, connect
 from zcplatform.store.migrate import migrate
 from zcplatform.worker import root_key
 from zcplatform.worker.root_key import RootKey
+
+MIGRATE_S = 600.0
 
 
 def make_data_dirs(settings: Settings, web: pwd.struct_passwd) -> None:
@@ -70,6 +73,16 @@ def _held(path: Path) -> Iterator[None]:
         yield
 
 
+def check_sqlite() -> None:
+    """Raises CannotRun for a SQLite that can damage a database, or that nobody tried with this program."""
+    found = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    if found < MIN_SQLITE:
+        least = ".".join(str(part) for part in MIN_SQLITE)
+        raise CannotRun(
+            "sqlite.version", f"SQLite {apsw.sqlite_lib_version()} is older than {least}", "Install the locked packages: scripts/venv"
+        )
+
+
 def check_host(settings: Settings) -> None:
     culprit = host.overlapping_uids(settings.uid_span)
     if culprit is not None:
@@ -83,18 +96,27 @@ def check_host(settings: Settings) -> None:
         )
 
 
-def open_database(settings: Settings, key: RootKey, web: pwd.struct_passwd) -> Database:
-    """Make or migrate the database, and record that the worker started."""
+def make_database(settings: Settings, web: pwd.struct_passwd) -> int:
+    """Make or migrate the database file. Returns the version of its schema."""
     if not settings.database.exists():
         os.close(os.open(settings.database, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
-        connection = connect(settings.database, query_only=False)
-        version = migrate(connection, settings.database)
+        deadline = Deadline()
+        connection = connect(settings.database, query_only=False, deadline=deadline)
+        with deadline.within(MIGRATE_S):
+            version = migrate(connection, settings.database)
         connection.close()
-    except apsw.Error as error:
+        database_files.reserve_journal(settings.database, web.pw_gid)
+    except (apsw.Error, OSError) as error:
         raise CannotRun("database.unusable", f"{settings.database} cannot be used: {error}", "Restore it from a backup") from None
     os.chown(settings.database, 0, web.pw_gid)
     settings.database.chmod(0o660)
+    return version
+
+
+def open_database(settings: Settings, key: RootKey, web: pwd.struct_passwd) -> Database:
+    """Migrate the database, open it, and record that the worker started."""
+    version = make_database(settings, web)
     database = Database(settings.database)
     database.write_now(lambda tx: _first_write(tx, key, version))
     return database

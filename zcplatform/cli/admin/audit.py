@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="The audit log.")
 anywhere = typer.Typer(no_args_is_help=True, help="The audit log: list entries, or verify a copy of its file.")
+COMPARE = "Compare with a backup. Copy a database that is open with `sqlite3 zcplatform.db '.backup COPY'`: a plain copy lacks its -wal."
 File = Annotated[
     Path | None, typer.Option("--file", exists=True, dir_okay=False, help="A database file, which may be a copy. Default: this host's.")
 ]
@@ -51,10 +52,10 @@ def verify(context: typer.Context, file: File = None, anchors: AnchorFile = None
             _same_twice(signed)
             found = audit.follow(tx, {at: hash_ for at, hash_ in anchored.items() if start is None or at > start.sequence})
     if isinstance(found, audit.Break):
-        raise CommandError("audit.broken", f"The chain breaks at entry {found.sequence}: {found.why}", "Compare with a backup.")
+        raise CommandError("audit.broken", f"The chain breaks at entry {found.sequence}: {found.why}", COMPARE)
     if start is not None:
         _check(start, signers, anchored)
-    _say(found, len(signed), json=json)
+    _say(found, len(signed), has_anchors=anchors is not None, json=json)
 
 
 @app.command()
@@ -200,7 +201,7 @@ def _check(start: "Checkpoint", signers: set[bytes], anchored: dict[int, bytes])
         )
 
 
-def _say(found: "Chain", anchors: int, *, json: bool) -> None:
+def _say(found: "Chain", anchors: int, *, has_anchors: bool, json: bool) -> None:
     start = found.checkpoint.sequence if found.checkpoint else 0
     if json:
         result = {"entries": found.entries}
@@ -209,4 +210,5 @@ def _say(found: "Chain", anchors: int, *, json: bool) -> None:
     parts = [f"the chain of {found.entries} entries is whole"]
     parts += [f"it begins after entry {start}, at a signed checkpoint"] if start else []
     parts += [f"{anchors} anchors agree with it"] if anchors else []
+    parts += [] if has_anchors else ["without --anchors, missing entries at its end do not show"]
     output.print_line("; ".join(parts))

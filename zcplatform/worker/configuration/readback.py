@@ -7,7 +7,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 
-from zcplatform import clock
+from zcplatform import bounded_json, clock
 from zcplatform.adapters import files
 from zcplatform.agent import agent_state, config_file, drift, sealed, workspace
 from zcplatform.agent.agent_state import AgentState
@@ -59,7 +59,7 @@ async def keep_saved(deps: Deps, snapshot: TenantSnapshot, content: bytes | None
 
     def write(tx: Tx) -> None:
         gone = deps.secrets.get(tx, tenant_id, "agent", "revoked")  # here: a reset may have come while the file was being parsed
-        people = json.dumps(sorted(told.hashes - {own} - set(json.loads(gone[1] if gone else "[]"))))
+        people = json.dumps(sorted(told.hashes - {own} - set(bounded_json.loads(gone[1] if gone else "[]"))))
         if people != paired:
             deps.secrets.put(tx, tenant_id, "agent", "paired", people, at)
         if then is not None and told.peers != (peers or "{}"):
@@ -80,7 +80,7 @@ async def forget_paired_devices(deps: Deps, snapshot: TenantSnapshot) -> bool:
 
     def write(tx: Tx) -> bool:
         found = (deps.secrets.get(tx, tenant_id, "agent", name) for name in ("paired", "revoked"))
-        paired, revoked = (json.loads(one[1]) if one is not None else [] for one in found)
+        paired, revoked = (bounded_json.loads(one[1]) if one is not None else [] for one in found)
         if not paired:
             return False
         deps.secrets.put(tx, tenant_id, "agent", "revoked", json.dumps([*revoked, *paired][-MOST_REVOKED:]), at)
@@ -106,7 +106,7 @@ def _record(tx: Tx, now: Drift, slug: str) -> None:
     if before is not None and (before.mount, before.changes) == (now.mount, now.changes):
         return
     drifts.put(tx, now)
-    events.append(tx, now.found_at, "tenant.drift", tenant_id=now.tenant_id, slug=slug, paths=sorted(json.loads(now.changes))[:20])
+    events.append(tx, now.found_at, "tenant.drift", tenant_id=now.tenant_id, slug=slug, paths=sorted(bounded_json.loads(now.changes))[:20])
 
 
 def _found(deps: Deps, tenant_id: TenantId, name: str) -> str | None:

@@ -1,10 +1,9 @@
 """An agent's configuration: rendered with its secrets onto a mount of its own, and what the agent saved there read back and kept."""
 
 import asyncio
-import json
 from collections.abc import Callable
 
-from zcplatform import clock
+from zcplatform import bounded_json, clock
 from zcplatform.adapters import files
 from zcplatform.agent import document, sealed, workspace
 from zcplatform.agent.agent_state import AgentState
@@ -29,8 +28,8 @@ async def configuration(deps: Deps, snapshot: TenantSnapshot) -> None:
         deps.secrets.open_boxes(tx, at, snapshot.tenant.id)
         bearer = _own(deps, tx, snapshot.tenant.id, "bearer", sealed.new_token, at)
         key = bytes.fromhex(_own(deps, tx, snapshot.tenant.id, "config_key", lambda: sealed.new_key().hex(), at))
-        paired = json.loads(_own(deps, tx, snapshot.tenant.id, "paired", lambda: "[]", at))
-        peers = json.loads(_own(deps, tx, snapshot.tenant.id, "peers", lambda: "{}", at))
+        paired = bounded_json.loads(_own(deps, tx, snapshot.tenant.id, "paired", lambda: "[]", at))
+        peers = bounded_json.loads(_own(deps, tx, snapshot.tenant.id, "peers", lambda: "{}", at))
         kept = AgentState((sealed.token_hash(bearer), *paired), {channel: tuple(ids) for channel, ids in peers.items()})
         values = _values(deps, tx, snapshot)
         return document.render(snapshot.settings, values, snapshot.policy, kept, lambda text: sealed.seal(key, text)), key.hex().encode()

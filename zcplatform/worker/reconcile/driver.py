@@ -89,6 +89,8 @@ class Driver:
             network = networks_by_name.get(deps.names.network(row.slug))
             if self._needs_work(row, container, network, mounted):
                 self.wake(row.id)
+        if deps.database.read(tenants.were_never_any):
+            return  # an empty table is more likely a lost database: nothing is removed on its word
         await self._sweep(
             rows, [Labelled(c.id, c.name, c.labels) for c in containers], [Labelled(n.id, n.name, n.labels) for n in networks]
         )
@@ -106,7 +108,7 @@ class Driver:
             if snapshot is None:
                 return False
             if snapshot.tenant.next_attempt_at is not None:
-                return snapshot.tenant.next_attempt_at <= clock.text(clock.now())
+                return backoff.is_due(snapshot.tenant.next_attempt_at, clock.now())
             if (
                 snapshot.operation is not None
                 or snapshot.tenant.generation != snapshot.tenant.seen_generation
@@ -115,7 +117,7 @@ class Driver:
                 return snapshot.tenant.wanted != Wanted.DRAFT
             return bool(plan(Wanted(row.wanted), facts(deps, snapshot, container, network, mounted)))
         except Exception:
-            return row.next_attempt_at is None or row.next_attempt_at <= clock.text(clock.now())
+            return backoff.is_due(row.next_attempt_at, clock.now())
 
     async def _sweep(self, rows: list[Tenant], containers: list[Labelled], networks: list[Labelled]) -> None:
         """Remove what carries our labels and has no row. One that can not be removed does not keep the others."""

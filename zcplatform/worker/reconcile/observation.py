@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from zcplatform import clock
 from zcplatform.adapters import files
+from zcplatform.core import backoff
 from zcplatform.core.plan import ContainerFacts, Seen
 from zcplatform.core.tenant import (
     Wanted,
@@ -76,7 +77,7 @@ def facts(
 
 def is_waiting(snapshot: TenantSnapshot) -> bool:
     """An attempt failed and the next one is not due yet."""
-    return snapshot.tenant.next_attempt_at is not None and snapshot.tenant.next_attempt_at > clock.text(clock.now())
+    return not backoff.is_due(snapshot.tenant.next_attempt_at, clock.now())
 
 
 def _is_ours(deps: Deps, snapshot: TenantSnapshot, thing: ContainerSeen | NetworkSeen) -> bool:

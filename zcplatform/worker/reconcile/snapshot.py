@@ -2,12 +2,12 @@
 
 import functools
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from zcplatform import bounded_json
 from zcplatform.agent import agent_settings, policy
 from zcplatform.agent.policy import Policy
 from zcplatform.agent.providers import Price
@@ -108,7 +108,7 @@ def _settings(tenant: Tenant, text: str) -> agent_settings.AgentSettings:
 @functools.lru_cache(maxsize=512)
 def _parsed(text: str) -> agent_settings.AgentSettings:
     """Every look at all tenants comes by here, and settings seldom change."""
-    sent = json.loads(text)
+    sent = bounded_json.loads(text)
     if not isinstance(sent, dict):
         raise ValueError("it is no object")
     return agent_settings.parse(sent)
