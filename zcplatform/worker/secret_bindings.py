@@ -17,4 +17,6 @@ def rebind(tx: Tx, secrets: Secrets) -> None:
         for number in dict.fromkeys((tenant.revision, tenant.last_good_revision)):
             revision = revisions.get(tx, tenant.id, number) if number else None
             with suppress(ValueError, TypeError, RecursionError, PlatformError):
-                secrets.rebind(tx, tenant.id, secret_slots(agent_settings.parse(bounded_json.loads(revision.settings if revision else "{}"))))
+                secrets.rebind(
+                    tx, tenant.id, secret_slots(agent_settings.parse(bounded_json.loads(revision.settings if revision else "{}")))
+                )
