@@ -1,4 +1,4 @@
-"""The platform's API as a program uses it that keeps its connections: what is asked is what is measured, and nothing else is asked."""
+"""A client of the platform's API that keeps its connections. It sends the measured requests and nothing else."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import aiohttp
 from tests.live.platform import Platform
 
 LOOK_EVERY_S = 0.02
-"""As often as the bare container's health is asked."""
+"""The same interval as for the bare container's health."""
 LIMIT_S = 180
 ENDED_BADLY = frozenset({"failed", "crash_loop"})
 

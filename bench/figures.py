@@ -27,7 +27,7 @@ class Figure:
 
 @dataclass
 class Report:
-    """What one program measured. `steps` tells where the time goes, in seconds."""
+    """What one program measured. `steps` shows where the time was spent, in seconds."""
 
     name: str
     figures: list[Figure] = field(default_factory=list)

@@ -3,7 +3,7 @@
 Open model: requests arrive when they are due (exponential gaps, the same in each run), whether or not the one before was answered, and
 their time counts from then.
 A slow answer therefore delays nobody else's arrival, and waiting in a queue counts. The client runs on the same processors as what is measured,
-so it goes before all others there: visitors elsewhere do not wait for our processors.
+so it takes precedence over all others there: real visitors would not wait for these processors.
 """
 
 import asyncio

@@ -62,12 +62,12 @@ def stop(begun: int, purge: bool) -> None:
         say(f"stopped after {time.time() - begun:.0f} s; nothing is left")
     else:
         say(
-            f"stopped after {time.time() - begun:.0f} s. Data stays in {STATE}: scripts/demo goes on with it, PURGE=1 scripts/demo stop removes it"
+            f"stopped after {time.time() - begun:.0f} s. Data stays in {STATE}: scripts/demo continues with it, PURGE=1 scripts/demo stop removes it"
         )
 
 
 def _revive(memory: Memory) -> None:
-    """An engine that died can not be told to let go of containers and networks. If it does not come back, what it left is taken away by hand."""
+    """An engine that died cannot remove its containers and networks. If it does not restart, what it left is removed without it."""
     try:
         engine.start(memory)
     except Failed as failed:

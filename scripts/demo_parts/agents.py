@@ -20,7 +20,7 @@ RUNNING_S = 60
 
 @dataclass(frozen=True)
 class Choice:
-    """`made_from` tells one content from another under the same name."""
+    """`made_from` distinguishes different contents under the same name."""
 
     source: str
     name: str
@@ -45,7 +45,7 @@ def choose(platform: Installation, agent: Path | None) -> Choice:
         return Choice("build", str(agent), f"{platform.stamp} {seen.st_size} {seen.st_mtime_ns}", "the program in AGENT")
     if _registry_answers():
         return Choice("pull", OFFICIAL, OFFICIAL, "the official image; its registry can be reached")
-    return _demo(platform, "the demo agent, because ghcr.io can not be reached from here")
+    return _demo(platform, "the demo agent, because ghcr.io cannot be reached from here")
 
 
 def _demo(platform: Installation, why: str) -> Choice:
@@ -118,7 +118,7 @@ def ensure_tenant(platform: Installation, slug: str, image: dict[str, Any]) -> N
         except Failed as failed:
             raise Failed(f"{failed} (If it was deleted, its name rests: PURGE=1 scripts/demo stop starts afresh.)", failed.log) from None
     elif found.status != 200:
-        raise Failed(f"The API answers {found.status} when it is asked for {slug}.", log("serve"))
+        raise Failed(f"The API answers {found.status} to a request for {slug}.", log("serve"))
     else:
         _change(platform, slug, found.json(), base_url, provider, image)
     _run(platform, slug)
@@ -187,7 +187,7 @@ def ensure_bearer(platform: Installation, slug: str) -> str:
 
 
 def _is_known(platform: Installation, slug: str, bearer: str) -> bool:
-    """A route or an agent that is not up yet is asked again."""
+    """Retries while the route or the agent is not up yet."""
     end = time.monotonic() + 20
     while True:
         answer = talk(platform, slug, bearer, "hello")

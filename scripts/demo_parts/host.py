@@ -109,7 +109,7 @@ def unmount(folder: Path) -> None:
     for point in reversed(_mounts(folder)):
         subprocess.run(["umount", "-l", point], check=False, capture_output=True)
     if left := _mounts(folder):
-        raise Failed(f"{left[0]} can not be unmounted; `umount {left[0]}` says why.")
+        raise Failed(f"{left[0]} cannot be unmounted; `umount {left[0]}` says why.")
 
 
 def _mounts(folder: Path) -> list[str]:

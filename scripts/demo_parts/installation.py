@@ -57,7 +57,7 @@ class Installation:
         return f"{self.venv.name} {package.read_text().strip() if package.exists() else ''}"
 
     def start(self) -> None:
-        """What runs from the same code and settings goes on."""
+        """Processes that run from the same code and settings keep running."""
         host_port = self.settings["allowed_hosts"][0]
         wanted = {
             "model": ([*_nobody(), *self.program[:-1], "zcplatform.demo_agent.echo_model", host_port], f"{self.stamp} {host_port}"),

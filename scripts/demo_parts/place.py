@@ -1,4 +1,4 @@
-"""Where the demo of this checkout keeps its things, what it remembers from one run to the next, and how it says what went wrong."""
+"""The demo's paths, its memory from one run to the next, and its error messages."""
 
 import hashlib
 import json
@@ -77,7 +77,7 @@ class Memory:
         except FileNotFoundError:
             self._facts = {}
         except ValueError:
-            raise Failed(f"{self._path} can not be read; move {STATE} away to start afresh") from None
+            raise Failed(f"{self._path} cannot be read; move {STATE} away to start afresh") from None
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         if self._facts.get("boot") != boot:
             # Processes, addresses and firewall rules did not survive.

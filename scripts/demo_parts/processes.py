@@ -57,7 +57,7 @@ def is_current(memory: Memory, name: str, stamp: str) -> bool:
 
 
 def stop(memory: Memory, names: Sequence[str], limit_s: float) -> None:
-    """All are asked at once; whoever is still there after `limit_s` is killed."""
+    """All are asked to stop at once; processes that remain after `limit_s` are killed."""
     for name in names:
         _signal(memory, name, signal.SIGTERM)
     if not wait(lambda: all(pid(memory, name) is None for name in names), limit_s):

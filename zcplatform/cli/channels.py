@@ -98,7 +98,7 @@ def add(
     context: typer.Context,
     tenant: Tenant,
     kind: Annotated[str, typer.Argument(metavar="TYPE", help="For example telegram; zcplatform channels types lists them.")],
-    alias: Annotated[str, typer.Option(help="Tells several channels of one type apart.")] = "main",
+    alias: Annotated[str, typer.Option(help="Distinguishes several channels of one type.")] = "main",
     peers: Peers = None,
     option: Options = None,
     secret: SecretNames = None,

@@ -68,7 +68,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def not_our_api(response: httpx2.Response, url: httpx2.URL, where: str) -> CommandError:
-    """The error for a response that is none of the API's."""
+    """The error for a response that does not come from the API."""
     status = response.status_code
     if response.is_redirect:
         location = response.headers.get("location", "nowhere")

@@ -35,7 +35,7 @@ HINTS = {
 """By error code."""
 
 STEP_UP_BY_TOKEN = f"A token cannot do this. Sign in as a person: {SIGN_IN}"
-STEP_UP_WITHOUT_TERMINAL = f"Run the command at a terminal, where a code is asked for, or sign in again first: {SIGN_IN}"
+STEP_UP_WITHOUT_TERMINAL = f"Run the command at a terminal, which prompts for a code, or sign in again first: {SIGN_IN}"
 
 
 _TENANT = re.compile(r"`([a-z0-9][a-z0-9-]{0,62})`")

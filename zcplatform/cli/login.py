@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from zcplatform.cli.client import Api
 
 Address = Annotated[str, typer.Argument(metavar="URL", help="Address of the panel, for example https://panel.agents.example.com")]
-Email = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Sign in as a person: a code is mailed to this address and asked for.")]
+Email = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Sign in as a person: a code is mailed to this address; enter it at the prompt.")
+]
 Link = Annotated[
-    bool, typer.Option("--link", help="Sign in as a person with a link from `zcplatform admin login-link`; the link is asked for.")
+    bool, typer.Option("--link", help="Sign in as a person with a link from `zcplatform admin login-link`, entered at the prompt.")
 ]
 FORBIDDEN = 403
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 def login(api: Address, email: Email = None, link: Link = False, json: AsJson = False) -> None:
-    """Sign in to an installation and remember it. Without --email or --link a token is asked for.
+    """Sign in to an installation and remember it. Without --email or --link, prompts for a token.
 
     A session lasts a day and is stored in a file that only you can read. Sign in to several installations and choose with --api URL.
     """

@@ -68,7 +68,7 @@ def uninvite(
 
 @app.command()
 def accept(context: typer.Context, json: AsJson = False) -> None:
-    """Accept an invitation to your own address. Its link is asked for, or read from standard input."""
+    """Accept an invitation to your own address. Prompts for its link, or reads it from standard input."""
     typed = prompts.ask("Link of the invitation", is_secret=True)
     with open_api(context) as api:
         member = api.send("POST", route("invitations", "accept"), {"token": secret_of(typed, "token")})

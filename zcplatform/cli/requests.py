@@ -1,4 +1,4 @@
-"""Send a request that takes a while, for one tenant or several, and show how it goes."""
+"""Send a request that takes a while, for one tenant or several, and show its progress."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> Non
 
 @app.command("set")
 def put(context: typer.Context, tenant: Tenant, name: Name, no_wait: NoWait = False, json: AsJson = False) -> None:
-    """Save a secret. It is asked for and not shown, or read as one line of standard input. A running agent restarts."""
+    """Save a secret: typed at a prompt that does not show it, or one line of standard input. A running agent restarts."""
     body = {"value": values.secrets((name,))[name]}
     submit(context, "PUT", route("tenants", tenant, "secrets", name), body, wait=not no_wait, json=json)
 

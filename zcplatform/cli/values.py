@@ -1,4 +1,4 @@
-"""Values as people type them: `PATH=VALUE` for settings, and secrets, which are asked for and are never an argument."""
+"""Values as people type them: `PATH=VALUE` for settings, and secrets, which are typed at a prompt and are never an argument."""
 
 import json
 import sys

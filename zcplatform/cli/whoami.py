@@ -7,7 +7,7 @@ from zcplatform.cli.context import AsJson, open_api, route
 
 
 def whoami(context: typer.Context, json: AsJson = False) -> None:
-    """Who asks, and which tenants that is a member of."""
+    """Show the current user and their tenants."""
     with open_api(context) as api:
         me, tenants = api.get(route("me")), api.get(route("me", "tenants"))["items"]
     if json:

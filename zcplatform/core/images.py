@@ -39,7 +39,7 @@ def demo_reference(instance: str) -> str:
 
 
 def built_reference(instance: str, binary: str) -> str:
-    """Names the program an image is made from; the engine's own tag can not hold a path."""
+    """Names the program that an image is built from; the engine's own tag cannot contain a path."""
     return f"{instance}-zeroclaw:{binary}"
 
 

@@ -42,7 +42,7 @@ def _range(value: str, first: int, last: int) -> str:
     if match is None or int(match[1]) > int(match[2]):
         raise ValueError("must be FIRST-LAST, for example 20000-29999")
     if int(match[1]) < first or int(match[2]) > last:
-        raise ValueError(f"must lie within {first}-{last}")
+        raise ValueError(f"must be within {first}-{last}")
     return value
 
 

@@ -1,6 +1,6 @@
-"""What is stored of the credentials of a login: keyed hashes. The key is handed to the web process and never lies in the database.
+"""Keyed hashes, the stored form of sign-in credentials. The key is passed to the web process and is never in the database.
 
-A code has only 27 bits: its hash covers what the asking browser holds too, so that the database tells nothing even to somebody with the key.
+A code has only 27 bits: its hash also covers what the requesting browser holds, so that the database reveals nothing even to someone with the key.
 """
 
 import hashlib

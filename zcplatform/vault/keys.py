@@ -1,4 +1,4 @@
-"""The root key and the keys made from it, each for one purpose. Worker and host-only commands; the web process never imports this."""
+"""The root key and the keys derived from it, each for one purpose. For the worker and host commands; the web process never imports this."""
 
 import hmac
 import os
@@ -22,13 +22,13 @@ def hkdf(key: bytes, info: bytes) -> bytes:
 
 
 def purpose_key(root: bytes, purpose: str) -> bytes:
-    """A key that tells nothing about the others."""
+    """Derive a key that reveals nothing about the others."""
     return hkdf(root, b"zcplatform/1/" + purpose.encode())
 
 
 @dataclass(frozen=True)
 class Keys:
-    """All that is made from the root key; only `token_pepper`, `code_mac`, `seal_public` and live signing keys ever leave the worker."""
+    """Everything derived from the root key; only `token_pepper`, `code_mac`, `seal_public` and live signing keys ever leave the worker."""
 
     wrap: bytes
     seal_private: PrivateKey
@@ -43,7 +43,7 @@ class Keys:
         return bytes(self.seal_private.public_key)
 
     def signing_key(self, number: int) -> bytes:
-        """One of those that sign sessions; who has it can not make the next one."""
+        """One of the keys that sign sessions. The next one cannot be derived from it."""
         return hkdf(self.signing, f"signing key {number}".encode())
 
     @property
@@ -63,7 +63,7 @@ class Keys:
         )
 
     def with_pepper(self, token_pepper: bytes) -> "Keys":
-        """With the key of token hashes that an earlier root key made: tokens outlive a change of the root key."""
+        """These keys with the token pepper of an earlier root key: tokens survive a change of the root key."""
         return replace(self, token_pepper=token_pepper)
 
     def __repr__(self) -> str:
@@ -71,7 +71,7 @@ class Keys:
 
 
 def load(path: Path) -> bytes:
-    """Read the root key: 64 hexadecimal characters in a file of root's that nobody else may read. Raises CannotRun."""
+    """Read the root key: 64 hexadecimal characters in a file that only root may read. Raises CannotRun."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
@@ -95,7 +95,7 @@ def load(path: Path) -> bytes:
 
 
 def create(path: Path) -> bytes:
-    """Make a new root key, on disk before it is used."""
+    """Create a root key and sync it to disk before it is used."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = secrets.token_bytes(KEY_BYTES)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

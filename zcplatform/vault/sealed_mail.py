@@ -1,4 +1,4 @@
-"""What a message in the outbox is bound to: its row, kind, recipient and end. A box in another row, or of a later end, is refused by the worker."""
+"""The binding of a message in the outbox: its row, kind, recipient and expiry. The worker rejects a box in another row or with a later expiry."""
 
 import json
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""What the web process may do with secrets: seal one to the worker's public key. It can not open what it sealed.
+"""What the web process may do with secrets: seal one to the worker's public key. It cannot open what it sealed.
 
-The sealed record names the binding the secret is for. The worker refuses a box whose record differs from the row it lies in, so a copied box
-opens nothing in another tenant, field or host.
+The sealed record names the binding of the secret. The worker rejects a box whose record differs from its row, so a copied box does not open
+for another tenant, field or host.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from nacl.public import PublicKey, SealedBox
 
 FORMAT = 1
 TRIAL = "provider_trial"
-"""The kind of a key that is only tried, and stored nowhere."""
+"""The kind of a key that is only tested and never stored."""
 SHORTEST_WITH_HINT = 16
 
 
@@ -29,12 +29,12 @@ class SecretBinding:
 
 
 def token_hash(pepper: bytes, token: str) -> bytes:
-    """What is stored of a bearer token; without the pepper, which is not in the database, it can not be tried."""
+    """The stored form of a bearer token. Without the pepper, which is not in the database, it cannot be guessed offline."""
     return hashlib.blake2b(token.encode(), key=pepper, digest_size=32).digest()
 
 
 def hint(value: str) -> str | None:
-    """The last four characters, for people to tell keys apart; nothing of a secret so short that they would be a good part of it."""
+    """The last four characters, so that people can distinguish keys. Empty for short secrets, of which four characters would be a large part."""
     return value[-4:] if len(value) >= SHORTEST_WITH_HINT else None
 
 

@@ -1,4 +1,4 @@
-"""Ed25519 signatures under the audit log's anchors and checkpoints. Who only checks needs the public key and nothing secret."""
+"""Ed25519 signatures of the audit log's anchors and checkpoints. Verification needs only the public key."""
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey

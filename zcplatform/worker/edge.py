@@ -1,6 +1,6 @@
 """The edge loop: what Caddy serves is what the database says, and any difference is repaired within the period.
 
-One round at a time compares and, when different, sets. The first change is set at once; what comes within `settle_s` after a set waits for one
+One round at a time compares and sets on a difference. The first change is set at once; changes within `settle_s` after that wait for one
 common round, because each set costs Caddy a reload. The last accepted document is saved for the edge's next start.
 """
 
@@ -65,7 +65,7 @@ class EdgeLoop:
             )
 
     async def apply(self) -> None:
-        """Returns when a document that was computed after this call stands in Caddy; callers of the same moment share one round."""
+        """Returns when Caddy serves a document that was computed after this call. Simultaneous callers share one round."""
         if self._next is None:
             self._next = asyncio.create_task(self._round())
             self._rounds.add(self._next)
@@ -75,14 +75,14 @@ class EdgeLoop:
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._rounds.discard(task)
         if not task.cancelled():
-            # Read, so that a round whose callers have all gone away does not complain that nobody did: it stands in the status.
+            # Retrieved, so that asyncio does not warn about a round whose callers have all left: the error is in the status.
             task.exception()
 
     async def _round(self) -> None:
         try:
             async with self._one_at_a_time:
                 await asyncio.sleep(self._quiet_until - asyncio.get_running_loop().time())
-                # From here on a new caller needs a new round: the document that is computed now may not have its change.
+                # From here on a new caller needs a new round: the document computed now may not contain its change.
                 self._next = None
                 standing = await self._converge()
         except Exception as error:
@@ -110,12 +110,12 @@ class EdgeLoop:
             await self._caddy.set(wanted, etag)
             failpoint("edge.set.after")
             self.status.sets += 1
-            self._kept = None  # an edge that lost its document may have lost the kept one too
+            self._kept = None  # an edge that lost its document may have lost the saved one too
             self._quiet_until = asyncio.get_running_loop().time() + self._settle_s
         return wanted
 
     def _keep(self, standing: Json) -> Exception | None:
-        """The routes stand even when they can not be kept for the edge's next start: that is told, and tried again, but fails nobody."""
+        """The routes are in place even if they cannot be saved for the edge's next start. That is recorded and retried, and no caller fails because of it."""
         if standing == self._kept:
             return None
         try:

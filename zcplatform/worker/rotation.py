@@ -1,12 +1,12 @@
-"""A new root key, step by step; killed anywhere, the next call or the next start goes on.
+"""Rotation of the root key, step by step. If it is killed anywhere, the next call or the next start continues.
 
-  prepare   the new key lies beside the old one, on the disk
-  rewrap    one transaction: data keys wrapped anew (with `deep` new ones, and each secret encrypted again), boxes sealed anew, the check record
-  switch    the new key takes the old one's place
-  finish    nothing of the old ciphertexts is left in the write-ahead log; the anchors tell of the new signer
+  prepare   the new key is written beside the old one and synced
+  rewrap    one transaction: wrap data keys again (with `deep`: new ones, and encrypt each secret again), seal boxes again, replace the check record
+  switch    the new key replaces the old one
+  finish    empty the write-ahead log of old ciphertexts; anchor the change of signer
 
-Refused while a serve runs: it holds the old key. Agents run on. Tokens stay good: the key of their hashes is carried over. Sessions do not: the keys
-that sign them are new.
+Refused while `zcplatform serve` runs, because it holds the old key. Agents keep running. Tokens stay valid: their pepper is carried over. Sessions do not:
+the keys that sign them are new.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ from zcplatform.worker.secrets import Secrets, binding_of
 
 @dataclass(frozen=True)
 class Rotated:
-    """`unreadable` are data keys and secrets that could not be opened before either, and were left."""
+    """`unreadable`: data keys and secrets that could not be opened before the rotation either, and were left as they are."""
 
     tenants: int
     secrets: int
@@ -50,7 +50,7 @@ class _Count:
 
 
 def rotate(settings: Settings, *, deep: bool, to: Path | None) -> Rotated:
-    """`to` is where the new key is written when systemd hands keys over; somebody makes a credential of it then. Raises CannotRun."""
+    """`to` is where the new key is written if systemd passes the key; the operator makes a credential from it. Raises CannotRun."""
     if not settings.database.exists():
         raise CannotRun("database.missing", f"There is no database at {settings.database}", "Start the platform once: zcplatform serve")
     if (settings.key_source == "credential") != (to is not None):
@@ -80,7 +80,7 @@ def rotate(settings: Settings, *, deep: bool, to: Path | None) -> Rotated:
 
 
 def _old_and_new(settings: Settings, to: Path | None) -> tuple[RootKey, Callable[[], tuple[Keys, Stretch | None]] | None]:
-    """The keys of now, and what gives the next ones; None when a rotation that was cut off has just been finished."""
+    """The present keys and the source of the next ones, or None if an interrupted rotation has just been completed."""
     if settings.key_source == "passphrase":
         told = root_key.key_record(settings.database)
         old, new, again = sources.passphrases(["Passphrase", "New passphrase", "Again"])
@@ -94,7 +94,7 @@ def _old_and_new(settings: Settings, to: Path | None) -> tuple[RootKey, Callable
 
 
 def _prepared(path: Path) -> bytes:
-    """The next key, on the disk. One that an earlier call wrote is taken; one it wrote half is not in use anywhere."""
+    """The next key, on disk. A complete one from an earlier call is used again; an incomplete one is in use nowhere."""
     failpoint("rotate.prepare.before")
     if path.exists():
         try:
@@ -135,7 +135,7 @@ def _rewrap(tx: Tx, settings: Settings, old: Keys, new: Keys, stretch: Stretch |
         try:
             value = opening.open_box(old.seal_private, where, message.box or b"")
         except CannotOpen:
-            continue  # the mail loop throws it away
+            continue  # the mail loop deletes it
         outbox.rebox(tx, message.id, sealing.seal(new.seal_public, where, value))
     root_key.put_key_record(tx, new, stretch)
     instance.put(tx, root_key.PEPPER, opening.wrap_previous(new.wrap, root_key.PEPPER, old.token_pepper).hex())
@@ -152,7 +152,7 @@ def _rewrap(tx: Tx, settings: Settings, old: Keys, new: Keys, stretch: Stretch |
 
 
 def _encrypted_again(tx: Tx, tenant_id: TenantId, data_key: bytes, at: str, count: _Count) -> bytes:
-    """All secrets of a tenant under a new data key, which is given back."""
+    """Encrypt all secrets of a tenant with a new data key and return it."""
     fresh = opening.new_data_key()
     for secret in secrets.of_tenant(tx, tenant_id):
         if secret.ciphertext is None:

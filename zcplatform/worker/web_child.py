@@ -1,7 +1,7 @@
-"""The web process as the worker's child: started as its own user, given its listening socket and a few keys, started again when it ends.
+"""The web process as the worker's child: runs as its own user, inherits its listening socket and a few keys, and is restarted when it ends.
 
-It is executed, never forked with our memory, and holds no group, capability or way to gain one. The listening socket stays with the worker,
-so that a request sent while it is being started again waits instead of being refused.
+It is executed, never forked with our memory, and has no groups or capabilities and no way to gain any. The worker keeps the listening socket,
+so that a request sent during a restart waits instead of being refused.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ AGAIN_S = 0.2
 LONGEST_WAIT_S = 10.0
 STOP_S = 5.0
 NICENESS = -10
-"""Before everything that deploys: twenty agents that start at once must not keep people waiting for the API."""
+"""Takes precedence over deploys: twenty agents that start at once must not delay the API."""
 
 
 def listen(path: Path, gid: int) -> socket.socket:
-    """The socket the edge knocks at: root and the edge's group may open it."""
+    """The socket that the edge connects to: root and the edge's group may open it."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o117)
@@ -44,7 +44,7 @@ def listen(path: Path, gid: int) -> socket.socket:
 
 
 class WebChild:
-    """`signing_keys` gives the live ones now, by number; they are handed over again whenever they have changed."""
+    """`signing_keys` returns the live ones, by number. They are passed again whenever they have changed."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class WebChild:
                 cwd="/",
                 start_new_session=True,
             )
-            with suppress(OSError):  # a kernel that shares processors among sessions counts a nice value only inside one
+            with suppress(OSError):  # a kernel that shares CPU time among sessions applies nice values only within one
                 await asyncio.to_thread(Path(f"/proc/{self._process.pid}/autogroup").write_text, str(NICENESS))
             os.close(reads)
             reads = -1
@@ -108,7 +108,7 @@ class WebChild:
             os.close(writes)
 
     def hand_again(self) -> None:
-        """Tell the running process which keys sign now, if they have changed. Too short a line to wait for."""
+        """Send the running process the live signing keys if they have changed. The line is short enough to be written without waiting."""
         live = self._signing_keys()
         if self._pipe is not None and live != self._told:
             with suppress(OSError):
@@ -149,7 +149,7 @@ class WebChild:
 
 
 def _wait_s(failures: int) -> float:
-    """A process that ends again at once is started less and less often."""
+    """A process that keeps ending at once is restarted less and less often."""
     return min(AGAIN_S * (1 << min(failures, 10)), LONGEST_WAIT_S)
 
 
