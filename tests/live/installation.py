@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,8 @@ class Installation:
         self.run = Path(tempfile.mkdtemp(prefix=f"zcp-{instance}-", dir="/run"))
         self.model_port = free_port()
         self.agent = os.environ.get("AGENT")
+        self.python = sys.executable
+        """The interpreter of the environment that has the platform."""
         self.failpoint = self.root / "failpoint"
         self.settings_path = self.root / "settings.toml"
         self._values: dict[str, object] = {
@@ -79,10 +81,18 @@ class Installation:
         self._values |= changed
         self.settings_path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in self._values.items()))
         self.settings_path.chmod(0o600)
+        self._loaded: Settings | None = None
+
+    def rename_settings(self, names: Mapping[str, str]) -> None:
+        """Use the names that another release knows."""
+        self._values = {names.get(key, key): value for key, value in self._values.items()}
+        self.configure()
 
     @property
     def settings(self) -> Settings:
-        return settings_module.load(self.settings_path)
+        if self._loaded is None:
+            self._loaded = settings_module.load(self.settings_path)
+        return self._loaded
 
     @property
     def names(self) -> Names:
@@ -114,7 +124,7 @@ class Installation:
         self.model = self._run("-m", "zcplatform.demo_agent.echo_model", f"{MODEL_ADDRESS}:{self.model_port}")
 
     def _run(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-I"]
+        command = [self.python, "-I"]
         command += list(arguments) if arguments[0] == "-m" else ["-m", "zcplatform", arguments[0], "--settings", str(self.settings_path)]
         name = arguments[0] if arguments[0] != "-m" else "model"
         log = os.open(self.root / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -13,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import jwt
 import pytest
 from aiosmtpd.controller import Controller
 
 from tests import timing
 from tests.fakes.mail_servers import Sink
+from tests.live.browsers import Browser
 from tests.live.edge_rig import free_port
 from tests.live.engine import Engine
 from tests.live.installation import AT
@@ -29,7 +28,6 @@ from zcplatform.ids import new_user_id
 from zcplatform.store import outbox, users
 
 pytestmark = pytest.mark.live
-MINE = "/api/me/sessions"
 
 
 class Post:
@@ -53,41 +51,6 @@ class Post:
         """The newest of at least so many."""
         wait_until(lambda: len(self.sink.to(email)) >= number, 15, f"mail {number} for {email} arrived")
         return self.sink.to(email)[-1].code
-
-
-class Browser:
-    """Keeps cookies as a browser on this machine does, which takes localhost names for secure. Asks from an address of its own."""
-
-    def __init__(self, platform: Platform, address: str = "127.0.0.1") -> None:
-        self.origin = platform.settings.panel_url
-        self.cookies: dict[str, str] = {}
-        transport = httpx2.HTTPTransport(local_address=address, verify=False)
-        headers = {"Host": self.origin.removeprefix("http://")}
-        self._client = httpx2.Client(
-            transport=transport, base_url=f"http://127.0.0.1:{platform.settings.http_port}", headers=headers, timeout=30
-        )
-
-    def ask(self, method: str, path: str, body: object = None, **headers: str) -> httpx2.Response:
-        told = {"Origin": self.origin, "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()), **headers}
-        answer = self._client.request(method, path, headers=told, **({"json": body} if body is not None else {}))
-        for cookie in answer.headers.get_list("set-cookie"):
-            name, value, age = re.match(r"([^=]+)=\"?([^;\"]*)\"?;.*Max-Age=(\d+)", cookie).groups()  # type: ignore[union-attr]
-            self.cookies.pop(name, None)
-            if age != "0":
-                self.cookies[name] = value
-        return answer
-
-    def request_code(self, email: str) -> httpx2.Response:
-        return self.ask("POST", "/api/auth/otp/request", {"email": email})
-
-    def give(self, code: str) -> httpx2.Response:
-        return self.ask("POST", "/api/auth/otp/verify", {"code": code})
-
-    def status(self) -> int:
-        return self.ask("GET", MINE).status_code
-
-    def close(self) -> None:
-        self._client.close()
 
 
 @pytest.fixture(scope="module")
