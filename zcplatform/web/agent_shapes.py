@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from zcplatform.web.shapes import _Input
+from zcplatform.web.inputs import Input
 
 
 class PairingCode(BaseModel):
@@ -37,7 +37,7 @@ class DevicesReset(BaseModel):
     restarts: bool
 
 
-class MessageInput(_Input):
+class MessageInput(Input):
     text: Annotated[str, Field(min_length=1, max_length=8_000)]
 
 

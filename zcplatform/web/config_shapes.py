@@ -4,14 +4,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, SecretStr
 
-from zcplatform.web.shapes import _Input
+from zcplatform.web.inputs import Input
 
 Note = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]*$")]
 SecretValue = Annotated[SecretStr, Field(min_length=1, max_length=8_000)]
 PlaceName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class ConfigChange(_Input):
+class ConfigChange(Input):
     """`settings` is a JSON merge patch: only what is sent changes, null takes away. `secrets` are values by the names of their places."""
 
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -19,7 +19,7 @@ class ConfigChange(_Input):
     note: Note | None = None
 
 
-class RollBack(_Input):
+class RollBack(Input):
     """`secrets` are those that the older settings need and that are gone, or were given for another server."""
 
     secrets: dict[PlaceName, SecretValue] = Field(default_factory=dict)
@@ -46,7 +46,7 @@ class Secrets(BaseModel):
     items: list[SecretPlace]
 
 
-class SecretInput(_Input):
+class SecretInput(Input):
     value: SecretValue
 
 
@@ -60,7 +60,7 @@ class Config(BaseModel):
     """`family/model` of models without a price: cost limits do not bind them."""
 
 
-class ChannelChange(_Input):
+class ChannelChange(Input):
     """Only what is sent changes. `options` are the fields of the type, `secrets` those that are secret, by the same names."""
 
     enabled: bool | None = None

@@ -2,34 +2,32 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
+
+from zcplatform.web.inputs import Input, Pasted
 
 
-class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+class CodeRequest(Input):
+    email: Annotated[str, Pasted, Field(min_length=1, max_length=400, examples=["ann@example.com"])]
 
 
-class CodeRequest(_Input):
-    email: Annotated[str, Field(min_length=1, max_length=400, examples=["ann@example.com"])]
-
-
-class CodeAnswer(_Input):
+class CodeAnswer(Input):
     """`challenge` is for programs that keep no cookies: the value of the cookie that the request for the code set."""
 
-    code: Annotated[SecretStr, Field(min_length=1, max_length=40, description="8 digits; spaces and hyphens do not matter")]
-    challenge: Annotated[SecretStr, Field(min_length=1, max_length=100)] | None = None
+    code: Annotated[SecretStr, Pasted, Field(min_length=1, max_length=40, description="8 digits; spaces and hyphens do not matter")]
+    challenge: Annotated[SecretStr, Pasted, Field(min_length=1, max_length=100)] | None = None
 
 
-class EmailChange(_Input):
-    email: Annotated[str, Field(min_length=1, max_length=400, description="the new address")]
+class EmailChange(Input):
+    email: Annotated[str, Pasted, Field(min_length=1, max_length=400, description="the new address")]
 
 
 class EmailChanged(BaseModel):
     email: str
 
 
-class LinkToken(_Input):
-    token: Annotated[SecretStr, Field(min_length=1, max_length=100, description="what stands behind `#link=` in the link")]
+class LinkToken(Input):
+    token: Annotated[SecretStr, Pasted, Field(min_length=1, max_length=100, description="what stands behind `#link=` in the link")]
 
 
 class Methods(BaseModel):

@@ -6,20 +6,21 @@ from pydantic import BaseModel, Field
 
 from zcplatform.core.roles import Permission, Role
 from zcplatform.ops.actor import ActorKind
-from zcplatform.web.shapes import Name, _Input
+from zcplatform.web.inputs import Input, Pasted
+from zcplatform.web.shapes import Name
 
-Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
+Email = Annotated[str, Pasted, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
 PersonName = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]*$")]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
-class UserInput(_Input):
+class UserInput(Input):
     email: Email
     name: PersonName = ""
     is_super_admin: bool = False
 
 
-class UserChange(_Input):
+class UserChange(Input):
     """Only what is sent changes."""
 
     name: PersonName | None = None
@@ -47,7 +48,7 @@ class Users(BaseModel):
     next_cursor: str | None
 
 
-class MeChange(_Input):
+class MeChange(Input):
     name: PersonName
 
 
@@ -74,18 +75,18 @@ class MyTenants(BaseModel):
     items: list[MyTenant]
 
 
-class MemberInput(_Input):
+class MemberInput(Input):
     """The address is invited; it becomes a member when its owner accepts."""
 
     email: Email
     role: Role = Role.VIEWER
 
 
-class RoleChange(_Input):
+class RoleChange(Input):
     role: Role
 
 
-class OwnerChange(_Input):
+class OwnerChange(Input):
     user_id: Annotated[str, Field(max_length=254, description="id or address")]
 
 
@@ -121,8 +122,8 @@ class Invitations(BaseModel):
     items: list[Invitation]
 
 
-class InvitationToken(_Input):
-    token: Annotated[str, Field(min_length=1, max_length=100)]
+class InvitationToken(Input):
+    token: Annotated[str, Pasted, Field(min_length=1, max_length=100)]
 
 
 class AcceptedInvitation(BaseModel):
@@ -130,7 +131,7 @@ class AcceptedInvitation(BaseModel):
     role: Role
 
 
-class TokenInput(_Input):
+class TokenInput(Input):
     """`role` and `scopes` bound what it may do; it is never stronger than who makes it, now or later."""
 
     name: Name
@@ -186,7 +187,7 @@ class Plan(BaseModel):
     actions_per_hour: int
 
 
-class PlanChange(_Input):
+class PlanChange(Input):
     """Only what is sent changes."""
 
     memory_bytes: Count | None = None

@@ -2,21 +2,16 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from zcplatform.core.tenant import State, Wanted
+from zcplatform.web.inputs import Input
 
 Slug = Annotated[str, Field(min_length=1, max_length=64, examples=["acme"], description="a DNS label of 3 to 32 characters")]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+$")]
 
 
-class _Input(BaseModel):
-    """Unknown fields are refused: nobody sets a field that is not meant to be set."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class ProviderInput(_Input):
+class ProviderInput(Input):
     """The model provider of a tenant. A key is write-only and bound to the host it is sent to."""
 
     family: Annotated[str, Field(min_length=1, max_length=63, examples=["anthropic"])]
@@ -25,7 +20,7 @@ class ProviderInput(_Input):
     api_key: Annotated[SecretStr, Field(min_length=1, max_length=8_000)] | None = None
 
 
-class TenantInput(_Input):
+class TenantInput(Input):
     slug: Slug
     name: Name | None = None
     plan: Annotated[str, Field(max_length=40)] = "free"
@@ -33,7 +28,7 @@ class TenantInput(_Input):
     provider: ProviderInput | None = None
 
 
-class TenantChange(_Input):
+class TenantChange(Input):
     """Only what is sent changes."""
 
     name: Name | None = None
@@ -42,13 +37,13 @@ class TenantChange(_Input):
     provider: ProviderInput | None = None
 
 
-class Suspension(_Input):
+class Suspension(Input):
     """The tenant's members read why."""
 
     reason: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+$")]
 
 
-class ImageInput(_Input):
+class ImageInput(Input):
     """`reference` is for pull, `binary` (a path that the settings file allows) for build."""
 
     source: Literal["pull", "build", "demo"]

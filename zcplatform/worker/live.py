@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from zcplatform import bounded_json, clock
+from zcplatform.agent.fields import is_text
 from zcplatform.errors import BadInput, PlatformError, Unavailable
 from zcplatform.log import logger
 from zcplatform.worker.deps import Deps
@@ -130,6 +131,8 @@ def _parse(line: bytes, verbs: Container[object]) -> dict[str, Any]:
     request = bounded_json.loads(line)
     if not isinstance(request, dict) or not all(isinstance(value, str | int | float | bool | None) for value in request.values()):
         raise BadInput("live.request", "arguments are scalars")
+    if not all(is_text(value) for value in request.values() if isinstance(value, str)):
+        raise BadInput("live.request", "an argument is not valid Unicode")
     if request.get("verb") not in verbs:
         raise BadInput("live.request", "not a request of ours")
     return request
