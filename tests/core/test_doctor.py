@@ -34,6 +34,8 @@ SOUND = Facts(
     overlapping_uids="",
     core_pattern="core",
     anchor_trouble="",
+    database_trouble="",
+    loop_troubles=(),
 )
 
 
@@ -57,6 +59,8 @@ def test_a_sound_host_has_nothing_to_fix() -> None:
         ({"kernel": "6.1.0-28", "allow_swap": True}, "noswap", Level.WARNING, "allow_swap"),
         ({"kernel": "6.1.0-28", "swap_is_active": False}, "noswap", Level.WARNING, "no swap is active"),
         ({"core_pattern": "|/usr/share/apport/apport %p"}, "core_pattern", Level.WARNING, "/usr/share/apport/apport"),
+        ({"database_trouble": "unknown trigger `t`"}, "database", Level.PROBLEM, "unknown trigger `t`."),
+        ({"loop_troubles": ("`mail` is late",)}, "loops", Level.PROBLEM, "`mail` is late"),
         ({"anchor_trouble": "Nobody keeps a system log at /dev/log."}, "audit_anchor", Level.PROBLEM, "Nobody keeps"),
         ({"iptables": ""}, "iptables", Level.PROBLEM, "iptables cannot"),
         ({"ip6tables": ""}, "iptables", Level.PROBLEM, "ip6tables cannot"),

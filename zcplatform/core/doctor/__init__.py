@@ -4,7 +4,7 @@ A minimum is the lowest version that has what we rely on or lacks a vulnerabilit
 version is a warning to check, not a verdict.
 """
 
-from zcplatform.core.doctor import edge, engine, machine, programs
+from zcplatform.core.doctor import edge, engine, machine, platform, programs
 from zcplatform.core.doctor.facts import Facts
 from zcplatform.core.doctor.finding import Finding, Level, version
 
@@ -24,4 +24,6 @@ def findings(facts: Facts) -> list[Finding]:
         *machine.clock(facts),
         *machine.users(facts),
         *machine.anchors(facts),
+        *platform.database(facts),
+        *platform.loops(facts),
     ]

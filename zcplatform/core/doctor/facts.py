@@ -37,3 +37,7 @@ class Facts:
     core_pattern: str
     anchor_trouble: str
     """Why the audit log cannot be anchored."""
+    database_trouble: str | None = None
+    """What is wrong with the schema of the database."""
+    loop_troubles: tuple[str, ...] | None = None
+    """Loops of the running worker that are late or failing."""
