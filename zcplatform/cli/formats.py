@@ -5,12 +5,13 @@ Sizes count in powers of 1024, as `docker run --memory` and `free -h` do: what a
 
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 UNITS = ("", "K", "M", "G", "T")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 MICROS = 1_000_000
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
+_DOLLARS = re.compile(r"\$?([0-9]{1,12}(?:\.[0-9]{1,6})?)", re.ASCII)
 _DURATION = re.compile(r"(?:[0-9]{1,6}[smhdw])+", re.ASCII)
 
 
@@ -41,11 +42,8 @@ def dollars(micros: int) -> str:
 
 def parse_dollars(text: str) -> int | None:
     """Micro-dollars of `5`, `5.00` or `$5`; None for anything else, and for less than a micro-dollar."""
-    try:
-        micros = Decimal(text.removeprefix("$")) * MICROS
-        return int(micros) if micros.is_finite() and 0 <= micros == int(micros) else None
-    except (InvalidOperation, ValueError, OverflowError):
-        return None
+    match = _DOLLARS.fullmatch(text)
+    return int(Decimal(match[1]) * MICROS) if match is not None else None
 
 
 def parse_duration(text: str) -> timedelta | None:

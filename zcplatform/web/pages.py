@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import RedirectResponse, Response
 
 router = APIRouter(include_in_schema=False)
-FOLDER = files("zcplatform.web") / "pages"
+FOLDER = files("zcplatform.web") / "static"
 TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
