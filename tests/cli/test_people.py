@@ -140,7 +140,7 @@ async def test_the_first_two_commands_of_the_how_to_work_on_a_draft(web: Web, zc
     without = zc("config", "set", "acme", *model)
     assert without.returncode == 1
     assert "api_key" in without.stderr
-    done = zc("config", "set", "acme", *model, "--ask", "provider.main.api_key", stdin="sk-canary-wxyz-0123\n")
+    done = zc("config", "set", "acme", *model, "--ask", "providers.main.api_key", stdin="sk-canary-wxyz-0123\n")
     assert done.returncode == 0, done.stderr
-    assert "provider.main.api_key: saved" in zc("config", "show", "acme").stdout
+    assert "providers.main.api_key: saved" in zc("config", "show", "acme").stdout
     assert "canary" not in done.stdout + done.stderr

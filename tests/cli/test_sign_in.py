@@ -82,9 +82,9 @@ async def test_a_member_saves_a_key_invites_and_creates_a_token_at_a_terminal(we
     _sign_in(web, api, tmp_path)
     with terminal(
         tmp_path, "config", "set", "shop", "providers.main.family=anthropic", "providers.main.model=claude-sonnet-4-5",
-        "--ask", "provider.main.api_key",
+        "--ask", "providers.main.api_key",
     ) as screen:  # fmt: skip
-        screen.answer("provider.main.api_key: ", "sk-canary-typed")
+        screen.answer("providers.main.api_key: ", "sk-canary-typed")
         status, out = screen.end()
     assert (status, "sk-canary" in out + screen.drawn) == (0, False), screen.drawn
     assert [one["has_key"] for one in json.loads(run(tmp_path, "providers", "list", "shop", "--json").stdout)] == [True]

@@ -31,8 +31,3 @@ async def test_only_the_two_files_are_served_and_everything_else_keeps_the_stric
         assert (await web.client.get(path)).status_code in (404, 422), path
     other = await web.client.get("/api/me")
     assert other.headers["content-security-policy"].startswith("default-src 'none'; frame-ancestors")
-
-
-async def test_the_bare_address_leads_to_the_sign_in_page(web: Web) -> None:
-    answer = await web.client.get("/")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/login")

@@ -29,7 +29,7 @@ from .conftest import AT, LATER, Web
 
 ROOT = Path(__file__).parents[2]
 OPEN = {
-    "GET /healthz", "GET /readyz", "GET /internal/ask", "GET /", "GET /login", "GET /invitation", "GET /assets/{name}",
+    "GET /healthz", "GET /readyz", "GET /internal/ask", "GET /login", "GET /invitation", "GET /assets/{name}",
     "GET /api/auth/methods", "POST /api/auth/otp/request", "POST /api/auth/otp/verify", "POST /api/auth/link",
 }  # fmt: skip
 FOREIGN = ("user", "invitation", "token")

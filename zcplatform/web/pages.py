@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 router = APIRouter(include_in_schema=False)
 FOLDER = files("zcplatform.web") / "static"
@@ -17,12 +17,6 @@ POLICY = (
     "require-trusted-types-for 'script'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 Asset = Annotated[str, Path(pattern=r"^pages\.(css|js)$")]
-
-
-@router.get("/")
-async def home() -> Response:
-    """Nobody knows the paths by heart."""
-    return RedirectResponse("/login", 303)
 
 
 @router.get("/login")
