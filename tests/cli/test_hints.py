@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+from zcplatform.cli import prompts
 from zcplatform.cli.hints import HINTS, hint_for
 from zcplatform.cli.main import command
 from zcplatform.cli.reference import commands
@@ -45,3 +46,14 @@ def test_the_tenant_of_the_error_is_put_into_the_command() -> None:
     assert hint_for("tenant.stopped", "Tenant `shop` is stopped", "POST …", is_session=False) == "zcplatform tenants start shop"
     assert hint_for("tenant.unknown", "There is no tenant `shop`", "GET …", is_session=False) == HINTS["tenant.unknown"]
     assert hint_for("some.other", "Something", "as it was", is_session=False) == "as it was"
+
+
+def test_the_codes_that_clients_act_on_are_raised_somewhere() -> None:
+    """A code that is renamed is renamed here, too."""
+    raised = set()
+    for path in PACKAGE.rglob("*.py"):
+        if path.parent.name != "cli":
+            raised |= {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+    script = (PACKAGE / "web" / "static" / "pages.js").read_text()
+    acted_on = {*HINTS, *prompts.WRONG, "reason.needed", "session.step_up_needed", *re.findall(r"error\.code === \"([^\"]+)\"", script)}
+    assert acted_on - raised == set()

@@ -10,7 +10,7 @@ from zcplatform.cli import output
 from zcplatform.cli.errors import CommandError
 
 TRIES = 3
-WRONG = frozenset({"code.refused", "code.invalid"})
+WRONG = frozenset({"code.rejected", "code.invalid"})
 Result = TypeVar("Result")
 
 

@@ -99,7 +99,7 @@ if (element("use-link")) {
       forgetToken();
       await welcome(user.email);
     } catch (error) {
-      if (error.code === "link.refused") {
+      if (error.code === "link.rejected") {
         forgetToken();
         await askToSignIn();
         throw new Error("This link was used already or has expired. Ask the operator for a new one, or sign in with your e-mail address.");
