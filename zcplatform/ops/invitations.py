@@ -4,7 +4,6 @@ An invitation never gives more than its sender may still give when it is accepte
 """
 
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
 
 from zcplatform import clock
@@ -17,7 +16,7 @@ from zcplatform.ops import users as people
 from zcplatform.ops.access import find
 from zcplatform.ops.context import Call, Outcome
 from zcplatform.ops.members import require_reach
-from zcplatform.ops.views import InvitationView, Joined
+from zcplatform.ops.views import CreatedInvitation, InvitationView, Joined
 from zcplatform.store import invitations, members, tenants, users
 from zcplatform.store.db import Tx
 from zcplatform.store.invitations import Invitation
@@ -28,14 +27,6 @@ LIVES = timedelta(days=7)
 TOKEN_BYTES = 16
 MOST_A_DAY, MOST_TO_ONE = 200, 10
 """For one tenant, and for one address from all tenants: the platform cannot be used to flood a stranger with mail."""
-
-
-@dataclass(frozen=True)
-class CreatedInvitation:
-    """`token` is given to the sender only where no mail can carry it."""
-
-    invitation: InvitationView
-    token: str | None
 
 
 def list_open(call: Call, tenant: str) -> list[InvitationView]:

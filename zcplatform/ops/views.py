@@ -81,6 +81,14 @@ class InvitationView:
 
 
 @dataclass(frozen=True)
+class CreatedInvitation:
+    """`token` is given to the sender only where no mail can carry it; the outcome is a credential then, and is not kept."""
+
+    invitation: InvitationView
+    token: str | None
+
+
+@dataclass(frozen=True)
 class Joined:
     """A tenant that was entered by accepting an invitation, and the role there."""
 
@@ -96,7 +104,8 @@ class Ended:
 
 
 KEPT: dict[str, type] = {
-    kind.__name__: kind for kind in (TenantView, OperationView, User, UserView, MemberList, PlanView, InvitationView, Joined, Ended)
+    kind.__name__: kind
+    for kind in (TenantView, OperationView, User, UserView, MemberList, PlanView, InvitationView, CreatedInvitation, Joined, Ended)
 }
 """The types that are kept for a retry."""
 
