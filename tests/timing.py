@@ -1,4 +1,4 @@
-"""Whether two ways of answering can be told apart by their times: Kolmogorov and Smirnov's test on samples taken in turn."""
+"""Whether two kinds of answers differ in their times: Kolmogorov and Smirnov's test on samples taken in turn."""
 
 from bisect import bisect_right
 from collections.abc import Sequence

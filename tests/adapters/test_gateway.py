@@ -1,4 +1,4 @@
-"""The agent's HTTP client meets agents that lie, stall and shout."""
+"""The agent's HTTP client meets agents that send false, slow and oversized answers."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""The test of a provider's key against services that redirect, rebind, stall, shout and lie: what is told, and what is never called."""
+"""The test of a provider's key against services that redirect, rebind, stall, flood and give false answers: what is reported, and what is never called."""
 
 import asyncio
 import logging

@@ -1,7 +1,7 @@
 """The matrix: every case is rendered, taken by the agent's strict parser, passed by its checks, and run by a daemon that says so itself.
 
 usage: python -m tests.agent.matrix AGENT      in a network of its own (scripts/test-agent makes one)
-One daemon runs many cases: a provider each, with an agent of its own, and all channels side by side. Families that go to any address are asked
+One daemon runs many cases: a provider each, with an agent of its own, and all channels side by side. Families that call any address are sent a message
 for an answer of a local model as well.
 """
 
@@ -124,7 +124,7 @@ def _complaint(stderr: str) -> str:
 
 
 def _batches(rows: list[Row]) -> Iterator[list[Row]]:
-    """Cases that can stand in one file: of each family or type one."""
+    """Cases that fit in one file: one of each family or type."""
     by_subject: dict[str, list[Row]] = {}
     for row in rows:
         if row.passed.get("checked") == "":
@@ -218,7 +218,7 @@ def _channel_state(case: Case, told: Mapping[str, Any], components: Mapping[str,
 
 
 def _provider_state(case: Case, log: Path) -> tuple[str, str]:
-    """A message to each: the answer of a local model where the family goes to any address; else the agent tries to reach, without a network,
+    """A message to each: the answer of a local model where the family calls any address; else the agent tries to reach, without a network,
     exactly the host that the catalog names. A program of the image is looked for."""
     family = FAMILIES[case.subject.removeprefix("providers.")]
     provider = case.settings.providers["main"]
@@ -236,8 +236,8 @@ def _provider_state(case: Case, log: Path) -> tuple[str, str]:
         return ("", "its program is not in the image") if is_missing else (f"no program was looked for: {errors}", "")
     wanted = _wanted(family, case, provider)
     if not hosts and family.name == "hailo_ollama" and "Hailo-Ollama connection failed" in told:
-        return "", "goes to an address that it does not tell"
-    return ("", f"goes to {wanted}") if hosts == {wanted} else (f"went to {', '.join(sorted(hosts)) or 'nowhere'}, not to {wanted}", "")
+        return "", "calls an address that it does not show"
+    return ("", f"calls {wanted}") if hosts == {wanted} else (f"called {', '.join(sorted(hosts)) or 'nothing'}, not {wanted}", "")
 
 
 def _wanted(family: Family, case: Case, provider: Provider) -> str:
@@ -346,7 +346,7 @@ def _json(text: str) -> Mapping[str, Any]:
 
 @contextmanager
 def _model() -> Iterator[str]:
-    """A model that repeats what it is told, in each of the forms that the families speak."""
+    """A model that repeats its input, in each of the forms that the families use."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,4 +1,4 @@
-"""Somebody who is paired tries to loosen what his plan pins, through the API of the agent's own dashboard, and restarts it.
+"""A paired user tries to loosen what the plan pins, through the API of the agent's own dashboard, and restarts it.
 
 usage: python -m tests.agent.pinned AGENT      in a network of its own (scripts/test-agent makes one)
 The same is tried without the pins: an attempt that fails by itself would prove nothing.

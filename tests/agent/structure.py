@@ -70,7 +70,7 @@ def _families(defs: Mapping[str, Any]) -> Iterator[str]:
 
 
 def untested(families: Mapping[str, Family]) -> Iterator[str]:
-    """Families of which nobody says how a key is tested, or why it can not be."""
+    """Families without an entry that says how a key is tested, or why it cannot be."""
     for name, known in families.items():
         if (known.test is None) == (known.test_reason is None):
             yield f"provider family {name}: it needs either a test or a reason why there is none"
@@ -117,7 +117,7 @@ def _field(path: str, owner: str, defs: Mapping[str, Any], row: Mapping[str, Any
     if marked != known.secret:
         yield f"{path}: it is {'a' if marked else 'no'} secret for the agent"
     if ((owner, known.name) in PLAIN) != known.plain:
-        yield f"{path}: whether the agent opens a sealed value is told wrongly"
+        yield f"{path}: the catalog is wrong about whether the agent opens a sealed value"
     if required != known.required:
         yield f"{path}: the agent {'does' if required else 'does not'} demand the key"
 
@@ -144,7 +144,7 @@ def _plain(row: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
 
 
 def main(agent: str) -> int:
-    """Compare with the schema that an installed agent prints; --write tells it reduced, on standard error."""
+    """Compare with the schema that an installed agent prints; --write prints the reduced schema on standard error."""
     with tempfile.TemporaryDirectory() as home:
         (Path(home) / "data").mkdir(mode=0o700)
         environment = {"PATH": "/usr/bin:/bin", "HOME": home, "ZEROCLAW_CONFIG_DIR": home}

@@ -1,4 +1,4 @@
-"""The demo agent's parts that depend on time or on damaged files; what it promises over HTTP stands in the contract tests."""
+"""The demo agent's parts that depend on time or on damaged files; the contract tests cover what it promises over HTTP."""
 
 from dataclasses import dataclass
 from importlib.resources import files

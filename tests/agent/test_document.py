@@ -1,4 +1,4 @@
-"""The agent's file: for any settings it says exactly what was asked for, and nothing that was not."""
+"""The agent's file: for any settings it says exactly what was requested, and nothing else."""
 
 import os
 import tomllib

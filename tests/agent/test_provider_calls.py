@@ -17,7 +17,7 @@ KEY = "sk-canary"
 
 
 def held(provider: ProviderWithKey, *replies: Reply) -> tuple[list[Call], ProviderTestOutcome]:
-    """The calls that are made when it is answered like this, and the verdict."""
+    """The calls that are made when the provider answers like this, and the result."""
     calls: list[Call] = []
     answers = iter(replies)
     conversation = talk(provider, NOW)

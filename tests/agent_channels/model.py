@@ -1,4 +1,4 @@
-"""An OpenAI-compatible model in the test's own process: it echoes, keeps what it was asked, and uses a tool when the message names one.
+"""An OpenAI-compatible model in the test's own process: it echoes, keeps the requests it got, and uses a tool when the message names one.
 
 `call NAME {"argument": …}` in a message becomes a call of that tool, in the agent's own text form; the tool's result is then what is echoed.
 """

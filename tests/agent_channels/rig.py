@@ -66,7 +66,7 @@ def talking(place: Place, folder: Path, *channels: Channel) -> Iterator[Running]
     written = document(settings, secrets, Policy(), AgentState((token_hash(TOKEN),)), lambda value: seal(KEY, value))
     written["gateway"].update(host="127.0.0.1", port=home.port)
     home.write("config.toml", tomli_w.dumps(written))
-    assert not [value for value in secrets.values() if value in home.text], "a secret stands in clear"
+    assert not [value for value in secrets.values() if value in home.text], "a secret is in clear"
     for path, text in workspace_files(settings).items():
         if text:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -82,7 +82,7 @@ def test_what_is_routed_to_its_queue_is_answered(place: Place, amqp: Amqp, other
 
 
 def test_with_a_label_of_its_own_every_message_is_dropped(place: Place, amqp: Amqp, other_side: Receiver, tmp_path: Path) -> None:
-    """Were the agent mended, this test would say so, and the catalog need not fix the label any more."""
+    """Fails once the agent is fixed; then the catalog no longer needs to set the label."""
     hook = way_out(other_side)
     with talking(place, tmp_path, consumer(amqp, sender_label="amqp", queue="labelled"), hook) as agent:
         wait_until(lambda: component(agent, "amqp").get("status") == "ok", ANSWER_S, "the agent consumes")

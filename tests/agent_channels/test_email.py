@@ -67,6 +67,6 @@ def test_a_friend_is_answered_once_and_a_stranger_is_not(
 def test_a_certificate_of_no_known_authority_is_refused(place: Place, mailbox: Imap, sent: Outgoing, tmp_path: Path) -> None:
     with talking(place, tmp_path, channel(mailbox, sent)) as agent:
         wait_for_line(agent, "IMAP session error: invalid peer certificate")
-        # Its health does not tell.
+        # Its health does not show it.
         health = component(agent, "channel:email.main")
         assert (health["status"], health["restart_count"]) == ("ok", 0)

@@ -185,7 +185,7 @@ def test_people_let_in_by_the_dashboard_stay_let_in(town: Town) -> None:
         for person in people:
             answers(person, f"{person} {when}")
         assert "paired" in platform.talk(slug, bearer, "paired still")
-        assert not platform.tenant(slug)["has_drift"], "who is let in is the agent's own business"
+        assert not platform.tenant(slug)["has_drift"], "whom it admits is the agent's own business"
 
     is_refused(2002, "too early")
     let_in(2002)
@@ -237,7 +237,7 @@ def test_what_no_variable_can_pin_is_shown_and_taken_back(town: Town) -> None:
     def shown(*paths: str) -> bool:
         return all(any(path.startswith(wanted) for path in drift()) for wanted in paths)
 
-    wait_until(lambda: shown("risk_profiles.loose", "agents.second", "cost.rates"), ANSWER_S, "all three are told")
+    wait_until(lambda: shown("risk_profiles.loose", "agents.second", "cost.rates"), ANSWER_S, "all three are reported")
     assert "'full'" in repr(drift())
     assert not any(can_be_kept for _, can_be_kept in drift().values())
     assert platform.api("POST", f"/api/tenants/{slug}/drift/keep").body["code"] == "drift.not_keepable"
@@ -251,7 +251,7 @@ def test_what_no_variable_can_pin_is_shown_and_taken_back(town: Town) -> None:
 
 
 def reboot(platform: Platform, slug: str) -> None:
-    """The power goes: nobody stops anything, and what lay in memory is gone."""
+    """The power fails: nothing is stopped in order, and what was in memory is lost."""
     platform.kill_serve()
     platform.kill_edge()
     platform.docker("kill", platform.names.container(slug))
@@ -268,7 +268,7 @@ def reboot(platform: Platform, slug: str) -> None:
 
 
 def nothing_in_clear(platform: Platform, secrets: list[str]) -> None:
-    """Neither in what the engine tells of the container, nor in the files of the installation."""
+    """Neither in what the engine reports about the container, nor in the files of the installation."""
     told = platform.docker("inspect", platform.names.container(SLUG))
     config = Path(platform.settings.config_dir / SLUG / "zeroclaw" / "config.toml").read_text()
     logs = platform.log() + platform.log("edge")

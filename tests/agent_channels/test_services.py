@@ -141,7 +141,7 @@ def test_telegram(place: Place, tmp_path: Path) -> None:
             bot.write(42, "alice", "friendly words")
             wait_until(lambda: any("friendly words" in answer for answer in bot.answers_to(42)), ANSWER_S, "the answer comes")
             assert bot.answers_to(42)[0].startswith("echo: ")
-            # A stranger is told how to be let in, by the agent, not by the model.
-            wait_until(lambda: len(bot.answers_to(66)) == 1, ANSWER_S, "the stranger is told")
+            # The agent, not the model, answers a stranger with how to be admitted.
+            wait_until(lambda: len(bot.answers_to(66)) == 1, ANSWER_S, "the stranger gets an answer")
             assert "requires operator approval" in bot.answers_to(66)[0]
             assert not place.model.heard("strange words")

@@ -14,7 +14,7 @@ from zcplatform.web.app import described
 from zcplatform.web.rates import Rates
 
 CANARY = "C4n4ry~9fQ-"
-"""A text of no name's form: names of one's own objects are told, or nobody would know what is meant."""
+"""A text that is not in the form of a name: errors do name one's own objects, or nobody would know what they mean."""
 DOCUMENT = described().openapi()
 SCHEMAS = DOCUMENT["components"]["schemas"]
 KNOWN: dict[str, Any] = {"email": "ann@example.com", "slug": "shop2", "role": "viewer", "source": "demo"}

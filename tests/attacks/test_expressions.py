@@ -131,7 +131,7 @@ def test_no_expression_is_slow() -> None:
 
 
 def test_what_a_field_declares_is_matched_without_backtracking() -> None:
-    """The library's own engine is linear; it is not told to use Python's."""
+    """The library's own engine is linear; Python's is not selected."""
     assert [str(path) for path in ROOT.rglob("*.py") if "regex_engine" in path.read_text()] == []
 
 

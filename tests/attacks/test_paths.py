@@ -22,7 +22,7 @@ WATCHED = frozenset({"open", "os.listdir", "os.scandir", "os.mkdir", "os.rmdir",
 
 
 class Watch:
-    """The hook can not be taken away again: it is put there once and looks only while it is told to."""
+    """The hook cannot be removed again: it is installed once and records only while it is switched on."""
 
     def __init__(self) -> None:
         self.is_on = False

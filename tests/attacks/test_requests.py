@@ -228,7 +228,7 @@ async def test_one_tenant_has_its_share(web: Web) -> None:
 
 
 async def test_there_is_no_websocket(web: Web) -> None:
-    """S-38: no route takes one, and whoever asks for one is told nothing, whatever he brings and wherever his page is from."""
+    """S-38: no route takes one, and a request for one gets no information, whatever it carries and wherever its page is from."""
     app = web.client._transport.app  # type: ignore[attr-defined]
     assert [route for route in app.routes if isinstance(route, WebSocketRoute)] == []
     told: list[object] = []

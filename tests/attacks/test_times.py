@@ -1,4 +1,4 @@
-"""S-10: how long an answer takes does not tell whether an address is known. Asked in turn, in one process, each from a network of its own."""
+"""S-10: the time of an answer does not show whether an address is known. Requested in turn, in one process, each from a network of its own."""
 
 import random
 import time
@@ -17,7 +17,7 @@ ROUND, MOST = 50, 1_000
 
 
 class Asker:
-    """Counts who asked, so that no limit of a network or a mailbox is met."""
+    """Numbers the callers, so that no limit of a network or a mailbox is met."""
 
     def __init__(self, web: Web) -> None:
         self._web = web

@@ -56,7 +56,7 @@ def free_port() -> int:
 
 @contextmanager
 def echo_model() -> Iterator[str]:
-    """The address of a model that repeats what it is told."""
+    """The address of a model that repeats its input."""
     command = [sys.executable, "-m", "zcplatform.demo_agent.echo_model", "127.0.0.1:0"]
     with subprocess.Popen(command, env={"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -155,7 +155,7 @@ class Running:
         self.lines: list[str] = []
         self.url = f"http://127.0.0.1:{home.port}"
         # A connection for each request: the real agent closes one without saying so when it answered before it had read the body (a wrong
-        # bearer or type of content is told by the headers alone), and under load the next request met the closed end.
+        # bearer or type of content is rejected by the headers alone), and under load the next request met the closed end.
         self.http = httpx2.Client(
             base_url=self.url, verify=False, trust_env=False, timeout=30, limits=httpx2.Limits(max_keepalive_connections=0)
         )

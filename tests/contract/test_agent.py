@@ -90,7 +90,7 @@ CHANNELS: Mapping[str, tuple[str, str]] = {
     "a yes that is a text": ('[channels.webhook.main]\nenabled = "yes"', "channels.webhook.main.enabled"),
     "a list that is a text": ('[channels.irc.main]\nserver = "s"\nnickname = "n"\nchannels = "x"', "channels.irc.main.channels"),
     "a list of numbers": ('[channels.irc.main]\nserver = "s"\nnickname = "n"\nchannels = [1]', "channels.irc.main.channels"),
-    "a word that is none of its words": ('[channels.telegram.main]\nstream_mode = "nosuch"', "channels.telegram.main.stream_mode"),
+    "a word outside the list": ('[channels.telegram.main]\nstream_mode = "nosuch"', "channels.telegram.main.stream_mode"),
     "what has to be there": ('[channels.irc.main]\nserver = "s"', "nickname"),
     "a table that is a number": (
         '[channels.email.main]\nimap_host = "a"\nsmtp_host = "b"\nusername = "c"\npassword = "d"\nfrom_address = "e"\noauth2 = 5',
@@ -111,7 +111,7 @@ def test_migrate_finds_what_is_wrong_with_a_channel(home: Home, name: str) -> No
     assert result.returncode == 1
     found = json.loads(result.stdout)
     assert (found["valid"], path in found["error"]) == (False, True), found
-    assert home.run("config", "patch", "--json", "-", stdin="[]").returncode == 0, "it goes on without what it can not read"
+    assert home.run("config", "patch", "--json", "-", stdin="[]").returncode == 0, "it continues without what it cannot read"
 
 
 REFERENCES: Mapping[str, tuple[str, str, str | None]] = {

@@ -1,4 +1,4 @@
-"""Paths and what stands there before and after."""
+"""Paths, and the values before and after."""
 
 from zcplatform.core.differences import difference
 

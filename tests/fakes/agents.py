@@ -22,7 +22,7 @@ def answer(body: bytes, status: str = "200 OK", head: str = "") -> bytes:
 
 
 class Agent:
-    """Says its bytes to whoever connects, then closes. What it was asked is kept in `asked`."""
+    """Says its bytes to whoever connects, then closes. The requests are kept in `asked`."""
 
     def __init__(self, said: bytes) -> None:
         self.said = said

@@ -83,7 +83,7 @@ class Honest(BaseHTTPRequestHandler):
             self.answer(200, TENANT)
 
     def live(self, path: str, body: bytes) -> bool:
-        """What is asked of a running agent."""
+        """Requests to a running agent."""
         if path.endswith("/messages"):
             self.answer(200, {"text": "echo: hello\n\x1b[31mred\tline", "model": "echo"})
         elif path.endswith("/test"):

@@ -1,4 +1,4 @@
-"""Stands between the worker and the real engine and spoils chosen answers: the work is done or not, the answer lost, late or a lie.
+"""A proxy between the worker and the real engine that spoils chosen answers: the work is done or not, the answer lost, late or false.
 
 Requests are forwarded as they are; `spoil` arms one vice for the next request whose first line matches.
 """

@@ -16,7 +16,7 @@ INSTANCE_LABEL = "io.zcplatform.instance"
 
 
 class HonestDocker:
-    """Containers, networks and images in memory; `calls` holds (method, path) of everything that was asked."""
+    """Containers, networks and images in memory; `calls` holds (method, path) of every request."""
 
     version = "20.10.24"
     api_version = "1.41"
@@ -239,7 +239,7 @@ class HonestDocker:
 
 
 class SlowDocker(HonestDocker):
-    """Does what it is asked and answers only when `hurry` is set. Without paths: everything."""
+    """Does the work and answers only when `hurry` is set. Without paths: everything."""
 
     def __init__(self, *paths: str) -> None:
         super().__init__()
@@ -282,7 +282,7 @@ class ForgetfulDocker(HonestDocker):
 
 
 class DyingDocker(HonestDocker):
-    """Does what it is asked, and cuts the connection in the middle of the answer."""
+    """Does the work, and cuts the connection in the middle of the answer."""
 
     def __init__(self, path: str = "", sent: bytes = b"") -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Model providers, honest and not, each with one vice, on a free port of a loopback address; and resolvers that lie."""
+"""Model providers, honest and not, each with one vice, on a free port of a loopback address; and resolvers with false answers."""
 
 import asyncio
 import contextlib
@@ -127,7 +127,7 @@ class StatusProvider(HonestProvider):
 
 
 class GarbageProvider(HonestProvider):
-    """A page for people, whatever is asked."""
+    """A page for people, whatever the request."""
 
     def answer(self, asked: Asked) -> bytes:
         return said(200, b"<html>canary-of-the-body</html>", kind="text/html")

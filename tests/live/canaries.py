@@ -1,4 +1,4 @@
-"""Looking for a secret wherever bytes lie, in each form it may have taken."""
+"""Search for a secret wherever bytes are stored, in each form it may have."""
 
 import os
 from base64 import b64encode
@@ -81,7 +81,7 @@ def memory(pid: int) -> Iterator[bytes]:
 
 
 def _windows(path: Path) -> Iterator[bytes]:
-    """Pieces that overlap, so that nothing lies across two."""
+    """Pieces that overlap, so that nothing is cut between two."""
     with path.open("rb") as file:
         at, size = 0, path.stat().st_size
         while at < size:

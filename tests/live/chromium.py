@@ -1,5 +1,5 @@
 """A real browser without a window, driven over its own DevTools protocol. Pages of attackers are given to it as if their servers had sent them;
-whatever they then ask of the platform goes over the wire to the platform."""
+their requests to the platform are sent over the network to the platform."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 
 class Page:
-    """One tab. `events` are those it told since it was opened; `given` are the pages that no server sends, by address."""
+    """One tab. `events` are those it sent since it was opened; `given` are the pages that no server sends, by address."""
 
     def __init__(self, wire: ClientConnection, session: str, given: dict[str, str]) -> None:
         self._wire, self._session, self._number = wire, session, 0

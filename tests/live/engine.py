@@ -56,7 +56,7 @@ class Engine:
                 raise NoEngine(f"dockerd does not start here. Its last words:\n{words}")
 
     def kill(self) -> None:
-        """SIGKILL to the engine alone: what it started goes on without it."""
+        """SIGKILL to the engine alone: what it started keeps running."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()

@@ -113,7 +113,7 @@ def _ports(document: dict[str, object]) -> dict[str, int]:
 
 
 def _every_state_change_has_its_entry(tx: Tx) -> None:
-    """Each tenant's last state told by an audit entry is the one its row shows."""
+    """Each tenant's last state in the audit log is the one its row shows."""
     for row in tenants.everything(tx):
         last = scalar(
             tx, "SELECT changes FROM audit_log WHERE tenant_id = ? AND action = 'tenant.state' ORDER BY sequence DESC LIMIT 1", row.id

@@ -62,7 +62,7 @@ class Registry:
         self.relay.close()
 
     def digest(self, tag: str) -> str:
-        """As the registry itself tells it."""
+        """As the registry itself reports it."""
         accept = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
         accept += ", application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json"
         url = f"http://127.0.0.1:{self._port}/v2/zeroclaw/manifests/{tag}"

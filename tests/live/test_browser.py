@@ -1,6 +1,6 @@
 """What pages can do with a real browser in which somebody is signed in: a tenant's own page, on a neighbouring name, and a stranger's.
 
-The panel's page is a blank one of the test's, on the panel's origin; everything it and the others ask goes through Caddy to the platform.
+The panel's page is a blank one of the test's, on the panel's origin; all requests are sent through Caddy to the platform.
 """
 
 import json
@@ -33,7 +33,7 @@ PAYLOADS = ['<script>window.hit=1;alert(1)</script>', '<img src=x onerror="windo
 
 @dataclass
 class Signed:
-    """A browser in which the operator is signed in, as he is after following his link."""
+    """A browser in which the operator is signed in, as after following a login link."""
 
     platform: Platform
     page: Page
@@ -75,8 +75,8 @@ def signed(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with browser(profile, DOMAIN, given) as page:
         made = Signed(platform, page, panel, evil, stranger, profile)
         made.app()
-        told = page.run(f"return (await fetch('/api/auth/link', {_json('POST', {'token': _link(platform)})})).status")
-        assert told == 200
+        seen = page.run(f"return (await fetch('/api/auth/link', {_json('POST', {'token': _link(platform)})})).status")
+        assert seen == 200
         assert made.status() == 200
         _owns(platform, "victim")
         yield made
@@ -96,7 +96,7 @@ def _link(platform: Platform) -> str:
 
 
 def _owns(platform: Platform, slug: str) -> None:
-    """Who is signed in is an owner here: as a super-admin alone he would have to say why, and attacks fail for want of that."""
+    """The signed-in user is an owner here: a super-admin alone would have to give a reason, and attacks would fail for want of one."""
     with platform.database() as database:
 
         def write(tx: Tx) -> None:
@@ -115,14 +115,14 @@ def _changes(platform: Platform) -> list[object]:
 
 
 ATTACKS = """
-const at = '%s/api/tenants/victim/stop', told = [];
-const note = (name, promise) => promise.then(got => told.push([name, got.type || String(got)]), () => told.push([name, 'refused']));
+const at = '%s/api/tenants/victim/stop', seen = [];
+const note = (name, promise) => promise.then(got => seen.push([name, got.type || String(got)]), () => seen.push([name, 'refused']));
 for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data']) {
-  const frame = document.body.appendChild(Object.assign(document.createElement('iframe'), {name: 'into' + told.length}));
+  const frame = document.body.appendChild(Object.assign(document.createElement('iframe'), {name: 'into' + seen.length}));
   const form = document.body.appendChild(Object.assign(document.createElement('form'), {action: at, method: 'POST', enctype: type, target: frame.name}));
   form.appendChild(Object.assign(document.createElement('input'), {name: '{"a":"', value: '"}'}));
   await new Promise(done => { frame.onload = done; form.submit(); });
-  told.push(['form ' + type, 'sent']);
+  seen.push(['form ' + type, 'sent']);
 }
 const all = {method: 'POST', credentials: 'include'};
 await note('no-cors', fetch(at, {...all, mode: 'no-cors', body: '{}'}));
@@ -131,10 +131,10 @@ await note('json', fetch(at, {...all, headers: {'Content-Type': 'application/jso
 await note('delete', fetch('%s/api/tenants/victim', {method: 'DELETE', credentials: 'include'}));
 await note('put', fetch('%s/api/tenants/victim', {method: 'PATCH', credentials: 'include', headers: {'X-HTTP-Method-Override': 'PATCH'}, body: '{}'}));
 await note('keepalive', fetch(at, {...all, mode: 'no-cors', keepalive: true, body: '{}'}));
-told.push(['beacon', String(navigator.sendBeacon(at, '{}'))]);
+seen.push(['beacon', String(navigator.sendBeacon(at, '{}'))]);
 await note('logout', fetch('%s/api/auth/logout', {...all, mode: 'no-cors'}));
 await note('another account', fetch('%s/api/auth/link', {...all, mode: 'no-cors', body: '{"token":"x"}'}));
-return told;
+return seen;
 """
 
 
@@ -144,9 +144,9 @@ def test_another_page_changes_nothing(signed: Signed, whose: str) -> None:
     before = _changes(signed.platform)
     signed.page.go(f"{getattr(signed, whose)}/")
     sent_before = len(signed.page.events)
-    told = dict(signed.page.run(ATTACKS % ((signed.panel,) * 5)))
-    assert len(told) == 12
-    assert {told[name] for name in ("json", "delete", "put")} == {"refused"}
+    seen = dict(signed.page.run(ATTACKS % ((signed.panel,) * 5)))
+    assert len(seen) == 12
+    assert {seen[name] for name in ("json", "delete", "put")} == {"refused"}
     sent = [event["params"] for event in signed.page.events[sent_before:] if event["method"] == "Network.requestWillBeSentExtraInfo"]
     with_session = [one for one in sent if SESSION in str({key.lower(): value for key, value in one["headers"].items()}.get("cookie"))]
     assert bool(with_session) is (whose == "evil"), "a neighbour is the same site, a stranger is not"
@@ -160,29 +160,29 @@ def test_another_page_changes_nothing(signed: Signed, whose: str) -> None:
 def test_another_page_reads_nothing(signed: Signed, whose: str) -> None:
     """S-40: neither by asking, nor as a script, picture, style or frame, nor through a window it opened. S-38: nor by a socket."""
     signed.page.go(f"{getattr(signed, whose)}/")
-    told = signed.page.run(
+    seen = signed.page.run(
         f"""
-        const at = '{signed.panel}/api/tenants', told = {{}};
+        const at = '{signed.panel}/api/tenants', seen = {{}};
         for (const mode of ['cors', 'no-cors'])
-          told[mode] = await fetch(at, {{credentials: 'include', mode}}).then(got => got.text(), () => 'refused');
-        told.stream = await new Promise(done => {{
+          seen[mode] = await fetch(at, {{credentials: 'include', mode}}).then(got => got.text(), () => 'refused');
+        seen.stream = await new Promise(done => {{
           const source = new EventSource('{signed.panel}/api/events', {{withCredentials: true}});
           source.onopen = () => done('open'); source.onerror = () => done('refused');
         }});
         for (const [name, attribute] of [['script', 'src'], ['img', 'src'], ['link', 'href']])
-          told[name] = await new Promise(done => {{
+          seen[name] = await new Promise(done => {{
             const made = Object.assign(document.createElement(name), {{rel: 'stylesheet', onload: () => done('loaded'), onerror: () => done('refused')}});
             made[attribute] = at; document.body.appendChild(made);
           }});
         for (const address of ['{signed.panel}/api/events', '{signed.panel.replace("panel", "victim")}/ws/chat?agent=main'])
-          told[address.slice(-11)] = await new Promise(done => {{
+          seen[address.slice(-11)] = await new Promise(done => {{
             const socket = new WebSocket(address.replace('https', 'wss'));
             socket.onopen = () => done('open'); socket.onerror = () => done('refused');
           }});
-        return told;
+        return seen;
         """
     )
-    assert set(told.values()) == {"refused"}, told
+    assert set(seen.values()) == {"refused"}, seen
 
 
 def test_the_panel_is_in_no_frame(signed: Signed) -> None:
@@ -247,8 +247,8 @@ def test_what_people_write_is_never_run(signed: Signed) -> None:
 
 def test_an_agents_log_is_no_page(signed: Signed) -> None:
     """S-44: it is a download, whatever the agent prints."""
-    told = signed.page.go(f"{signed.panel}/api/tenants/victim/logs?tail=5")
-    assert told.get("isDownload") or told.get("errorText") == "net::ERR_ABORTED", told
+    seen = signed.page.go(f"{signed.panel}/api/tenants/victim/logs?tail=5")
+    assert seen.get("isDownload") or seen.get("errorText") == "net::ERR_ABORTED", seen
     (answer,) = [
         event["response"] for event in signed.page.heard("Network.responseReceived") if event["response"]["url"].endswith("/logs?tail=5")
     ]
@@ -281,7 +281,7 @@ def test_after_the_logout_nothing_is_left_in_the_browser(signed: Signed, platfor
     wait_until(
         lambda: '"status":401' in str(signed.page.run("return document.body && document.body.innerText")),
         10,
-        "the page was asked for again",
+        "the page was requested again",
     )
     assert marked not in signed.page.run("return document.documentElement.outerHTML")
     assert (

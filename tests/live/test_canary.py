@@ -1,4 +1,4 @@
-"""A secret over a tenant's whole life: it is nowhere that outlives it, in no form. All state lies on a disk of the test's own, read raw at the end."""
+"""A secret over a tenant's whole life: it is nowhere that outlives it, in no form. All state is on a disk of the test's own, read raw at the end."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class Disk:
     """An ext4 file system in a file, mounted by a loop device in our own mount namespace."""
 
     def __init__(self, image: Path) -> None:
-        """The mount's path is short: sockets lie below it."""
+        """The mount's path is short: sockets are below it."""
         self.image, self.mount = image, Path(tempfile.mkdtemp(prefix="d", dir=os.environ.get("ZCP_TEST_DIR", "/var/tmp")))
         with self.image.open("wb") as file:
             file.truncate(DISK_BYTES)
@@ -64,7 +64,7 @@ def _provider(platform: Platform, value: str) -> dict[str, str]:
 
 
 def _answers(platform: Platform, slug: str) -> bytes:
-    """Whatever the API tells of a tenant."""
+    """Everything the API reports about a tenant."""
     told = [f"/api/tenants/{slug}{path}" for path in ("", "/operations", "/revisions", "/audit", "/logs?tail=200", "/members")]
     told += ["/api/tenants", "/api/audit?limit=200", "/api/audit?format=ndjson", "/api/images", "/api/openapi.json"]
     with platform.client() as client:
@@ -210,7 +210,7 @@ def test_the_web_process_can_not_recover_a_secret(platform: Platform) -> None:
 
 
 def _held(tx: Tx, tenant_id: str, made: Keys) -> tuple[bytes, list[tuple[bytes, bytes, SecretBinding, bytes]]]:
-    """The data key in clear, and all that the database has of the secrets, with a box as it once lay there."""
+    """The data key in clear, and all that the database has of the secrets, with a box as it was stored then."""
     wrapped = dict(secrets.data_keys(tx))[tenant_id]  # type: ignore[index]
     rows = [row for row in secrets.of_tenant(tx, tenant_id) if row.ciphertext is not None]  # type: ignore[arg-type]
     assert rows

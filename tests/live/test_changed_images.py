@@ -1,4 +1,4 @@
-"""A tenant's image changed: asked of the new image's own agent before it replaces what runs, and taken back when it does not get healthy."""
+"""A tenant's image is changed: the new image's own agent checks the configuration before it replaces what runs, and an image that does not become healthy is rolled back."""
 
 import json
 import os
@@ -149,7 +149,7 @@ def test_an_image_whose_agent_refuses_leaves_the_old_one_serving(
     bearer = platform.pair(slug)
     before, ran = platform.tenant(slug)["image"], container(platform, slug)
     bad = make("bad", script)
-    for _ in range(2):  # asked for again it is asked again
+    for _ in range(2):  # a repeated request is checked again
         ended = platform.end(change(platform, slug, bad))
         assert (ended["status"], ended["error"]["code"]) == ("failed", "image.rejected")
         assert words in ended["error"]["detail"]
@@ -220,9 +220,9 @@ def test_while_the_new_image_can_not_be_asked_the_old_agent_answers(platform: Pl
     def status() -> str:
         return str(platform.api("GET", f"/api/operations/{operation['id']}").body["status"])
 
-    wait_until(lambda: "already in use" in platform.tenant("waits")["reason"], 20, "it can not be asked")
+    wait_until(lambda: "already in use" in platform.tenant("waits")["reason"], 20, "it cannot be checked")
     platform.docker("rm", name)
-    platform.docker("update", "--pids-limit", "77", platform.names.container("waits"))  # what is told is looked at, also while it waits
+    platform.docker("update", "--pids-limit", "77", platform.names.container("waits"))  # an event causes a look, also while it waits
     before_the_next: list[int] = []
     while status() == "waiting":
         answer = platform.visit("waits", "/pair").status_code

@@ -262,7 +262,7 @@ async def test_events_name_the_tenant(docker: Docker, acme: Handmade) -> None:
     async with aclosing(docker.events(NAMES.instance)) as events:
         waiting = asyncio.ensure_future(anext(events))
         while not waiting.done():
-            # The engine does not say when it listens: what is done before is not told.
+            # The engine does not say when it listens: events before that are lost.
             await docker.stop(acme.container_id, 5)
             await docker.start(acme.container_id)
             await asyncio.wait([waiting], timeout=0.2)

@@ -16,7 +16,7 @@ LISTENER = Listener("/channels/webhook/main", ADDRESS, 8090, "/webhook")
 
 @pytest.fixture
 async def channel(anyio_backend: str) -> AsyncIterator[Recorder]:
-    """What stands in a container's place at an address of ours. Asked for before the rig, it ends after Caddy, which keeps connections open."""
+    """Replaces a container at one of our addresses. Requested before the rig, it ends after Caddy, which keeps connections open."""
     subprocess.run(["ip", "addr", "replace", f"{ADDRESS}/32", "dev", "lo"], check=True)
     recorder = Recorder()
     server = await asyncio.start_server(recorder.talk, ADDRESS, LISTENER.port)

@@ -112,8 +112,8 @@ async def test_low_ports_are_the_only_right_that_is_ever_kept() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"caddy_binary": Path("/nonexistent/caddy")}, "/nonexistent/caddy can not be started"),
-        ({"caddy_binary": Path("/bin/echo")}, "/bin/echo can not be started"),
+        ({"caddy_binary": Path("/nonexistent/caddy")}, "/nonexistent/caddy cannot be started"),
+        ({"caddy_binary": Path("/bin/echo")}, "/bin/echo cannot be started"),
         ({"edge_user": "root"}, "user root is root"),
     ],
 )

@@ -1,4 +1,4 @@
-"""An engine whose answers are lost, late, failures or lies: the next round looks again, and never two containers come of it."""
+"""An engine whose answers are lost, late, failures or false: the next round looks again, and never two containers come of it."""
 
 from collections.abc import Iterator
 

@@ -212,9 +212,9 @@ def test_limits_changed_by_hand_are_given_back_and_told(platform: Platform, limi
     name, told = platform.names.container(slug), len(_limits_told(platform))
     started = platform.docker("inspect", "-f", "{{.State.StartedAt}}", name)
     platform.docker("update", *LOOSENED, name)
-    wait_until(lambda: len(_limits_told(platform)) > told, 10, "it is told")
+    wait_until(lambda: len(_limits_told(platform)) > told, 10, "it is reported")
     assert _limits(platform, slug) == before
-    assert platform.docker("inspect", "-f", "{{.State.StartedAt}}", name) == started, "it went on running"
+    assert platform.docker("inspect", "-f", "{{.State.StartedAt}}", name) == started, "it kept running"
     changes = _limits_told(platform)[0]
     assert changes["PidsLimit"][0] == 777  # type: ignore[index]
     assert changes["RestartPolicy"] == ["always", "no"]
@@ -270,7 +270,7 @@ def _edge_told(platform: Platform) -> tuple[float, float]:
 def test_an_edge_that_is_down_is_told_by_the_metrics_and_since_when(platform: Platform) -> None:
     wait_until(lambda: _edge_told(platform)[0] == 1, 10, "it serves what it should")
     platform.stop_edge()
-    wait_until(lambda: _edge_told(platform)[0] == 0, 10, "it is told to be down")
+    wait_until(lambda: _edge_told(platform)[0] == 0, 10, "it is reported as down")
     seen_at = _edge_told(platform)[1]
     assert seen_at > 0
     platform.start_edge()

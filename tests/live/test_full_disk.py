@@ -1,4 +1,4 @@
-"""The disk that holds the database is full: people are told, nothing is half done, and once there is room everything goes on."""
+"""The disk that holds the database is full: the API says so, nothing is half done, and once there is room everything continues."""
 
 import subprocess
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.live
 
 @pytest.fixture
 def small(engine: Engine) -> Iterator[Platform]:
-    """An installation whose data lie on a file system of 16 MB."""
+    """An installation whose data is on a file system of 16 MB."""
     made = Platform(engine, "small")
     data = made.settings.data_dir
     data.mkdir(0o711)

@@ -15,7 +15,7 @@ USER = "nobody"
 def test_the_installed_interpreter_can_be_run_by_another_user() -> None:
     blocker = host.interpreter_blocker(USER)
     checkout = Path(__file__).parents[2]
-    # The package is imported from the checkout here, which may lie below a closed home; the interpreter never does.
+    # The package is imported from the checkout here, which may be below a closed home; the interpreter never is.
     assert blocker is None or checkout.is_relative_to(blocker)
 
 

@@ -144,7 +144,7 @@ def test_logs_are_read_and_followed(platform: Platform) -> None:
 
     thread = threading.Thread(target=follow)
     thread.start()
-    assert begun.wait(10), "the last line is told"
+    assert begun.wait(10), "the last line arrives"
     platform.do("logs", "stop")
     wait_until(ended.is_set, 10, "a followed log ends with its container")
     thread.join()

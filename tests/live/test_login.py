@@ -208,7 +208,7 @@ def test_known_and_unknown_addresses_take_the_same_time(platform: Platform, brow
 
 
 def test_forged_addresses_and_restarts_do_not_help_who_tries(platform: Platform, browsers: Any) -> None:
-    """S-06, S-68: the edge says who asks; what was counted is not forgotten by a crash."""
+    """S-06, S-68: the edge names the caller's address, and the counts survive a crash."""
     thief = browsers("127.0.200.1")
 
     def ask(number: int) -> int:

@@ -1,4 +1,4 @@
-"""The processes: what the web process can not do, how each ends, and what starts again. Tried with its own uid, not read from its arguments."""
+"""The processes: what the web process cannot do, how each ends, and what starts again. Tried with its own uid, not read from its arguments."""
 
 import os
 import pwd

@@ -1,4 +1,4 @@
-"""Images from a real registry: pinned to what a tag meant, never pulled again, and what goes wrong is told in words."""
+"""Images from a real registry: pinned to what a tag meant, never pulled again, and failures are reported in words."""
 
 import os
 import subprocess
@@ -198,9 +198,9 @@ def test_a_slow_pull_tells_how_far_it_is(puller: Platform, registry: Registry, t
             told.append(str(puller.api("GET", f"/api/operations/{operation['id']}").body["reason"]))
             return told[-1].startswith("pulling: 0 of 1 layers, ") and " 0.0 of" not in told[-1]
 
-        wait_until(is_told, 30, "progress is told")
+        wait_until(is_told, 30, "progress is reported")
     except TimeoutError as error:
-        raise AssertionError(f"told was {told[-1]!r}") from error
+        raise AssertionError(f"the last report was {told[-1]!r}") from error
     finally:
         registry.relay.let_go()
     puller.finish(operation, 90)

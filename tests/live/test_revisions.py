@@ -1,4 +1,4 @@
-"""Revisions: asked of the agent before they replace what runs, and taken back when it does not get healthy with them."""
+"""Revisions: checked by the agent before they replace what runs, and rolled back when it does not become healthy with them."""
 
 import json
 import os
@@ -243,7 +243,7 @@ def test_a_revision_that_does_not_get_healthy_is_taken_back(platform: Platform) 
     owner = folder.stat().st_uid
     os.chown(folder, 0, 0)
     platform.start_serve()
-    wait_until(lambda: platform.tenant("sick")["rejected"] is not None, 40, "the revision is taken back")
+    wait_until(lambda: platform.tenant("sick")["rejected"] is not None, 40, "the revision is rolled back")
     os.chown(folder, owner, owner)
     ended = platform.end(operation, 60)
     assert (ended["status"], ended["error"]["code"]) == ("failed", "revision.rejected")

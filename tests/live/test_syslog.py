@@ -1,4 +1,4 @@
-"""Anchors in a real system log: they arrive, also over TCP and UDP, are verified, and a keeper that is not there is told and waited for."""
+"""Anchors in a real system log: they arrive, also over TCP and UDP, are verified, and a log that is not there is reported and waited for."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ def local(folder: Path, *actions: str) -> str:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Short: a socket lies in it."""
+    """Short, because a socket is in it."""
     made = Path(subprocess.run(["mktemp", "-d", "/run/zl-XXXX"], capture_output=True, text=True, check=True).stdout.strip())
     yield made
     subprocess.run(["rm", "-rf", str(made)], check=True)
@@ -97,7 +97,7 @@ def test_anchors_arrive_here_and_elsewhere_and_are_verified(logging: Platform, f
         logging.start_serve()
         logging.stop_serve()
         for place in places:
-            wait_until(lambda place=place: lines(place) == 2, 10, f"two anchors lie in {place}")  # type: ignore[misc]
+            wait_until(lambda place=place: lines(place) == 2, 10, f"two anchors are in {place}")  # type: ignore[misc]
     for place in places:
         found = verified(logging, place)
         assert found.returncode == 0, found.stderr
@@ -109,7 +109,7 @@ def test_anchors_arrive_here_and_elsewhere_and_are_verified(logging: Platform, f
                 "UPDATE sqlite_sequence SET seq = seq - 1 WHERE name = 'audit_log'"):  # fmt: skip
         connection.execute(sql)
     connection.close()
-    assert verified(logging, places[1]).returncode == 1, "a cut tail is found by what lies elsewhere"
+    assert verified(logging, places[1]).returncode == 1, "a cut tail is found by the copy elsewhere"
 
 
 def test_a_log_that_nobody_keeps_is_told(logging: Platform) -> None:

@@ -1,4 +1,4 @@
-"""AgentCalls to an agent, whole: paired through Caddy, heard over HTTP and WebSocket, counted, revoked, mended. With AGENT the real program's."""
+"""Talk with an agent from end to end: pair through Caddy, use HTTP and WebSocket, count, revoke, repair. With AGENT, the real program."""
 
 import contextlib
 import json
@@ -133,7 +133,7 @@ def test_nobody_gets_a_code_before_the_owner(platform: Platform) -> None:
         platform.do("first", "deploy")
         code = platform.api("POST", "/api/tenants/first/pairing-code").body["code"]
         count = asked
-        wait_until(lambda: asked > count + 20, 10, "it was asked while a code was pending")
+        wait_until(lambda: asked > count + 20, 10, "it was polled while a code was pending")
     finally:
         ended.set()
         poller.join()

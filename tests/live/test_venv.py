@@ -66,7 +66,7 @@ def test_a_link_follows_an_upgrade_of_the_lock(checkout: Path, tmp_path: Path) -
     assert _venv(checkout) == path
     second = _prefix(program)
     assert second != first
-    assert Path(first).exists(), "what runs from the environment before goes on"
+    assert Path(first).exists(), "what runs from the environment before is kept"
 
     (checkout / "requirements" / "run.txt").write_text("nosuch-package==1 --hash=sha256:" + "0" * 64 + "\n")
     environment = {**os.environ, "ZCP_VENVS": str(tmp_path / "venvs"), "PIP_NO_INDEX": "1"}

@@ -49,7 +49,7 @@ def test_an_engine_that_is_down_is_waited_for(killed: Platform) -> None:
         assert told["next_attempt_at"]
         logs = killed.api("GET", "/api/tenants/running/logs")
         assert (logs.status, logs.headers["retry-after"] != "") == (503, True)
-        assert killed.visit("running", "/").status_code == 200, "what runs goes on serving"
+        assert killed.visit("running", "/").status_code == 200, "what runs keeps serving"
         killed.wait_state("running", "unknown", 15)
     finally:
         killed.engine.start()
@@ -62,7 +62,7 @@ def test_an_engine_that_is_down_is_waited_for(killed: Platform) -> None:
 
 @pytest.mark.parametrize("turn", range(ROUNDS))
 def test_an_engine_restarted_in_the_middle(killed: Platform, turn: int) -> None:
-    """What deploys goes on, and what is deployed later is not in the way of what the engine forgot half made."""
+    """Deploys continue, and later ones are not hindered by what the engine left half made and forgot."""
     slugs = [f"mid-{turn}-{number}" for number in range(4)]
     for slug in slugs:
         killed.create(slug)

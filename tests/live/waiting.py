@@ -18,7 +18,7 @@ def wait_until(holds: Callable[[], bool], limit_s: float, what: str) -> None:
 
 
 async def until(holds: Callable[[], Awaitable[bool]], limit_s: float, what: str) -> None:
-    """The same for something that is asked with await."""
+    """The same for a condition that is awaited."""
     try:
         async with asyncio.timeout(limit_s):
             while not await holds():
