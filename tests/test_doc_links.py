@@ -54,3 +54,11 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
     assert [line.split(": ", 1)[1] for line in broken(page, tmp_path)] == [
         "gone.md: no such file", "there.md#no-heading: no such heading", "#nothing: no such heading", "../..: no such file",
     ]  # fmt: skip
+
+
+def test_pages_that_the_program_names_exist() -> None:
+    """In errors, hints, help and comments: `docs/reference/permissions.md` and the like."""
+    texts = [path.read_text() for path in (ROOT / "zcplatform").rglob("*") if path.suffix in {".py", ".html", ".js", ".toml"}]
+    named = {name for text in texts for name in re.findall(r"\bdocs/[\w./-]+\.md\b", text)}
+    assert "docs/reference/permissions.md" in named
+    assert {name for name in named if not (ROOT / name).exists()} == set()

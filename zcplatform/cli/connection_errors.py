@@ -39,7 +39,7 @@ def explain(error: Exception, url: httpx2.URL, unix_socket: str) -> CommandError
             return CommandError(CODE, f"{where} cannot be reached: {cause.strerror}", "Check the address, the network and the firewall.")
     if isinstance(error, httpx2.TimeoutException):
         return CommandError(CODE, f"The API at {where} does not answer in time", "Look at the host and at the log of the platform.")
-    return CommandError(CODE, f"The connection to {where} broke: {error}", "Try again; if it stays, look at the log of the platform.")
+    return CommandError(CODE, f"The connection to {where} broke: {error}", "Try again; if it persists, read the log of the platform.")
 
 
 def _certificate(error: ssl.SSLCertVerificationError, url: httpx2.URL) -> CommandError:

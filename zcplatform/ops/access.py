@@ -50,7 +50,7 @@ def identify(tx: Tx, bearer: Bearer, at: str) -> Actor:
         return replace(actor, user_id=user.id, email=user.email, is_super_admin=bool(user.is_super_admin) and token.role is None)
     tenant = tenants.get(tx, actor.service_of) if actor.service_of is not None else None
     if tenant is not None and (tenant.deleted_at is not None or _role(tx, actor, tenant.id) is None):
-        raise NotSignedIn("token.invalid", "The maker of this token may no longer act in its tenant", "create a new token")
+        raise NotSignedIn("token.invalid", "The user who created this token may no longer act in its tenant", "create a new token")
     return actor
 
 

@@ -124,7 +124,9 @@ class Actor:
     def need(self, permission: Permission) -> None:
         """Raises NotAllowed."""
         if not self.may(permission):
-            raise NotAllowed("access.denied", f"This needs the permission `{permission}`", "docs/permissions.md shows which role has it")
+            raise NotAllowed(
+                "access.denied", f"This needs the permission `{permission}`", "docs/reference/permissions.md shows which role has it"
+            )
 
     def requiring(self, *permissions: Permission) -> "Actor":
         """The actor with permissions that the route's own does not cover. Raises NotAllowed, and BadInput as `need_reason` does."""

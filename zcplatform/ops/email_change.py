@@ -1,4 +1,4 @@
-"""Change one's own email address. Whoever reads the address can sign in as this person, so both mailboxes confirm and both are notified.
+"""Change one's own e-mail address. Whoever reads the address can sign in as this person, so both mailboxes confirm and both are notified.
 
 The old one by a fresh code (the route requires one of the last ten minutes), the new one by a code that is mailed to it now.
 """

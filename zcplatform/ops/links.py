@@ -28,8 +28,8 @@ def active_user(tx: Tx, email: str) -> User:
     user = users.by_email(tx, canonical(email) or "")
     if user is None:
         raise NotFound(
-            "user.unknown", f"Nobody here has the address {email[:254]}", "zcplatform admin bootstrap --email makes the first person"
+            "user.unknown", f"No user has the address {email[:254]}", "zcplatform admin bootstrap --email ADDRESS creates the first user"
         )
     if not user.is_active:
-        raise Conflict("user.disabled", f"{user.email} is disabled", "an administrator can enable him again")
+        raise Conflict("user.disabled", f"{user.email} is disabled", "an administrator can enable this user again")
     return user

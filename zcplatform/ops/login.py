@@ -74,7 +74,7 @@ def mailbox(text: str) -> str:
     address = canonical(text)
     if address is None:
         raise BadInput(
-            "email.invalid", "This is not an email address", "for example ann@example.com", fields={"email": "is not an address"}
+            "email.invalid", "This is not an e-mail address", "for example ann@example.com", fields={"email": "is not an address"}
         )
     return address
 

@@ -233,7 +233,7 @@ def signed_in_person(actor: Actor) -> tuple[str, UserId]:
 
 def _person(actor: Actor) -> UserId:
     if actor.user_id is None:
-        raise Conflict("session.none", "A token made on the host has no sessions", "sign in as a person")
+        raise Conflict("session.none", "A token created on the host has no sessions", "sign in as a person")
     return actor.user_id
 
 

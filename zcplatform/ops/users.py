@@ -33,7 +33,7 @@ def mailbox(text: str) -> str:
     if email is None:
         raise BadInput(
             "user.email",
-            "This is not an email address that can be used here",
+            "This is not an e-mail address that can be used here",
             "for example ada@example.com",
             fields={"email": "not an address"},
         )

@@ -94,7 +94,7 @@ def append(tx: Tx, entry: Entry) -> None:
         raise  # no matter of the log's: the database tells what it is
     except apsw.Error as error:
         raise Unavailable(
-            "audit.unwritable", f"The audit log does not take an entry ({error}); nothing was changed", "zcplatform doctor, on the host"
+            "audit.unwritable", f"The audit log cannot be written ({error}); nothing was changed", "zcplatform doctor, on the host"
         ) from None
 
 

@@ -26,8 +26,8 @@ def migrate(connection: apsw.Connection, path: Path) -> int:
     if current > newest:
         raise CannotRun(
             "database.newer",
-            f"{path} has schema {current}; this program knows schemas up to {newest}",
-            "start the newer program again, or restore a copy made before it was used",
+            f"{path} has schema {current}; this version supports schemas up to {newest}",
+            "Start the newer version again, or restore a copy from before it was used",
         )
     schema.require_known(connection)
     if 0 < current < newest:

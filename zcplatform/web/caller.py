@@ -109,7 +109,7 @@ async def _bearer(request: Request, context: Context) -> Bearer:
 async def _token(context: Context, authorization: str) -> TokenId:
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() != "bearer" or not value.startswith("zcp_") or len(value) > 200:
-        raise NotSignedIn("token.missing", "This needs a bearer token", "zcplatform admin token create --name NAME makes one on the host")
+        raise NotSignedIn("token.missing", "This needs a bearer token", "zcplatform admin token create --name NAME creates one on the host")
     token = tokens.authenticate(context, value)
     with suppress(Unavailable):  # a read must not fail because the time of use cannot be stored
         await tokens.record_use(context, token)

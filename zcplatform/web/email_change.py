@@ -1,4 +1,4 @@
-"""/api/me/email: change your own email address, confirmed by a code to each of the two addresses."""
+"""/api/me/email: change your own e-mail address, confirmed by a code to each of the two addresses."""
 
 from typing import Annotated
 

@@ -92,15 +92,15 @@ def _refusal(scope: Scope) -> Response | None:
     if len(headers) > MOST_HEADERS or sum(len(name) + len(value) for name, value in headers) > LARGEST_HEADERS:
         return problem(431, "request.headers", "The request has too many headers, or too long ones", "send fewer")
     if any(count > 1 and name in ONCE for name, count in Counter(name for name, _ in headers).items()):
-        return problem(400, "request.headers", "A header that says who asks or what is sent comes twice", "send each once")
+        return problem(400, "request.headers", "A header that may appear only once was sent twice", "send each header once")
     told = dict(headers)
     length = told.get(b"content-length", b"0")
     if not (length.isdigit() and len(length) < 20):
-        return problem(400, "request.unreadable", "Content-Length is no number", "send the number of bytes of the body")
+        return problem(400, "request.unreadable", "Content-Length is not a number", "send the number of bytes of the body")
     if int(length) > LARGEST_BODY:
         return problems.too_large()
     if told.get(b"content-encoding"):
-        return problem(415, "request.encoding", "Compressed bodies are not taken", "send plain JSON")
+        return problem(415, "request.encoding", "Compressed bodies are not accepted", "send plain JSON")
     has_body = length != b"0" or b"transfer-encoding" in told
     content_type = told.get(b"content-type", b"").replace(b" ", b"").lower()
     if scope["method"] in MUTATIONS and (has_body or content_type) and content_type not in JSON_TYPES:

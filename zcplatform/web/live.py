@@ -65,7 +65,7 @@ class Worker:
 
 
 def _silent(how: str) -> Unavailable:
-    return Unavailable("worker.unreachable", f"The worker {how}", "try again; if it stays, look at the worker's log", retry_after_s=5)
+    return Unavailable("worker.unreachable", f"The worker {how}", "try again; if it persists, read the worker's log", retry_after_s=5)
 
 
 def _error(told: dict[str, Any]) -> PlatformError:

@@ -16,11 +16,11 @@ from zcplatform.web import denials
 RETRY_AFTER_S = 5
 MEDIA_TYPE = "application/problem+json"
 _HTTP = {
-    400: ("request.unreadable", "The body can not be read", "send one JSON object in UTF-8"),
+    400: ("request.unreadable", "The body cannot be read", "send one JSON object in UTF-8"),
     404: ("route.unknown", "There is no such route", "docs/reference/api.md lists the routes"),
-    405: ("route.method", "This route does not take that method", "docs/reference/api.md lists the routes"),
-    408: ("request.slow", "The body did not arrive in time", "send it again, faster"),
-    413: ("request.too_large", "The body is larger than 64 KiB", "send less"),
+    405: ("route.method", "This route does not support that method", "docs/reference/api.md lists the routes"),
+    408: ("request.slow", "The body did not arrive within 20 seconds", "try again on a faster connection"),
+    413: ("request.too_large", "The body is larger than 64 KiB", "send a smaller body"),
 }
 _ENDS = frozenset({408, 413})
 """The rest of the body is not read: the connection can not be used again."""
@@ -98,7 +98,7 @@ def _named(part: object) -> str:
 def _why(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
         return "is not a known field"
-    return "is none of the kinds there are" if kind == "union_tag_invalid" else message
+    return "is not one of the allowed values" if kind == "union_tag_invalid" else message
 
 
 async def _http(_: Request, error: Exception) -> JSONResponse:
@@ -111,9 +111,12 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
 
 
 def unexpected(scope: Scope, error: Exception) -> JSONResponse:
-    """The log is told which route, not which path: a path holds what the asker wrote."""
+    """The log shows the route, not the path: a path contains input."""
     route = getattr(scope.get("route"), "path", "unknown")
     logger.exception("request failed", method=scope["method"], route=route, error=type(error).__name__)
     return problem(
-        500, "internal.error", "Something went wrong inside the platform; it is in the log", "try again; if it stays, read the web log"
+        500,
+        "internal.error",
+        "Something went wrong inside the platform; it is in the log",
+        "try again; if it persists, read the log of the web process",
     )

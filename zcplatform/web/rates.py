@@ -12,7 +12,11 @@ from zcplatform.core.ratelimit import Buckets
 from zcplatform.errors import TooMany
 from zcplatform.settings import Settings
 
-WHO = {"address": "This address asks", "account": "You ask", "tenant": "This tenant is asked about"}
+WHO = {
+    "address": "Too many requests from this address",
+    "account": "Too many requests from this account",
+    "tenant": "Too many requests for this tenant",
+}
 
 
 class Rates:
@@ -40,4 +44,4 @@ class Rates:
         wait_s = self._buckets[kind].take(key, time.monotonic())
         if wait_s:
             again = math.ceil(wait_s)
-            raise TooMany("request.too_many", f"{WHO[kind]} too often", f"try again in {again} seconds", retry_after_s=again)
+            raise TooMany("request.too_many", WHO[kind], f"try again in {again} seconds", retry_after_s=again)

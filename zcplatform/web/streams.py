@@ -75,10 +75,10 @@ def _too_many(whose: str, most: int) -> TooMany:
     told = {
         "account": (
             f"You have {most} streams of events and logs open",
-            "close one (a page of the panel, a `logs --follow`), then ask again",
+            "close one (a page of the panel, a `logs --follow`), then try again",
         ),
-        "tenant": (f"This tenant has {most} streams of events and logs open", "wait until one of its members closes one, then ask again"),
-        "all": (f"This platform has {most} streams open", "ask again later; the operator can raise `streams_all` in the settings file"),
-        "logs": (f"This platform shows {most} logs at once already", "ask again later"),
+        "tenant": (f"This tenant has {most} streams of events and logs open", "wait until one of its members closes one, then try again"),
+        "all": (f"This platform has {most} streams open", "try again later; the operator can raise `streams_all` in the settings file"),
+        "logs": (f"{most} logs are already open on this platform", "try again later"),
     }
     return TooMany("stream.too_many", *told[whose], retry_after_s=RETRY_AFTER_S)

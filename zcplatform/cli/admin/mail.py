@@ -34,6 +34,6 @@ def send_test(
             "mail.none", "No mail server is configured", "Set mail_host and mail_from in the settings file; see docs/reference/sign-in.md."
         )
     if address is None:
-        raise CommandError("mail.address", "That is not an e-mail address", "For example ann@example.com")
+        raise CommandError("mail.address", "This is not an e-mail address", "For example ann@example.com")
     asyncio.run(server.send(address, mail(Kind.TEST, {}, settings.panel_url)))
     output.print_json({"sent_to": address}) if json else output.print_line(f"{server.host}:{server.port} accepted the mail for {address}")
