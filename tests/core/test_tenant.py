@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from zcplatform.core.backoff import delay_s
+from zcplatform.core.holds import Hold, HoldKind, effective_wanted
 from zcplatform.core.tenant import Request, State, Tenant, Wanted, has_failed, state
 from zcplatform.ids import TenantId
 
@@ -15,6 +16,9 @@ SERVES: dict[str, Any] = {
     "seen_healthy": 1,
     "seen_verified": 1,
 }
+
+HELD = (Hold(HoldKind.SUSPENDED, "x", "2026-01-01T00:00:00.000Z", "root"),)
+QUOTA = (Hold(HoldKind.QUOTA, "no messages left today", "2026-01-01T00:00:00.000Z", "usage"),)
 
 
 def _tenant(**known: Any) -> Tenant:
@@ -49,10 +53,12 @@ def _tenant(**known: Any) -> Tenant:
         ({"wanted": Wanted.STOPPED, "seen_container": "running"}, State.STOPPING),
         ({"wanted": Wanted.STOPPED, "seen_container": "stopped", "seen_generation": 1}, State.STOPPED),
         ({"wanted": Wanted.STOPPED, "seen_container": "running", "error_code": "engine.unreachable"}, State.UNKNOWN),
-        ({"wanted": Wanted.STOPPED, "seen_container": "running", "suspended_reason": "x"}, State.STOPPING),
-        ({"wanted": Wanted.STOPPED, "seen_container": "stopped", "seen_generation": 1, "suspended_reason": "x"}, State.SUSPENDED),
-        ({"suspended_reason": "x"}, State.SUSPENDED),
-        ({"wanted": Wanted.ABSENT, "seen_container": "running", "suspended_reason": "x"}, State.DELETING),
+        ({"wanted": Wanted.RUNNING, "seen_container": "running", "holds": HELD}, State.STOPPING),
+        ({"wanted": Wanted.RUNNING, "seen_container": "stopped", "seen_generation": 1, "holds": HELD}, State.SUSPENDED),
+        ({"wanted": Wanted.STOPPED, "seen_container": "stopped", "seen_generation": 1, "holds": HELD}, State.SUSPENDED),
+        ({"wanted": Wanted.STOPPED, "seen_container": "stopped", "seen_generation": 1, "holds": QUOTA}, State.OVER_QUOTA),
+        ({"wanted": Wanted.DRAFT, "holds": HELD}, State.SUSPENDED),
+        ({"wanted": Wanted.ABSENT, "seen_container": "running", "holds": HELD}, State.DELETING),
         ({"wanted": Wanted.ABSENT, "seen_container": "running"}, State.DELETING),
     ],
 )
@@ -123,3 +129,16 @@ def test_an_unreachable_engine_never_fails_an_operation() -> None:
 def test_the_wait_doubles_up_to_five_minutes() -> None:
     assert [delay_s(failures, 0) for failures in (1, 2, 3, 4, 5, 6, 50, 10_000)] == [10, 20, 40, 80, 160, 300, 300, 300]
     assert delay_s(1, 1) == 12
+
+
+@pytest.mark.parametrize("wanted", [*Wanted])
+@pytest.mark.parametrize("holds", [(), HELD, QUOTA, HELD + QUOTA])
+def test_whoever_is_held_does_not_run_and_all_else_stays(wanted: Wanted, holds: tuple[Hold, ...]) -> None:
+    made = effective_wanted(wanted, holds)
+    assert (made is Wanted.RUNNING) == (wanted is Wanted.RUNNING and not holds)
+    assert made is (Wanted.STOPPED if holds and wanted is Wanted.RUNNING else wanted)
+
+
+def test_the_state_names_all_holds_suspension_first() -> None:
+    row = _tenant(wanted=Wanted.RUNNING, seen_container="stopped", seen_generation=1, holds=QUOTA + HELD)
+    assert state(row) == (State.SUSPENDED, "suspended: x; over quota: no messages left today")

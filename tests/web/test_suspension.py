@@ -1,11 +1,9 @@
 """Suspending a tenant: who may, what its members can still do, and what the database itself refuses."""
 
-import apsw
-import pytest
-
 from tests.web.conftest import AT, Web
-from zcplatform.store import audit, operations, tenants
-from zcplatform.store.db import require
+from zcplatform.core.holds import Hold, HoldKind
+from zcplatform.store import audit, holds, operations, tenants
+from zcplatform.store.db import Tx, require
 
 WHY = {"reason": "the bill of March"}
 
@@ -78,9 +76,35 @@ async def test_a_draft_can_be_suspended_and_starts_nothing_when_resumed(web: Web
     assert (await web.client.delete("/api/tenants/shop")).status_code == 202
 
 
-async def test_no_row_is_suspended_and_wanted_running(web: Web) -> None:
-    """Whoever writes it."""
+async def test_two_holds_are_lifted_each_by_its_own_cause(web: Web) -> None:
     await _deployed(web)
     row = require(web.database.read(lambda tx: tenants.find(tx, "shop")))
-    with pytest.raises(apsw.ConstraintError):
-        web.database.write_now(lambda tx: tenants.want(tx, row, row.created_at, suspended_reason="x"))
+    quota = Hold(HoldKind.QUOTA, "no messages left today", AT, "usage")
+
+    def change(tx: Tx, hold: Hold | None) -> None:
+        holds.put(tx, row.id, hold) if hold else holds.lift(tx, row.id, HoldKind.QUOTA)
+        tenants.want(tx, require(tenants.get(tx, row.id)), AT)
+
+    web.database.write_now(lambda tx: change(tx, quota))
+    assert (await web.client.post("/api/tenants/shop/restart")).json()["code"] == "tenant.over_quota"
+    await web.client.post("/api/tenants/shop/suspend", json=WHY)
+    shown = (await web.client.get("/api/tenants/shop")).json()
+    assert [(hold["kind"], hold["reason"]) for hold in shown["holds"]] == [("quota", quota.reason), ("suspended", WHY["reason"])]
+    assert shown["wanted"] == "running", "what its members want is kept"
+    resumed = await web.client.post("/api/tenants/shop/resume")
+    assert (resumed.status_code, [hold["kind"] for hold in resumed.json()["holds"]]) == (200, ["quota"]), "it is not started"
+    web.database.write_now(lambda tx: change(tx, None))
+    assert (await web.client.get("/api/tenants/shop")).json()["holds"] == []
+    assert (await web.client.post("/api/tenants/shop/restart")).json()["kind"] == "tenant.restart"
+
+
+async def test_a_hold_of_an_unknown_kind_holds_the_tenant_too(web: Web) -> None:
+    await _deployed(web)
+
+    def plant(tx: Tx) -> None:
+        tx.execute("PRAGMA ignore_check_constraints = ON")
+        tx.execute("INSERT INTO holds SELECT id, 'newer', 'of a newer version', ?, 'x' FROM tenants", (AT,))
+
+    web.database.write_now(plant)
+    row = require(web.database.read(lambda tx: tenants.find(tx, "shop")))
+    assert row.effective_wanted == "stopped"

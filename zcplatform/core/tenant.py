@@ -3,14 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from zcplatform.core.holds import Hold, HoldKind, effective_wanted
+from zcplatform.core.holds import Wanted as Wanted
 from zcplatform.ids import ImageId, TenantId
-
-
-class Wanted(StrEnum):
-    DRAFT = "draft"
-    RUNNING = "running"
-    STOPPED = "stopped"
-    ABSENT = "absent"
 
 
 class Request(StrEnum):
@@ -33,6 +28,7 @@ class State(StrEnum):
     STOPPING = "stopping"
     STOPPED = "stopped"
     SUSPENDED = "suspended"
+    OVER_QUOTA = "over_quota"
     RESTARTING = "restarting"
     CRASH_LOOP = "crash_loop"
     FAILED = "failed"
@@ -40,6 +36,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+HELD = {HoldKind.SUSPENDED: State.SUSPENDED, HoldKind.QUOTA: State.OVER_QUOTA}
 ENGINE_UNREACHABLE = "engine.unreachable"
 ATTEMPTS_BEFORE_FAILED = 3
 PERMANENT = frozenset({"image.missing", "image.not_allowed", "container.foreign", "network.foreign", "host.exhausted", "tenant.invalid"})
@@ -93,14 +90,20 @@ class Tenant:
     rejected_revision: int | None = None
     """It was wanted, and taken back: refused by the check, or the agent did not get healthy with it."""
     rejected_reason: str | None = None
-    suspended_reason: str | None = None
-    """The operator keeps it from running, and why; never together with a wish to run."""
-    suspended_runs: int = 0
-    """It was wanted running when it was suspended, and is again when it is resumed."""
     checked_image_id: ImageId | None = None
     """Each of these three revisions goes with the image it was tried on: only the two together are good or refused."""
     last_good_image_id: ImageId | None = None
     rejected_image_id: ImageId | None = None
+    holds: tuple[Hold, ...] = ()
+    """Of other rows, read together with this one."""
+
+    @property
+    def effective_wanted(self) -> Wanted:
+        """What is to be true now: a tenant that is held does not run, though it may be wanted running."""
+        return effective_wanted(Wanted(self.wanted), self.holds)
+
+    def hold(self, kind: HoldKind) -> Hold | None:
+        return next((hold for hold in self.holds if hold.kind is kind), None)
 
     @property
     def revision(self) -> int:
@@ -130,9 +133,9 @@ class Tenant:
 
 def state(tenant: Tenant) -> tuple[State, str]:
     """The state and the reason for it in plain words."""
-    match Wanted(tenant.wanted):
-        case Wanted.DRAFT if tenant.suspended_reason is not None:
-            return State.SUSPENDED, f"suspended: {tenant.suspended_reason}"
+    match tenant.effective_wanted:
+        case Wanted.DRAFT if tenant.holds:
+            return _held(tenant)
         case Wanted.DRAFT:
             return State.DRAFT, "created, not deployed yet"
         case Wanted.ABSENT:
@@ -146,11 +149,17 @@ def state(tenant: Tenant) -> tuple[State, str]:
 def _stopped(tenant: Tenant) -> tuple[State, str]:
     if tenant.error_code == ENGINE_UNREACHABLE and tenant.seen_container != "stopped":
         return State.UNKNOWN, f"waiting: {tenant.error_detail}"
-    if tenant.seen_generation == tenant.generation and tenant.suspended_reason is not None:
-        return State.SUSPENDED, f"suspended: {tenant.suspended_reason}"
+    if tenant.seen_generation == tenant.generation and tenant.holds:
+        return _held(tenant)
     if tenant.seen_generation == tenant.generation:
         return State.STOPPED, "stopped on request"
     return State.STOPPING, tenant.error_detail or "the agent is being stopped"
+
+
+def _held(tenant: Tenant) -> tuple[State, str]:
+    """The state of the first hold, in the order of the kinds, with the reasons of all."""
+    holds = sorted(tenant.holds, key=lambda hold: list(HoldKind).index(hold.kind))
+    return HELD[holds[0].kind], "; ".join(f"{HELD[hold.kind].replace('_', ' ')}: {hold.reason}" for hold in holds)
 
 
 def _running(tenant: Tenant) -> tuple[State, str]:

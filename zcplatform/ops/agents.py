@@ -9,7 +9,7 @@ from zcplatform.ops.context import Caller
 def require_running(caller: Caller, id_or_slug: str) -> Tenant:
     """Raises Conflict for a tenant that is not meant to run."""
     row = caller.read(lambda call: tenants.get(call.tx, id_or_slug))
-    if row.wanted != Wanted.RUNNING:
+    if row.effective_wanted is not Wanted.RUNNING:
         raise Conflict(
             "tenant.not_running", f"Tenant `{row.slug}` is {row.state}; this needs its running agent", "deploy or start the tenant first"
         )

@@ -69,7 +69,7 @@ def _needed(tx: Tx, tenant: Tenant) -> DriftFound:
 def _decide(call: Call, tenant: Tenant, found: DriftFound, decided: str) -> bool:
     """True if the file with these changes is the one in use: then the decision is kept until the file is written again."""
     call.record(f"drift.{decided}", tenant.id, tenant.id, paths=[None, sorted(found.changes)[:40]])
-    if tenant.wanted == Wanted.RUNNING and tenant.seen_config == found.drift.mount:
+    if tenant.effective_wanted is Wanted.RUNNING and tenant.seen_config == found.drift.mount:
         drifts.decide(call.tx, tenant.id, decided)
         return True
     drifts.forget(call.tx, tenant.id)

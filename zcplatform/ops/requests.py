@@ -40,7 +40,7 @@ def apply_to_running(call: Call, tenant: Tenant, **wanted: object) -> tuple[Tena
     """Apply changed settings: by an operation to a running tenant, to others at their next start."""
     if not wanted:
         return tenant, None
-    if tenant.wanted != Wanted.RUNNING:
+    if tenant.effective_wanted is not Wanted.RUNNING:
         changed = tenants.want(call.tx, tenant, call.at, **(_currently_running(tenant) | wanted))
         operations.carry_over(call.tx, tenant.id, changed.generation)
         return changed, None

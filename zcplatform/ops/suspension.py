@@ -1,36 +1,51 @@
-"""Suspending a tenant and resuming it: the operator's stop, which nobody in the tenant can undo. Each runs inside one transaction."""
+"""Suspend and resume a tenant: the operator's hold, which its members cannot lift."""
 
+from zcplatform.core.holds import Hold, HoldKind
 from zcplatform.core.tenant import Request, Tenant, Wanted
-from zcplatform.ops import tenants as asking
+from zcplatform.ops import access
 from zcplatform.ops.context import Call
 from zcplatform.ops.requests import record_request, require_not_deleting
-from zcplatform.store import operations, tenants
+from zcplatform.ops.tenants import is_stopping, run
+from zcplatform.store import holds, operations, tenants
 from zcplatform.store.operations import Operation
 
 
 def suspend(call: Call, id_or_slug: str, reason: str) -> tuple[Tenant, Operation | None]:
-    """Its members read the reason. A running one is stopped; suspended once more it has the new reason, and a stop that failed is begun again."""
+    """The tenant's members read the reason. A running tenant is stopped.
+
+    Suspending it again replaces the reason. With the same reason it retries a stop that failed, and otherwise changes nothing.
+    """
     tenant = require_not_deleting(call.tx, id_or_slug)
-    if tenant.suspended_reason == reason:
-        if tenant.suspended_runs and not asking.is_stopping(call.tx, tenant):
-            return record_request(call, tenant, Request.STOP, wanted=Wanted.STOPPED)
+    present = tenant.hold(HoldKind.SUSPENDED)
+    runs = tenant.wanted == Wanted.RUNNING
+    if present is not None and present.reason == reason:
+        if runs and not is_stopping(call.tx, tenant):
+            return record_request(call, tenant, Request.STOP)
         return tenant, operations.open_of(call.tx, tenant.id)
-    call.record("tenant.suspend", tenant.id, tenant.id, suspended_reason=[tenant.suspended_reason, reason])
+    call.record("tenant.suspend", tenant.id, tenant.id, reason=[present.reason if present else None, reason])
     call.emit("tenant.suspended", tenant_id=tenant.id, slug=tenant.slug, reason=reason)
-    if tenant.wanted == Wanted.RUNNING:
-        return record_request(call, tenant, Request.STOP, wanted=Wanted.STOPPED, suspended_reason=reason, suspended_runs=1)
-    changed = tenants.want(call.tx, tenant, call.at, suspended_reason=reason)
-    operations.carry_over(call.tx, tenant.id, changed.generation)
-    return changed, None
+    was_held = bool(tenant.holds)
+    holds.put(call.tx, tenant.id, Hold(HoldKind.SUSPENDED, reason, call.at, call.actor.author))
+    if runs and not was_held:
+        return record_request(call, tenant, Request.STOP)
+    return _settle(call, tenant), None
 
 
 def resume(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
-    """One that ran before is started again. Not suspended is success."""
+    """Start the tenant again if it is meant to run and nothing else holds it. A tenant that is not suspended needs no change."""
     tenant = require_not_deleting(call.tx, id_or_slug)
-    if tenant.suspended_reason is None:
+    present = tenant.hold(HoldKind.SUSPENDED)
+    if present is None:
         return tenant, operations.open_of(call.tx, tenant.id)
-    call.record("tenant.resume", tenant.id, tenant.id, suspended_reason=[tenant.suspended_reason, None])
+    call.record("tenant.resume", tenant.id, tenant.id, reason=[present.reason, None])
     call.emit("tenant.resumed", tenant_id=tenant.id, slug=tenant.slug)
-    changed = tenants.want(call.tx, tenant, call.at, suspended_reason=None, suspended_runs=0)
+    holds.lift(call.tx, tenant.id, HoldKind.SUSPENDED)
+    fresh = access.find(call.tx, tenant.id)
+    return run(call, fresh, Request.START) if fresh.effective_wanted is Wanted.RUNNING else (_settle(call, fresh), None)
+
+
+def _settle(call: Call, tenant: Tenant) -> Tenant:
+    """A new generation with the same desired state. An operation in progress continues with it."""
+    changed = tenants.want(call.tx, tenant, call.at)
     operations.carry_over(call.tx, tenant.id, changed.generation)
-    return asking.start(call, tenant.id) if tenant.suspended_runs else (changed, None)
+    return changed

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 
 from zcplatform.agent import agent_settings
+from zcplatform.core.holds import HoldKind
 from zcplatform.core.network import capacity
 from zcplatform.core.quarantine import reusable_before
 from zcplatform.core.roles import Permission, Role
@@ -22,6 +23,12 @@ from zcplatform.store import allocations, members, operations, plans, revisions,
 from zcplatform.store import images as image_rows
 from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
+
+HELD_BY = {
+    HoldKind.SUSPENDED: ("tenant.suspended", "suspended", "the operator of this platform can resume it"),
+    HoldKind.QUOTA: ("tenant.over_quota", "over its quota", "wait until the quota is renewed, or ask the operator for a larger plan"),
+}
+"""Code, state and hint of a request to run a tenant that is held."""
 
 
 @dataclass(frozen=True)
@@ -139,10 +146,9 @@ def start(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
 
 def stop(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
     tenant = _deployed(call.tx, id_or_slug)
-    if tenant.wanted == Wanted.STOPPED and is_stopping(call.tx, tenant) and not tenant.suspended_runs:
+    if tenant.wanted == Wanted.STOPPED and is_stopping(call.tx, tenant):
         return tenant, operations.open_of(call.tx, tenant.id)
-    # a tenant that is stopped while it is suspended stays stopped when it is resumed
-    return record_request(call, tenant, Request.STOP, wanted=Wanted.STOPPED, suspended_runs=0)
+    return record_request(call, tenant, Request.STOP, wanted=Wanted.STOPPED)
 
 
 def is_stopping(tx: Tx, tenant: Tenant) -> bool:
@@ -152,7 +158,7 @@ def is_stopping(tx: Tx, tenant: Tenant) -> bool:
 
 def restart(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
     tenant = _deployed(call.tx, id_or_slug)
-    _require_not_suspended(tenant)
+    _require_not_held(tenant)
     if tenant.wanted != Wanted.RUNNING:
         raise Conflict("tenant.stopped", f"Tenant `{tenant.slug}` is stopped", f"POST /api/tenants/{tenant.slug}/start starts it")
     return record_request(call, tenant, Request.RESTART, wanted_epoch=tenant.wanted_epoch + 1)
@@ -168,28 +174,31 @@ def delete(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
 
 
 def _run(call: Call, tenant: Tenant, request: Request) -> tuple[Tenant, Operation | None]:
-    _require_not_suspended(tenant)
+    _require_not_held(tenant)
     under_way = operations.open_of(call.tx, tenant.id)
     if tenant.wanted == Wanted.RUNNING and under_way is not None:
         return tenant, under_way
     if tenant.wanted == Wanted.RUNNING and tenant.state == State.RUNNING:
         return tenant, None
-    wanted: dict[str, object] = {"wanted": Wanted.RUNNING}
+    return run(call, tenant, request)
+
+
+def run(call: Call, tenant: Tenant, request: Request) -> tuple[Tenant, Operation]:
+    """Raises Conflict where no image is ready or the host has no free number for the tenant."""
     image = image_rows.get(call.tx, tenant.image) if tenant.image else image_rows.default(call.tx)
     if image is None:
         raise Conflict(
             "image.none", f"There is no agent image to deploy `{tenant.slug}` with", "zcplatform images pull REF, or zcplatform images demo"
         )
     images.require_ready(image)
-    wanted["image_id"] = image.id
     _require_capacity(call, tenant.id)
-    return record_request(call, tenant, request, **wanted)
+    return record_request(call, tenant, request, wanted=Wanted.RUNNING, image_id=image.id)
 
 
-def _require_not_suspended(tenant: Tenant) -> None:
-    if tenant.suspended_reason is not None:
-        why = f"Tenant `{tenant.slug}` is suspended: {tenant.suspended_reason}"
-        raise Conflict("tenant.suspended", why, "the operator of this platform can resume it")
+def _require_not_held(tenant: Tenant) -> None:
+    for hold in tenant.holds:
+        code, state, hint = HELD_BY[hold.kind]
+        raise Conflict(code, f"Tenant `{tenant.slug}` is {state}: {hold.reason}", hint)
 
 
 def _deployed(tx: Tx, id_or_slug: str) -> Tenant:

@@ -21,6 +21,7 @@ _TOLD = (
     "UPDATE revisions SET author = :new WHERE author = :old",
     "UPDATE operations SET requested_by = :new WHERE requested_by = :old",
     "UPDATE invitations SET inviter = :new WHERE inviter = :old",
+    "UPDATE holds SET held_by = :new WHERE held_by = :old",
 )
 
 

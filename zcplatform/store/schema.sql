@@ -93,9 +93,6 @@ CREATE TABLE tenants (
     error_detail TEXT,
     error_hint TEXT,
     next_attempt_at TEXT,
-    -- Suspended by an operator; `suspended_runs` says whether it ran before.
-    suspended_reason TEXT CHECK (suspended_reason IS NULL OR wanted <> 'running'),
-    suspended_runs INTEGER NOT NULL DEFAULT 0 CHECK (suspended_runs IN (0, 1)),
     -- What users are shown, computed from the columns above.
     state TEXT NOT NULL DEFAULT 'draft',
     reason TEXT NOT NULL DEFAULT '',
@@ -103,6 +100,16 @@ CREATE TABLE tenants (
 ) STRICT;
 CREATE UNIQUE INDEX tenants_slug ON tenants (slug) WHERE deleted_at IS NULL;
 CREATE INDEX tenants_image ON tenants (image_id);
+
+-- Recorded reasons that keep a tenant from running, each lifted by its own cause. The tenant's desired state stays as it is.
+CREATE TABLE holds (
+    tenant_id TEXT NOT NULL REFERENCES tenants (id),
+    kind TEXT NOT NULL CHECK (kind IN ('suspended', 'quota')),
+    reason TEXT NOT NULL CHECK (length(reason) BETWEEN 1 AND 200),
+    held_since TEXT NOT NULL,
+    held_by TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (tenant_id, kind)
+) STRICT;
 
 -- Numbered snapshots of a tenant's settings. Only `outcome` and `reason` ever change.
 CREATE TABLE revisions (

@@ -1,13 +1,16 @@
 """Tenants: what is wanted of them (written by requests) and what was seen (written by the worker, guarded by the generation)."""
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from zcplatform.core.audit import Entry
+from zcplatform.core.holds import Hold, HoldKind
 from zcplatform.core.roles import Visibility
 from zcplatform.core.tenant import Tenant, state
 from zcplatform.ids import TenantId
 from zcplatform.store import audit, events
-from zcplatform.store.db import Tx, columns, many, names, one, require, scalar
+from zcplatform.store.db import Tx, columns, require, scalar
 
 SEEN = frozenset(
     {
@@ -47,8 +50,6 @@ WANTED = frozenset(
         "last_request",
         "wanted_revision",
         "wanted_epoch",
-        "suspended_reason",
-        "suspended_runs",
         *NOT_TRIED,
     }
 )
@@ -56,14 +57,37 @@ _OWN = frozenset({"generation", "updated_at", "state", "reason", "failures", "er
 NO_ERROR = {"failures": 0, "error_code": None, "error_detail": None, "error_hint": None, "next_attempt_at": None}
 
 
+_COLUMNS = [column for column in columns(Tenant) if column != "holds"]
+_HOLDS = "json_group_array(json_array(kind, reason, held_since, held_by) ORDER BY held_since)"
+_SELECT = "SELECT " + ", ".join(_COLUMNS) + ", (SELECT " + _HOLDS + " FROM holds WHERE tenant_id = tenants.id) FROM tenants "
+
+
 def insert(tx: Tx, tenant: Tenant) -> None:
-    marks = ", ".join("?" for _ in columns(Tenant))
-    tx.execute(f"INSERT INTO tenants ({names(Tenant)}) VALUES ({marks})", [getattr(tenant, column) for column in columns(Tenant)])
+    statement = "INSERT INTO tenants (" + ", ".join(_COLUMNS) + ") VALUES (" + ", ".join("?" for _ in _COLUMNS) + ")"
+    tx.execute(statement, [getattr(tenant, column) for column in _COLUMNS])
+
+
+def _many(tx: Tx, where: str, *values: object) -> list[Tenant]:
+    """Tenants with their holds."""
+    return [_tenant(list(row)) for row in tx.execute(_SELECT + where, values)]
+
+
+def _tenant(row: list[Any]) -> Tenant:
+    row[-1] = _holds(row[-1])
+    return Tenant(*row)
+
+
+def _holds(text: str) -> tuple[Hold, ...]:
+    """A kind that this version does not know holds the tenant too, as a suspension."""
+    if text == "[]":
+        return ()
+    known = set(HoldKind)
+    return tuple(Hold(HoldKind(kind) if kind in known else HoldKind.SUSPENDED, *rest) for kind, *rest in json.loads(text))
 
 
 def get(tx: Tx, tenant_id: TenantId) -> Tenant | None:
     """Also a deleted one: its operations still name it."""
-    return one(tx, Tenant, f"SELECT {names(Tenant)} FROM tenants WHERE id = ?", tenant_id)
+    return next(iter(_many(tx, "WHERE id = ?", tenant_id)), None)
 
 
 def generation(tx: Tx, tenant_id: TenantId) -> int | None:
@@ -72,7 +96,7 @@ def generation(tx: Tx, tenant_id: TenantId) -> int | None:
 
 def find(tx: Tx, id_or_slug: str) -> Tenant | None:
     """A tenant that is not deleted. Slugs have no underscore and ids have one, so the two never meet."""
-    return one(tx, Tenant, f"SELECT {names(Tenant)} FROM tenants WHERE deleted_at IS NULL AND (id = ? OR slug = ?)", id_or_slug, id_or_slug)
+    return next(iter(_many(tx, "WHERE deleted_at IS NULL AND (id = ?1 OR slug = ?1)", id_or_slug)), None)
 
 
 def were_never_any(tx: Tx) -> bool:
@@ -81,15 +105,14 @@ def were_never_any(tx: Tx) -> bool:
 
 
 def everything(tx: Tx) -> list[Tenant]:
-    return many(tx, Tenant, f"SELECT {names(Tenant)} FROM tenants WHERE deleted_at IS NULL ORDER BY slug")
+    return _many(tx, "WHERE deleted_at IS NULL ORDER BY slug")
 
 
 def page(tx: Tx, visibility: Visibility, after_slug: str, limit: int) -> list[Tenant]:
-    return many(
+    return _many(
         tx,
-        Tenant,
-        f"SELECT {names(Tenant)} FROM tenants WHERE deleted_at IS NULL AND slug > ? AND (? OR id = ?"
-        " OR id IN (SELECT tenant_id FROM members WHERE user_id = ?)) ORDER BY slug LIMIT ?",
+        "WHERE deleted_at IS NULL AND slug > ? AND (? OR id = ? OR id IN (SELECT tenant_id FROM members WHERE user_id = ?))"
+        " ORDER BY slug LIMIT ?",
         after_slug,
         visibility.everything,
         visibility.tenant_id,

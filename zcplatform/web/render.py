@@ -42,6 +42,7 @@ def tenant(settings: Settings, view: TenantView) -> shapes.Tenant:
         reason=row.reason,
         next_attempt_at=row.next_attempt_at,
         wanted=Wanted(row.wanted),
+        holds=[shapes.Hold(kind=hold.kind, reason=hold.reason, since=hold.since, by=hold.by) for hold in row.holds],
         generation=row.generation,
         revision=row.revision,
         rejected=_rejected(view),

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
+from zcplatform.core.holds import HoldKind
 from zcplatform.core.tenant import State, Wanted
 from zcplatform.web.inputs import Input
 
@@ -74,6 +75,15 @@ class Rejected(BaseModel):
     reason: str
 
 
+class Hold(BaseModel):
+    """A reason that keeps a tenant from running. Several can hold it at once, each lifted by its own cause."""
+
+    kind: HoldKind = Field(description="`suspended`: by the operator. `quota`: a limit of the plan is used up.")
+    reason: str = Field(description="In words, for the tenant's members.")
+    since: str = Field(description="RFC 3339 time.")
+    by: str = Field(description="Who or what recorded it.")
+
+
 class Tenant(BaseModel):
     id: str
     slug: str
@@ -83,6 +93,7 @@ class Tenant(BaseModel):
     reason: str
     next_attempt_at: str | None
     wanted: Wanted
+    holds: list[Hold]
     generation: int
     revision: int
     rejected: Rejected | None

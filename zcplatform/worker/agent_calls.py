@@ -73,13 +73,13 @@ class AgentCalls:
     async def reset(self, request: dict[str, Any]) -> Answers:
         """Revoke every device. Those that the agent does not revoke are removed by rendering its file without them."""
         snapshot = load_tenant(self._deps, request)
-        if snapshot.tenant.wanted == Wanted.RUNNING:
+        if snapshot.tenant.effective_wanted == Wanted.RUNNING:
             found = await self._devices(snapshot)
             for device in [device for device in found if not device.is_legacy]:
                 await self._revoke_if_there(snapshot, device.id)
             await self._read_back(snapshot)
         remained = await forget_paired_devices(self._deps, snapshot)
-        if remained and snapshot.tenant.wanted == Wanted.RUNNING:
+        if remained and snapshot.tenant.effective_wanted == Wanted.RUNNING:
             await repair_token(self._deps, snapshot, self._wake, "its devices were reset")
         yield {"restarts": remained}
 

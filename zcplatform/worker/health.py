@@ -49,7 +49,7 @@ class HealthLoop:
             return
         found = await self._deps.docker.containers(self._deps.settings.instance)
         alive = {container.name for container in found if container.state in ALIVE}
-        rows = [row for row in self._deps.database.read(tenants.everything) if row.wanted == "running" and row.seen_healthy]
+        rows = [row for row in self._deps.database.read(tenants.everything) if row.effective_wanted == "running" and row.seen_healthy]
         self._kept = {row.id: self._kept[row.id] for row in rows if row.id in self._kept}
         self._rounds += 1
         for position, row in enumerate(rows):

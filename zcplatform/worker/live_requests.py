@@ -20,7 +20,7 @@ def load_tenant(deps: Deps, request: dict[str, Any], *, with_drafts: bool = Fals
     snapshot = deps.database.read(lambda tx: load(tx, deps.settings, TenantId(tenant_id)))
     if snapshot is None:
         raise NotFound("tenant.unknown", "There is no such tenant")
-    if snapshot.tenant.wanted == "draft" and not with_drafts:
+    if snapshot.tenant.effective_wanted == "draft" and not with_drafts:
         raise Conflict("tenant.draft", f"Tenant `{snapshot.tenant.slug}` was never deployed", "deploy it first")
     return snapshot
 

@@ -26,7 +26,7 @@ Wake = Callable[[TenantId], None]
 async def with_bearer(deps: Deps, snapshot: TenantSnapshot, wake: Wake, call: Callable[[str], Awaitable[T]]) -> T:
     """Call a running agent with the platform's token. Raises Unavailable; if the agent rejected the token, its repair has begun by then."""
     bearer = deps.database.read(lambda tx: deps.secrets.get(tx, snapshot.tenant.id, "agent", "bearer"))
-    if bearer is None or snapshot.tenant.wanted != Wanted.RUNNING or not snapshot.tenant.seen_healthy:
+    if bearer is None or snapshot.tenant.effective_wanted != Wanted.RUNNING or not snapshot.tenant.seen_healthy:
         raise Unavailable(
             "agent.not_ready",
             f"The agent of `{snapshot.tenant.slug}` is {snapshot.tenant.state}",
@@ -47,7 +47,7 @@ async def repair_token(deps: Deps, snapshot: TenantSnapshot, wake: Wake, why: st
 
     def write(tx: Tx) -> bool:
         fresh = tenants.get(tx, tenant.id)
-        if fresh is None or fresh.wanted != Wanted.RUNNING or fresh.seen_config != tenant.seen_config or not fresh.seen_healthy:
+        if fresh is None or fresh.effective_wanted != Wanted.RUNNING or fresh.seen_config != tenant.seen_config or not fresh.seen_healthy:
             return False
         changes = {"seen_config": None, "seen_healthy": 0, "seen_healthy_at": None}
         if not tenants.record_seen(tx, tenant.id, tenant.generation, at, changes):

@@ -4,6 +4,7 @@ from zcplatform import bounded_json
 from zcplatform.adapters.caddy import certificate_stamp
 from zcplatform.agent import hooks
 from zcplatform.core.edge import Json, Listener, Page, Route, Site, document
+from zcplatform.core.holds import HoldKind
 from zcplatform.core.network import address
 from zcplatform.core.tenant import Tenant
 from zcplatform.ids import TenantId
@@ -31,7 +32,7 @@ class Routes:
 
     def _load(self, tx: Tx, site: Site) -> list[Route]:
         found = []
-        rows = [row for row in tenants.everything(tx) if row.wanted in ("running", "stopped")]
+        rows = [row for row in tenants.everything(tx) if row.effective_wanted in ("running", "stopped")]
         for row in rows:
             allocation = allocations.get(tx, row.id)
             try:
@@ -44,7 +45,7 @@ class Routes:
 
     def _route(self, tx: Tx, site: Site, row: Tenant, allocation: Allocation | None) -> Route:
         if allocation is None or row.seen_route_port != allocation.port:
-            page = Page.STOPPED if row.suspended_reason is None else Page.SUSPENDED
+            page = Page.SUSPENDED if row.hold(HoldKind.SUSPENDED) else Page.STOPPED
             return site.check(Route(row.slug, row.id, None, page=page))
         open_ways = self._hooks(tx, row)
         listeners: tuple[Listener, ...] = ()

@@ -26,7 +26,7 @@ async def preflight(deps: Deps, operation: Operation) -> None:
     if image is None or image.status != "ready":
         await _end(deps, operation, None, "The image was removed while tenants were checked against it")
         return
-    rows = [row for row in deps.database.read(tenants.everything) if row.wanted != Wanted.ABSENT]
+    rows = [row for row in deps.database.read(tenants.everything) if row.effective_wanted != Wanted.ABSENT]
     found: list[dict[str, Any]] = []
     for row in rows:
         try:

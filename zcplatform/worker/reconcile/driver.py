@@ -114,8 +114,8 @@ class Driver:
                 or snapshot.tenant.generation != snapshot.tenant.seen_generation
                 or snapshot.tenant.error_code is not None
             ):
-                return snapshot.tenant.wanted != Wanted.DRAFT
-            return bool(plan(Wanted(row.wanted), facts(deps, snapshot, container, network, mounted)))
+                return snapshot.tenant.effective_wanted != Wanted.DRAFT
+            return bool(plan(row.effective_wanted, facts(deps, snapshot, container, network, mounted)))
         except Exception:
             return backoff.is_due(row.next_attempt_at, clock.now())
 
@@ -146,7 +146,7 @@ class Driver:
 
         def write(tx: Tx) -> None:
             for row in rows:
-                if row.wanted == Wanted.DRAFT or row.error_code == ENGINE_UNREACHABLE:
+                if row.effective_wanted == Wanted.DRAFT or row.error_code == ENGINE_UNREACHABLE:
                     continue
                 changes = {"error_code": error.code, "error_detail": error.detail, "error_hint": error.hint, "next_attempt_at": soon}
                 tenants.record_seen(tx, row.id, row.generation, at, changes)

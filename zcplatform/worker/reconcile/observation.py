@@ -87,7 +87,7 @@ def _is_ours(deps: Deps, snapshot: TenantSnapshot, thing: ContainerSeen | Networ
 async def _note_crash(deps: Deps, snapshot: TenantSnapshot, container: ContainerSeen | None) -> None:
     """A container that ended without being asked to: the next start waits, longer each time. Raises the error that says so."""
     tenant = snapshot.tenant
-    settled = tenant.wanted == Wanted.RUNNING and tenant.seen_generation == tenant.generation
+    settled = tenant.effective_wanted == Wanted.RUNNING and tenant.seen_generation == tenant.generation
     if not settled or tenant.seen_container != "running" or not tenant.seen_healthy:
         return
     if container is None or not _is_ours(deps, snapshot, container) or container.state in ALIVE:

@@ -36,7 +36,7 @@ async def settle(deps: Deps, snapshot: TenantSnapshot, seen: Seen) -> None:
     tenant = snapshot.tenant
     if seen.is_waiting:
         return
-    if tenant.wanted == Wanted.RUNNING and tenant.is_unproven:
+    if tenant.effective_wanted == Wanted.RUNNING and tenant.is_unproven:
         await record_verified(deps, snapshot)  # another row for the image that runs: nothing had to be started again for it
     container = "absent" if seen.container is None else "running" if seen.container.is_running else "stopped"
     changes: dict[str, object] = {}
@@ -62,7 +62,7 @@ def _end(tx: Tx, tenant: Tenant, operation: Operation, at: str) -> None:
     for step in operations.steps_of(tx, operation.id):
         if step.status == "running":
             operations.end_step(tx, operation.id, step.name, at)
-    if tenant.wanted != Wanted.RUNNING or not tenant.is_rolled_back:
+    if tenant.effective_wanted != Wanted.RUNNING or not tenant.is_rolled_back:
         operations.succeed(tx, operation.id, at)
     elif tenant.rejected_image_id == tenant.last_good_image_id:
         detail = f"Revision {tenant.rejected_revision} of `{tenant.slug}` was rolled back: {tenant.rejected_reason}"

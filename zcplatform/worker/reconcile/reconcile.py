@@ -14,7 +14,6 @@ from zcplatform.core.tenant import (
     CRASHES,
     IMAGE_GONE,
     OTHER_NUMBER,
-    Wanted,
 )
 from zcplatform.errors import PlatformError, RevisionRejected
 from zcplatform.failpoint import failpoint
@@ -44,7 +43,7 @@ async def reconcile(deps: Deps, tenant_id: TenantId) -> None:
             if snapshot is None:
                 return
             seen = await observe(deps, snapshot)
-            todo = plan(Wanted(snapshot.tenant.wanted), seen)
+            todo = plan(snapshot.tenant.effective_wanted, seen)
             if not todo:
                 await settle(deps, snapshot, seen)
                 return

@@ -119,7 +119,7 @@ def _problem(settings: Settings, tenant: Tenant, allocation: Allocation | None) 
         return "its id is not one of ours"
     if slug_problem(tenant.slug) is not None:
         return "its slug is not a slug"
-    if allocation is None or tenant.wanted != "running":
+    if allocation is None or tenant.effective_wanted != "running":
         return None  # one that only goes is let go, also after the ranges were narrowed
     subnets = capacity(settings.subnet_network)
     if allocation.port not in settings.port_span or allocation.uid not in settings.uid_span or not 0 <= allocation.subnet < subnets:
