@@ -116,7 +116,7 @@ def test_logs_leave_the_worker_room() -> None:
     held = [streams.one(StreamKind.LOGS, f"usr_{number}", None) for number in range(MOST_LOGS)]
     for one in held:
         one.__enter__()
-    with pytest.raises(Exception, match="logs at once"), streams.one(StreamKind.LOGS, "usr_x", None):
+    with pytest.raises(Exception, match="logs are already open"), streams.one(StreamKind.LOGS, "usr_x", None):
         pass
     with streams.one(StreamKind.EVENTS, "usr_x", None):
         pass
