@@ -14,43 +14,19 @@ from typing import Any
 
 import jwt
 import pytest
-from aiosmtpd.controller import Controller
 
 from tests import timing
-from tests.fakes.mail_servers import Sink
 from tests.live.browsers import Browser
 from tests.live.edge_rig import free_port
 from tests.live.engine import Engine
 from tests.live.installation import AT
 from tests.live.platform import Platform
+from tests.live.post import Post
 from tests.live.waiting import wait_until
 from zcplatform.ids import new_user_id
 from zcplatform.store import outbox, users
 
 pytestmark = pytest.mark.live
-
-
-class Post:
-    """The mail server of the installation, which can be away."""
-
-    def __init__(self, port: int) -> None:
-        self.sink = Sink()
-        self._port = port
-        self._controller: Controller | None = None
-
-    def open(self) -> None:
-        self._controller = Controller(self.sink, hostname="127.0.0.1", port=self._port)
-        self._controller.start()
-
-    def close(self) -> None:
-        if self._controller is not None:
-            self._controller.stop()
-            self._controller = None
-
-    def code(self, email: str, number: int = 1) -> str:
-        """The newest of at least so many."""
-        wait_until(lambda: len(self.sink.to(email)) >= number, 15, f"mail {number} for {email} arrived")
-        return self.sink.to(email)[-1].code
 
 
 @pytest.fixture(scope="module")
