@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from zcplatform import log
 from zcplatform import settings as settings_module
-from zcplatform.adapters import rundirs
+from zcplatform.adapters import certificates, rundirs
 from zcplatform.adapters.caddy import certificate_stamp, save_document
 from zcplatform.adapters.users import ensure_user
 from zcplatform.core import edge
@@ -46,6 +46,9 @@ def run(settings: Settings) -> NoReturn:
     for folder in (settings.caddy_socket.parent, state):
         _enterable(settings, user, folder)
     _version(caddy, environment)
+    trouble = certificates.trouble(settings)
+    if trouble:
+        raise CannotRun("edge.certificate", trouble, "docs/reference/edge.md has a place and modes that work")
     document = _document(settings, user, caddy, environment)
     os.chdir(state)
     os.umask(0o077)

@@ -97,3 +97,34 @@ def test_what_the_kernel_says_of_itself() -> None:
 
 def test_free_space_of_a_path_that_is_not_there_yet(tmp_path: Path) -> None:
     assert 0 < host.free_bytes(tmp_path / "a" / "b") <= shutil.disk_usage(tmp_path).total
+
+
+def test_ports_that_anything_listens_on_are_seen_without_rights() -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        assert port not in host.listened_ports()
+        listening.listen()
+        assert port in host.listened_ports()
+
+
+@pytest.mark.parametrize(
+    ("uids", "gids", "words"),
+    [
+        ("0 0 4294967295", "0 0 4294967295", ""),
+        ("0 100000 65536", "0 0 4294967295", "uids end at 65535"),
+        ("0 0 4294967295", "0 100000 65536", "gids end at 65535"),
+        ("0 1000 1\n1 100000 700000", "0 0 4294967295", "uids end at 700000"),
+        ("0 0 700000\n700000 900000 70000", "0 0 4294967295", ""),
+    ],
+)
+def test_a_range_beyond_the_user_namespace_is_named(tmp_path: Path, uids: str, gids: str, words: str) -> None:
+    (tmp_path / "uid_map").write_text(f"{uids}\n")
+    (tmp_path / "gid_map").write_text(f"{gids}\n")
+    found = host.unmapped_uid(SPAN, tmp_path)
+    assert words in found
+    assert bool(found) == bool(words)
+
+
+def test_routes_of_this_host_are_networks() -> None:
+    assert all(route.device and 0 <= route.network.prefixlen <= 32 for route in host.routes())

@@ -24,7 +24,21 @@ SOUND = Facts(
     ip6tables="ip6tables v1.8.9 (nf_tables)",
     has_ipv6=True,
     taken_ports=(),
+    is_root=True,
     edge_answers=False,
+    edge_trouble="",
+    is_installed=False,
+    forwards=True,
+    engine_rules=True,
+    has_userland_proxy=False,
+    engine_security=("name=seccomp,profile=default",),
+    counts_swap=True,
+    overlaps=(),
+    wider_overlaps=(),
+    unmapped_uids="",
+    tls="off",
+    certificate_trouble="",
+    certificate_expires_at=None,
     free_bytes={"/var/lib/zcplatform/data": 50 * 1024**3},
     now=datetime(2026, 12, 1, tzinfo=UTC),
     clock_is_synchronized=True,
@@ -65,6 +79,20 @@ def test_a_sound_host_has_nothing_to_fix() -> None:
         ({"iptables": ""}, "iptables", Level.PROBLEM, "iptables cannot"),
         ({"ip6tables": ""}, "iptables", Level.PROBLEM, "ip6tables cannot"),
         ({"taken_ports": (80, 443)}, "ports", Level.PROBLEM, "80 and 443"),
+        ({"is_installed": True}, "edge", Level.PROBLEM, "no tenant can be reached"),
+        ({"edge_answers": True, "edge_trouble": "Caddy did not respond"}, "edge", Level.PROBLEM, "does not answer visitors"),
+        ({"forwards": False}, "forwarding", Level.PROBLEM, "ip_forward"),
+        ({"engine_rules": False}, "engine_rules", Level.PROBLEM, "own firewall rules are gone"),
+        ({"has_userland_proxy": True}, "userland_proxy", Level.WARNING, "past the edge"),
+        ({"engine_security": ("name=userns",)}, "userns_remap", Level.PROBLEM, "userns-remap"),
+        ({"engine_security": ("name=rootless",)}, "rootless", Level.PROBLEM, "without root"),
+        ({"counts_swap": False}, "swap_limit", Level.WARNING, "does not count swap"),
+        ({"overlaps": ("10.83.5.0/24 on eth0",)}, "subnets", Level.PROBLEM, "10.83.5.0/24 on eth0"),
+        ({"wider_overlaps": ("10.0.0.0/8 on tun0",)}, "subnets", Level.WARNING, "10.0.0.0/8 on tun0"),
+        ({"unmapped_uids": "uids end at 65535"}, "uids", Level.PROBLEM, "65535"),
+        ({"certificate_trouble": "It does not exist."}, "certificate", Level.PROBLEM, "does not exist"),
+        ({"certificate_expires_at": datetime(2026, 11, 30, tzinfo=UTC)}, "certificate", Level.PROBLEM, "expired on 2026-11-30"),
+        ({"certificate_expires_at": datetime(2026, 12, 9, tzinfo=UTC)}, "certificate", Level.WARNING, "expires on 2026-12-09"),
         ({"free_bytes": {"/data": 100}}, "disk", Level.PROBLEM, "/data"),
         ({"free_bytes": {"/data": 3 * 1024**3}}, "disk", Level.WARNING, "3.0 GB"),
         ({"now": datetime(2020, 1, 1, tzinfo=UTC)}, "clock", Level.PROBLEM, "2020-01-01"),
@@ -87,6 +115,9 @@ def test_one_thing_wrong_is_one_finding_with_advice(changed: dict[str, Any], sub
         {"ip6tables": "", "has_ipv6": False},
         {"taken_ports": (80, 443), "edge_answers": True},
         {"clock_is_synchronized": None},
+        {"edge_answers": True, "is_installed": True, "taken_ports": (80,)},
+        {"engine_rules": None},
+        {"certificate_expires_at": datetime(2027, 3, 1, tzinfo=UTC)},
         {"runc": "1.2.8"},
         {"runc": "1.4.0"},
         {"kernel": "6.4.0"},
@@ -94,6 +125,24 @@ def test_one_thing_wrong_is_one_finding_with_advice(changed: dict[str, Any], sub
 )
 def test_what_is_no_trouble_is_not_called_one(changed: dict[str, Any]) -> None:
     assert {finding.level for finding in findings(replace(SOUND, **changed))} == {Level.OK}
+
+
+@pytest.mark.parametrize(
+    ("changed", "subject"),
+    [
+        ({}, "web_user"),
+        ({"engine": "", "engine_error": "Permission denied: /var/run/docker.sock"}, "engine"),
+        ({"taken_ports": (80,)}, "edge"),
+        ({"anchor_trouble": "It cannot be written."}, "audit_anchor"),
+        ({"tls": "files"}, "certificate"),
+    ],
+)
+def test_what_only_root_can_see_is_no_fault_to_others(changed: dict[str, Any], subject: str) -> None:
+    """D4: an ordinary user is told that root is needed, not that something is wrong."""
+    found = list(findings(replace(SOUND, is_root=False, web_blocker="/root/bin/python", **changed)))
+    assert {finding.level for finding in found} == {Level.OK, Level.UNKNOWN}
+    assert subject in {finding.subject for finding in found if finding.level is Level.UNKNOWN}
+    assert all("root" in finding.sentence and finding.advice for finding in found if finding.level is Level.UNKNOWN)
 
 
 @pytest.mark.parametrize(

@@ -114,10 +114,13 @@ async def test_low_ports_are_the_only_right_that_is_ever_kept() -> None:
     [
         ({"caddy_binary": Path("/nonexistent/caddy")}, "/nonexistent/caddy cannot be started"),
         ({"caddy_binary": Path("/bin/echo")}, "/bin/echo cannot be started"),
-        ({"edge_user": "root"}, "user root is root"),
+        (
+            {"tls": "files", "tls_certificate": Path("/none.pem"), "tls_key": Path("/none.key")},
+            "`tls_certificate` /none.pem does not exist",
+        ),
     ],
 )
-async def test_what_can_not_work_is_refused_in_words(changes: dict[str, Any], words: str, folder: Path) -> None:
+async def test_what_cannot_work_is_refused_in_words(changes: dict[str, Any], words: str, folder: Path) -> None:
     assert words in await refusal(Settings(run_dir=folder / "run", data_dir=folder / "data", **changes))
 
 
@@ -129,10 +132,10 @@ async def test_a_caddy_that_is_too_old_is_refused(folder: Path) -> None:
     assert "at least 2.7 is needed" in said
 
 
-async def test_a_folder_the_edge_can_not_enter_is_named(folder: Path) -> None:
+async def test_a_folder_the_edge_cannot_enter_is_named(folder: Path) -> None:
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
-    assert f"{closed} is closed" in await refusal(Settings(run_dir=closed / "run", data_dir=folder / "data"))
+    assert f"{closed} is not accessible" in await refusal(Settings(run_dir=closed / "run", data_dir=folder / "data"))
 
 
 async def test_the_folders_keep_strangers_out_and_may_be_made_twice(folder: Path) -> None:

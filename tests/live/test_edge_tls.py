@@ -133,9 +133,9 @@ async def test_the_operators_files_are_served_and_read_again_when_replaced(folde
         assert leaf(second[0]) == await served(made)
 
 
-async def test_a_key_the_edge_can_not_read_is_told_at_start(folder: Path) -> None:
+async def test_a_key_that_the_edge_cannot_read_is_named_at_the_start(folder: Path) -> None:
     certificate, key = await minted("first", folder)
     key.chmod(0o600)
     async with rig(tls="files", tls_certificate=certificate, tls_key=key) as made:
-        with pytest.raises(AssertionError, match=r"permission denied(.|\n)*tls_key"):
+        with pytest.raises(AssertionError, match="cannot read `tls_key`"):
             await made.process.start()

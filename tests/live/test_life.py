@@ -1,8 +1,10 @@
 """A tenant's whole life, as its people see it: through the API and through its own address."""
 
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Network
 from socket import create_connection
 
 import pytest
@@ -54,6 +56,23 @@ def test_the_whole_life(platform: Platform) -> None:
     assert platform.docker("network", "ls", "-q", "--filter", f"label=io.zcplatform.tenant={tenant_id}") == ""
     assert not (platform.settings.tenants_dir / "life").exists()
     assert platform.api("POST", "/api/tenants", {"slug": "life"}).body["code"] == "tenant.slug_quarantined"
+    invariants.check(platform)
+
+
+def test_no_network_of_the_host_is_cut_off_by_a_tenants(platform: Platform) -> None:
+    """F11: someone else's network inside the pool; its numbers are passed over at once, without a failed attempt."""
+    for command in ("link add inside1 type bridge", "link set inside1 up", f"address add {platform.settings.subnet_network[1]}/23 dev inside1"):
+        subprocess.run(["ip", *command.split()], check=True)
+    try:
+        platform.create("beside", plan="free")
+        deployed = platform.do("beside", "deploy")
+        assert deployed["status"] == "succeeded"
+        name = platform.names.network("beside")
+        subnet = IPv4Network(platform.docker("network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}", name))
+        assert not subnet.overlaps(IPv4Network(f"{platform.settings.subnet_network.network_address}/23"))
+    finally:
+        subprocess.run(["ip", "link", "delete", "inside1"], check=True)
+    platform.do("beside", "delete")
     invariants.check(platform)
 
 

@@ -1,6 +1,7 @@
-"""Collects what the doctor judges (core/doctor.py). Blocking, some seconds at worst: call it in a thread."""
+"""Collects the facts for the doctor (core/doctor). Blocking, for some seconds at worst: call it in a thread."""
 
 import asyncio
+import os
 import platform
 import pwd
 import socket
@@ -9,20 +10,27 @@ from pathlib import Path
 
 import apsw
 
-from zcplatform.adapters import anchors, host
+from zcplatform.adapters import anchors, certificates, firewall, host
+from zcplatform.adapters.caddy import Caddy
+from zcplatform.core import engine_rules, subnet_pool
 from zcplatform.core.doctor import Facts
 from zcplatform.engines.docker.answers import EngineInfo
 from zcplatform.engines.docker.client import Docker
 from zcplatform.errors import PlatformError
+from zcplatform.ids import Names
 from zcplatform.settings import Settings
 
 
 def facts(settings: Settings, caddy: Path | None) -> Facts:
-    """Everything the doctor looks at. `caddy` is the program the edge would run."""
+    """Collect everything the doctor looks at, as far as this user may. `caddy` is the program that the edge would run."""
+    is_root = os.geteuid() == 0
+    listened = host.listened_ports()
+    foreign = subnet_pool.overlaps(settings.subnet_network, host.routes(), Names(settings.instance).bridge_prefix)
     engine, engine_error = _engine(settings.docker_socket)
+    nat = _nat_listing() if is_root and engine else None
     runc = (engine.runc_version if engine else "") or host.program_version("runc", "--version").removeprefix("runc version ")
     folders = [settings.data_dir, *([Path(engine.data_root)] if engine and engine.data_root else [])]
-    public = (settings.http_port, settings.https_port)
+    public = (settings.http_port,) if settings.tls == "off" else (settings.http_port, settings.https_port)
     return Facts(
         engine=engine.version if engine else "",
         engine_error=engine_error,
@@ -38,28 +46,71 @@ def facts(settings: Settings, caddy: Path | None) -> Facts:
         iptables=host.program_version("iptables", "--version"),
         ip6tables=host.program_version("ip6tables", "--version"),
         has_ipv6=Path("/proc/net/if_inet6").exists(),
-        taken_ports=tuple(port for port in public if not host.port_free(port)),
+        is_root=is_root,
+        taken_ports=tuple(port for port in public if port in listened),
         edge_answers=_answers(settings.caddy_socket),
+        edge_trouble=_edge_trouble(settings),
+        is_installed=_is_there(settings.database),
+        forwards=host.forwards(),
+        engine_rules=None if nat is None else engine_rules.exist(nat),
+        has_userland_proxy=nat is not None and engine_rules.leave_local_connections_to_a_proxy(nat),
+        engine_security=engine.security if engine else (),
+        counts_swap=engine.counts_swap if engine else True,
+        overlaps=tuple(str(each) for each in subnet_pool.inside(settings.subnet_network, foreign)),
+        wider_overlaps=tuple(str(each) for each in foreign if each not in subnet_pool.inside(settings.subnet_network, foreign)),
+        unmapped_uids=host.unmapped_uid(settings.uid_span),
+        tls=settings.tls,
+        certificate_trouble=certificates.trouble(settings) if is_root else "",
+        certificate_expires_at=certificates.expires_at(settings.tls_certificate) if settings.tls == "files" else None,
         free_bytes={str(folder): host.free_bytes(folder) for folder in folders},
         now=datetime.now(UTC),
         clock_is_synchronized=host.clock_is_synchronized(),
         web_user=settings.web_user,
         web_user_exists=_exists(settings.web_user),
-        web_blocker=str(host.interpreter_blocker(settings.web_user) or ""),
+        web_blocker=str(host.interpreter_blocker(settings.web_user) or "") if is_root else "",
         overlapping_uids=host.overlapping_uids(settings.uid_span) or "",
         core_pattern=Path("/proc/sys/kernel/core_pattern").read_text().strip(),
         anchor_trouble=_anchor_trouble(settings),
     )
 
 
+def _nat_listing() -> list[str] | None:
+    try:
+        return asyncio.run(firewall.nat_listing())
+    except PlatformError:
+        return None
+
+
+def _edge_trouble(settings: Settings) -> str:
+    """Nothing is known of an edge that does not run."""
+    if not _answers(settings.caddy_socket):
+        return ""
+    try:
+        asyncio.run(Caddy.of(settings).require_listener())
+    except PlatformError as error:
+        return error.detail
+    return ""
+
+
 def _anchor_trouble(settings: Settings) -> str:
     """Before the first start there is nothing to anchor, and no folder for it."""
     if settings.audit_anchor == "syslog":
         return anchors.log_trouble(settings.syslog_socket)
-    return anchors.file_trouble(settings.anchor_file) if settings.data_dir.exists() else ""
+    return anchors.file_trouble(settings.anchor_file) if _is_there(settings.data_dir) else ""
+
+
+def _is_there(path: Path) -> bool:
+    """A directory that this user may not enter holds nothing that they could use."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
 
 
 def _engine(path: Path) -> tuple[EngineInfo | None, str]:
+    if _is_there(path) and not os.access(path, os.R_OK | os.W_OK):
+        return None, f"Permission denied: {path}"
+
     async def ask() -> EngineInfo:
         async with Docker(path, deadline_s=10) as docker:
             return await docker.ping()

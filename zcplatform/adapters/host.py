@@ -1,4 +1,4 @@
-"""Questions to this host: ports, users, kernel, programs, space. Answers only; what they mean is decided elsewhere (core/doctor.py).
+"""Facts about this host: ports, routes, users, kernel, programs, disk space. What they mean is decided elsewhere (core/doctor).
 
 Plain blocking functions: call them in a thread.
 """
@@ -10,21 +10,25 @@ import pwd
 import shutil
 import socket
 import stat
+import struct
 import subprocess
 import sys
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import zcplatform
+from zcplatform.core.subnet_pool import HostNetwork
 from zcplatform.errors import StepFailed
 from zcplatform.settings import Span
 
+_LISTENING = "0A"
 _TIME_ERROR = 5
 _TIMEX_BYTES = 208
 _NOBODY = 65534
 
 
 def port_free(port: int) -> bool:
-    """Whether one can listen on 127.0.0.1:port at this moment. Ports that only wait for their last packets count as free."""
+    """Whether it is possible to listen on 127.0.0.1:port now. Ports in TIME_WAIT count as free."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -35,8 +39,38 @@ def port_free(port: int) -> bool:
     return True
 
 
+def listened_ports() -> set[int]:
+    """TCP ports on which some program listens, on any address. Any user may read this, whatever the port."""
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in _words(Path("/proc/net") / table):
+            if len(line) > 3 and line[3] == _LISTENING:
+                found.add(int(line[1].rpartition(":")[2], 16))
+    return found
+
+
+def routes() -> list[HostNetwork]:
+    """IPv4 routes of the main table."""
+    found = []
+    for line in _words(Path("/proc/net/route"))[1:]:
+        if len(line) > 7 and line[0] != "lo":
+            address, mask = (struct.pack("<I", int(line[column], 16)) for column in (1, 7))
+            found.append(HostNetwork(IPv4Network((address, int.from_bytes(mask, "big").bit_count())), line[0]))
+    return found
+
+
+def unmapped_uid(span: Span, maps: Path = Path("/proc/self")) -> str:
+    """What is missing of a range of user ids in this user namespace, as words; empty if all of it exists."""
+    for kind in ("uid_map", "gid_map"):
+        covered = [(int(first), int(first) + int(count) - 1) for first, _, count in _words(maps / kind)]
+        if not any(first <= span.first and span.last <= last for first, last in covered):
+            highest = max((last for _, last in covered), default=0)
+            return f"this host runs in a user namespace whose {kind[:3]}s end at {highest}"
+    return ""
+
+
 def bridges(prefix: str) -> set[str]:
-    """Interfaces of this host that carry our prefix."""
+    """Return the interfaces of this host with this prefix."""
     return {path.name for path in Path("/sys/class/net").glob(f"{prefix}*")}
 
 
@@ -46,10 +80,10 @@ def forwards() -> bool:
 
 
 def remove_bridge(name: str) -> None:
-    """Take away a bridge that no network of the engine has. Already gone is success.
+    """Remove a bridge that belongs to no network of the engine. Already gone is success.
 
-    An engine that was killed while it made a network leaves the bridge; adopted later as if somebody else had made it, it is left behind for
-    good, and the next network with its addresses would not be reached.
+    An engine that was killed while it made a network leaves the bridge behind. Later it takes the bridge for a foreign one and never removes it,
+    and the next network with the same addresses could not be reached.
     """
     if name not in bridges(name):
         return
@@ -59,7 +93,7 @@ def remove_bridge(name: str) -> None:
 
 
 def overlapping_uids(span: Span, etc: Path = Path("/etc")) -> str | None:
-    """Who else uses ids of the range: a user, a group, or somebody's subordinate range. None when nobody does."""
+    """Return what else uses ids of the range: a user, a group or a subordinate range. None if nothing does."""
     for file, kind in (("passwd", "user"), ("group", "group")):
         for fields in _lines(etc / file):
             if len(fields) > 2 and fields[2].isdecimal() and int(fields[2]) in span:
@@ -74,7 +108,10 @@ def overlapping_uids(span: Span, etc: Path = Path("/etc")) -> str | None:
 
 
 def interpreter_blocker(user: str, interpreter: Path = Path(sys.executable)) -> Path | None:
-    """What keeps this user from running our interpreter with our package; None when it can. Tried for real, then searched for."""
+    """Return what prevents this user from running our interpreter with our package; None if nothing does. Must run as root.
+
+    It is tried for real first; then the path is searched for what is closed.
+    """
     try:
         entry = pwd.getpwnam(user)
     except KeyError:
@@ -109,7 +146,7 @@ def cgroup_version() -> int:
 
 
 def program_version(program: str | Path, *arguments: str) -> str:
-    """The first line it prints; empty when it cannot be run."""
+    """Return the first line it prints; empty if it cannot be run."""
     try:
         done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -125,10 +162,17 @@ def clock_is_synchronized() -> bool | None:
 
 
 def free_bytes(path: Path) -> int:
-    """Of the file system that holds the path, or would."""
+    """Return the free space of the file system that holds the path, or would hold it."""
     while not path.exists():
         path = path.parent
     return shutil.disk_usage(path).free
+
+
+def _words(file: Path) -> list[list[str]]:
+    try:
+        return [line.split() for line in file.read_text(errors="replace").splitlines()]
+    except OSError:
+        return []
 
 
 def _lines(file: Path) -> list[list[str]]:
@@ -139,7 +183,7 @@ def _lines(file: Path) -> list[list[str]]:
 
 
 def _closed_part(path: Path, uid: int, gid: int) -> Path | None:
-    """The first folder on the way that this user may not enter, or the end of the way if it may not be read."""
+    """Return the first directory of a path that this user may not enter, or the path itself if they may not read it."""
     for part in [*reversed(path.parents), path]:
         try:
             status = part.stat()

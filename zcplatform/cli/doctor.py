@@ -9,7 +9,7 @@ from zcplatform.cli.context import AsJson
 from zcplatform.cli.global_options import given
 from zcplatform.cli.platform_facts import with_platform
 
-MARKS = {"ok": "✔", "warning": "!", "problem": "✘"}
+MARKS = {"ok": "✔", "warning": "!", "unknown": "?", "problem": "✘"}
 
 
 def doctor(context: typer.Context, json: AsJson = False) -> None:

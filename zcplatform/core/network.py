@@ -11,8 +11,8 @@ from zcplatform.core.container import spec_hash
 from zcplatform.core.slugs import is_slug
 from zcplatform.ids import LABEL_SPEC, Names, TenantId, is_id
 
-_PREFIX_LENGTH = 29
-_SIZE = 1 << (32 - _PREFIX_LENGTH)
+PREFIX_LENGTH = 29
+_SIZE = 1 << (32 - PREFIX_LENGTH)
 
 
 def capacity(pool: ipaddress.IPv4Network) -> int:
@@ -23,7 +23,7 @@ def subnet(index: int, pool: ipaddress.IPv4Network) -> ipaddress.IPv4Network:
     """The `index`th /29 of the pool, counted from 0; ValueError beyond its end."""
     if type(index) is not int or not 0 <= index < capacity(pool):
         raise ValueError(f"subnet {index!r} is not inside {pool}")
-    return ipaddress.IPv4Network((int(pool.network_address) + index * _SIZE, _PREFIX_LENGTH))
+    return ipaddress.IPv4Network((int(pool.network_address) + index * _SIZE, PREFIX_LENGTH))
 
 
 def address(index: int, pool: ipaddress.IPv4Network) -> str:

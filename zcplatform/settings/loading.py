@@ -94,7 +94,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno())
-            if mode.st_uid != os.geteuid() or mode.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            if mode.st_uid not in (0, os.geteuid()) or mode.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise CannotRun("settings.rights", f"{path} can be changed by other users", f"chown root {path} && chmod 644 {path}")
             return tomllib.load(file)
     except tomllib.TOMLDecodeError as error:

@@ -14,9 +14,12 @@ import apsw
 
 from zcplatform import clock
 from zcplatform.adapters import host, rundirs
+from zcplatform.core import subnet_pool
 from zcplatform.core.audit import Entry
 from zcplatform.core.doctor.programs import MIN_SQLITE
 from zcplatform.errors import CannotRun
+from zcplatform.ids import Names
+from zcplatform.log import logger
 from zcplatform.settings import Settings
 from zcplatform.store import audit, database_files, signing_keys
 from zcplatform.store.db import Database, Deadline, Tx, connect
@@ -87,6 +90,10 @@ def check_host(settings: Settings) -> None:
     culprit = host.overlapping_uids(settings.uid_span)
     if culprit is not None:
         raise CannotRun("settings.uids", f"The range `uids` {settings.uids} overlaps {culprit}", "Set `uids` to a free range")
+    unmapped = host.unmapped_uid(settings.uid_span)
+    if unmapped:
+        raise CannotRun("settings.uids", f"The range `uids` {settings.uids} does not exist: {unmapped}", "Set `uids` to a range within it")
+    _check_subnets(settings)
     blocker = host.interpreter_blocker(settings.web_user)
     if blocker is not None:
         raise CannotRun(
@@ -94,6 +101,19 @@ def check_host(settings: Settings) -> None:
             f"The user {settings.web_user} cannot run this program: {blocker} is closed to it",
             "Install zcplatform where every user may read, for example below /opt",
         )
+
+
+def _check_subnets(settings: Settings) -> None:
+    """A new installation must not cut off a network of this host. One that has tenants goes on, and uses no number that would."""
+    pool = settings.subnet_network
+    foreign = subnet_pool.overlaps(pool, host.routes(), Names(settings.instance).bridge_prefix)
+    found = ", ".join(str(each) for each in subnet_pool.inside(pool, foreign))
+    if not found:
+        return
+    detail, hint = f"The pool `subnets` {settings.subnets} overlaps {found}", "Set `subnets` to a range that is free on this host"
+    if not settings.database.exists():
+        raise CannotRun("settings.subnets", detail, hint)
+    logger.error("networks of tenants overlap networks of this host", error=detail, hint=hint)
 
 
 def make_database(settings: Settings, web: pwd.struct_passwd) -> int:

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 from zcplatform.core.doctor.facts import Facts
-from zcplatform.core.doctor.finding import Finding, ok, problem, version, warning
+from zcplatform.core.doctor.finding import Finding, ok, problem, unknown, version, warning
 
 MIN_ENGINE = (20, 10)
 
 
 def engine(facts: Facts) -> Iterator[Finding]:
+    if not facts.engine and not facts.is_root and facts.engine_error.startswith("Permission denied"):
+        yield unknown("engine", "Only root can ask the engine.")
+        return
     if not facts.engine:
         yield problem("engine", facts.engine_error or "The Docker engine does not respond.", "install and start docker.io or Docker Engine")
         return
@@ -16,12 +19,71 @@ def engine(facts: Facts) -> Iterator[Finding]:
         yield problem("engine", f"Docker {facts.engine} is too old.", "install Docker 20.10 or later; a current version is better")
     else:
         yield ok("engine", f"Docker {facts.engine} responds.")
+    yield from _unfit(facts)
     if not facts.live_restore:
         yield warning(
             "live_restore",
             "Restarting the engine stops all tenants; the platform then starts them again.",
             'add {"live-restore": true} to /etc/docker/daemon.json and reload the engine',
         )
+
+
+def _unfit(facts: Facts) -> Iterator[Finding]:
+    """Ways to run the engine that take from the platform what it needs."""
+    if "name=userns" in facts.engine_security:
+        yield problem(
+            "userns_remap",
+            "The engine maps user ids (userns-remap): files of tenants would not belong to their agents.",
+            "remove userns-remap from /etc/docker/daemon.json; each tenant has a user id of its own anyway",
+        )
+    if "name=rootless" in facts.engine_security:
+        yield problem(
+            "rootless",
+            "The engine runs without root: it cannot give tenants their user ids, firewall rules and memory file systems.",
+            "install the engine as a system service and set docker_socket to its socket",
+        )
+    if not facts.counts_swap:
+        yield warning(
+            "swap_limit",
+            "The kernel does not count swap: an agent's memory limit does not bound its swap.",
+            "boot with swapaccount=1, or run swapoff -a",
+        )
+    if facts.has_userland_proxy:
+        yield warning(
+            "userland_proxy",
+            "The engine runs a userland proxy: every local user can reach agents past the edge, and their ports are silent without the engine.",
+            'add {"userland-proxy": false} to /etc/docker/daemon.json and restart the engine',
+        )
+
+
+def network(facts: Facts) -> Iterator[Finding]:
+    """What agents need between their network and the internet."""
+    if facts.engine_rules is False:
+        yield problem(
+            "engine_rules",
+            "The engine's own firewall rules are gone: ports do not lead to agents, and agents have no way out.",
+            "restart the engine; with live-restore agents survive it",
+        )
+    if facts.engine and not facts.forwards:
+        yield problem(
+            "forwarding",
+            "This host does not forward packets (net.ipv4.ip_forward is 0): agents cannot reach the internet.",
+            "sysctl -w net.ipv4.ip_forward=1, and find out what switched it off",
+        )
+    for overlap in facts.overlaps:
+        yield problem(
+            "subnets",
+            f"The pool `subnets` overlaps {overlap}: a tenant's network there would cut it off.",
+            "set `subnets` to a range that is free here",
+        )
+    for overlap in facts.wider_overlaps:
+        yield warning(
+            "subnets",
+            f"The pool `subnets` is part of {overlap}: hosts with addresses of the pool cannot be reached from here.",
+            "set `subnets` to a range that nobody uses",
+        )
+    if not (facts.overlaps or facts.wider_overlaps):
+        yield ok("subnets", "The pool of the tenants' networks is free.")
 
 
 def runc(facts: Facts) -> Iterator[Finding]:

@@ -22,9 +22,30 @@ class Facts:
     iptables: str
     ip6tables: str
     has_ipv6: bool
+    is_root: bool
+    """Only root can look at some things; the findings then say so."""
     taken_ports: tuple[int, ...]
     """Of the two public ports, those that something listens on."""
     edge_answers: bool
+    """Its admin socket takes connections."""
+    edge_trouble: str
+    """Why its public listener does not answer, if it should."""
+    is_installed: bool
+    """The platform has been started here before."""
+    forwards: bool
+    engine_rules: bool | None
+    """Whether the engine's own firewall rules exist; None: unknown, or not needed yet."""
+    has_userland_proxy: bool
+    engine_security: tuple[str, ...]
+    counts_swap: bool
+    overlaps: tuple[str, ...]
+    """Networks of this host inside the pool of the tenants' networks, as words."""
+    wider_overlaps: tuple[str, ...]
+    """Routes that contain the whole pool."""
+    unmapped_uids: str
+    tls: str
+    certificate_trouble: str
+    certificate_expires_at: datetime | None
     free_bytes: dict[str, int]
     """Free space below each directory of ours and of the engine."""
     now: datetime

@@ -9,6 +9,8 @@ class Level(StrEnum):
     OK = "ok"
     WARNING = "warning"
     """It works, with a risk that an operator should know."""
+    UNKNOWN = "unknown"
+    """It could not be looked at."""
     PROBLEM = "problem"
     """Something we promise is not true on this host."""
 
@@ -33,6 +35,10 @@ def ok(subject: str, sentence: str) -> Finding:
 
 def warning(subject: str, sentence: str, advice: str) -> Finding:
     return Finding(Level.WARNING, subject, sentence, advice)
+
+
+def unknown(subject: str, sentence: str, advice: str = "run it as root: sudo zcplatform doctor") -> Finding:
+    return Finding(Level.UNKNOWN, subject, sentence, advice)
 
 
 def problem(subject: str, sentence: str, advice: str) -> Finding:

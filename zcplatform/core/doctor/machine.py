@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from zcplatform.core.doctor.facts import Facts
-from zcplatform.core.doctor.finding import Finding, ok, problem, version, warning
+from zcplatform.core.doctor.finding import Finding, ok, problem, unknown, version, warning
 
 MIN_NOSWAP_KERNEL = (6, 4)
 ENOUGH_DISK_BYTES = 5 * 1024**3
@@ -62,7 +62,9 @@ def clock(facts: Facts) -> Iterator[Finding]:
 
 
 def users(facts: Facts) -> Iterator[Finding]:
-    if facts.web_blocker:
+    if not facts.is_root:
+        yield unknown("web_user", f"Only root can try whether user {facts.web_user} can run the program.")
+    elif facts.web_blocker:
         yield problem(
             "web_user",
             f"User {facts.web_user} cannot run the program: {facts.web_blocker} is not accessible to it.",
@@ -72,14 +74,22 @@ def users(facts: Facts) -> Iterator[Finding]:
         yield warning("web_user", f"User {facts.web_user} does not exist yet.", "the first start creates it")
     else:
         yield ok("web_user", f"User {facts.web_user} can run the program.")
-    if facts.overlapping_uids:
+    if facts.unmapped_uids:
+        yield problem(
+            "uids",
+            f"The range of user ids for tenants does not exist here: {facts.unmapped_uids}.",
+            "give this container or machine more ids, or set `uids` to a range within them",
+        )
+    elif facts.overlapping_uids:
         yield problem("uids", f"The range of user ids for tenants overlaps {facts.overlapping_uids}.", "set `uids` to a free range")
     else:
         yield ok("uids", "The range of user ids for tenants is free.")
 
 
 def anchors(facts: Facts) -> Iterator[Finding]:
-    if facts.anchor_trouble:
+    if facts.anchor_trouble and not facts.is_root:
+        yield unknown("audit_anchor", "Only root can look where the audit log is anchored.")
+    elif facts.anchor_trouble:
         yield problem(
             "audit_anchor", f"The audit log cannot be anchored: {facts.anchor_trouble}", "see `audit_anchor` in docs/reference/audit.md"
         )

@@ -49,6 +49,8 @@ class EngineInfo:
     storage_driver: str = ""
     data_root: str = ""
     security: tuple[str, ...] = field(default=())
+    counts_swap: bool = True
+    """Whether the kernel can limit a container's swap."""
 
 
 def listed_container(answer: Mapping[str, Any]) -> ContainerSeen:
@@ -109,6 +111,7 @@ def engine(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineInfo:
         live_restore=bool(info.get("LiveRestoreEnabled")),
         storage_driver=str(info.get("Driver") or ""),
         data_root=str(info.get("DockerRootDir") or ""),
+        counts_swap=info.get("SwapLimit") is not False,
         security=tuple(str(option) for option in info.get("SecurityOptions") or ()),
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 from zcplatform import clock
 from zcplatform.adapters import files, host
 from zcplatform.core import images as image_rules
+from zcplatform.core import subnet_pool
 from zcplatform.core.audit import Entry
 from zcplatform.core.container import STOP_TIMEOUT_S
 from zcplatform.core.network import capacity, network_body
@@ -52,6 +53,20 @@ async def allocate(deps: Deps, snapshot: TenantSnapshot) -> None:
     while not host.port_free(port := await deps.database.write(take)):
         taken = port
         await deps.database.write(lambda tx: allocations.block(tx, "port", taken, at))  # noqa: B023
+    while await deps.database.write(lambda tx: _passed_over(tx, deps, snapshot.tenant.id, at)):
+        await deps.database.write(take)
+
+
+def _passed_over(tx: Tx, deps: Deps, tenant_id: TenantId, at: str) -> bool:
+    """Give up a subnet that would cut off a network of this host, and with it all others of that kind: not one per attempt."""
+    pool = deps.settings.subnet_network
+    foreign = subnet_pool.taken(pool, subnet_pool.overlaps(pool, host.routes(), deps.names.bridge_prefix))
+    own = allocations.get(tx, tenant_id)
+    if own is None or own.subnet not in foreign:
+        return False
+    for number in sorted(foreign - (allocations.held(tx, "subnet") - {own.subnet})):
+        allocations.block(tx, "subnet", number, at)
+    return True
 
 
 async def firewall(deps: Deps, _: TenantSnapshot) -> None:
