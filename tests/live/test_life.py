@@ -61,7 +61,11 @@ def test_the_whole_life(platform: Platform) -> None:
 
 def test_no_network_of_the_host_is_cut_off_by_a_tenants(platform: Platform) -> None:
     """F11: someone else's network inside the pool; its numbers are passed over at once, without a failed attempt."""
-    for command in ("link add inside1 type bridge", "link set inside1 up", f"address add {platform.settings.subnet_network[1]}/23 dev inside1"):
+    for command in (
+        "link add inside1 type bridge",
+        "link set inside1 up",
+        f"address add {platform.settings.subnet_network[1]}/23 dev inside1",
+    ):
         subprocess.run(["ip", *command.split()], check=True)
     try:
         platform.create("beside", plan="free")

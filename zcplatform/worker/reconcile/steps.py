@@ -11,12 +11,10 @@ from typing import Any
 from zcplatform import clock
 from zcplatform.adapters import files, host
 from zcplatform.core import images as image_rules
-from zcplatform.core import subnet_pool
 from zcplatform.core.audit import Entry
 from zcplatform.core.container import STOP_TIMEOUT_S
-from zcplatform.core.network import capacity, network_body
+from zcplatform.core.network import network_body
 from zcplatform.core.plan import Step
-from zcplatform.core.quarantine import reusable_before
 from zcplatform.core.tenant import EDGE
 from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT, TenantId
@@ -26,47 +24,12 @@ from zcplatform.worker.configuration import configuration_check
 from zcplatform.worker.configuration.writing import configuration, drop_configuration
 from zcplatform.worker.deps import Deps
 from zcplatform.worker.reconcile.agent_health import health
+from zcplatform.worker.reconcile.allocation import allocate
 from zcplatform.worker.reconcile.live_limits import restore_limits
 from zcplatform.worker.reconcile.recording import record_seen, record_verified
 from zcplatform.worker.reconcile.snapshot import Superseded, TenantSnapshot, body
 
 VERIFY_S = 5.0
-
-
-async def allocate(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """Port, uid and subnet in one transaction. A port that a stranger on the host uses is passed over."""
-    at = clock.text(clock.now())
-    ports, uids = deps.settings.port_span, deps.settings.uid_span
-    subnets = capacity(deps.settings.subnet_network)
-
-    def take(tx: Tx) -> int:
-        for kind, first, last in (
-            ("uid", uids.first, uids.last),
-            ("subnet", 0, subnets - 1),
-            ("port", ports.first, ports.last),
-        ):
-            number = allocations.take(tx, snapshot.tenant.id, kind, first, last, reusable_before(kind, at))
-            if number is None:
-                raise StepFailed("host.exhausted", f"No free {kind} is left on this host", f"widen `{kind}s` in the settings file")
-        return number  # type: ignore[return-value]
-
-    while not host.port_free(port := await deps.database.write(take)):
-        taken = port
-        await deps.database.write(lambda tx: allocations.block(tx, "port", taken, at))  # noqa: B023
-    while await deps.database.write(lambda tx: _passed_over(tx, deps, snapshot.tenant.id, at)):
-        await deps.database.write(take)
-
-
-def _passed_over(tx: Tx, deps: Deps, tenant_id: TenantId, at: str) -> bool:
-    """Give up a subnet that would cut off a network of this host, and with it all others of that kind: not one per attempt."""
-    pool = deps.settings.subnet_network
-    foreign = subnet_pool.taken(pool, subnet_pool.overlaps(pool, host.routes(), deps.names.bridge_prefix))
-    own = allocations.get(tx, tenant_id)
-    if own is None or own.subnet not in foreign:
-        return False
-    for number in sorted(foreign - (allocations.held(tx, "subnet") - {own.subnet})):
-        allocations.block(tx, "subnet", number, at)
-    return True
 
 
 async def firewall(deps: Deps, _: TenantSnapshot) -> None:
