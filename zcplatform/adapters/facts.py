@@ -7,6 +7,7 @@ import pwd
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -24,18 +25,11 @@ from zcplatform.settings import Settings
 def facts(settings: Settings, caddy: Path | None) -> Facts:
     """Collect everything the doctor looks at, as far as this user may. `caddy` is the program that the edge would run."""
     is_root = os.geteuid() == 0
-    listened = host.listened_ports()
-    foreign = subnet_pool.overlaps(settings.subnet_network, host.routes(), Names(settings.instance).bridge_prefix)
     engine, engine_error = _engine(settings.docker_socket)
-    nat = _nat_listing() if is_root and engine else None
-    runc = (engine.runc_version if engine else "") or host.program_version("runc", "--version").removeprefix("runc version ")
     folders = [settings.data_dir, *([Path(engine.data_root)] if engine and engine.data_root else [])]
-    public = (settings.http_port,) if settings.tls == "off" else (settings.http_port, settings.https_port)
     return Facts(
-        engine=engine.version if engine else "",
+        is_root=is_root,
         engine_error=engine_error,
-        runc=runc,
-        live_restore=engine.live_restore if engine else False,
         sqlite=apsw.sqlite_lib_version(),
         caddy=host.program_version(caddy, "version") if caddy else "",
         python=platform.python_version(),
@@ -43,25 +37,7 @@ def facts(settings: Settings, caddy: Path | None) -> Facts:
         cgroup=host.cgroup_version(),
         swap_is_active=host.swap_active(),
         allow_swap=settings.allow_swap,
-        iptables=host.program_version("iptables", "--version"),
-        ip6tables=host.program_version("ip6tables", "--version"),
-        has_ipv6=Path("/proc/net/if_inet6").exists(),
-        is_root=is_root,
-        taken_ports=tuple(port for port in public if port in listened),
-        edge_answers=_answers(settings.caddy_socket),
-        edge_trouble=_edge_trouble(settings),
-        is_installed=_is_there(settings.database),
-        forwards=host.forwards(),
-        engine_rules=None if nat is None else engine_rules.exist(nat),
-        has_userland_proxy=nat is not None and engine_rules.leave_local_connections_to_a_proxy(nat),
-        engine_security=engine.security if engine else (),
-        counts_swap=engine.counts_swap if engine else True,
-        overlaps=tuple(str(each) for each in subnet_pool.inside(settings.subnet_network, foreign)),
-        wider_overlaps=tuple(str(each) for each in foreign if each not in subnet_pool.inside(settings.subnet_network, foreign)),
         unmapped_uids=host.unmapped_uid(settings.uid_span),
-        tls=settings.tls,
-        certificate_trouble=certificates.trouble(settings) if is_root else "",
-        certificate_expires_at=certificates.expires_at(settings.tls_certificate) if settings.tls == "files" else None,
         free_bytes={str(folder): host.free_bytes(folder) for folder in folders},
         now=datetime.now(UTC),
         clock_is_synchronized=host.clock_is_synchronized(),
@@ -71,7 +47,52 @@ def facts(settings: Settings, caddy: Path | None) -> Facts:
         overlapping_uids=host.overlapping_uids(settings.uid_span) or "",
         core_pattern=Path("/proc/sys/kernel/core_pattern").read_text().strip(),
         anchor_trouble=_anchor_trouble(settings),
+        **_engine_facts(engine),
+        **_network_facts(settings, sees_nat=is_root and engine is not None),
+        **_edge_facts(settings, is_root=is_root),
     )
+
+
+def _engine_facts(engine: EngineInfo | None) -> dict[str, Any]:
+    found = engine or EngineInfo("", "")
+    return {
+        "engine": found.version,
+        "runc": found.runc_version or host.program_version("runc", "--version").removeprefix("runc version "),
+        "live_restore": found.live_restore,
+        "engine_security": found.security,
+        "counts_swap": found.counts_swap,
+    }
+
+
+def _network_facts(settings: Settings, *, sees_nat: bool) -> dict[str, Any]:
+    pool = settings.subnet_network
+    foreign = subnet_pool.overlaps(pool, host.routes(), Names(settings.instance).bridge_prefix)
+    inside = subnet_pool.inside(pool, foreign)
+    nat = _nat_listing() if sees_nat else None
+    return {
+        "iptables": host.program_version("iptables", "--version"),
+        "ip6tables": host.program_version("ip6tables", "--version"),
+        "has_ipv6": Path("/proc/net/if_inet6").exists(),
+        "forwards": host.forwards(),
+        "engine_rules": None if nat is None else engine_rules.exist(nat),
+        "has_userland_proxy": nat is not None and engine_rules.leave_local_connections_to_a_proxy(nat),
+        "overlaps": tuple(str(each) for each in inside),
+        "wider_overlaps": tuple(str(each) for each in foreign if each not in inside),
+    }
+
+
+def _edge_facts(settings: Settings, *, is_root: bool) -> dict[str, Any]:
+    listened = host.listened_ports()
+    public = (settings.http_port,) if settings.tls == "off" else (settings.http_port, settings.https_port)
+    return {
+        "taken_ports": tuple(port for port in public if port in listened),
+        "edge_answers": _answers(settings.caddy_socket),
+        "edge_trouble": _edge_trouble(settings),
+        "is_installed": _is_there(settings.database),
+        "tls": settings.tls,
+        "certificate_trouble": certificates.trouble(settings) if is_root else "",
+        "certificate_expires_at": certificates.expires_at(settings.tls_certificate) if settings.tls == "files" else None,
+    }
 
 
 def _nat_listing() -> list[str] | None:
