@@ -242,7 +242,7 @@ def test_a_model_that_is_gone_is_told_as_such(platform: Platform, talk: str) -> 
     assert (tested["result"], tested["status"]) == ("refused", 401)
     platform.finish(platform.api("PATCH", f"/api/tenants/{talk}", {"provider": platform.provider()}).body)
     tested = platform.api("POST", f"/api/tenants/{talk}/providers/main/test").body
-    assert (tested["result"], tested["model_listed"], tested["host"]) == ("works", True, f"{MODEL_ADDRESS}:{platform.model_port}")
+    assert (tested["result"], tested["model_listed"], tested["host"]) == ("works", True, f"http://{MODEL_ADDRESS}:{platform.model_port}")
     assert CANARY not in json.dumps(tested)
 
 
