@@ -39,7 +39,7 @@ def worker_of(request: Request) -> Worker:
 
 @router.post("/{tenant}/pairing-code", operation_id="createPairingCode", summary="Create a pairing code", response_model=shapes.PairingCode)
 async def pairing_code(tenant: str, request: Request, caller: Annotated[Caller, changes(Permission.PAIRING_READ)]) -> shapes.PairingCode:
-    """A code that pairs one device with the agent. A pending code ends. It is shown here only, and a retry creates a new one."""
+    """Pairs one device with the agent. The code replaces a pending one and is shown only once; a retry creates a new one."""
     row = await agents.request(caller, "pairing.issue", tenant)
     answer = await worker_of(request).ask("pairing_code", ASK_S, tenant_id=row.id)
     url = render.url(caller.context.settings, row.slug)
@@ -64,7 +64,7 @@ async def revoke(tenant: str, device: DeviceId, request: Request, caller: Managi
 
 @router.delete("/{tenant}/devices", operation_id="resetDevices", summary="Revoke all devices", response_model=shapes.DevicesReset)
 async def reset(tenant: str, request: Request, caller: Managing) -> shapes.DevicesReset:
-    """No device is paired any more. An agent that keeps a device is restarted without it."""
+    """Revokes every device. An agent that keeps one is restarted without it."""
     row = await agents.reset_devices(caller, tenant)
     answer = await worker_of(request).ask("devices_reset", RESET_S, tenant_id=row.id)
     return shapes.DevicesReset(restarts=answer["restarts"])

@@ -40,7 +40,7 @@ async def change(tenant: str, channel: Name, sent: shapes.ChannelChange, caller:
 
 @router.delete("/{channel}", operation_id="removeChannel", summary="Remove a channel", responses=ACCEPTED)
 async def remove(tenant: str, channel: Name, caller: Writing) -> Response:
-    """Its secrets are deleted once the settings without it have proven good."""
+    """Its secrets are deleted once the agent is healthy without it."""
     return await request_change(caller, lambda call: channels.remove(call, tenant, channel))
 
 

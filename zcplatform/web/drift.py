@@ -17,7 +17,7 @@ Writing = Annotated[Caller, changes(Permission.CONFIG_WRITE)]
 
 @router.get("", operation_id="getDrift", summary="Show drift", response_model=shapes.Drift)
 async def show(tenant: str, caller: Annotated[Caller, reads(Permission.CONFIG_READ)]) -> shapes.Drift:
-    """Changes that the agent, or someone by hand, made in the agent's own configuration file since it was rendered."""
+    """Changes that the agent or a person made in the agent's own configuration file since it was rendered."""
     view = caller.read(lambda call: settings_views.show_drift(call, tenant))
     if view is None:
         return shapes.Drift(revision=None, found_at=None, changes=[])

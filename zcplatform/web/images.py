@@ -23,7 +23,7 @@ async def list_images(caller: Annotated[Caller, reads(Permission.IMAGE_READ)]) -
 
 @router.post("", operation_id="addImage", summary="Add an image", responses=ACCEPTED, status_code=202)
 async def prepare(sent: shapes.ImageInput, caller: Managing) -> Response:
-    """Pulls an image, builds one from an installed `zeroclaw` program, or makes the demo agent's. The operation's `result` names the image."""
+    """Pulls an image, builds one from an installed `zeroclaw` program, or builds that of the demo agent. The operation's `result` names the image."""
     new = images.NewImage(sent.source, sent.reference, sent.binary, sent.make_default)
     return render.accepted_operation(await caller.change(lambda call: images.prepare(call, new)))
 

@@ -48,7 +48,7 @@ async def invite(tenant: str, sent: shapes.MemberInput, caller: Managing) -> Res
     "/api/tenants/{tenant}/members/{user}", operation_id="updateMember", summary="Change a member's role", response_model=shapes.Members
 )
 async def change_role(tenant: str, user: str, sent: shapes.RoleChange, caller: Managing) -> Response:
-    """Neither the old nor the new role may be above your own. Making or unmaking an owner needs `owner.change` and a fresh code."""
+    """Neither the old nor the new role may be above your own. Adding or removing an owner needs `owner.change` and a fresh code."""
     return render.respond(_members(await caller.change(lambda call: members.change_role(call, tenant, user, sent.role))))
 
 

@@ -30,7 +30,7 @@ async def list_plans(caller: Annotated[Caller, reads(Permission.PLAN_READ)]) -> 
 
 @router.patch("/{plan}", operation_id="updatePlan", summary="Change a plan's limits", response_model=shapes.Plan)
 async def change(plan: str, sent: shapes.PlanChange, caller: Annotated[Caller, changes(Permission.PLAN_MANAGE)]) -> Response:
-    """Only the fields that are sent change. A running agent of this plan is restarted where a limit of its container changed."""
+    """Only the fields that are sent change. Running agents of this plan whose container limits changed are restarted."""
 
     def act(call: Call) -> Outcome[PlanView]:
         return Outcome(PlanView(plans.change(call, plan, sent.model_dump(exclude_none=True))), wake="")

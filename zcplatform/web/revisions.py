@@ -57,7 +57,7 @@ async def diff(
 async def rollback(
     tenant: str, number: Number, caller: Annotated[Caller, changes(Permission.CONFIG_WRITE)], sent: RollBack | None = None
 ) -> Response:
-    """Saves the settings of this revision again, as a new one. Secrets that it needs and that are gone can be sent along."""
+    """Saves the settings of this revision again, as a new one. Send along secrets that it needs and that were deleted."""
     sent = sent or RollBack()
     given, note = {name: value.get_secret_value() for name, value in sent.secrets.items()}, sent.note
     return await request_change(caller, lambda call: revisions.roll_back(call, tenant, number, given, note))

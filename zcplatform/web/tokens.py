@@ -35,7 +35,7 @@ async def list_own(caller: Annotated[Caller, reads(Permission.SELF_MANAGE)]) -> 
 
 @router.post("/api/me/tokens", operation_id="createMyToken", summary="Create a token", response_model=shapes.CreatedToken, status_code=201)
 async def create_own(sent: shapes.TokenInput, caller: Annotated[Caller, changes(Permission.SELF_MANAGE, step_up=True)]) -> Response:
-    """It can do what you can do, within its role and scopes. It is shown this once."""
+    """It can do what you can do, within its role and scopes. It is shown only once."""
     return _created(await caller.change(lambda call: tokens.create_own(call, _new(sent))))
 
 
@@ -61,7 +61,7 @@ async def list_of_tenant(tenant: str, caller: Annotated[Caller, reads(Permission
 async def create_of_tenant(
     tenant: str, sent: shapes.ServiceTokenInput, caller: Annotated[Caller, changes(Permission.TOKEN_MANAGE, step_up=True)]
 ) -> Response:
-    """A token for programs. It can do what its role can do in this tenant, as long as its maker can. It is shown this once."""
+    """A token for programs. It can do what its role can do in this tenant, as long as the user who created it can. It is shown only once."""
     return _created(await caller.change(lambda call: tokens.create_of_tenant(call, tenant, _new(sent))))
 
 

@@ -44,7 +44,7 @@ async def list_users(
 
 @router.post("", operation_id="createUser", summary="Add a user", response_model=shapes.User, status_code=201)
 async def create(sent: shapes.UserInput, caller: Managing) -> Response:
-    """A person who may sign in. To give them a tenant, invite them to it."""
+    """Adds a person who may sign in. To give them a tenant, invite them to it."""
     row = await caller.change(lambda call: users.create(call, sent.email, sent.name, is_super_admin=sent.is_super_admin))
     return render.respond(shape(row), 201, f"/api/users/{row.id}")
 
