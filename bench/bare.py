@@ -20,10 +20,12 @@ from tests.live.platform import Platform
 from tests.rendered import rendered
 from zcplatform.adapters import files
 from zcplatform.agent import provider_input, sealed
-from zcplatform.core.container import ContainerSpec, create_body
-from zcplatform.core.network import network_body
+from zcplatform.agent.runtime import PROGRAM
+from zcplatform.core.network import address
+from zcplatform.core.workload import TenantRef, Workload
+from zcplatform.engines.docker.bodies import HostSide, create_body, network_body
 from zcplatform.engines.docker.client import Docker
-from zcplatform.ids import Names, TenantId, new_tenant_id
+from zcplatform.ids import LOCAL, Names, TenantId, new_tenant_id
 from zcplatform.store import plans
 
 CALLS = ("network", "container", "start")
@@ -69,8 +71,8 @@ class Bare:
         text = rendered(provider, (sealed.token_hash(sealed.new_token()),), lambda plain: sealed.seal(key, plain))
         contents = {"config.toml": text.encode(), ".secret_key": key.hex().encode()}
         files.config_mount(self._configurations, slug, spec.uid, contents)
-        network = network_body(self._names, tenant_id, slug, number, SUBNETS)
-        body = create_body(self._names, spec)
+        network = network_body(self._names, spec.tenant, number, SUBNETS)
+        body = create_body(self._names, spec, self._side(slug, number))
         body["Env"] += [pin for pin in pins if pin not in body["Env"]]
         return Prepared(self._names.container(slug), spec.port, network, body)
 
@@ -117,10 +119,12 @@ class Bare:
         except (aiohttp.ClientError, ConnectionError):
             return False
 
-    def _spec(self, tenant_id: TenantId, slug: str, number: int) -> ContainerSpec:
-        return ContainerSpec(
-            tenant_id=tenant_id,
-            slug=slug,
+    def _spec(self, tenant_id: TenantId, slug: str, number: int) -> Workload:
+        return Workload(
+            tenant=TenantRef(tenant_id, slug),
+            node_id=LOCAL,
+            subnet=number,
+            program=PROGRAM,
             generation=1,
             epoch=0,
             image_id=self._image_id,
@@ -129,10 +133,12 @@ class Bare:
             memory_bytes=self._plan.memory_bytes,
             cpu_millis=self._plan.cpu_millis,
             pids=self._plan.pids,
-            config_dir=str(self._configurations / slug / "zeroclaw"),
-            workspace_dir=str(self._workspaces / slug),
             resolvers=tuple(self._settings.resolvers),
         )
+
+    def _side(self, slug: str, number: int) -> HostSide:
+        config, workspace = self._configurations / slug / files.CONFIG_NAME, self._workspaces / slug
+        return HostSide(str(config), str(workspace), address(number, SUBNETS))
 
     def close(self) -> None:
         """What an interrupted run left mounted."""

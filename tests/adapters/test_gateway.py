@@ -24,10 +24,12 @@ from tests.fakes.agents import (
     RoutedAgent,
     SilentAgent,
     answer,
+    at,
 )
-from zcplatform.adapters.gateway import Channel, Component, Device, Gateway, Health, Said
+from zcplatform.adapters.gateway import Gateway
 from zcplatform.adapters.untrusted import LONGEST_BODY
-from zcplatform.errors import Conflict, NotFound, PlatformError, Unavailable
+from zcplatform.agent.gateway_answers import Channel, Component, Device, Health
+from zcplatform.errors import NotFound, Unavailable
 
 DEADLINE_S = 0.3
 BEARER = "zc_" + "ab" * 32
@@ -41,7 +43,7 @@ async def gateway() -> AsyncIterator[Gateway]:
 
 async def test_health_names_every_component_and_its_restarts(gateway: Gateway) -> None:
     async with HonestAgent().running() as port:
-        health = await gateway.health(port)
+        health = await gateway.health(at(port))
     assert health == Health(
         is_ok=True,
         is_paired=True,
@@ -52,7 +54,7 @@ async def test_health_names_every_component_and_its_restarts(gateway: Gateway) -
 
 async def test_health_of_an_agent_that_says_it_is_ill(gateway: Gateway) -> None:
     async with HonestAgent(status="degraded").running() as port:
-        health = await gateway.health(port)
+        health = await gateway.health(at(port))
     assert not health.is_ok
     assert health.error == "the agent reports degraded"
 
@@ -60,9 +62,9 @@ async def test_health_of_an_agent_that_says_it_is_ill(gateway: Gateway) -> None:
 async def test_nothing_on_the_port_is_unreachable(gateway: Gateway) -> None:
     async with HonestAgent().running() as port:
         pass
-    assert (await gateway.health(port)).error == f"nothing answers on port {port}"
+    assert (await gateway.health(at(port))).error == f"nothing answers on port {port}"
     with pytest.raises(Unavailable) as caught:
-        await gateway.initiate_pairing(port, BEARER)
+        await gateway.initiate_pairing(at(port), BEARER)
     assert caught.value.code == "agent.unreachable"
 
 
@@ -71,7 +73,7 @@ async def test_a_slow_agent_is_left_at_the_deadline(gateway: Gateway, agent: Age
     began = time.monotonic()
     async with agent.running() as port:
         with pytest.raises(Unavailable) as caught:
-            await gateway.initiate_pairing(port, BEARER)
+            await gateway.initiate_pairing(at(port), BEARER)
     assert caught.value.code == "agent.too_slow"
     assert DEADLINE_S <= time.monotonic() - began < 10 * DEADLINE_S, "it never ends by itself"
 
@@ -108,9 +110,9 @@ BAD = [
 @pytest.mark.parametrize("agent", BAD, ids=lambda agent: f"{type(agent).__name__}-{len(agent.said)}")
 async def test_a_bad_answer_is_a_named_error(gateway: Gateway, agent: Agent) -> None:
     async with agent.running() as port:
-        health = await gateway.health(port)
+        health = await gateway.health(at(port))
         with pytest.raises(Unavailable) as caught:
-            await gateway.initiate_pairing(port, BEARER)
+            await gateway.initiate_pairing(at(port), BEARER)
     assert not health.is_ok
     assert health.error
     assert caught.value.code in ("agent.bad_answer", "agent.unreachable")
@@ -120,7 +122,7 @@ async def test_a_bad_answer_is_a_named_error(gateway: Gateway, agent: Agent) -> 
 async def test_an_endless_body_is_cut_at_the_limit(gateway: Gateway) -> None:
     agent = EndlessAgent()
     async with agent.running() as port:
-        health = await gateway.health(port)
+        health = await gateway.health(at(port))
     assert health.error == f"the agent's answer is longer than {LONGEST_BODY} bytes"
     assert agent.sent < 100 * LONGEST_BODY
 
@@ -128,17 +130,17 @@ async def test_an_endless_body_is_cut_at_the_limit(gateway: Gateway) -> None:
 async def test_a_redirect_is_not_followed_and_the_bearer_goes_nowhere(gateway: Gateway) -> None:
     sink = HonestAgent()
     async with sink.running() as elsewhere, RedirectingAgent(f"http://127.0.0.1:{elsewhere}/").running() as port:
-        assert not (await gateway.health(port)).is_ok
+        assert not (await gateway.health(at(port))).is_ok
         with pytest.raises(Unavailable):
-            await gateway.initiate_pairing(port, BEARER)
+            await gateway.initiate_pairing(at(port), BEARER)
     assert sink.asked == []
 
 
 async def test_no_cookie_is_brought_back(gateway: Gateway) -> None:
     agent = CookieAgent()
     async with agent.running() as port:
-        await gateway.health(port)
-        await gateway.health(port)
+        await gateway.health(at(port))
+        await gateway.health(at(port))
     assert len(agent.asked) == 2
     assert b"cookie" not in agent.asked[1].lower()
 
@@ -148,21 +150,21 @@ async def test_no_proxy_of_the_environment_is_used(gateway: Gateway, monkeypatch
     async with proxy.running() as proxy_port, agent.running() as port:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy_port}")
         monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{proxy_port}")
-        assert (await gateway.health(port)).is_ok
+        assert (await gateway.health(at(port))).is_ok
     assert proxy.asked == []
 
 
 async def test_health_carries_no_bearer(gateway: Gateway) -> None:
     agent = HonestAgent()
     async with agent.running() as port:
-        await gateway.health(port)
+        await gateway.health(at(port))
     assert b"authorization" not in agent.asked[0].lower()
 
 
 async def test_strange_words_of_the_agent_are_made_plain(gateway: Gateway) -> None:
     row = {"status": "o\x1b[31mk\n" + "x" * 500, "restart_count": -1}
     async with HonestAgent(runtime={"components": {"a\x00": row, "b": 5, "c": {"restart_count": 10**30}}}).running() as port:
-        health = await gateway.health(port)
+        health = await gateway.health(at(port))
     names = [component.name for component in health.components]
     assert names == ["a?", "b", "c"]
     assert health.components[0].status.startswith("o?[31mk?x")
@@ -174,7 +176,7 @@ async def test_strange_words_of_the_agent_are_made_plain(gateway: Gateway) -> No
 async def test_a_pairing_code_is_asked_with_the_bearer(gateway: Gateway) -> None:
     agent = OddAgent({"pairing_code": "Ab1", "message": "New pairing code generated"})
     async with agent.running() as port:
-        assert await gateway.initiate_pairing(port, BEARER) == "Ab1"
+        assert await gateway.initiate_pairing(at(port), BEARER) == "Ab1"
     assert agent.asked[0].startswith(b"POST /api/pairing/initiate HTTP/1.1\r\n")
     assert f"authorization: bearer {BEARER}".encode() in agent.asked[0].lower()
 
@@ -182,7 +184,7 @@ async def test_a_pairing_code_is_asked_with_the_bearer(gateway: Gateway) -> None
 async def test_a_refused_token_has_its_own_code(gateway: Gateway) -> None:
     async with Agent(answer(b'{"error":"Unauthorized"}', "401 Unauthorized")).running() as port:
         with pytest.raises(Unavailable) as caught:
-            await gateway.initiate_pairing(port, BEARER)
+            await gateway.initiate_pairing(at(port), BEARER)
     assert caught.value.code == "agent.refused_token"
     assert BEARER not in str(vars(caught.value))
 
@@ -191,9 +193,9 @@ async def test_a_body_at_the_limit_is_taken_and_one_byte_more_is_not(gateway: Ga
     body = json.dumps(HEALTHY).encode()
     padded = body + b" " * (LONGEST_BODY - len(body))
     async with Agent(answer(padded)).running() as port:
-        assert (await gateway.health(port)).is_ok
+        assert (await gateway.health(at(port))).is_ok
     async with Agent(answer(padded + b" ")).running() as port:
-        assert not (await gateway.health(port)).is_ok
+        assert not (await gateway.health(at(port))).is_ok
 
 
 # Channels, devices and messages
@@ -221,7 +223,7 @@ async def test_a_channel_is_shown_with_the_state_of_its_component(gateway: Gatew
         ),
     }
     async with RoutedAgent(routes).running() as port:
-        found = await gateway.channels(port, BEARER)
+        found = await gateway.channels(at(port), BEARER)
     expected = Channel(
         name="irc.main", kind="irc", is_compiled=True, is_enabled=True, is_ready=False, status="error", restarts=3,
         error="refused?", requirements=(),
@@ -233,7 +235,7 @@ async def test_a_channel_without_a_component_is_as_the_listing_says(gateway: Gat
     missing = {**IRC, "compiled": False, "status": "not_compiled", "readiness": {"listening": "missing", "requirements": ["Enable it.", 5]}}
     routes = {"GET /api/channels": listing("channels", missing, {}), "GET /api/health": components()}
     async with RoutedAgent(routes).running() as port:
-        first, odd = await gateway.channels(port, BEARER)
+        first, odd = await gateway.channels(at(port), BEARER)
     assert (first.is_compiled, first.is_ready, first.status, first.requirements) == (False, False, "not_compiled", ("Enable it.", "5"))
     assert (odd.name, odd.is_compiled, odd.is_enabled, odd.is_ready, odd.error) == ("", False, False, None, None)
 
@@ -244,7 +246,7 @@ async def test_devices_and_which_of_them_nobody_paired(gateway: Gateway) -> None
         {"id": "b-2", "name": "Pho\nne", "device_type": "legacy", "ip_address": "192.0.2.1", "paired_at": "t", "last_seen": 5},
     ]
     async with RoutedAgent({"GET /api/devices": listing("devices", *rows)}).running() as port:
-        found = await gateway.devices(port, BEARER)
+        found = await gateway.devices(at(port), BEARER)
     assert found == (
         Device("a-1", None, "legacy", None, "t", "u", is_legacy=True),
         Device("b-2", "Pho?ne", "legacy", "192.0.2.1", "t", None, is_legacy=False),
@@ -254,46 +256,17 @@ async def test_devices_and_which_of_them_nobody_paired(gateway: Gateway) -> None
 async def test_a_device_is_revoked_by_its_id_and_nothing_else_is_asked(gateway: Gateway) -> None:
     agent = RoutedAgent({"DELETE /api/devices/a-1": answer(b"{}")})
     async with agent.running() as port:
-        await gateway.revoke(port, BEARER, "a-1")
+        await gateway.revoke(at(port), BEARER, "a-1")
         for wrong in ("b-2", "../pairing/initiate", "a-1/token/rotate", "a-1?x=1", "", "x" * 65, "ä"):
             with pytest.raises(NotFound):
-                await gateway.revoke(port, BEARER, wrong)
+                await gateway.revoke(at(port), BEARER, wrong)
     assert [asked.split(b"\r\n")[0] for asked in agent.asked] == [b"DELETE /api/devices/a-1 HTTP/1.1", b"DELETE /api/devices/b-2 HTTP/1.1"]
-
-
-async def test_a_message_and_its_answer(gateway: Gateway) -> None:
-    agent = RoutedAgent({"POST /webhook": answer(json.dumps({"response": "hëllo \x1b[31m", "model": "echo\n"}).encode())})
-    async with agent.running() as port:
-        assert await gateway.say(port, BEARER, "hé \ud800") == Said("hëllo \x1b[31m", "echo?")
-    assert json.loads(agent.bodies[0]) == {"message": "hé ?"}
-    assert b"content-type: application/json" in agent.asked[0].lower()
-
-
-@pytest.mark.parametrize(
-    ("said", "kind", "code"),
-    [
-        (answer(b'{"error":"needs_quickstart","url":"/quickstart"}', "503 X"), Conflict, "agent.no_provider"),
-        (answer(b'{"error":"LLM request failed"}', "500 X"), Unavailable, "agent.model_failed"),
-        (answer(b'{"error":"slow down","retry_after":60}', "429 X"), Unavailable, "agent.busy"),
-        (answer(b"", "408 X"), Unavailable, "agent.busy"),
-        (answer(b'{"error":"Unauthorized"}', "401 X"), Unavailable, "agent.refused_token"),
-        (answer(b'{"status":"duplicate"}'), Unavailable, "agent.bad_answer"),
-        (answer(b'{"response":5}'), Unavailable, "agent.bad_answer"),
-        (answer(b'{"response":"' + b"x" * LONGEST_BODY + b'"}'), Unavailable, "agent.bad_answer"),
-    ],
-)
-async def test_what_a_message_may_end_in(gateway: Gateway, said: bytes, kind: type[PlatformError], code: str) -> None:
-    async with RoutedAgent({"POST /webhook": said}).running() as port:
-        with pytest.raises(kind) as caught:
-            await gateway.say(port, BEARER, "hello")
-    assert caught.value.code == code
-    assert BEARER not in str(vars(caught.value))
 
 
 @pytest.mark.parametrize("agent", BAD, ids=lambda agent: f"{type(agent).__name__}-{len(agent.said)}")
 async def test_a_bad_answer_to_any_question_is_a_named_error(gateway: Gateway, agent: Agent) -> None:
     async with agent.running() as port:
-        for ask in (gateway.channels(port, BEARER), gateway.devices(port, BEARER), gateway.say(port, BEARER, "x")):
+        for ask in (gateway.channels(at(port), BEARER), gateway.devices(at(port), BEARER), gateway.say(at(port), BEARER, "x")):
             with pytest.raises(Unavailable) as caught:
                 await ask
             assert caught.value.code in ("agent.bad_answer", "agent.unreachable", "agent.model_failed")
@@ -302,4 +275,4 @@ async def test_a_bad_answer_to_any_question_is_a_named_error(gateway: Gateway, a
 async def test_more_rows_than_an_agent_can_have_are_no_answer(gateway: Gateway) -> None:
     async with RoutedAgent({"GET /api/devices": listing("devices", *[{}] * 600)}).running() as port:
         with pytest.raises(Unavailable):
-            await gateway.devices(port, BEARER)
+            await gateway.devices(at(port), BEARER)

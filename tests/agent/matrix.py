@@ -39,8 +39,8 @@ from zcplatform.agent.channels import types
 from zcplatform.agent.document import render
 from zcplatform.agent.policy import Policy, environment
 from zcplatform.agent.providers import FAMILIES, Family, Uri
+from zcplatform.agent.runtime import CONFIG_TARGET
 from zcplatform.agent.sealed import seal, token_hash
-from zcplatform.core.container import CONFIG_TARGET
 
 KEY = bytes(range(32))
 TOKEN = "zc_" + "ab" * 32

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zcplatform.agent import hooks
-from zcplatform.core import edge, edge_closed
+from zcplatform.agent import closed_paths, hooks
+from zcplatform.core import edge
 
 
 def on(**options: object) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def test_a_port_or_a_path_of_a_persons_choice_counts_for_nothing() -> None:
 
 def test_types_that_the_gateway_serves_are_named() -> None:
     assert hooks.of({"whatsapp.main": on(), "linq.a": on(), "linq.b": on(), "telegram.main": on()}).gateway == ("linq", "whatsapp")
-    assert set(edge_closed.HOOKS) == hooks.GATEWAY_TYPES
+    assert set(closed_paths.HOOKS) == hooks.GATEWAY_TYPES
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_whatever_the_settings_hold_the_edge_takes_what_comes_out(channels: dict
     found = hooks.of(channels)
     for each in found.listeners:
         edge.Listener(each.path, "10.83.0.2", each.port, each.inner)
-    assert set(found.gateway) <= set(edge_closed.HOOKS)
+    assert set(found.gateway) <= set(closed_paths.HOOKS)
 
 
 def test_more_listeners_than_ports_get_none() -> None:

@@ -12,9 +12,9 @@ from zcplatform.agent.agent_state import AgentState
 from zcplatform.agent.config_file import LONGEST_FILE
 from zcplatform.agent.document import render
 from zcplatform.agent.policy import Policy, environment
+from zcplatform.agent.runtime import ENVIRONMENT
 from zcplatform.agent.validation import problems, size_problem
 from zcplatform.agent.workspace import workspace_files
-from zcplatform.core.container import ENVIRONMENT
 from zcplatform.errors import BadInput
 from zcplatform.ops.plans import BOUNDS
 from zcplatform.store.plans import Plan

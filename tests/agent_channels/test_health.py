@@ -6,13 +6,14 @@ from pathlib import Path
 from tests.agent_channels.rig import ANSWER_S, Channel, Place, talking
 from tests.contract.rig import TOKEN
 from tests.live.waiting import wait_until
-from zcplatform.adapters import gateway
 from zcplatform.adapters.gateway import Gateway
+from zcplatform.agent import gateway_answers
+from zcplatform.engines.seen import Address
 
 
-async def _ask(port: int) -> dict[str, gateway.Channel]:
+async def _ask(port: int) -> dict[str, gateway_answers.Channel]:
     async with Gateway() as asked:
-        return {channel.name: channel for channel in await asked.channels(port, TOKEN)}
+        return {channel.name: channel for channel in await asked.channels(Address("127.0.0.1", port), TOKEN)}
 
 
 def test_each_channel_is_shown_as_it_is(place: Place, tmp_path: Path) -> None:
@@ -20,7 +21,7 @@ def test_each_channel_is_shown_as_it_is(place: Place, tmp_path: Path) -> None:
     failing = Channel("irc.main", {"server": "127.0.0.1", "port": 1, "nickname": "zero", "channels": ["#a"]}, peers=("ada",))
     missing = Channel("wechat.main", {}, peers=("ada",))
     with talking(place, tmp_path, listening, failing, missing) as agent:
-        found: dict[str, gateway.Channel] = {}
+        found: dict[str, gateway_answers.Channel] = {}
 
         def have_spoken() -> bool:
             found.update(asyncio.run(_ask(agent.home.port)))

@@ -14,6 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.contract.rig import CANARY, KEY, TOKEN, Home, Running, Spoiler
+from tests.fakes.agents import at
 from zcplatform.adapters.gateway import Gateway
 from zcplatform.agent.sealed import seal, token_hash
 from zcplatform.agent.versions import is_supported, parse
@@ -378,8 +379,8 @@ def test_health_has_exactly_this_form(shared: Running) -> None:
 
 async def test_the_platform_s_client_finds_it_healthy(shared: Running) -> None:
     async with Gateway() as gateway:
-        health = await gateway.health(shared.home.port)
-        code = await gateway.initiate_pairing(shared.home.port, TOKEN)
+        health = await gateway.health(at(shared.home.port))
+        code = await gateway.initiate_pairing(at(shared.home.port), TOKEN)
     assert health.is_ok
     assert health.is_paired
     assert {component.status for component in health.components} == {"ok"}
@@ -448,17 +449,16 @@ async def test_the_platform_s_client_reads_channels_and_devices_and_is_answered(
     """A type that neither program has built in, switched on and off: the one form that both show."""
     home.write("config.toml", home.text + "[channels.wechat.main]\nenabled = true\n[channels.wechat.off]\nenabled = false\n")
     with home.running() as agent:
-        port = agent.home.port
         agent.pair(agent.code(), "192.0.2.9")
         async with Gateway() as gateway:
-            on, off = await gateway.channels(port, TOKEN)
-            devices = await gateway.devices(port, TOKEN)
-            said = await gateway.say(port, TOKEN, "hello wörld")
+            on, off = await gateway.channels(at(agent.home.port), TOKEN)
+            devices = await gateway.devices(at(agent.home.port), TOKEN)
+            said = await gateway.say(at(agent.home.port), TOKEN, "hello wörld")
             paired = next(device for device in devices if not device.is_legacy)
-            await gateway.revoke(port, TOKEN, paired.id)
+            await gateway.revoke(at(agent.home.port), TOKEN, paired.id)
             with pytest.raises(NotFound):
-                await gateway.revoke(port, TOKEN, paired.id)
-            left = await gateway.devices(port, TOKEN)
+                await gateway.revoke(at(agent.home.port), TOKEN, paired.id)
+            left = await gateway.devices(at(agent.home.port), TOKEN)
     assert [(row.name, row.kind, row.is_compiled, row.is_enabled, row.error) for row in (on, off)] == [
         ("wechat.main", "wechat", False, True, None),
         ("wechat.off", "wechat", False, False, None),
@@ -478,7 +478,7 @@ async def test_a_token_that_was_revoked_is_told_to_the_platform(agent: Running) 
     async with Gateway() as gateway:
         for ask in (gateway.initiate_pairing, gateway.devices, gateway.channels):
             with pytest.raises(Unavailable) as caught:
-                await ask(agent.home.port, TOKEN)
+                await ask(at(agent.home.port), TOKEN)
             assert caught.value.code == "agent.refused_token"
     assert agent.home.tokens() == (token_hash(bearer),)
 

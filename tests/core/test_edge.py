@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zcplatform import ids
+from zcplatform.agent import closed_paths
 from zcplatform.core import edge, edge_closed, keep_alive
 from zcplatform.settings import Settings
 
@@ -70,7 +71,7 @@ def test_admin_is_a_private_socket_and_nothing_is_persisted() -> None:
 
 @pytest.mark.parametrize("path", DESIGN.split())
 def test_every_closed_path_is_closed(path: str) -> None:
-    closed = [paths for paths in matched(edge.document(SITE, [ALPHA]), "path") if paths == edge_closed.TENANT]
+    closed = [paths for paths in matched(edge.document(SITE, [ALPHA]), "path") if paths == closed_paths.TENANT]
     assert len(closed) == 1
     assert path in closed[0] or f"{path}*" in closed[0]
 
@@ -238,7 +239,7 @@ def test_what_services_call_is_closed_but_for_those_who_have_such_a_channel() ->
     named = {route["match"][0]["host"][0]: route["handle"][0] for route in servers(document)["public"]["routes"] if "group" in route}
     assert named["alpha.example.test"]["zcp_hook_whatsapp"] == "open"
     assert not any(name.startswith("zcp_hook") for name in named["beta.example.test"])
-    for paths in edge_closed.HOOKS.values():
+    for paths in closed_paths.HOOKS.values():
         assert paths in matched(document, "path")
     with pytest.raises(ValueError, match="webhook paths"):
         replace(ALPHA, hooks=("admin",))

@@ -1,4 +1,4 @@
-"""The network of a tenant: its subnet, its bridge, its labels."""
+"""The ranges of the tenants' networks."""
 
 from ipaddress import IPv4Network
 
@@ -6,32 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zcplatform.core.network import capacity, network_body, subnet
-from zcplatform.ids import Names, TenantId
+from zcplatform.core.network import address, capacity, subnet
 
-NAMES = Names("zc")
-TENANT = TenantId("ten_01jd9a0000abcdefghjkmn")
 POOL = IPv4Network("10.83.0.0/16")
-
-
-def test_the_body() -> None:
-    body = network_body(NAMES, TENANT, "acme", 1, POOL)
-    assert body.pop("Labels").keys() == {"io.zcplatform.instance", "io.zcplatform.tenant", "io.zcplatform.spec"}
-    assert body == {
-        "Name": "zc-acme",
-        "CheckDuplicate": True,
-        "Driver": "bridge",
-        "Internal": False,
-        "Attachable": False,
-        "Ingress": False,
-        "EnableIPv6": False,
-        "IPAM": {"Driver": "default", "Config": [{"Subnet": "10.83.0.8/29", "Gateway": "10.83.0.9"}]},
-        "Options": {
-            "com.docker.network.bridge.name": NAMES.bridge(1),
-            "com.docker.network.bridge.enable_icc": "false",
-            "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1",
-        },
-    }
 
 
 @given(st.integers(0, 8191), st.integers(0, 8191))
@@ -48,12 +25,8 @@ def test_a_pool_has_an_end() -> None:
             subnet(index, POOL)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("tenant", "slug"), [("ten_x", "acme"), (TENANT, "panel"), (TENANT, "a/b"), ("op_01jd9a0000abcdefghjkmn", "acme")])
-def test_a_hostile_row_builds_nothing(tenant: str, slug: str) -> None:
-    with pytest.raises(ValueError, match=r"\w"):
-        network_body(NAMES, TenantId(tenant), slug, 1, POOL)
-
-
-def test_bridges_fit_the_kernel() -> None:
-    options = network_body(NAMES, TENANT, "acme", 1, POOL)["Options"]
-    assert len(options["com.docker.network.bridge.name"]) <= 15
+@given(st.integers(0, 8191))
+def test_an_address_is_inside_its_range_and_not_the_gateways(index: int) -> None:
+    own = subnet(index, POOL)
+    assert str(own.network_address + 1) != address(index, POOL)
+    assert IPv4Network(f"{address(index, POOL)}/32").subnet_of(own)

@@ -25,7 +25,7 @@ def _tenant(**known: Any) -> Tenant:
     row: dict[str, Any] = {
         "id": TenantId("ten_a"), "slug": "shop", "name": "Shop", "plan": "free", "image_id": None, "wanted": Wanted.DRAFT,
         "last_request": Request.DEPLOY, "wanted_revision": 1, "wanted_epoch": 0, "generation": 1, "seen_generation": 0, "seen_container": "absent",
-        "seen_config": None, "seen_healthy": 0, "seen_healthy_at": None, "seen_route_port": None, "seen_verified": 0, "seen_probe_failures": 0,
+        "seen_config": None, "seen_healthy": 0, "seen_healthy_at": None, "seen_upstream": None, "seen_verified": 0, "seen_probe_failures": 0,
         "failures": 0, "error_code": None, "error_detail": None, "error_hint": None, "next_attempt_at": None, "state": "draft", "reason": "",
         "created_at": "", "updated_at": "", "deleted_at": None,
     }  # fmt: skip

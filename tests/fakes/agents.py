@@ -6,6 +6,8 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+from zcplatform.engines.seen import Address
+
 HEALTHY: dict[str, Any] = {
     "status": "ok",
     "paired": True,
@@ -15,6 +17,10 @@ HEALTHY: dict[str, Any] = {
         "components": {"gateway": {"status": "ok", "restart_count": 0}, "channel:irc.main": {"status": "error", "restart_count": 7}},
     },
 }
+
+
+def at(port: int) -> Address:
+    return Address("127.0.0.1", port)
 
 
 def answer(body: bytes, status: str = "200 OK", head: str = "") -> bytes:

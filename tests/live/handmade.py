@@ -14,10 +14,13 @@ import aiodocker
 from tests.live.edge_rig import free_port
 from tests.live.waiting import wait_until
 from zcplatform.adapters import files
-from zcplatform.core.container import CONFIG_NAME, ContainerSpec, create_body
-from zcplatform.core.network import network_body, subnet
+from zcplatform.adapters.files import CONFIG_NAME
+from zcplatform.agent.runtime import PROGRAM
+from zcplatform.core.network import subnet
+from zcplatform.core.workload import TenantRef, Workload
+from zcplatform.engines.docker.bodies import HostSide, create_body, network_body
 from zcplatform.engines.docker.client import Docker
-from zcplatform.ids import Names, TenantId, new_tenant_id
+from zcplatform.ids import LOCAL, Names, TenantId, new_tenant_id
 
 NAMES = Names("zct")
 POOL = IPv4Network("10.86.0.0/16")
@@ -29,7 +32,8 @@ UID = 700_123
 class Handmade:
     tenant_id: TenantId
     slug: str
-    spec: ContainerSpec
+    spec: Workload
+    side: HostSide
     container_id: str
     network_id: str
     index: int
@@ -47,10 +51,16 @@ class Handmade:
         return str(subnet(self.index, POOL)[2])
 
 
-def spec_of(root: Path, slug: str, image_id: str, port: int, tenant_id: TenantId | None = None) -> ContainerSpec:
-    return ContainerSpec(
-        tenant_id=tenant_id or new_tenant_id(),
-        slug=slug,
+def side_of(root: Path, slug: str, index: int) -> HostSide:
+    return HostSide(str(root / "config" / slug / CONFIG_NAME), str(root / "tenants" / slug), str(subnet(index, POOL)[2]))
+
+
+def spec_of(slug: str, image_id: str, port: int, tenant_id: TenantId | None = None, index: int = 0) -> Workload:
+    return Workload(
+        tenant=TenantRef(tenant_id or new_tenant_id(), slug),
+        node_id=LOCAL,
+        subnet=index,
+        program=PROGRAM,
         generation=1,
         epoch=0,
         image_id=image_id,
@@ -59,22 +69,20 @@ def spec_of(root: Path, slug: str, image_id: str, port: int, tenant_id: TenantId
         memory_bytes=64 * 1024 * 1024,
         cpu_millis=500,
         pids=64,
-        config_dir=str(root / "config" / slug / CONFIG_NAME),
-        workspace_dir=str(root / "tenants" / slug),
         resolvers=RESOLVERS,
     )
 
 
 @asynccontextmanager
 async def tenant(docker: Docker, root: Path, image_id: str, slug: str, index: int, *, is_started: bool = True) -> AsyncIterator[Handmade]:
-    spec = spec_of(root, slug, image_id, free_port())
+    spec, side = spec_of(slug, image_id, free_port(), index=index), side_of(root, slug, index)
     files.workspace_create(root / "tenants", slug, UID)
     files.config_mount(root / "config", slug, UID, {"config.toml": b"[gateway]\nport = 42617\n"})
     container_id = ""
-    network_id = await docker.create_network(network_body(NAMES, spec.tenant_id, slug, index, POOL))
+    network_id = await docker.create_network(network_body(NAMES, spec.tenant, index, POOL))
     try:
-        container_id = await docker.create(NAMES.container(slug), create_body(NAMES, spec))
-        made = Handmade(spec.tenant_id, slug, spec, container_id, network_id, index)
+        container_id = await docker.create(NAMES.container(slug), create_body(NAMES, spec, side))
+        made = Handmade(spec.tenant.id, slug, spec, side, container_id, network_id, index)
         if is_started:
             await docker.start(container_id)
             await asyncio.to_thread(wait_until, lambda: answers("127.0.0.1", spec.port), 20, f"{slug} answers")

@@ -9,12 +9,11 @@ import httpx2
 
 from tests.live.platform import Platform
 from zcplatform.adapters import firewall, host
-from zcplatform.core.container import spec_hash
 from zcplatform.core.firewall import rules
 from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT
 from zcplatform.store import allocations, audit, tenants
 from zcplatform.store.db import Tx, scalar
-from zcplatform.worker.reconcile.snapshot import body, load
+from zcplatform.worker.reconcile.snapshot import load
 
 
 def check(platform: Platform) -> None:
@@ -28,7 +27,7 @@ def check(platform: Platform) -> None:
             if row.state == "running":
                 snapshot = database.read(lambda tx, row=row: load(tx, platform.settings, row.id))  # type: ignore[misc]
                 assert snapshot is not None
-                expected = spec_hash(body(platform.settings, platform.names, snapshot))
+                expected = snapshot.workload.spec_hash
                 assert [found["Config"]["Labels"][LABEL_SPEC] for found in running] == [expected], f"I1: {row.slug}"
                 assert len(mine) == 1, f"I1: {row.slug} has several containers"
             if row.state == "stopped":
@@ -89,7 +88,9 @@ def _routes(platform: Platform, running: dict[str, object], containers: list[dic
         assert published.get(tenant_id) == port, f"I4: {tenant_id} is routed to {port}"
     with platform.database() as database:
         rows = database.read(tenants.everything)
-    assert routed == {row.id: row.seen_route_port for row in rows if row.seen_route_port is not None}, "I3: not the routes of the rows"
+    assert routed == {row.id: int(row.seen_upstream.rpartition(":")[2]) for row in rows if row.seen_upstream is not None}, (
+        "I3: not the routes of the rows"
+    )
     assert {row.id for row in rows if row.slug in running} <= routed.keys(), "I3: a running tenant has no route"
 
 

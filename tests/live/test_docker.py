@@ -14,10 +14,10 @@ import pytest
 
 from tests.live.edge_rig import free_port
 from tests.live.engine import Engine
-from tests.live.handmade import NAMES, POOL, Handmade, answers, inside, raw, spec_of, tenant
+from tests.live.handmade import NAMES, POOL, Handmade, answers, inside, raw, side_of, spec_of, tenant
 from tests.live.waiting import until
-from zcplatform.core.container import create_body, spec_hash
-from zcplatform.core.network import network_body
+from zcplatform.core.workload import TenantRef
+from zcplatform.engines.docker.bodies import create_body, network_body
 from zcplatform.engines.docker.client import Docker
 from zcplatform.engines.protocol import EngineUnreachable
 from zcplatform.errors import StepFailed
@@ -33,7 +33,7 @@ async def acme(docker: Docker, test_image: str, tmp_path: Path) -> AsyncIterator
 
 
 async def test_the_engine_keeps_every_field_of_the_body(engine: Engine, acme: Handmade) -> None:
-    body, kept = create_body(NAMES, acme.spec), await raw(engine.socket, acme.name)
+    body, kept = create_body(NAMES, acme.spec, acme.side), await raw(engine.socket, acme.name)
     for key, value in body["HostConfig"].items():
         assert kept["HostConfig"][key] == value, key
     for key in ("User", "Cmd", "Labels", "StopTimeout"):
@@ -114,7 +114,7 @@ async def test_one_list_shows_ours_and_only_ours(engine: Engine, docker: Docker,
             (seen,) = await docker.containers(NAMES.instance)
             assert (seen.id, seen.name, seen.state, seen.image_id) == (acme.container_id, acme.name, "running", test_image)
             assert seen.labels[LABEL_TENANT] == acme.tenant_id
-            assert seen.labels[LABEL_SPEC] == spec_hash(create_body(NAMES, acme.spec))
+            assert seen.labels[LABEL_SPEC] == acme.spec.spec_hash
             assert await docker.containers("other") == []
             by_name = await docker.container("somebodys")
             assert by_name is not None
@@ -164,15 +164,15 @@ async def test_memory_has_an_end(engine: Engine, docker: Docker, acme: Handmade)
 
 async def test_a_name_that_is_taken(docker: Docker, acme: Handmade) -> None:
     with pytest.raises(StepFailed) as caught:
-        await docker.create(acme.name, create_body(NAMES, acme.spec))
+        await docker.create(acme.name, create_body(NAMES, acme.spec, acme.side))
     assert caught.value.code == "container.name_taken"
 
 
 async def test_a_port_that_is_taken(docker: Docker, acme: Handmade, test_image: str, tmp_path: Path) -> None:
     async with tenant(docker, tmp_path, test_image, "second", 2, is_started=False) as second:
         await docker.remove(second.container_id)
-        spec = spec_of(tmp_path, "second", test_image, acme.spec.port, second.tenant_id)
-        taken = await docker.create(second.name, create_body(NAMES, spec))
+        spec = spec_of("second", test_image, acme.spec.port, second.tenant_id, second.index)
+        taken = await docker.create(second.name, create_body(NAMES, spec, second.side))
         try:
             with pytest.raises(StepFailed) as caught:
                 await docker.start(taken)
@@ -188,7 +188,7 @@ async def test_a_port_that_is_taken(docker: Docker, acme: Handmade, test_image: 
 
 async def test_an_image_that_is_missing(docker: Docker, acme: Handmade) -> None:
     with pytest.raises(StepFailed) as caught:
-        await docker.create("zct-other", create_body(NAMES, replace(acme.spec, image_id="sha256:" + "0" * 64)))
+        await docker.create("zct-other", create_body(NAMES, replace(acme.spec, image_id="sha256:" + "0" * 64), acme.side))
     assert caught.value.code == "image.missing"
     assert await docker.image("sha256:" + "0" * 64) is None
 
@@ -197,7 +197,7 @@ async def test_a_directory_that_is_missing_is_not_made_by_the_engine(
     docker: Docker, acme: Handmade, test_image: str, tmp_path: Path
 ) -> None:
     with pytest.raises(StepFailed) as caught:
-        await docker.create("zct-other", create_body(NAMES, spec_of(tmp_path, "other", test_image, free_port())))
+        await docker.create("zct-other", create_body(NAMES, spec_of("other", test_image, free_port()), side_of(tmp_path, "other", 0)))
     assert caught.value.code == "container.mount_missing"
     assert not (tmp_path / "tenants" / "other").exists()
 
@@ -212,13 +212,13 @@ async def test_a_network_that_is_missing(docker: Docker, acme: Handmade, test_im
 
 async def test_a_subnet_that_is_taken(docker: Docker, acme: Handmade) -> None:
     with pytest.raises(StepFailed) as caught:
-        await docker.create_network(network_body(NAMES, new_tenant_id(), "other", acme.index, POOL))
+        await docker.create_network(network_body(NAMES, TenantRef(new_tenant_id(), "other"), acme.index, POOL))
     assert caught.value.code == "network.subnet_taken"
 
 
 async def test_a_network_name_that_is_taken(docker: Docker, acme: Handmade) -> None:
     with pytest.raises(StepFailed) as caught:
-        await docker.create_network(network_body(NAMES, new_tenant_id(), acme.slug, 9, POOL))
+        await docker.create_network(network_body(NAMES, TenantRef(new_tenant_id(), acme.slug), 9, POOL))
     assert caught.value.code == "network.name_taken"
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from tests.live.engine import Engine
-from tests.live.handmade import NAMES, POOL, RESOLVERS, Handmade, answers, inside, tenant
+from tests.live.handmade import NAMES, POOL, RESOLVERS, Handmade, answers, inside, spec_of, tenant
 from tests.live.neighbour import neighbour_on_the_wire, run
 from zcplatform.adapters import firewall
 from zcplatform.core.firewall import Rules, rules
-from zcplatform.core.network import network_body
+from zcplatform.engines.docker.bodies import network_body
 from zcplatform.engines.docker.client import Docker
 from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.ids import new_tenant_id
@@ -190,7 +190,7 @@ def test_the_engine_adopts_what_stood_before_its_first_start() -> None:
             early.start()
             assert await firewall.standing(OURS)
             async with Docker(early.socket) as docker:
-                made = await docker.create_network(network_body(NAMES, new_tenant_id(), "early", 77, POOL))
+                made = await docker.create_network(network_body(NAMES, spec_of("early", "", 0).tenant, 77, POOL))
                 assert await firewall.standing(OURS)
                 early.stop()
                 early.start()

@@ -8,8 +8,10 @@ from tests.live import invariants
 from tests.live.platform import Platform
 from tests.live.waiting import wait_until
 from zcplatform import clock
+from zcplatform.agent import runtime
 from zcplatform.core.differences import merged
 from zcplatform.core.plan import FIRST_DEPLOY, Step
+from zcplatform.engines.docker.local import LocalEngine
 from zcplatform.ids import TenantId
 from zcplatform.ops import requests
 from zcplatform.ops import tenants as asking
@@ -18,7 +20,7 @@ from zcplatform.ops.context import Call, Context
 from zcplatform.store import tenants
 from zcplatform.store.db import Database
 from zcplatform.vault import keys
-from zcplatform.worker.app import make_deps
+from zcplatform.worker.app import make_deps, make_firewall
 from zcplatform.worker.deps import Deps
 from zcplatform.worker.reconcile.snapshot import load
 from zcplatform.worker.reconcile.steps import STEPS
@@ -49,7 +51,8 @@ async def test_every_step_may_be_taken_twice(platform: Platform) -> None:
     platform.stop_serve()
     database = Database(platform.settings.database)
     root = keys.Keys.of(keys.load(platform.settings.key_file))
-    deps = make_deps(platform.settings, root, database)
+    engine = LocalEngine(platform.settings, make_firewall(platform.settings), runtime.PROGRAM)
+    deps = make_deps(platform.settings, root, database, engine)
     context = Context(database, platform.settings, root.seal_public, root.code_mac, lambda _: None)
     try:
         for ask, steps in (
@@ -65,7 +68,7 @@ async def test_every_step_may_be_taken_twice(platform: Platform) -> None:
         assert row is not None
         assert (row.checked_revision, row.last_good_revision) == (2, 2)
     finally:
-        await deps.docker.close()
+        await engine.close()
         await deps.gateway.close()
         database.close()
         platform.start_serve()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.fakes.places import agent_engine
 from tests.rendered import rendered
 from zcplatform import clock
 from zcplatform.adapters.gateway import Gateway
@@ -25,6 +26,7 @@ from zcplatform.worker.deps import Deps
 from zcplatform.worker.metrics import Metrics
 from zcplatform.worker.reconcile.snapshot import TenantSnapshot, load
 from zcplatform.worker.secrets import Secrets
+from zcplatform.worker.upstreams import Upstreams
 
 AT = "2026-01-01T00:00:00.000Z"
 ACTOR = Actor(id="tok_a", kind=ActorKind.TOKEN, name="tests", bearer=Bearer(), is_super_admin=True)
@@ -77,9 +79,9 @@ def make_rig(database: Database, root: Path, port: int, provider: MainProvider |
     vault = Secrets(keys)
     unused: Any = None
     deps = Deps(
-        settings=found, names=Names("zc"), database=database, secrets=vault, docker=unused, gateway=Gateway(timeout_s=1), caddy=unused,
-        edge=unused, firewall=unused, metrics=Metrics(), engine_slots=asyncio.Semaphore(1),
-        kept=ReadCache(database),
+        settings=found, names=Names("zc"), database=database, secrets=vault, engine=agent_engine(found, port), gateway=Gateway(timeout_s=1), caddy=unused,
+        edge=unused, upstreams=Upstreams(), metrics=Metrics(), engine_slots=asyncio.Semaphore(1),
+        cache=ReadCache(database),
     )  # fmt: skip
     context = Context(database, found, keys.seal_public, keys.code_mac, lambda _: None)
 

@@ -91,7 +91,7 @@ async def test_an_answer_that_utf_8_cannot_hold_is_replaced_and_no_secret_is_in_
     assert answer == {"text": "a?b [redacted]", "model": "?"}
 
 
-@pytest.mark.parametrize("verb", ["pairing_code", "message", "channels", "devices", "revoke", "reset"])
+@pytest.mark.parametrize("verb", ["pairing_code", "message", "channels", "devices", "revoke"])
 async def test_a_token_that_somebody_revoked_is_told_and_mended_once(database: Database, make: Make, verb: str) -> None:
     async with REFUSES.running() as port:
         rig = make(port)
@@ -104,6 +104,15 @@ async def test_a_token_that_somebody_revoked_is_told_and_mended_once(database: D
     assert (rig.row.seen_config, rig.row.seen_healthy, rig.row.state) == (None, 0, "restarting")
     assert rig.woken == [rig.tenant.id]
     assert rig.actions()[-1] == "system:worker agent.repair_token"
+    assert rig.actions().count("system:worker agent.repair_token") == 1
+
+
+async def test_devices_are_reset_against_an_agent_that_does_not_do_it(make: Make) -> None:
+    """A3: its file is rendered without them, and a restart ends what they may do."""
+    async with REFUSES.running() as port:
+        rig = make(port)
+        assert await one(talking(rig).reset, rig) == {"restarts": True}
+    assert (rig.row.seen_config, rig.row.seen_healthy) == (None, 0)
     assert rig.actions().count("system:worker agent.repair_token") == 1
 
 

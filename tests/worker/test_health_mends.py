@@ -19,7 +19,7 @@ def healthy_for(rig: Rig, seconds: float) -> None:
 
 
 async def look(rig: Rig, loop: HealthLoop) -> None:
-    await loop._look(rig.row)
+    await loop._look(rig.row, await rig.deps.place(rig.snapshot).agent(rig.snapshot.ref))
 
 
 @pytest.mark.parametrize(("seconds", "mended"), [(CALM_S + 60, True), (5, False)])

@@ -58,8 +58,38 @@ def test_a_row_that_no_request_could_write_is_told_on_its_tenant(database: Datab
     taken_over.execute(sql)
     taken_over.close()
     with pytest.raises(StepFailed) as failed:
-        database.read(lambda tx: load(tx, Settings(), tenant.id))
+        _describe(database, tenant)
     assert failed.value.code == "tenant.invalid"
+
+
+def _describe(database: Database, tenant: Tenant) -> None:
+    """Load it, and use what a start would use."""
+    snapshot = database.read(lambda tx: load(tx, Settings(), tenant.id))
+    assert snapshot is not None
+    assert snapshot.config_mark
+
+
+@pytest.mark.parametrize("wanted", ["stopped", "absent"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE revisions SET settings = '[]'",
+        "PRAGMA foreign_keys = OFF; UPDATE tenants SET plan = 'nope'",
+        "PRAGMA foreign_keys = OFF; UPDATE tenants SET image_id = 'img_nope'",
+        "UPDATE plans SET actions_per_hour = 99999999999",
+        "DELETE FROM revisions",
+    ],
+)
+def test_no_row_prevents_stopping_or_deleting(database: Database, sql: str, wanted: str) -> None:
+    """A1: what runs is stopped and removed by id and slug alone."""
+    tenant = _tenant(database)
+    taken_over = apsw.Connection(str(database.path))
+    taken_over.execute("PRAGMA foreign_keys = OFF")
+    taken_over.execute(f"UPDATE tenants SET wanted = '{wanted}'; {sql}")
+    taken_over.close()
+    snapshot = database.read(lambda tx: load(tx, Settings(), tenant.id))
+    assert snapshot is not None
+    assert (snapshot.ref.id, snapshot.ref.slug) == (tenant.id, tenant.slug)
 
 
 def test_one_damaged_secret_does_not_keep_the_others(database: Database) -> None:

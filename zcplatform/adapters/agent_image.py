@@ -11,8 +11,8 @@ from pathlib import Path
 
 from zcplatform.adapters import elf, python_tree
 from zcplatform.adapters.image_tree import Tree
+from zcplatform.agent.runtime import GATEWAY_PORT
 from zcplatform.agent.versions import NotAVersion, parse
-from zcplatform.core.container import GATEWAY_PORT
 from zcplatform.demo_agent import VERSION
 from zcplatform.errors import BadInput
 

@@ -173,6 +173,14 @@ def save_document(path: Path, document: dict[str, Any], gid: int) -> None:
         os.close(folder)
 
 
+def saved_document(path: Path) -> Any:
+    """What `save_document` wrote; None when there is nothing that can be read."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
 def certificate_stamp(certificate: Path | None, key: Path | None) -> str:
     """Return a text that changes when one of the operator's files is replaced; for `Site.certificate_stamp`."""
     parts = []

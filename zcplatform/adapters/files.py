@@ -13,34 +13,22 @@ import subprocess
 import time
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from zcplatform.adapters import mounts, trees
 from zcplatform.adapters.host import swap_active
-from zcplatform.core.container import CONFIG_NAME, WORKSPACE_NAMES
+from zcplatform.agent.runtime import WORKSPACE_NAMES
 from zcplatform.core.slugs import is_slug
+from zcplatform.engines.seen import Stamp
 from zcplatform.errors import StepFailed
 
+CONFIG_NAME = "zeroclaw"
+"""The tenant's own directory inside its configuration mount."""
 _OWNERS = ".owners"
 _TMPFS = "size=4m,nr_inodes=512,mode=0711"
 _NONCE = "nonce"
 _YOUNG_NS = 1_000_000_000
 """The kernel's clock for files stands still for some milliseconds."""
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """Another one when the file was written (not through a mapping) or replaced.
-
-    Not `is_settled`: it was written just now, and may be once more without another stamp.
-    """
-
-    device: int
-    inode: int
-    changed_ns: int
-    size: int
-    is_settled: bool = field(compare=False)
 
 
 def workspace_create(root: Path, slug: str, uid: int) -> None:
@@ -90,17 +78,28 @@ def workspace_unclaim(root: Path, slug: str) -> None:
     (root / _OWNERS / slug).unlink(missing_ok=True)
 
 
-def workspace_is_whole(root: Path, slug: str, uid: int) -> bool:
-    """All directories are there and the tenant's; a start that was cut off can leave some of them, or one that is still root's."""
+def workspace_owner(root: Path, slug: str) -> int | None:
+    """The uid that owns all of its directories; None unless all are there with the right modes. A start that was cut off, or a tenant, can
+    leave them otherwise."""
     _check(slug)
+    owners = set()
     for name in ("", *WORKSPACE_NAMES):
         try:
             found = os.lstat(root / slug / name)
         except OSError:
-            return False
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
-            return False
-    return True
+            return None
+        if not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o700 != 0o700:
+            return None
+        owners.add(found.st_uid)
+    return owners.pop() if len(owners) == 1 else None
+
+
+def workspaces(root: Path) -> set[str]:
+    """The slugs of everything that lies there."""
+    try:
+        return {entry.name for entry in os.scandir(root) if is_slug(entry.name)}
+    except FileNotFoundError:
+        return set()
 
 
 def workspace_exists(root: Path, slug: str) -> bool:

@@ -1,83 +1,28 @@
-"""Speaks HTTP to a tenant's agent on 127.0.0.1. The agent is hostile: whatever it answers, the caller gets a value or Unavailable, in time.
+"""Speaks HTTP to a tenant's agent. The agent is hostile: whatever it answers, the caller gets a value or Unavailable, in time.
 
 Bounded: five seconds for the whole exchange (two minutes for a message), 64 KiB of body, 64 headers of 4 KiB; no redirects, proxies, cookies
-or compression.
+or compression. What the answers mean: agent/gateway_answers.py.
 """
 
 import asyncio
 import json
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 
 from zcplatform.adapters import untrusted
-from zcplatform.errors import Conflict, NotFound, Unavailable
+from zcplatform.agent import gateway_answers as answers
+from zcplatform.agent.gateway_answers import Channel, Device, Health, Said
+from zcplatform.engines.seen import Address
+from zcplatform.errors import Conflict, Unavailable
 
 TIMEOUT_S = 5.0
 MESSAGE_S = 120.0
 LONGEST_CODE = 256
-MOST_COMPONENTS = 256
-MOST_ROWS = 512
-"""Channels or devices of one agent."""
 UNPAIRED = "agent.refused_token"
 _LONGEST_HEADER = 4_096
 _MOST_HEADERS = 64
-_MOST_RESTARTS = 2**31
-_LONGEST_ERROR = 300
-
-
-@dataclass(frozen=True)
-class Component:
-    name: str
-    status: str
-    restarts: int
-
-
-@dataclass(frozen=True)
-class Health:
-    """What the agent says of itself, or why it said nothing. `is_ok` alone is no proof: a component that restarts alternates."""
-
-    is_ok: bool
-    is_paired: bool = False
-    requires_pairing: bool = False
-    components: tuple[Component, ...] = ()
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class Channel:
-    """What the agent says of one channel. `is_ready` None: it does not say whether it listens. `error` is the agent's own words."""
-
-    name: str
-    kind: str
-    is_compiled: bool
-    is_enabled: bool
-    is_ready: bool | None
-    status: str
-    restarts: int
-    error: str | None
-    requirements: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Device:
-    """Who holds a token, as the agent tells it. `is_legacy`: the agent found the token in its file and knows no more of it."""
-
-    id: str
-    name: str | None
-    kind: str | None
-    address: str | None
-    paired_at: str | None
-    last_seen_at: str | None
-    is_legacy: bool
-
-
-@dataclass(frozen=True)
-class Said:
-    text: str
-    model: str
 
 
 class Gateway:
@@ -98,50 +43,50 @@ class Gateway:
             await self._session.close()
             self._session = None
 
-    async def health(self, port: int, address: str = "127.0.0.1") -> Health:
+    async def health(self, address: Address) -> Health:
         """Never raises for what the agent does; `error` is a sentence."""
         try:
-            status, body = await self._exchange("GET", port, "/health", address=address)
-            return _health(body) if status == 200 else Health(False, error=f"the agent answered /health with status {status}")
+            status, body = await self._exchange("GET", address, "/health")
+            return answers.health(body) if status == 200 else Health(False, error=f"the agent answered /health with status {status}")
         except Unavailable as error:
             return Health(False, error=error.detail)
 
-    async def initiate_pairing(self, port: int, bearer: str) -> str:
+    async def initiate_pairing(self, address: Address, bearer: str) -> str:
         """A new pairing code; the pending one ends. Raises Unavailable."""
-        status, body = await self._ask("POST", port, "/api/pairing/initiate", bearer)
+        status, body = await self._ask("POST", address, "/api/pairing/initiate", bearer)
         code = body.get("pairing_code") if status == 200 and isinstance(body, dict) else None
         if not isinstance(code, str) or not 0 < len(code) <= LONGEST_CODE or not (code.isascii() and code.isalnum()):
-            raise _nonsense(f"the agent gave no pairing code (status {status})")
+            raise answers.nonsense(f"the agent gave no pairing code (status {status})")
         return code
 
-    async def channels(self, port: int, bearer: str) -> tuple[Channel, ...]:
+    async def channels(self, address: Address, bearer: str) -> tuple[Channel, ...]:
         """Every configured channel with the state of its component. Raises Unavailable."""
-        status, body = await self._ask("GET", port, "/api/channels", bearer)
-        rows = _rows(status, body, "channels")
-        status, told = await self._ask("GET", port, "/api/health", bearer)
+        status, body = await self._ask("GET", address, "/api/channels", bearer)
+        rows = answers.rows(status, body, "channels")
+        status, told = await self._ask("GET", address, "/api/health", bearer)
         health = told.get("health") if status == 200 and isinstance(told, dict) else None
         components = health.get("components") if isinstance(health, dict) else None
-        return tuple(_channel(row, components if isinstance(components, dict) else {}) for row in rows)
+        return tuple(answers.channel(row, components if isinstance(components, dict) else {}) for row in rows)
 
-    async def devices(self, port: int, bearer: str) -> tuple[Device, ...]:
+    async def devices(self, address: Address, bearer: str) -> tuple[Device, ...]:
         """Raises Unavailable."""
-        return tuple(_device(row) for row in _rows(*await self._ask("GET", port, "/api/devices", bearer), "devices"))
+        return tuple(answers.device(row) for row in answers.rows(*await self._ask("GET", address, "/api/devices", bearer), "devices"))
 
-    async def revoke(self, port: int, bearer: str, device_id: str) -> None:
+    async def revoke(self, address: Address, bearer: str, device_id: str) -> None:
         """The device's token is worth nothing from now on. Raises NotFound, Unavailable."""
-        if not is_device_id(device_id):
-            raise _no_device(device_id)
-        status, _ = await self._ask("DELETE", port, f"/api/devices/{device_id}", bearer)
+        if not answers.is_device_id(device_id):
+            raise answers.no_device(device_id)
+        status, _ = await self._ask("DELETE", address, f"/api/devices/{device_id}", bearer)
         if status == 404:
-            raise _no_device(device_id)
+            raise answers.no_device(device_id)
         if status != 200:
-            raise _nonsense(f"the agent did not revoke the device (status {status})")
+            raise answers.nonsense(f"the agent did not revoke the device (status {status})")
 
-    async def say(self, port: int, bearer: str, text: str) -> Said:
+    async def say(self, address: Address, bearer: str, text: str) -> Said:
         """One message, one answer. Raises Conflict when the agent has no provider, Unavailable when no answer comes."""
-        status, body = await self._ask("POST", port, "/webhook", bearer, sent={"message": text}, timeout_s=MESSAGE_S)
+        status, body = await self._ask("POST", address, "/webhook", bearer, sent={"message": text}, timeout_s=MESSAGE_S)
         if status == 200 and isinstance(body, dict) and isinstance(body.get("response"), str):
-            return Said(body["response"], _plain(str(body.get("model", ""))))
+            return Said(body["response"], answers.plain(str(body.get("model", ""))))
         if status == 503 and isinstance(body, dict) and body.get("error") == "needs_quickstart":
             raise Conflict("agent.no_provider", "The agent has no model provider", "Add a provider to the tenant's settings first")
         if status in (408, 429):
@@ -151,12 +96,12 @@ class Gateway:
                 "agent.model_failed", "The agent got no answer from its model provider", "Test the provider, or read the agent's log",
                 retry_after_s=30,
             )  # fmt: skip
-        raise _nonsense(f"the agent gave no answer to the message (status {status})")
+        raise answers.nonsense(f"the agent gave no answer to the message (status {status})")
 
     async def _ask(
-        self, method: str, port: int, path: str, bearer: str, *, sent: object = None, timeout_s: float | None = None
+        self, method: str, address: Address, path: str, bearer: str, *, sent: object = None, timeout_s: float | None = None
     ) -> tuple[int, Any]:
-        status, body = await self._exchange(method, port, path, bearer, sent=sent, timeout_s=timeout_s)
+        status, body = await self._exchange(method, address, path, bearer, sent=sent, timeout_s=timeout_s)
         if status == 401:
             raise Unavailable(
                 UNPAIRED, "The agent rejects the platform's token: someone revoked it there",
@@ -167,11 +112,10 @@ class Gateway:
     async def _exchange(
         self,
         method: str,
-        port: int,
+        address: Address,
         path: str,
         bearer: str | None = None,
         *,
-        address: str = "127.0.0.1",
         sent: object = None,
         timeout_s: float | None = None,
     ) -> tuple[int, Any]:
@@ -180,19 +124,19 @@ class Gateway:
         if sent is not None:
             headers["Content-Type"] = "application/json"
         data = json.dumps(sent, ensure_ascii=False).encode(errors="replace") if sent is not None else None
-        url = f"http://{address}:{port}{path}"
+        url = f"http://{address}{path}"
         try:
             async with (
                 asyncio.timeout(limit_s),
                 self._open().request(method, url, headers=headers, data=data, allow_redirects=False) as response,
             ):
-                return response.status, _json(await _read(response), response.status)
+                return response.status, answers.parse_json(await _read(response), response.status)
         except TimeoutError:
             raise Unavailable("agent.too_slow", f"the agent did not answer within {limit_s:g} s", retry_after_s=5) from None
         except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError, ConnectionError):
-            raise Unavailable("agent.unreachable", f"nothing answers on port {port}", retry_after_s=5) from None
+            raise Unavailable("agent.unreachable", f"nothing answers on port {address.port}", retry_after_s=5) from None
         except (aiohttp.ClientError, ValueError, LookupError, OSError) as error:
-            raise _nonsense(f"the agent's answer is not HTTP ({type(error).__name__})") from None
+            raise answers.nonsense(f"the agent's answer is not HTTP ({type(error).__name__})") from None
 
     def _open(self) -> aiohttp.ClientSession:
         """One session for all tenants would mix their cookies and connections: no cookies are kept, every connection is closed."""
@@ -205,101 +149,5 @@ class Gateway:
 async def _read(response: aiohttp.ClientResponse) -> bytes:
     body = await untrusted.read(response)
     if body is None:
-        raise _nonsense(f"the agent's answer is longer than {untrusted.LONGEST_BODY} bytes")
+        raise answers.nonsense(f"the agent's answer is longer than {untrusted.LONGEST_BODY} bytes")
     return body
-
-
-def _json(body: bytes, status: int) -> Any:
-    """Errors of the agent may be plain text; only a good answer must be JSON."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        if status == 200:
-            raise _nonsense("the agent's answer is not JSON") from None
-        return None
-
-
-def _health(body: Any) -> Health:
-    if not isinstance(body, dict) or not isinstance(body.get("status"), str):
-        return Health(False, error="the agent's answer to /health has another form")
-    runtime = body.get("runtime")
-    rows = runtime.get("components") if isinstance(runtime, dict) else None
-    if not isinstance(rows, dict) or len(rows) > MOST_COMPONENTS:
-        return Health(False, error="the agent's answer to /health lists no components")
-    components = tuple(_component(str(name), row) for name, row in sorted(rows.items()))
-    return Health(
-        is_ok=body["status"] == "ok",
-        is_paired=body.get("paired") is True,
-        requires_pairing=body.get("require_pairing") is True,
-        components=components,
-        error="" if body["status"] == "ok" else f"the agent reports {_plain(body['status'])}",
-    )
-
-
-def _component(name: str, row: Any) -> Component:
-    status = row.get("status") if isinstance(row, dict) else None
-    restarts = row.get("restart_count") if isinstance(row, dict) else None
-    return Component(
-        _plain(name),
-        _plain(status) if isinstance(status, str) else "unknown",
-        min(restarts, _MOST_RESTARTS) if type(restarts) is int and restarts >= 0 else 0,
-    )
-
-
-def is_device_id(text: str) -> bool:
-    return 0 < len(text) <= 64 and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
-
-
-def _no_device(device_id: str) -> NotFound:
-    return NotFound("device.unknown", f"There is no device `{_plain(device_id)}`", "List the devices again")
-
-
-def _rows(status: int, body: Any, name: str) -> list[dict[str, Any]]:
-    rows = body.get(name) if status == 200 and isinstance(body, dict) else None
-    if not isinstance(rows, list) or len(rows) > MOST_ROWS or not all(isinstance(row, dict) for row in rows):
-        raise _nonsense(f"the agent does not list its {name} (status {status})")
-    return rows
-
-
-def _channel(row: dict[str, Any], components: dict[str, Any]) -> Channel:
-    """The component's own state goes before the listing's, which knows it for few types only."""
-    readiness = row.get("readiness")
-    readiness = readiness if isinstance(readiness, dict) else {}
-    requirements = readiness.get("requirements")
-    found = components.get(f"channel:{row.get('name')}")
-    component = _component("", found)
-    error = found.get("last_error") if isinstance(found, dict) else None
-    return Channel(
-        name=_plain(str(row.get("name", ""))),
-        kind=_plain(str(row.get("type", ""))),
-        is_compiled=row.get("compiled") is True,
-        is_enabled=row.get("enabled") is True,
-        is_ready={"ok": True, "error": False}.get(component.status, {"ready": True, "missing": False}.get(str(readiness.get("listening")))),
-        status=component.status if isinstance(found, dict) else _plain(str(row.get("status", ""))),
-        restarts=component.restarts,
-        error=_plain(error, _LONGEST_ERROR) if isinstance(error, str) else None,
-        requirements=tuple(_plain(str(line), _LONGEST_ERROR) for line in requirements[:16]) if isinstance(requirements, list) else (),
-    )
-
-
-def _device(row: dict[str, Any]) -> Device:
-    told = {key: _plain(row[key]) if isinstance(row.get(key), str) else None for key in ("id", "name", "device_type", "ip_address")}
-    times = {key: _plain(row[key]) if isinstance(row.get(key), str) else None for key in ("paired_at", "last_seen")}
-    return Device(
-        id=told["id"] or "",
-        name=told["name"],
-        kind=told["device_type"],
-        address=told["ip_address"],
-        paired_at=times["paired_at"],
-        last_seen_at=times["last_seen"],
-        is_legacy=told["device_type"] == "legacy" and told["name"] is None and told["ip_address"] is None,
-    )
-
-
-def _plain(text: str, longest: int = 64) -> str:
-    """Short and printable: it is shown to people and stored in rows."""
-    return "".join(character if character.isprintable() else "?" for character in text[:longest])
-
-
-def _nonsense(sentence: str) -> Unavailable:
-    return Unavailable("agent.bad_answer", sentence, "Read the agent's log", retry_after_s=5)

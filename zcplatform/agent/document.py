@@ -18,8 +18,8 @@ from zcplatform.agent.channels import ChannelType, Use, holds, types
 from zcplatform.agent.config_file import LONGEST_FILE
 from zcplatform.agent.policy import AGENT, PROFILE, Policy
 from zcplatform.agent.providers import FAMILIES, Auth, Price
+from zcplatform.agent.runtime import GATEWAY_PORT
 from zcplatform.agent.secret_slots import auth_of, secret_slots
-from zcplatform.core.container import GATEWAY_PORT
 from zcplatform.errors import BadInput
 
 PLACEHOLDER = "placeholder"

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from zcplatform.agent import closed_paths
 from zcplatform.agent.names import is_alias
 
-GATEWAY_TYPES = frozenset({"whatsapp", "linq", "nextcloud_talk", "gmail_push"})
-"""The gateway serves their paths whether or not such a channel is configured; the edge opens them (`core/edge_closed.py`)."""
+GATEWAY_TYPES = frozenset(closed_paths.HOOKS)
+"""The gateway serves their paths whether or not such a channel is configured; the edge opens them for a tenant that has one."""
 
 INNER_PATHS: Mapping[str, str] = MappingProxyType({"webhook": "/webhook", "line": "/line/webhook", "lark": "/lark"})
 """What a listener of a type serves on its own port."""

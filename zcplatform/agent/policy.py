@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from zcplatform.agent.agent_settings import AgentSettings
 from zcplatform.agent.providers import FAMILIES, Price
-from zcplatform.core.container import GATEWAY_PORT
+from zcplatform.agent.runtime import GATEWAY_PORT
 
 LEVELS = ("readonly", "supervised", "full")
 UNLIMITED_USD = 1_000_000_000.0
@@ -76,7 +76,7 @@ def unpriced(settings: AgentSettings, policy: Policy) -> tuple[str, ...]:
 
 
 def environment(settings: AgentSettings, policy: Policy) -> dict[str, str]:
-    """The variables that pin it; their names are those of `core.container.ENVIRONMENT`, and a test holds them to it."""
+    """The variables that pin it; their names are those of `runtime.ENVIRONMENT`, and a test holds them to it."""
     pinned: dict[str, object] = {
         "gateway.host": "0.0.0.0",  # noqa: S104
         "gateway.port": GATEWAY_PORT,

@@ -15,8 +15,8 @@ from zcplatform.agent.config_file import LONGEST_FILE, MOST_TOKENS
 from zcplatform.agent.fields import Field
 from zcplatform.agent.policy import LEVELS, Policy
 from zcplatform.agent.providers import FAMILIES, Uri
+from zcplatform.agent.runtime import ENVIRONMENT
 from zcplatform.agent.secret_slots import SecretSlot, needed, secret_slots
-from zcplatform.core.container import ENVIRONMENT
 from zcplatform.errors import PlatformError
 
 Problems = Iterator[tuple[str, str]]

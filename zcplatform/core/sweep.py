@@ -15,10 +15,10 @@ class Labelled:
     labels: Mapping[str, str]
 
 
-def orphans(instance: str, found: Iterable[Labelled], names: Mapping[TenantId, str]) -> list[str]:
-    """Ids to remove. `names` maps each tenant id that is not deleted to the one name its object may have."""
+def orphans(instance: str, found: Iterable[Labelled], names: Mapping[TenantId, str]) -> list[Labelled]:
+    """What to remove. `names` maps each tenant id that is not deleted to the one name its object may have."""
     return [
-        thing.id
+        thing
         for thing in found
         if thing.labels.get(LABEL_INSTANCE) == instance
         and (LABEL_TENANT in thing.labels or LABEL_THROWAWAY in thing.labels)

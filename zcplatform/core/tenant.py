@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from zcplatform.core.holds import Hold, HoldKind, effective_wanted
 from zcplatform.core.holds import Wanted as Wanted
-from zcplatform.ids import ImageId, TenantId
+from zcplatform.ids import LOCAL, ImageId, NodeId, TenantId
 
 
 class Request(StrEnum):
@@ -70,7 +70,8 @@ class Tenant:
     seen_config: str | None
     seen_healthy: int
     seen_healthy_at: str | None
-    seen_route_port: int | None
+    seen_upstream: str | None
+    """Where the edge sends visitors. A hint: routes lead only where the place says that the tenant's workload answers."""
     seen_verified: int
     seen_probe_failures: int
     failures: int
@@ -94,6 +95,8 @@ class Tenant:
     """Each of these three revisions goes with the image it was tried on: only the two together are good or refused."""
     last_good_image_id: ImageId | None = None
     rejected_image_id: ImageId | None = None
+    node_id: NodeId = LOCAL
+    """The machine it is to run on."""
     holds: tuple[Hold, ...] = ()
     """Of other rows, read together with this one."""
 

@@ -23,7 +23,7 @@ Errors, of every method: `EngineUnreachable` when nobody answers or not in time 
 each method. Every call ends within a deadline.
 """
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +34,7 @@ from zcplatform.engines.seen import (
     Differences,
     Facts,
     ImageSeen,
+    Known,
     Look,
     Machine,
     PullProgress,
@@ -60,6 +61,11 @@ class Place(Protocol):
     """One machine. Not closed by its users; the engine owns it."""
 
     node_id: NodeId
+
+    @property
+    def firewall_stands(self) -> bool:
+        """Whether the rules stood at the last look. Nothing is started while they do not."""
+        ...
 
     # Observing
 
@@ -115,9 +121,9 @@ class Place(Protocol):
         """Raises StepFailed: `container.foreign`."""
         ...
 
-    async def set_limits(self, workload: Workload) -> bool:
-        """Give what runs the limits of the workload, live. False: not without a new workload. What the place takes and does not keep is noted,
-        and is no difference from then on. Raises StepFailed: `container.foreign`."""
+    async def set_limits(self, workload: Workload) -> Mapping[str, tuple[object, object]] | None:
+        """Give what runs the limits of the workload while it runs. Returns what changed: name → (before, now). None: not without a new workload.
+        What the place takes and does not keep is noted, and is no difference from then on. Raises StepFailed: `container.foreign`."""
         ...
 
     async def run_once(self, task: Task) -> Result:
@@ -148,6 +154,14 @@ class Place(Protocol):
         """Whether a workload could publish this port here, asked of the kernel."""
         ...
 
+    async def taken_subnets(self) -> frozenset[int]:
+        """Indexes of the pool whose range overlaps a network of this machine that is none of this installation's."""
+        ...
+
+    async def port_leads(self, workload: Workload) -> bool | None:
+        """Whether the machine leads the published port to the workload, asked of the kernel and never of the agent. None: it cannot be told."""
+        ...
+
     async def agent(self, tenant: TenantRef) -> Address:
         """Where the tenant's agent answers, from an inspection of its workload and never from a row.
 
@@ -159,8 +173,8 @@ class Place(Protocol):
         """What the edge dials for it. None while it does not run."""
         ...
 
-    def listener(self, tenant: TenantRef, subnet: int) -> str:
-        """The host under which the edge reaches what listens in the tenant's network besides the gateway."""
+    def listener(self, seen: WorkloadSeen) -> str | None:
+        """The host under which the edge reaches what listens in the tenant's network beside the agent's gateway. None: not from here."""
         ...
 
     # Workspace: the tenant's files
@@ -250,10 +264,10 @@ class Place(Protocol):
         """Whatever is left of the tenant, everywhere a tenant leaves something, in words for people. Leftovers of tasks are removed first."""
         ...
 
-    async def sweep(self, tenants: Collection[TenantRef], subnets: Collection[int]) -> tuple[str, ...]:
-        """Remove what carries this installation's marks and belongs to none of these tenants, networks and bridges included. Returns what was
-        removed. An empty list of tenants removes nothing: an empty database is more likely a lost one. One that cannot be removed does not
-        keep the others."""
+    async def sweep(self, known: Callable[[], Known]) -> tuple[str, ...]:
+        """Remove what carries this installation's marks and belongs to none of its tenants, networks and bridges included. Returns what was
+        removed. `known` is called after everything was listed: what was made in between has its row by then. One that cannot be removed does not
+        keep the others. Callers ask for it only while they trust their list: an empty database is more likely a lost one."""
         ...
 
     async def clear(self) -> Cleared:

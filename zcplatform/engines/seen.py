@@ -5,12 +5,12 @@ and nothing is started elsewhere.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from zcplatform.core.workload import TenantRef
-from zcplatform.ids import NodeId, TenantId
+from zcplatform.ids import NodeId
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class WorkloadSeen:
     exit_code: int | None = None
     was_oom_killed: bool = False
     address: Address | None = None
-    """The agent, from the machine itself, through the port that is published for it. None while it does not run."""
+    """The agent, from the machine itself, through the port that is published for it. None while it is not alive."""
     direct: Address | None = None
     """The agent in the tenant's own network: answers also where the published port leads nowhere. None while unknown."""
-    networks: tuple[str, ...] | None = None
-    """Every network it is attached to. None: not reported."""
+    is_isolated: bool = True
+    """Attached to its own network and to nothing else."""
     limits: Mapping[str, object] | None = None
     """None: not reported; only a close look knows."""
 
@@ -66,18 +66,26 @@ class NetworkSeen:
 
 
 @dataclass(frozen=True)
-class TenantSeen:
-    """Everything that exists of one tenant at a place. An object of its name that belongs to somebody else is not its own."""
+class FilesSeen:
+    """What lies under a slug. Files carry no label: who may touch them is settled by `put_workspace`."""
 
-    workload: WorkloadSeen | None = None
-    network: NetworkSeen | None = None
     configuration: str | None = None
     """Identifies the very mount that stands now; None when there is none, or one that was not filled to the end."""
     has_workspace: bool = False
     workspace_owner: int | None = None
     """The uid that owns all of its directories, with the right modes; None when something about them has to be repaired."""
-    foreign: tuple[str, ...] = ()
-    """Objects under its names that are not its own, for people: ``container `zc-acme` ``."""
+
+
+NO_FILES = FilesSeen()
+
+
+@dataclass(frozen=True)
+class TenantSeen:
+    """Everything that exists of one tenant at a place. An object of its name that belongs to somebody else is not its own."""
+
+    workload: WorkloadSeen | None = None
+    network: NetworkSeen | None = None
+    files: FilesSeen = NO_FILES
 
 
 NOTHING = TenantSeen()
@@ -94,14 +102,16 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Look:
-    """Everything of this installation at a place, from one question. `stray` belongs to none of its tenants' names; see `Place.sweep`."""
+    """Everything of this installation at a place, from one question. What belongs to none of its tenants is left to `Place.sweep`."""
 
-    tenants: Mapping[TenantId, TenantSeen]
+    tenants: Mapping[TenantRef, TenantSeen]
+    files: Mapping[str, FilesSeen]
+    """By slug."""
     firewall_stands: bool
     trouble: Trouble | None = None
 
     def of(self, tenant: TenantRef) -> TenantSeen:
-        return self.tenants.get(tenant.id, NOTHING)
+        return replace(self.tenants.get(tenant, NOTHING), files=self.files.get(tenant.slug, NO_FILES))
 
 
 @dataclass(frozen=True)
@@ -111,8 +121,7 @@ class Differences:
     is_other: bool = False
     """Another specification: it has to be replaced."""
     network_is_other: bool = False
-    networks: tuple[str, ...] = ()
-    """Attached to something else than exactly its own network: these, by hand. It has to be replaced."""
+    """Its network has to be replaced, and it with it. One without a network differs."""
     limits: Mapping[str, tuple[object, object]] = field(default_factory=dict)
     """Name → (observed, wanted), of limits that somebody changed on what runs. Empty after a look from afar."""
 
@@ -201,6 +210,14 @@ class Machine:
     state: MachineState
     facts: Facts | None
     """None while it does not answer."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the database knows of: everything else with this installation's marks is a leftover."""
+
+    tenants: tuple[TenantRef, ...]
+    subnets: frozenset[int]
 
 
 @dataclass(frozen=True)

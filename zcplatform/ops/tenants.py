@@ -227,7 +227,7 @@ def _draft(tenant_id: TenantId, slug: str, name: str, plan: str, image_id: Image
         seen_config=None,
         seen_healthy=0,
         seen_healthy_at=None,
-        seen_route_port=None,
+        seen_upstream=None,
         seen_verified=0,
         seen_probe_failures=0,
         failures=0,
@@ -256,8 +256,8 @@ def _require_capacity(call: Call, tenant_id: TenantId) -> None:
         return
     ports, uids = call.context.settings.port_span, call.context.settings.uid_span
     subnets = capacity(call.context.settings.subnet_network)
-    for kind, first, last in (("port", ports.first, ports.last), ("uid", uids.first, uids.last), ("subnet", 0, subnets - 1)):
-        if allocations.free(call.tx, kind, first, last, reusable_before(kind, call.at)) < 1:
+    for kind, span in (("port", (ports.first, ports.last)), ("uid", (uids.first, uids.last)), ("subnet", (0, subnets - 1))):
+        if allocations.free(call.tx, kind, span, call.at, reusable_before(kind, call.at)) < 1:
             raise Conflict(
                 "host.exhausted",
                 f"No free {kind} is left on this host (numbers of deleted tenants may be reused after 30 days)",

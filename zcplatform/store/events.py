@@ -50,6 +50,11 @@ def after(tx: Tx, last_id: int, visibility: Visibility, *, tenant_id: str | None
     )
 
 
+def count(tx: Tx, kind: str, tenant_id: str, since: str) -> int:
+    """How often something happened to a tenant since then."""
+    return int(scalar(tx, "SELECT count(*) FROM events WHERE tenant_id = ? AND kind = ? AND at > ?", tenant_id, kind, since))
+
+
 def newest_id(tx: Tx) -> int:
     return int(scalar(tx, "SELECT coalesce(max(id), 0) FROM events"))
 

@@ -53,6 +53,26 @@ CREATE UNIQUE INDEX images_one_default ON images (is_default) WHERE is_default =
 
 -- Tenants -----------------------------------------------------------------------------------------------------------------
 
+-- The machines that have an image. A ready image that no machine has is lost.
+CREATE TABLE image_places (
+    image_id TEXT NOT NULL REFERENCES images (id),
+    node_id TEXT NOT NULL,
+    seen_at TEXT NOT NULL,
+    PRIMARY KEY (image_id, node_id)
+) STRICT;
+
+-- The machines that tenants run on, as the worker saw them last. `problems` is a JSON list: why nothing can be started there.
+CREATE TABLE machines (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'unknown' CHECK (state IN ('up', 'down', 'unknown')),
+    engine TEXT,
+    cpus INTEGER,
+    memory_bytes INTEGER,
+    problems TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(problems)),
+    seen_at TEXT
+) STRICT;
+
 -- One row per tenant. A deleted tenant keeps its row.
 CREATE TABLE tenants (
     -- Who it is
@@ -70,13 +90,16 @@ CREATE TABLE tenants (
     wanted_revision INTEGER NOT NULL DEFAULT 1,
     wanted_epoch INTEGER NOT NULL DEFAULT 0,
     generation INTEGER NOT NULL DEFAULT 1,
+    -- The machine it is to run on; see `machines`.
+    node_id TEXT NOT NULL DEFAULT 'local',
     -- Observed state, recorded by the worker.
     seen_generation INTEGER NOT NULL DEFAULT 0,
     seen_container TEXT NOT NULL DEFAULT 'absent' CHECK (seen_container IN ('absent', 'stopped', 'running', 'unknown')),
     seen_config TEXT,
     seen_healthy INTEGER NOT NULL DEFAULT 0 CHECK (seen_healthy IN (0, 1)),
     seen_healthy_at TEXT,
-    seen_route_port INTEGER,
+    -- What the edge dials for it; None while its name leads to no agent.
+    seen_upstream TEXT,
     seen_verified INTEGER NOT NULL DEFAULT 0 CHECK (seen_verified IN (0, 1)),
     seen_probe_failures INTEGER NOT NULL DEFAULT 0,
     -- Revisions and images: the one checked last, the one to roll back to, the one that was rejected.
@@ -140,6 +163,8 @@ CREATE TABLE allocations (
     number INTEGER NOT NULL,
     tenant_id TEXT REFERENCES tenants (id),
     released_at TEXT,
+    -- When another tenant may get it; where this is missing, 30 days after the release.
+    reusable_at TEXT,
     PRIMARY KEY (kind, number),
     CHECK (tenant_id IS NOT NULL OR released_at IS NOT NULL)
 ) STRICT;

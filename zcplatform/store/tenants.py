@@ -19,7 +19,7 @@ SEEN = frozenset(
         "seen_config",
         "seen_healthy",
         "seen_healthy_at",
-        "seen_route_port",
+        "seen_upstream",
         "seen_verified",
         "seen_probe_failures",
         "failures",

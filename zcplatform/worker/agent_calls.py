@@ -10,10 +10,13 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from zcplatform import clock
-from zcplatform.adapters.gateway import Device, Gateway
+from zcplatform.adapters.gateway import Gateway
+from zcplatform.agent.gateway_answers import Device
 from zcplatform.core.redaction import Redactor
 from zcplatform.core.tenant import Wanted
-from zcplatform.errors import Conflict, NotFound
+from zcplatform.engines.seen import Address
+from zcplatform.errors import Conflict, NotFound, PlatformError
+from zcplatform.log import logger
 from zcplatform.worker.configuration.readback import forget_paired_devices, keep_saved, read_saved
 from zcplatform.worker.deps import Deps
 from zcplatform.worker.live_requests import ConcurrencyLimit, load_tenant, require_text
@@ -35,18 +38,18 @@ class AgentCalls:
     async def pairing_code(self, request: dict[str, Any]) -> Answers:
         """A new code. The one before ends."""
         snapshot = load_tenant(self._deps, request)
-        code = await self._call(snapshot, lambda gateway, bearer: gateway.initiate_pairing(snapshot.port, bearer))
+        code = await self._call(snapshot, lambda gateway, at, bearer: gateway.initiate_pairing(at, bearer))
         yield {"code": code, "expires_at": clock.text(clock.now() + PAIRING_LIVES)}
 
     async def message(self, request: dict[str, Any]) -> Answers:
         snapshot, text = load_tenant(self._deps, request), require_text(request, "text", LONGEST_MESSAGE)
         with self._messages.taken(snapshot.tenant.id):
-            said = await self._call(snapshot, lambda gateway, bearer: gateway.say(snapshot.port, bearer, text))
+            said = await self._call(snapshot, lambda gateway, at, bearer: gateway.say(at, bearer, text))
         yield cleaned(self._deps.redactor(snapshot.tenant.id), asdict(said))
 
     async def channels(self, request: dict[str, Any]) -> Answers:
         snapshot = load_tenant(self._deps, request)
-        found = await self._call(snapshot, lambda gateway, bearer: gateway.channels(snapshot.port, bearer))
+        found = await self._call(snapshot, lambda gateway, at, bearer: gateway.channels(at, bearer))
         yield cleaned(self._deps.redactor(snapshot.tenant.id), {"channels": [asdict(channel) for channel in found]})
 
     async def devices(self, request: dict[str, Any]) -> Answers:
@@ -66,32 +69,44 @@ class AgentCalls:
                 f"The platform itself uses this device to call the agent of `{snapshot.tenant.slug}`",
                 "choose another device",
             )
-        await self._call(snapshot, lambda gateway, bearer: gateway.revoke(snapshot.port, bearer, device_id))
+        await self._call(snapshot, lambda gateway, at, bearer: gateway.revoke(at, bearer, device_id))
         await self._read_back(snapshot)
         yield {"ok": True}
 
     async def reset(self, request: dict[str, Any]) -> Answers:
         """Revoke every device. Those that the agent does not revoke are removed by rendering its file without them."""
         snapshot = load_tenant(self._deps, request)
+        answered = True
         if snapshot.tenant.effective_wanted == Wanted.RUNNING:
-            found = await self._devices(snapshot)
-            for device in [device for device in found if not device.is_legacy]:
-                await self._revoke_if_there(snapshot, device.id)
+            answered = await self._revoke_all(snapshot)
             await self._read_back(snapshot)
-        remained = await forget_paired_devices(self._deps, snapshot)
+        remained = await forget_paired_devices(self._deps, snapshot) or not answered
         if remained and snapshot.tenant.effective_wanted == Wanted.RUNNING:
             await repair_token(self._deps, snapshot, self._wake, "its devices were reset")
         yield {"restarts": remained}
 
-    async def _call(self, snapshot: TenantSnapshot, call: Callable[[Gateway, str], Awaitable[T]]) -> T:
-        return await with_bearer(self._deps, snapshot, self._wake, lambda bearer: call(self._deps.gateway, bearer))
+    async def _call(self, snapshot: TenantSnapshot, call: Callable[[Gateway, Address, str], Awaitable[T]]) -> T:
+        return await with_bearer(self._deps, snapshot, self._wake, lambda at, bearer: call(self._deps.gateway, at, bearer))
+
+    async def _revoke_all(self, snapshot: TenantSnapshot) -> bool:
+        """False when the agent does not do it: then only a file without them, and a restart, ends what they may do."""
+        try:
+            found = await self._devices(snapshot)
+            for device in [device for device in found if not device.is_legacy]:
+                await self._revoke_if_there(snapshot, device.id)
+        except PlatformError as error:
+            logger.warning(
+                "an agent does not revoke its devices; its file is rendered without them", tenant=snapshot.tenant.id, error=error.detail
+            )
+            return False
+        return True
 
     async def _devices(self, snapshot: TenantSnapshot) -> tuple[Device, ...]:
-        return await self._call(snapshot, lambda gateway, bearer: gateway.devices(snapshot.port, bearer))
+        return await self._call(snapshot, lambda gateway, at, bearer: gateway.devices(at, bearer))
 
     async def _revoke_if_there(self, snapshot: TenantSnapshot, device_id: str) -> None:
         try:
-            await self._call(snapshot, lambda gateway, bearer: gateway.revoke(snapshot.port, bearer, device_id))
+            await self._call(snapshot, lambda gateway, at, bearer: gateway.revoke(at, bearer, device_id))
         except NotFound:
             return
 

@@ -11,12 +11,14 @@ import pwd
 
 from zcplatform import clock, log, memory
 from zcplatform.adapters import host, rundirs
-from zcplatform.adapters.caddy import Caddy, save_document
+from zcplatform.adapters.caddy import Caddy, save_document, saved_document
 from zcplatform.adapters.gateway import Gateway
 from zcplatform.adapters.users import ensure_user
+from zcplatform.agent import runtime
 from zcplatform.core import firewall as firewall_rules
 from zcplatform.core.audit import Entry
-from zcplatform.engines.docker.client import Docker
+from zcplatform.engines.docker.local import LocalEngine
+from zcplatform.engines.protocol import Engine
 from zcplatform.errors import CannotRun, PlatformError
 from zcplatform.ids import Names, TenantId
 from zcplatform.log import logger
@@ -44,6 +46,7 @@ from zcplatform.worker.reconcile.driver import Driver
 from zcplatform.worker.routes import Routes
 from zcplatform.worker.secrets import Secrets
 from zcplatform.worker.signals import stop_on_signals
+from zcplatform.worker.upstreams import Upstreams, of_document
 from zcplatform.worker.web_child import WebChild, listen
 
 EDGE_LISTENER_S = 30.0
@@ -86,7 +89,8 @@ class Worker:
         self._keys = keys
         self._database = database
         self._web = web
-        self._deps = deps = make_deps(settings, keys, database)
+        self._firewall = make_firewall(settings)
+        self._deps = deps = make_deps(settings, keys, database, LocalEngine(settings, self._firewall, runtime.PROGRAM))
         self._driver = Driver(deps, settings.reconcile_period_s)
         self._images = ImagesLoop(deps, settings.reconcile_period_s)
         self._mail = MailLoop(database, keys.seal_private, settings.panel_url, _mail_server(settings), deps.metrics)
@@ -95,7 +99,7 @@ class Worker:
         self._child = WebChild(settings, keys, self._signing_keys, web, web_socket)
         self._loops = Loops(
             self._child.loop,
-            deps.firewall.loop,
+            self._firewall.loop,
             deps.edge.loop,
             Loop("edge_listener", EDGE_LISTENER_S, deps.caddy.require_listener),
             self._driver.loop,
@@ -103,7 +107,7 @@ class Worker:
             self._mail.loop,
             self._anchors.loop,
             HealthLoop(deps, settings.health_period_s, self._driver.wake).loop,
-            engine_events_loop(deps.docker, settings.instance, self._driver.wake),
+            engine_events_loop(deps.engine, self._driver.wake),
             heartbeat_loop(database, settings, self._child.hand_again),
             sealed_boxes_loop(database, deps.secrets),
             retention_loop(database, settings),
@@ -136,7 +140,7 @@ class Worker:
         except PlatformError as error:
             logger.error("a change of key could not be anchored; the next start tries again", code=error.code, error=error.detail)
         try:
-            await self._deps.firewall.ensure()
+            await self._firewall.ensure()
         except PlatformError as error:
             logger.error("no agent is started until the firewall stands", error=error.detail, hint=error.hint)
 
@@ -176,26 +180,34 @@ class Worker:
             logger.error("the stop could not be anchored", error=error)
 
 
-def make_deps(settings: Settings, keys: Keys, database: Database) -> Deps:
+def make_firewall(settings: Settings) -> FirewallLoop:
+    prefix = Names(settings.instance).bridge_prefix
+    edge_uid = ensure_user(settings.edge_user).pw_uid
+    rules = firewall_rules.rules(prefix, settings.resolvers, settings.allowed_hosts, settings.subnet_network, (edge_uid,))
+    return FirewallLoop(rules, settings.reconcile_period_s, lambda: bool(host.bridges(prefix)))
+
+
+def make_deps(settings: Settings, keys: Keys, database: Database, engine: Engine) -> Deps:
     """Everything the loops act with; nothing is opened or called yet."""
-    names = Names(settings.instance)
     caddy = Caddy.of(settings)
-    edge_user = ensure_user(settings.edge_user)
-    edge_uid, edge_gid = edge_user.pw_uid, edge_user.pw_gid
-    rules = firewall_rules.rules(names.bridge_prefix, settings.resolvers, settings.allowed_hosts, settings.subnet_network, (edge_uid,))
+    edge_gid = ensure_user(settings.edge_user).pw_gid
+    upstreams = Upstreams(of_document(saved_document(settings.edge_document)))
+    routes = Routes(settings, database, upstreams)
+    edge = EdgeLoop(caddy, routes.document, lambda wanted: save_document(settings.edge_document, wanted, edge_gid))
+    upstreams.on_change = edge.wake
     return Deps(
         settings=settings,
-        names=names,
+        names=Names(settings.instance),
         database=database,
         secrets=Secrets(keys),
-        docker=Docker(settings.docker_socket),
+        engine=engine,
         gateway=Gateway(),
         caddy=caddy,
-        edge=EdgeLoop(caddy, Routes(settings, database).document, lambda wanted: save_document(settings.edge_document, wanted, edge_gid)),
-        firewall=FirewallLoop(rules, settings.reconcile_period_s, lambda: bool(host.bridges(names.bridge_prefix))),
+        edge=edge,
+        upstreams=upstreams,
         metrics=Metrics(),
         engine_slots=asyncio.Semaphore(settings.parallel),
-        kept=ReadCache(database),
+        cache=ReadCache(database),
     )
 
 

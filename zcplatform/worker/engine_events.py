@@ -2,22 +2,22 @@
 
 from collections.abc import Callable
 
-from zcplatform.engines.docker.client import Docker
+from zcplatform.engines.protocol import Engine
 from zcplatform.errors import Unavailable
-from zcplatform.ids import TenantId, is_id
+from zcplatform.ids import TenantId
 from zcplatform.worker.loop import Loop
 
 REOPEN_S = 2.0
 _ACTIONS = ("die", "oom", "update", "destroy")
 
 
-def engine_events_loop(docker: Docker, instance: str, wake: Callable[[TenantId], None]) -> Loop:
+def engine_events_loop(engine: Engine, wake: Callable[[TenantId], None]) -> Loop:
     """One round follows the stream until it breaks off."""
 
     async def follow() -> None:
-        async for tenant_id, action in docker.events(instance):
-            if tenant_id and is_id(tenant_id) and action in _ACTIONS:
-                wake(TenantId(tenant_id))
+        async for tenant_id, action in engine.events():
+            if tenant_id is not None and action in _ACTIONS:
+                wake(tenant_id)
         raise Unavailable("engine.events", "The engine closed its stream of events", "It is opened again")
 
     return Loop("engine_events", REOPEN_S, follow, longest_s=None)

@@ -8,18 +8,19 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from zcplatform import clock
-from zcplatform.adapters import files
 from zcplatform.core import backoff
 from zcplatform.core.tenant import Tenant
+from zcplatform.core.workload import TenantRef
+from zcplatform.engines.protocol import EngineUnreachable
+from zcplatform.engines.seen import Address, Silence, Stamp
 from zcplatform.errors import StepFailed
-from zcplatform.ids import TenantId
+from zcplatform.ids import LOCAL, TenantId
 from zcplatform.log import logger
 from zcplatform.store import tenants
 from zcplatform.worker.configuration.readback import keep_saved, read_saved
 from zcplatform.worker.deps import Deps
 from zcplatform.worker.loop import Loop
 from zcplatform.worker.platform_bearer import repair_token
-from zcplatform.worker.reconcile.observation import ALIVE
 from zcplatform.worker.reconcile.outcome import record_failure
 
 AT_ONCE = 32
@@ -38,17 +39,20 @@ class HealthLoop:
         self.loop = Loop("health", period_s, self._round, first_after_s=period_s)
         self._deps = deps
         self._wake = wake
-        self._places = asyncio.Semaphore(AT_ONCE)
-        self._kept: dict[TenantId, files.Stamp] = {}
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._kept: dict[TenantId, Stamp] = {}
         """Of the agents' files as they were read last."""
         self._rounds = 0
 
     async def _round(self) -> None:
-        """Check containers that run. An agent that is silent because the engine or its rules are gone is not at fault."""
-        if self._deps.firewall.engine_rules_gone:
+        """Check agents that run. One that is silent because the engine or its rules are gone is not at fault."""
+        place = self._deps.engine.place(LOCAL)
+        look = await place.look()
+        if isinstance(look, Silence):
+            raise EngineUnreachable(look.detail, look.hint)
+        self._deps.upstreams.saw_all(place, look)
+        if look.trouble is not None:
             return
-        found = await self._deps.docker.containers(self._deps.settings.instance)
-        alive = {container.name for container in found if container.state in ALIVE}
         rows = [row for row in self._deps.database.read(tenants.everything) if row.effective_wanted == "running" and row.seen_healthy]
         self._kept = {row.id: self._kept[row.id] for row in rows if row.id in self._kept}
         self._rounds += 1
@@ -56,24 +60,26 @@ class HealthLoop:
             if is_close_look(position, self._rounds):
                 self._kept.pop(row.id, None)  # what was written through a mapping of the file leaves its stamp alone
                 self._wake(row.id)
-        await asyncio.gather(*(self._look(row) for row in rows if self._deps.names.container(row.slug) in alive))
+        found = ((row, look.of(TenantRef(row.id, row.slug)).workload) for row in rows)
+        running = [(row, seen.address) for row, seen in found if seen is not None and seen.address is not None]
+        await asyncio.gather(*(self._look(row, address) for row, address in running))
 
-    async def _look(self, row: Tenant) -> None:
-        async with self._places:
+    async def _look(self, row: Tenant, address: Address) -> None:
+        async with self._slots:
             try:
-                await self._ask(row)
+                await self._ask(row, address)
             except Exception:
                 logger.exception("a health look failed; the others go on", tenant=row.id)
 
-    async def _ask(self, row: Tenant) -> None:
+    async def _ask(self, row: Tenant, address: Address) -> None:
         deps = self._deps
         snapshot = deps.snapshot(row.id)
         if snapshot is None or snapshot.tenant.generation != row.generation:
             return
-        answer = await deps.gateway.health(snapshot.port)
+        answer = await deps.gateway.health(address)
         if answer.is_ok:
             await self._well(row)
-            stamp = files.config_stamp(deps.settings.config_dir, row.slug, "config.toml")
+            stamp = await deps.place(snapshot).stamp_configuration(snapshot.ref, "config.toml")
             # An idle agent does not write its file: nothing to read, decrypt and parse.
             if stamp is not None and stamp != self._kept.get(row.id):
                 if await keep_saved(deps, snapshot, await read_saved(deps, snapshot)):

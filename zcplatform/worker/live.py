@@ -15,6 +15,8 @@ from typing import Any
 
 from zcplatform import bounded_json, clock
 from zcplatform.agent.fields import is_text
+from zcplatform.engines.protocol import EngineUnreachable
+from zcplatform.engines.seen import Silence
 from zcplatform.errors import BadInput, PlatformError, Unavailable
 from zcplatform.log import logger
 from zcplatform.worker.deps import Deps
@@ -105,15 +107,19 @@ class LiveServer:
 
     async def _logs(self, request: dict[str, Any]) -> Answers:
         deps, snapshot = self._deps, load_tenant(self._deps, request)
-        if await deps.docker.container(deps.names.container(snapshot.tenant.slug)) is None:
+        place = deps.place(snapshot)
+        seen = await place.look_at(snapshot.ref)
+        if isinstance(seen, Silence):
+            raise EngineUnreachable(seen.detail, seen.hint)
+        if seen.workload is None:
             raise Unavailable(
                 "agent.no_container", f"`{snapshot.tenant.slug}` has no container yet: it is {snapshot.tenant.state}", "wait for its deploy"
             )
         yield {"line": None}  # an error was raised by now: the web process can begin its answer
         tail, since = int(request.get("tail", 100)), request.get("since")
         redact = deps.redactor(snapshot.tenant.id)
-        async for line in deps.docker.logs(
-            deps.names.container(snapshot.tenant.slug),
+        async for line in place.logs(
+            snapshot.ref,
             tail=max(0, min(tail, 10_000)),
             since=int(clock.parse(since).timestamp()) if since else 0,
             follow=bool(request.get("follow")),

@@ -11,6 +11,7 @@ from zcplatform import clock
 from zcplatform.adapters.gateway import UNPAIRED
 from zcplatform.core.audit import Entry
 from zcplatform.core.tenant import Wanted
+from zcplatform.engines.seen import Address
 from zcplatform.errors import PlatformError, Unavailable
 from zcplatform.ids import TenantId
 from zcplatform.log import logger
@@ -23,8 +24,11 @@ T = TypeVar("T")
 Wake = Callable[[TenantId], None]
 
 
-async def with_bearer(deps: Deps, snapshot: TenantSnapshot, wake: Wake, call: Callable[[str], Awaitable[T]]) -> T:
-    """Call a running agent with the platform's token. Raises Unavailable; if the agent rejected the token, its repair has begun by then."""
+async def with_bearer(deps: Deps, snapshot: TenantSnapshot, wake: Wake, call: Callable[[Address, str], Awaitable[T]]) -> T:
+    """Call a running agent with the platform's token. Raises Unavailable; where the agent rejects the token, its repair is under way by then.
+
+    The token goes only where the place says that this tenant's own workload answers, never to what a row says.
+    """
     bearer = deps.database.read(lambda tx: deps.secrets.get(tx, snapshot.tenant.id, "agent", "bearer"))
     if bearer is None or snapshot.tenant.effective_wanted != Wanted.RUNNING or not snapshot.tenant.seen_healthy:
         raise Unavailable(
@@ -33,8 +37,9 @@ async def with_bearer(deps: Deps, snapshot: TenantSnapshot, wake: Wake, call: Ca
             "wait until it is running",
             retry_after_s=5,
         )
+    address = await deps.place(snapshot).agent(snapshot.ref)
     try:
-        return await call(bearer[1])
+        return await call(address, bearer[1])
     except PlatformError as error:
         if error.code == UNPAIRED:
             await repair_token(deps, snapshot, wake, "the platform's token was revoked inside the agent")

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.core.test_container import SPEC
+from tests.engines.docker.test_bodies import SIDE, SPEC
 from tests.fakes.engines import DyingDocker, ForgetfulDocker, HonestDocker, LyingDocker, SlowDocker
-from zcplatform.core.container import create_body
-from zcplatform.core.network import network_body
+from zcplatform.engines.docker.bodies import create_body, network_body
 from zcplatform.engines.docker.client import Docker
 from zcplatform.engines.protocol import EngineUnreachable
 from zcplatform.engines.seen import PullProgress
@@ -20,8 +19,8 @@ from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.ids import Names
 
 NAMES = Names("zc")
-BODY = create_body(NAMES, SPEC)
-NETWORK = network_body(NAMES, SPEC.tenant_id, SPEC.slug, 1, IPv4Network("10.83.0.0/16"))
+BODY = create_body(NAMES, SPEC, SIDE)
+NETWORK = network_body(NAMES, SPEC.tenant, 1, IPv4Network("10.83.0.0/16"))
 
 
 @pytest.fixture
@@ -271,7 +270,7 @@ async def test_an_import_without_an_id_is_an_error(socket: Path, tmp_path: Path)
 async def test_events_of_others_are_not_told(socket: Path) -> None:
     class Eventful(HonestDocker):
         def events(self) -> list[dict[str, Any]]:
-            ours = {"io.zcplatform.instance": "zc", "io.zcplatform.tenant": SPEC.tenant_id, "name": "zc-acme"}
+            ours = {"io.zcplatform.instance": "zc", "io.zcplatform.tenant": SPEC.tenant.id, "name": "zc-acme"}
             return [
                 {"Type": "container", "Action": "die", "Actor": {"Attributes": ours}},
                 {"Type": "container", "Action": "die", "Actor": {"Attributes": {"name": "zc-forged"}}},
@@ -281,7 +280,7 @@ async def test_events_of_others_are_not_told(socket: Path) -> None:
             ]
 
     async with Eventful().on(socket), Docker(socket) as docker:
-        assert [event async for event in docker.events("zc")] == [(SPEC.tenant_id, "die"), (None, "connect")]
+        assert [event async for event in docker.events("zc")] == [(SPEC.tenant.id, "die"), (None, "connect")]
 
 
 @pytest.mark.parametrize("name", ["../images/x", "a/../b", "x?force=1", "x#y", "x%2fy", "", " ", "x\n", "-x", "é"])

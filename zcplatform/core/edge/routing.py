@@ -6,6 +6,7 @@ WebSocket opened under it lives, and a proxy per tenant would make that document
 
 from typing import Any
 
+from zcplatform.agent import closed_paths
 from zcplatform.core import edge_closed, keep_alive
 from zcplatform.core.edge import headers, pages
 from zcplatform.core.edge.site import Route, Site
@@ -89,10 +90,10 @@ def running(site: Site) -> Json:
     """Pass a request to the tenant's agent, except for closed paths."""
     closed = {"handle": [pages.plain(404, "closed")], "terminal": True}
     inner = [
-        {"match": [{"path": edge_closed.TENANT}], **closed},
+        {"match": [{"path": closed_paths.TENANT}], **closed},
         *(
             {"match": [{"path": paths, "not": [{"vars": {f"zcp_hook_{kind}": ["open"]}}]}], **closed}
-            for kind, paths in edge_closed.HOOKS.items()
+            for kind, paths in closed_paths.HOOKS.items()
         ),
         {
             "handle": [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from zcplatform.core import edge_closed
+from zcplatform.agent import closed_paths
 from zcplatform.core.edge.pages import Page
 from zcplatform.ids import is_id
 from zcplatform.settings import Settings, Span
@@ -43,7 +43,7 @@ class Listener:
 class Route:
     """A tenant's name at the edge. Without a port (stopped, or between two containers) the name answers 503.
 
-    `hooks`: the channel types of `edge_closed.HOOKS` whose webhook paths are open for this tenant.
+    `hooks`: the channel types of `closed_paths.HOOKS` whose webhook paths are open for this tenant.
     """
 
     slug: str
@@ -61,7 +61,7 @@ class Route:
             raise ValueError(f"{self.tenant_id!r} is not a tenant's id")
         if self.port is not None and (type(self.port) is not int or not 0 < self.port < 65536):
             raise ValueError(f"{self.port!r} is not a port")
-        if not set(self.hooks) <= set(edge_closed.HOOKS):
+        if not set(self.hooks) <= set(closed_paths.HOOKS):
             raise ValueError(f"{self.hooks!r} are not channel types with webhook paths")
         if len({listener.path for listener in self.listeners}) != len(self.listeners):
             raise ValueError(f"two channels of {self.slug} share a path")

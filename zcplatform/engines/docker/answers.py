@@ -1,17 +1,20 @@
-"""What the engine tells about its objects, read from its JSON into values. Pure. A field that is missing where it must not be is a BadAnswer."""
+"""The engine's JSON about its objects, read into values. Pure. A field that is missing where it must not be is a BadAnswer."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from zcplatform.core.container import limits
+from zcplatform.engines.docker.bodies import limits
 from zcplatform.engines.docker.errors import bounded
-from zcplatform.engines.seen import ImageSeen
+from zcplatform.engines.seen import ImageSeen, Reading
+
+ALIVE = frozenset({"running", "paused", "restarting"})
+"""A paused container has processes that hold the tenant's files: it has to be stopped like one that runs."""
 
 
 class BadAnswer(Exception):
-    """The engine answered 2xx with something that cannot be what was asked for."""
+    """The engine answered 2xx with something that cannot be what was requested."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,17 @@ class ContainerSeen:
     error: str = ""
     started_at: str = ""
     """Empty when it was only listed, not inspected."""
+    networks: tuple[str, ...] = ()
     address: str = ""
-    """In its network, while it runs; empty when it was only listed."""
+    """In its network, while it runs."""
+    ports: Mapping[int, int] = field(default_factory=dict)
+    """Its own TCP port → the port that is published for it on 127.0.0.1."""
     limits: Mapping[str, Any] | None = None
-    """As `core.container.limits`; None when it was only listed."""
+    """As `bodies.limits`; None when it was only listed."""
 
 
 @dataclass(frozen=True)
-class NetworkSeen:
+class DockerNetwork:
     id: str
     name: str
     labels: Mapping[str, str]
@@ -48,9 +54,14 @@ class EngineInfo:
     live_restore: bool = False
     storage_driver: str = ""
     data_root: str = ""
-    security: tuple[str, ...] = field(default=())
+    security: tuple[str, ...] = ()
+    cpus: int = 0
+    memory_bytes: int = 0
     counts_swap: bool = True
     """Whether the kernel can limit a container's swap."""
+    limits_memory: bool = True
+    limits_pids: bool = True
+    limits_cpu: bool = True
 
 
 def listed_container(answer: Mapping[str, Any]) -> ContainerSeen:
@@ -63,6 +74,9 @@ def listed_container(answer: Mapping[str, Any]) -> ContainerSeen:
         state=text(answer, "State"),
         image_id=str(answer.get("ImageID") or ""),
         exit_code=int(exited[1]) if exited else None,
+        networks=_networks(answer),
+        address=_address(answer),
+        ports=dict(_listed_ports(answer)),
     )
 
 
@@ -79,9 +93,15 @@ def inspected_container(answer: Mapping[str, Any]) -> ContainerSeen:
         oom_killed=bool(state.get("OOMKilled")),
         error=bounded(state.get("Error") or ""),
         started_at=str(state.get("StartedAt") or ""),
+        networks=_networks(answer),
         address=_address(answer),
+        ports=dict(_inspected_ports(answer)),
         limits=limits(_object(answer, "HostConfig")),
     )
+
+
+def _networks(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(sorted((answer.get("NetworkSettings") or {}).get("Networks") or {}))
 
 
 def _address(answer: Mapping[str, Any]) -> str:
@@ -89,8 +109,22 @@ def _address(answer: Mapping[str, Any]) -> str:
     return next((str(one.get("IPAddress") or "") for one in networks.values()), "")
 
 
-def network(answer: Mapping[str, Any]) -> NetworkSeen:
-    return NetworkSeen(text(answer, "Id"), text(answer, "Name"), _labels(answer))
+def _listed_ports(answer: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+    for one in answer.get("Ports") or ():
+        if one.get("IP") == "127.0.0.1" and one.get("Type") == "tcp" and one.get("PublicPort"):
+            yield int(one["PrivatePort"]), int(one["PublicPort"])
+
+
+def _inspected_ports(answer: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+    for inner, bindings in ((answer.get("NetworkSettings") or {}).get("Ports") or {}).items():
+        number, _, protocol = str(inner).partition("/")
+        for binding in bindings or ():
+            if protocol == "tcp" and binding.get("HostIp") == "127.0.0.1":
+                yield int(number), int(binding["HostPort"])
+
+
+def network(answer: Mapping[str, Any]) -> DockerNetwork:
+    return DockerNetwork(text(answer, "Id"), text(answer, "Name"), _labels(answer))
 
 
 def image(answer: Mapping[str, Any]) -> ImageSeen:
@@ -113,6 +147,23 @@ def engine(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineInfo:
         data_root=str(info.get("DockerRootDir") or ""),
         counts_swap=info.get("SwapLimit") is not False,
         security=tuple(str(option) for option in info.get("SecurityOptions") or ()),
+        cpus=int(info.get("NCPU") or 0),
+        memory_bytes=int(info.get("MemTotal") or 0),
+        limits_memory=info.get("MemoryLimit") is not False,
+        limits_pids=info.get("PidsLimit") is not False,
+        limits_cpu=info.get("CpuCfsQuota") is not False,
+    )
+
+
+def usage(answer: Mapping[str, Any]) -> Reading:
+    """Memory without what the kernel can drop at any time."""
+    memory = _object(answer, "memory_stats")
+    stats = memory.get("stats") or {}
+    idle = stats.get("inactive_file", stats.get("total_inactive_file", 0))
+    return Reading(
+        memory_bytes=max(0, int(memory.get("usage") or 0) - int(idle or 0)),
+        cpu_ns=int((_object(answer, "cpu_stats").get("cpu_usage") or {}).get("total_usage") or 0),
+        pids=int((answer.get("pids_stats") or {}).get("current") or 0),
     )
 
 

@@ -16,13 +16,13 @@ from typing import Any
 import aiodocker
 
 from zcplatform.engines.docker import answers as seen
-from zcplatform.engines.docker.answers import BadAnswer, ContainerSeen, EngineInfo, NetworkSeen
+from zcplatform.engines.docker.answers import BadAnswer, ContainerSeen, DockerNetwork, EngineInfo
 from zcplatform.engines.docker.connection import Connection
 from zcplatform.engines.docker.errors import REGISTRY_HINT, bounded
 from zcplatform.engines.docker.pulls import Layers
 from zcplatform.engines.docker.streams import frame_lines
 from zcplatform.engines.protocol import EngineUnreachable
-from zcplatform.engines.seen import ImageSeen, PullProgress
+from zcplatform.engines.seen import ImageSeen, PullProgress, Reading
 from zcplatform.errors import StepFailed
 from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT
 
@@ -76,13 +76,19 @@ class Docker(Connection):
         async with self._call("remove", id, fine=(404, 409)):
             await self._client.containers.container(id).delete(force=True, v=True)
 
-    async def networks(self, instance: str) -> list[NetworkSeen]:
+    async def usage(self, id: str) -> Reading:  # noqa: A002
+        """What a container that runs uses now."""
+        async with self._call("read", id):
+            answer = await self._client._query_json(f"containers/{id}/stats", params={"stream": "false", "one-shot": "true"})  # noqa: SLF001
+            return seen.usage(answer)
+
+    async def networks(self, instance: str) -> list[DockerNetwork]:
         async with self._call("list", "networks"):
             answers = await self._client.networks.list(filters=_labelled(instance))
             networks = [seen.network(answer) for answer in answers]
             return [network for network in networks if network.labels.get(LABEL_INSTANCE) == instance]
 
-    async def network(self, name: str) -> NetworkSeen | None:
+    async def network(self, name: str) -> DockerNetwork | None:
         """Whoever owns it."""
         async with self._call("inspect", name, fine=(404,)):
             found = seen.network(await (await self._client.networks.get(name)).show())

@@ -1,6 +1,7 @@
-"""What the agent saved in its own file, read back and kept: the devices it paired, the people it let in, and edits that nobody asked us for.
+"""Reads back what the agent saved in its own file: the devices it paired, the people it approved, and edits made inside the agent.
 
-The file is the tenant's: it is parsed on a thread and outside of any transaction, and one that can not be read changes nothing.
+The file is the tenant's and hostile: it is parsed on a thread and outside of any transaction. One that cannot be read, for whatever reason, changes
+nothing and prevents nothing: stopping, deleting and un-pairing go on without it.
 """
 
 import asyncio
@@ -8,11 +9,12 @@ import json
 from dataclasses import dataclass
 
 from zcplatform import bounded_json, clock
-from zcplatform.adapters import files
 from zcplatform.agent import agent_state, config_file, drift, sealed, workspace
 from zcplatform.agent.agent_state import AgentState
 from zcplatform.agent.secret_slots import secret_slots
+from zcplatform.errors import PlatformError
 from zcplatform.ids import TenantId
+from zcplatform.log import logger
 from zcplatform.store import drifts, events
 from zcplatform.store.db import Tx
 from zcplatform.store.drifts import Drift
@@ -34,47 +36,59 @@ class _Read:
 
 
 async def read_back(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """Before the file is written anew or dropped."""
+    """Before the file is rendered again or dropped. Never raises for what the file holds."""
     await keep_saved(deps, snapshot, await read_saved(deps, snapshot))
 
 
 async def read_saved(deps: Deps, snapshot: TenantSnapshot) -> bytes | None:
     """The agent's file as it stands; None when there is none that could be read."""
-    return await asyncio.to_thread(files.config_read, deps.settings.config_dir, snapshot.tenant.slug, "config.toml", CONFIG_LIMIT)
+    try:
+        return await deps.place(snapshot).read_configuration(snapshot.ref, "config.toml", CONFIG_LIMIT)
+    except PlatformError as error:
+        logger.warning("an agent's file cannot be read back", tenant=snapshot.tenant.id, error=error.detail)
+        return None
 
 
 async def keep_saved(deps: Deps, snapshot: TenantSnapshot, content: bytes | None) -> bool:
-    """False when the platform's own token is not in the file any more."""
+    """False when the platform's own token is not in the file any more. A file that cannot be read says nothing about it."""
+    try:
+        return await _keep(deps, snapshot, content)
+    except Exception as error:  # whatever a hostile file makes of a parser
+        logger.warning("an agent's file cannot be read back", tenant=snapshot.tenant.id, problem=type(error).__name__)
+        return True
+
+
+async def _keep(deps: Deps, snapshot: TenantSnapshot, content: bytes | None) -> bool:
     tenant_id = snapshot.tenant.id
     key, bearer, paired, peers = (_found(deps, tenant_id, name) for name in ("config_key", "bearer", "paired", "peers"))
     mount = snapshot.tenant.seen_config
     if content is None or key is None or bearer is None:
         return True
     number, then = _number(mount), _then(deps, snapshot)
-    told = await asyncio.to_thread(_read, content, bytes.fromhex(key), then)
-    if told is None:
+    read = await asyncio.to_thread(_read, content, bytes.fromhex(key), then)
+    if read is None:
         return True
     own = sealed.token_hash(bearer)
     at = clock.text(clock.now())
 
     def write(tx: Tx) -> None:
         gone = deps.secrets.get(tx, tenant_id, "agent", "revoked")  # here: a reset may have come while the file was being parsed
-        people = json.dumps(sorted(told.hashes - {own} - set(bounded_json.loads(gone[1] if gone else "[]"))))
+        people = json.dumps(sorted(read.hashes - {own} - set(bounded_json.loads(gone[1] if gone else "[]"))))
         if people != paired:
             deps.secrets.put(tx, tenant_id, "agent", "paired", people, at)
-        if then is not None and told.peers != (peers or "{}"):
-            deps.secrets.put(tx, tenant_id, "agent", "peers", told.peers, at)
+        if then is not None and read.peers != (peers or "{}"):
+            deps.secrets.put(tx, tenant_id, "agent", "peers", read.peers, at)
         if mount is not None and number is not None and then is not None:
-            _record(tx, Drift(tenant_id, number, mount, told.changes, None, at), snapshot.tenant.slug)
+            _record(tx, Drift(tenant_id, number, mount, read.changes, None, at), snapshot.tenant.slug)
 
     await deps.database.write(write)
-    return own in told.hashes
+    return own in read.hashes
 
 
 async def forget_paired_devices(deps: Deps, snapshot: TenantSnapshot) -> bool:
-    """Nobody is paired any more. True when the agent's file still lets somebody in: then it has to be rendered again.
+    """Forget every paired device. True when the agent's file still holds some: then it has to be rendered again.
 
-    Who is let go this way is remembered as a hash, or the next look at the old file would take them in again.
+    Their hashes are remembered as revoked, or the next look at the old file would keep them again.
     """
     at, tenant_id = clock.text(clock.now()), snapshot.tenant.id
 
@@ -97,7 +111,7 @@ def _number(mount: str | None) -> int | None:
 
 
 def _record(tx: Tx, now: Drift, slug: str) -> None:
-    """Edits stay told when the file they were in is gone, until somebody decided; only a look at the same file takes them back."""
+    """Edits stay recorded when their file is gone, until somebody decides; only a look at the same file clears them."""
     before = drifts.get(tx, now.tenant_id)
     if now.changes == "{}":
         if before is not None and before.mount == now.mount and before.decided is None:
@@ -115,7 +129,7 @@ def _found(deps: Deps, tenant_id: TenantId, name: str) -> str | None:
 
 
 def _then(deps: Deps, snapshot: TenantSnapshot) -> TenantSnapshot | None:
-    """The snapshot with the revision that the file was made from; None when that is not known any more."""
+    """The snapshot with the revision that the file was made from; None when that is not known any more, or makes no sense."""
     number = _number(snapshot.tenant.seen_config)
     return None if number is None else deps.database.read(lambda tx: with_revision(tx, snapshot, number))
 
@@ -140,4 +154,4 @@ def _read(content: bytes, key: bytes, then: TenantSnapshot | None) -> _Read | No
     except ValueError:
         return None
     peers = json.dumps({channel: list(ids) for channel, ids in kept.peers.items()}, sort_keys=True)
-    return _Read(frozenset(kept.paired_tokens), peers, json.dumps(changes, sort_keys=True))
+    return _Read(frozenset(kept.paired_tokens), peers, json.dumps(changes, sort_keys=True, allow_nan=False))

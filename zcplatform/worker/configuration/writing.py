@@ -1,10 +1,8 @@
-"""An agent's configuration: rendered with its secrets onto a mount of its own, and what the agent saved there read back and kept."""
+"""Writes an agent's configuration, rendered with its secrets, onto a mount of its own, after what the agent saved there was read back."""
 
-import asyncio
 from collections.abc import Callable
 
 from zcplatform import bounded_json, clock
-from zcplatform.adapters import files
 from zcplatform.agent import document, sealed, workspace
 from zcplatform.agent.agent_state import AgentState
 from zcplatform.agent.secret_slots import secret_slots
@@ -19,9 +17,9 @@ from zcplatform.worker.reconcile.snapshot import TenantSnapshot
 
 
 async def configuration(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """A fresh mount each time: nothing the agent left there is written over or followed. What it saved is read back first."""
+    """A fresh mount each time: nothing that the agent left there is overwritten or followed."""
     await read_back(deps, snapshot)
-    await asyncio.to_thread(_write_workspace, deps, snapshot, written_workspace_files(deps, snapshot))
+    await _write_workspace(deps, snapshot, written_workspace_files(deps, snapshot))
     at = clock.text(clock.now())
 
     def compose(tx: Tx) -> tuple[str, bytes]:
@@ -35,32 +33,26 @@ async def configuration(deps: Deps, snapshot: TenantSnapshot) -> None:
         return document.render(snapshot.settings, values, snapshot.policy, kept, lambda text: sealed.seal(key, text)), key.hex().encode()
 
     text, key = await deps.database.write(compose)
-    nonce = await asyncio.to_thread(
-        files.config_mount,
-        deps.settings.config_dir,
-        snapshot.tenant.slug,
-        snapshot.require_allocation().uid,
-        {"config.toml": text.encode(), ".secret_key": key},
-        allow_swap=deps.settings.allow_swap,
-    )
+    contents = {"config.toml": text.encode(), ".secret_key": key}
+    nonce = await deps.place(snapshot).write_configuration(snapshot.ref, snapshot.require_allocation().uid, contents)
     await record_seen(deps, snapshot, {"seen_config": f"{nonce}.{snapshot.config_mark}", "seen_healthy": 0, "seen_healthy_at": None})
     await deps.database.write(lambda tx: drifts.forget_decided(tx, snapshot.tenant.id))
 
 
-def _write_workspace(deps: Deps, snapshot: TenantSnapshot, before: dict[str, str]) -> None:
-    """Instructions, tasks and procedures. A file that is no longer wanted goes only if it is the one that was written."""
-    root, slug, uid = deps.settings.tenants_dir, snapshot.tenant.slug, snapshot.require_allocation().uid
+async def _write_workspace(deps: Deps, snapshot: TenantSnapshot, before: dict[str, str]) -> None:
+    """Instructions, tasks and procedures. A file that is no longer wanted is removed only if it is as it was written."""
+    place, ref, uid = deps.place(snapshot), snapshot.ref, snapshot.require_allocation().uid
     wanted = {name: text for name, text in workspace.workspace_files(snapshot.settings).items() if text}
     for name, text in wanted.items():
-        files.workspace_write(root, slug, uid, name, text.encode())
+        await place.write_workspace_file(ref, uid, name, text.encode())
     for name, text in before.items():
         if text and name not in wanted:
-            files.workspace_take_away(root, slug, name, text.encode())
+            await place.remove_workspace_file(ref, name, text.encode())
 
 
 async def drop_configuration(deps: Deps, snapshot: TenantSnapshot) -> None:
     await read_back(deps, snapshot)
-    await asyncio.to_thread(files.config_unmount, deps.settings.config_dir, snapshot.tenant.slug)
+    await deps.place(snapshot).drop_configuration(snapshot.ref)
     await record_seen(deps, snapshot, {"seen_config": None})
 
 

@@ -1,46 +1,53 @@
-"""What the program in an image says of itself: its version, and the channels it has compiled in."""
+"""Runs an image's program to learn what it is: its version, and the channel types that it has compiled in."""
 
 from dataclasses import dataclass
 
-from zcplatform.agent import compiled_channels, versions
-from zcplatform.core.container import probe_body
+from zcplatform.agent import compiled_channels, runtime, versions
+from zcplatform.core.workload import Task
+from zcplatform.engines.protocol import Place
 from zcplatform.errors import PlatformError
 from zcplatform.ids import ImageId
 from zcplatform.log import logger
-from zcplatform.worker.deps import Deps
-from zcplatform.worker.images.throwaway import remove, run_once
+
+PURPOSE = "inspection"
+MEMORY_BYTES = 128 * 1024 * 1024
+PIDS = 64
 
 
 @dataclass(frozen=True)
-class Told:
-    """None for what it did not say."""
+class Inspected:
+    """None for what the program did not say."""
 
     version: str | None
     channels: tuple[str, ...] | None
 
 
-async def probe(deps: Deps, image_id: ImageId, engine_id: str) -> Told:
-    """An image that can not be asked is not refused: its first start shows."""
-    name = deps.names.probe(image_id)
-    deps.active_checks.add(name)
+async def inspect_image(place: Place, image_id: ImageId, engine_id: str, deadline_s: float) -> Inspected:
+    """An image that cannot be inspected is not rejected: its first start shows."""
     try:
-        code, printed = await run_once(deps, name, probe_body(deps.names, engine_id, ("--version",)))
-        version = _version(printed) if code == 0 else None
-        code, printed = await run_once(deps, name, probe_body(deps.names, engine_id, compiled_channels.COMMAND))
-        return Told(version, compiled_channels.types(printed) if code == 0 else None)
+        printed = await _run(place, image_id, engine_id, ("--version",), deadline_s)
+        version = _version(printed) if printed is not None else None
+        printed = await _run(place, image_id, engine_id, compiled_channels.COMMAND, deadline_s)
+        return Inspected(version, compiled_channels.types(printed) if printed is not None else None)
     except PlatformError as error:
         logger.warning("an image's program did not say what it is", image=engine_id, error=error.detail)
-        return Told(None, None)
-    finally:
-        await _remove(deps, name)
-        deps.active_checks.discard(name)
+        return Inspected(None, None)
 
 
-async def _remove(deps: Deps, name: str) -> None:
-    try:
-        await remove(deps, name)
-    except PlatformError as error:
-        logger.warning("a probe's container stays for the next look", container=name, error=error.detail)
+async def _run(place: Place, image_id: ImageId, engine_id: str, command: tuple[str, ...], deadline_s: float) -> str | None:
+    """What it printed, if it succeeded."""
+    task = Task(
+        purpose=PURPOSE,
+        subject=image_id,
+        image_id=engine_id,
+        command=command,
+        environment=runtime.BARE_CONSTANTS,
+        memory_bytes=MEMORY_BYTES,
+        pids=PIDS,
+        deadline_s=deadline_s,
+    )
+    result = await place.run_once(task)
+    return result.output if result.exit_code == 0 else None
 
 
 def _version(printed: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Whether each tenant's configuration would be accepted by an image, asked of that image without touching what runs."""
+"""Checks every tenant's configuration against an image before it is used, without touching what runs."""
 
 import json
 from dataclasses import replace
@@ -14,13 +14,13 @@ from zcplatform.store.allocations import Allocation
 from zcplatform.store.db import Tx
 from zcplatform.store.images import Image
 from zcplatform.store.operations import Operation
-from zcplatform.worker.configuration.configuration_check import PREFLIGHT, objection
+from zcplatform.worker.configuration.configuration_check import PREFLIGHT, rejection
 from zcplatform.worker.deps import Deps
 from zcplatform.worker.reconcile.snapshot import load
 
 
 async def preflight(deps: Deps, operation: Operation) -> None:
-    """Once for every tenant; one that was cut off begins again."""
+    """Every tenant once. One that was interrupted begins again."""
     await deps.database.write(lambda tx: operations.begin(tx, operation.id, clock.text(clock.now())))
     image = deps.database.read(lambda tx: images.get(tx, operation.image_id or ""))
     if image is None or image.status != "ready":
@@ -55,7 +55,7 @@ async def _ask(deps: Deps, row: Tenant, image: Image) -> str | None:
     # A draft has no numbers yet; a check needs no port and no network, and any uid of ours.
     spare = Allocation(deps.settings.port_span.first, deps.settings.uid_span.last, 0)
     async with deps.engine_slots:
-        return await objection(deps, replace(snapshot, image=image, allocation=snapshot.allocation or spare), PREFLIGHT)
+        return await rejection(deps, replace(snapshot, image=image, allocation=snapshot.allocation or spare), PREFLIGHT)
 
 
 async def _end(deps: Deps, operation: Operation, result: dict[str, Any] | None, error: str | None) -> None:

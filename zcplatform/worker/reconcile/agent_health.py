@@ -1,13 +1,14 @@
-"""An agent that was started: waited for until it answers, and told apart when it ended, never answers, or answers where nobody can ask it."""
+"""Waits for an agent that was started, and tells apart why one does not answer: it ended, it hangs, or its port leads nowhere."""
 
 import asyncio
 import re
 
 from zcplatform import clock
-from zcplatform.core.container import GATEWAY_PORT
+from zcplatform.engines.protocol import EngineUnreachable
+from zcplatform.engines.seen import Silence, WorkloadSeen
 from zcplatform.errors import PlatformError, StepFailed
-from zcplatform.store import allocations
 from zcplatform.worker.deps import Deps
+from zcplatform.worker.reconcile import allocation
 from zcplatform.worker.reconcile.recording import record_seen
 from zcplatform.worker.reconcile.snapshot import Superseded, TenantSnapshot, load
 
@@ -17,59 +18,67 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 async def health(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """Ask the agent until it answers; end early when its process ended or something else is wanted."""
-    loop = asyncio.get_running_loop()
-    deadline, look_at, last = loop.time() + deps.settings.start_timeout_s, loop.time() + LOOK_EVERY_S, "it does not answer"
+    """Poll the agent until it answers. Ends early when its process ended or the desired state changed."""
+    loop, limit_s = asyncio.get_running_loop(), deps.settings.start_timeout_s
+    deadline, look_at, last = loop.time() + limit_s, loop.time(), "it does not answer"
+    workload: WorkloadSeen | None = None
     while loop.time() < deadline:
-        answer = await deps.gateway.health(snapshot.port)
-        if answer.is_ok:
-            break
-        last = answer.error
         if loop.time() >= look_at:
             look_at = loop.time() + LOOK_EVERY_S
-            await _check_port(deps, snapshot, await _still_there(deps, snapshot))
+            # Also once for an agent that answers at once: a port that leads to another container answers too.
+            await _check_port(deps, snapshot)
+            workload = await _still_there(deps, snapshot)
+        if workload is not None and workload.address is not None:
+            answer = await deps.gateway.health(workload.address)
+            if answer.is_ok:
+                break
+            last = answer.error
         await asyncio.sleep(HEALTH_EVERY_S)
     else:
         await record_seen(deps, snapshot, {"seen_config": None})
         raise StepFailed(
             "agent.unhealthy",
-            f"The agent of `{snapshot.tenant.slug}` did not become healthy within {deps.settings.start_timeout_s:g} s: {last}",
+            f"The agent of `{snapshot.tenant.slug}` did not become healthy within {limit_s:g} s: {last}",
             f"zcplatform tenants logs {snapshot.tenant.slug}",
         )
-    await record_seen(
-        deps,
-        snapshot,
-        {"seen_container": "running", "seen_healthy": 1, "seen_healthy_at": clock.text(clock.now()), "seen_probe_failures": 0},
-    )
+    at = clock.text(clock.now())
+    await record_seen(deps, snapshot, {"seen_container": "running", "seen_healthy": 1, "seen_healthy_at": at, "seen_probe_failures": 0})
 
 
-async def _check_port(deps: Deps, snapshot: TenantSnapshot, address: str) -> None:
-    """An engine that was killed can leave a rule that leads our port to a container that is gone: the agent answers, only not there."""
-    if not address or not (await deps.gateway.health(GATEWAY_PORT, address)).is_ok or (await deps.gateway.health(snapshot.port)).is_ok:
+async def _check_port(deps: Deps, snapshot: TenantSnapshot) -> None:
+    """An engine that was killed can leave a rule that leads the published port to a container that is gone.
+
+    The kernel decides, not the agent: what an agent answers, and where, proves nothing, so it never makes the platform give up a port.
+    """
+    port = snapshot.require_allocation().port
+    if await deps.place(snapshot).port_leads(snapshot.workload) is not False:
         return
-    at, port = clock.text(clock.now()), snapshot.port
-    await deps.database.write(lambda tx: allocations.block(tx, "port", port, at))
-    raise StepFailed(
-        "container.port_dead", f"The agent of `{snapshot.tenant.slug}` is well, but port {port} does not lead to it", "it gets another port"
-    )
+    if await allocation.give_up_port(deps, snapshot, port):
+        detail = f"Port {port} of `{snapshot.tenant.slug}` does not lead to its agent: the engine left it so"
+        raise StepFailed("container.port_dead", detail, "it gets another port")
 
 
-async def _still_there(deps: Deps, snapshot: TenantSnapshot) -> str:
-    """The container's own address. Raises when it ended or when something else is wanted."""
+async def _still_there(deps: Deps, snapshot: TenantSnapshot) -> WorkloadSeen | None:
+    """Its workload. Raises when it ended, or when the desired state changed. None while the engine does not answer."""
     fresh = deps.database.read(lambda tx: load(tx, deps.settings, snapshot.tenant.id))
     if fresh is None or fresh.tenant.generation != snapshot.tenant.generation:
         raise Superseded
-    found = await deps.docker.container(deps.names.container(snapshot.tenant.slug))
-    if found is None or found.state != "running":
-        raise await exited(deps, snapshot, found.exit_code if found else None, oom=bool(found and found.oom_killed))
-    return found.address
+    place = deps.place(snapshot)
+    seen = await place.look_at(snapshot.ref)
+    if isinstance(seen, Silence):
+        raise EngineUnreachable(seen.detail, seen.hint)
+    deps.upstreams.saw(place, snapshot.ref, seen)
+    found = seen.workload
+    if found is None or not found.is_running:
+        raise await exited(deps, snapshot, found.exit_code if found else None, oom=bool(found and found.was_oom_killed))
+    return found
 
 
 async def exited(deps: Deps, snapshot: TenantSnapshot, exit_code: int | None, *, oom: bool) -> StepFailed:
-    """The error for an agent that ended by itself, with what it said of an error; its other lines may hold messages and stay in the log."""
+    """The error for an agent that ended by itself, with its last error line. Its other lines may hold messages and stay in its log."""
     words = ""
     try:
-        async for line in deps.docker.logs(deps.names.container(snapshot.tenant.slug), tail=20):
+        async for line in deps.place(snapshot).logs(snapshot.ref, tail=20):
             text = _COLOURS.sub("", line.decode(errors="replace")).strip()
             words = text if text.startswith("Error") else words
     except PlatformError:

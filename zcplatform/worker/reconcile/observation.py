@@ -1,78 +1,84 @@
-"""Observes what exists of a tenant, as the plan needs it. Objects of others count as absent; the steps refuse to touch them."""
-
-from collections.abc import Collection
+"""Observes what exists of a tenant, as the plan needs it, and notices what ended by itself."""
 
 from zcplatform import clock
-from zcplatform.adapters import files
 from zcplatform.core import backoff
 from zcplatform.core.plan import ContainerFacts, Seen
-from zcplatform.core.tenant import (
-    Wanted,
-)
-from zcplatform.engines.docker.answers import ContainerSeen, NetworkSeen
-from zcplatform.ids import LABEL_INSTANCE, LABEL_SPEC, LABEL_TENANT
+from zcplatform.core.tenant import Wanted
+from zcplatform.engines.protocol import EngineUnreachable
+from zcplatform.engines.seen import Differences, Silence, TenantSeen, WorkloadSeen
+from zcplatform.errors import StepFailed
 from zcplatform.worker.deps import Deps
 from zcplatform.worker.reconcile.agent_health import exited
-from zcplatform.worker.reconcile.live_limits import drifted_limits
 from zcplatform.worker.reconcile.recording import record_seen
-from zcplatform.worker.reconcile.snapshot import TenantSnapshot, is_current
-from zcplatform.worker.reconcile.steps import network_spec
+from zcplatform.worker.reconcile.snapshot import TenantSnapshot
 
-ALIVE = frozenset({"running", "paused", "restarting"})
-"""A paused container has processes that hold the tenant's files: it has to be stopped like one that runs."""
+
+async def look_at(deps: Deps, snapshot: TenantSnapshot) -> TenantSeen:
+    """A close look at one tenant. Raises EngineUnreachable for silence: nothing is concluded from it."""
+    place = deps.place(snapshot)
+    async with deps.inspect_slots:
+        seen = await place.look_at(snapshot.ref)
+    if isinstance(seen, Silence):
+        raise EngineUnreachable(seen.detail, seen.hint)
+    deps.upstreams.saw(place, snapshot.ref, seen)
+    return seen
 
 
 async def observe(deps: Deps, snapshot: TenantSnapshot) -> Seen:
-    async with deps.inspect_slots:
-        container = await deps.docker.container(deps.names.container(snapshot.tenant.slug))
-        network = await deps.docker.network(deps.names.network(snapshot.tenant.slug))
-    await _note_crash(deps, snapshot, container)
-    return facts(deps, snapshot, container, network)
+    """Raises EngineUnreachable, and StepFailed for a container that ended by itself."""
+    seen = await look_at(deps, snapshot)
+    await _note_crash(deps, snapshot, seen.workload)
+    return facts(deps, snapshot, seen, firewall_stands=deps.place(snapshot).firewall_stands)
 
 
-def facts(
-    deps: Deps,
-    snapshot: TenantSnapshot,
-    container: ContainerSeen | None,
-    network: NetworkSeen | None,
-    mounted: Collection[str] | None = None,
-) -> Seen:
-    """What was looked at, as the decision needs it. What is a stranger's counts as not there; the steps refuse to touch it.
-
-    `mounted` are the slugs with a configuration mount, where somebody has looked already.
-    """
-    tenant = snapshot.tenant
-    nonce = files.config_nonce(deps.settings.config_dir, tenant.slug, mounted)
-    port = snapshot.allocation.port if snapshot.allocation else None
-    current = (
-        container is not None
-        and _is_ours(deps, snapshot, container)
-        and is_current(deps.settings, deps.names, snapshot, dict(container.labels))
-    )
+def facts(deps: Deps, snapshot: TenantSnapshot, seen: TenantSeen, *, firewall_stands: bool) -> Seen:
+    """What was observed, as the decision needs it. Only a tenant that is to run is compared with what it would be."""
+    tenant, files = snapshot.tenant, seen.files
+    differences = _differences(deps, snapshot, seen)
+    upstream = deps.place(snapshot).dial(seen.workload) if seen.workload is not None else None
     return Seen(
         is_allocated=snapshot.allocation is not None,
-        firewall_stands=deps.firewall.stands,
-        has_network=network is not None and _is_ours(deps, snapshot, network),
-        network_is_current=network is not None
-        and snapshot.allocation is not None
-        and network.labels.get(LABEL_SPEC) == network_spec(deps, snapshot),
-        has_workspace=files.workspace_exists(deps.settings.tenants_dir, tenant.slug),
-        workspace_is_whole=snapshot.allocation is not None
-        and files.workspace_is_whole(deps.settings.tenants_dir, tenant.slug, snapshot.allocation.uid),
-        has_config=nonce is not None,
-        config_is_current=nonce is not None and tenant.seen_config == f"{nonce}.{snapshot.config_mark}",
-        container=ContainerFacts(
-            container.state in ALIVE, current, has_wanted_limits=not current or not drifted_limits(deps, snapshot, container)
-        )
-        if container is not None and _is_ours(deps, snapshot, container)
-        else None,
+        firewall_stands=firewall_stands,
+        has_network=seen.network is not None,
+        network_is_current=not differences.network_is_other,
+        has_workspace=files.has_workspace,
+        workspace_is_whole=snapshot.allocation is not None and files.workspace_owner == snapshot.allocation.uid,
+        has_config=files.configuration is not None,
+        config_is_current=_config_is_current(snapshot, files.configuration),
+        container=_container(seen.workload, differences),
         is_healthy=bool(tenant.seen_healthy),
-        is_routed=tenant.seen_route_port is not None,
-        route_is_current=port is not None and tenant.seen_route_port == port,
+        is_routed=tenant.seen_upstream is not None,
+        route_is_current=upstream is not None and tenant.seen_upstream == upstream,
         is_verified=bool(tenant.seen_verified),
         is_waiting=is_waiting(snapshot),
         needs_check=tenant.needs_check,
     )
+
+
+def _differences(deps: Deps, snapshot: TenantSnapshot, seen: TenantSeen) -> Differences:
+    """Without an image or numbers there is nothing to compare with. Raises StepFailed for rows that describe no possible workload: what runs
+    is left alone."""
+    if snapshot.tenant.effective_wanted != Wanted.RUNNING:
+        return Differences()
+    if snapshot.allocation is None or snapshot.image is None or snapshot.image.image_id is None:
+        return Differences(is_other=True, network_is_other=snapshot.allocation is None or seen.network is None)
+    try:
+        return deps.place(snapshot).compare(snapshot.workload, seen)
+    except ValueError as error:
+        raise StepFailed("tenant.invalid", f"Tenant `{snapshot.tenant.slug}` cannot have such a container: {error}") from None
+
+
+def _config_is_current(snapshot: TenantSnapshot, configuration: str | None) -> bool:
+    if configuration is None or snapshot.tenant.effective_wanted != Wanted.RUNNING:
+        return False
+    return snapshot.tenant.seen_config == f"{configuration}.{snapshot.config_mark}"
+
+
+def _container(workload: WorkloadSeen | None, differences: Differences) -> ContainerFacts | None:
+    if workload is None:
+        return None
+    is_current = not differences.is_other and workload.is_isolated
+    return ContainerFacts(workload.is_alive, is_current, has_wanted_limits=not is_current or not differences.limits)
 
 
 def is_waiting(snapshot: TenantSnapshot) -> bool:
@@ -80,18 +86,14 @@ def is_waiting(snapshot: TenantSnapshot) -> bool:
     return not backoff.is_due(snapshot.tenant.next_attempt_at, clock.now())
 
 
-def _is_ours(deps: Deps, snapshot: TenantSnapshot, thing: ContainerSeen | NetworkSeen) -> bool:
-    return thing.labels.get(LABEL_INSTANCE) == deps.settings.instance and thing.labels.get(LABEL_TENANT) == snapshot.tenant.id
-
-
-async def _note_crash(deps: Deps, snapshot: TenantSnapshot, container: ContainerSeen | None) -> None:
-    """A container that ended without being asked to: the next start waits, longer each time. Raises the error that says so."""
+async def _note_crash(deps: Deps, snapshot: TenantSnapshot, workload: WorkloadSeen | None) -> None:
+    """The next start of a container that ended by itself waits, longer each time. Raises the error that says so."""
     tenant = snapshot.tenant
     settled = tenant.effective_wanted == Wanted.RUNNING and tenant.seen_generation == tenant.generation
     if not settled or tenant.seen_container != "running" or not tenant.seen_healthy:
         return
-    if container is None or not _is_ours(deps, snapshot, container) or container.state in ALIVE:
+    if workload is None or workload.is_alive:
         return
-    error = await exited(deps, snapshot, container.exit_code, oom=container.oom_killed)
+    error = await exited(deps, snapshot, workload.exit_code, oom=workload.was_oom_killed)
     await record_seen(deps, snapshot, {"seen_container": "stopped", "seen_healthy": 0, "seen_healthy_at": None})
     raise error

@@ -99,7 +99,7 @@ async def roll_back(deps: Deps, tenant_id: TenantId, generation: int | None, wor
         revisions.set_outcome(tx, tenant_id, refused, "rejected", words)
         subject = "image" if new_image else "revision"
         told: dict[str, Any] = {"slug": tenant.slug, "revision": refused, "image_id": tenant.image_id, "reason": words}
-        events.append(tx, at, f"{subject}.taken_back", tenant_id=tenant_id, **told)
+        events.append(tx, at, f"{subject}.rolled_back", tenant_id=tenant_id, **told)
         changes: dict[str, object] = {"revision": [refused, tenant.last_good_revision]} if refused != tenant.last_good_revision else {}
         changes |= {"image": [tenant.image_id, tenant.last_good_image_id]} if new_image else {}
         audit.append(tx, Entry(at, "system:reconcile", f"{subject}.roll_back", tenant_id, tenant_id, changes=changes))

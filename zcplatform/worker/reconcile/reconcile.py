@@ -1,7 +1,7 @@
-"""One tenant, once: load, look, decide, act, record. The same call for a first deploy, a retry, a restart and a repair.
+"""Reconciles one tenant: load, observe, decide, act, record. The same call for a first deploy, a retry, a restart and a repair.
 
-Nothing is remembered between two calls: a killed worker's successor looks at everything again and goes on where things stand. No transaction
-is open while the engine, the edge or an agent is asked.
+Nothing is remembered between two calls: the next worker after a killed one observes everything again and goes on from there. No transaction is open
+while a call to the engine, the edge or an agent is under way.
 """
 
 import asyncio
@@ -9,12 +9,8 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from zcplatform import clock
-from zcplatform.core.plan import Step, plan
-from zcplatform.core.tenant import (
-    CRASHES,
-    IMAGE_GONE,
-    OTHER_NUMBER,
-)
+from zcplatform.core.plan import Seen, Step, plan
+from zcplatform.core.tenant import CRASHES, IMAGE_GONE, OTHER_NUMBER, Wanted
 from zcplatform.errors import PlatformError, RevisionRejected
 from zcplatform.failpoint import failpoint
 from zcplatform.ids import TenantId
@@ -30,11 +26,11 @@ from zcplatform.worker.reconcile.steps import STEPS
 
 ROUNDS = 5
 AFTER_THE_ENGINE = frozenset({Step.HEALTH, Step.ROUTE, Step.VERIFY})
-"""Steps that do not load the engine: others may have this tenant's place while its agent and the edge are waited for."""
+"""Steps that do not load the engine: another tenant may use this one's slot while its agent and the edge are waited for."""
 
 
 async def reconcile(deps: Deps, tenant_id: TenantId) -> None:
-    """Bring one tenant to what is wanted, or record why not and when the next attempt is due."""
+    """Bring one tenant to its desired state, or record why not and when the next attempt is due."""
     for _ in range(ROUNDS):
         generation = None
         try:
@@ -42,7 +38,7 @@ async def reconcile(deps: Deps, tenant_id: TenantId) -> None:
             snapshot = deps.database.read(lambda tx: load(tx, deps.settings, tenant_id))
             if snapshot is None:
                 return
-            seen = await observe(deps, snapshot)
+            seen = await _observe(deps, snapshot)
             todo = plan(snapshot.tenant.effective_wanted, seen)
             if not todo:
                 await settle(deps, snapshot, seen)
@@ -52,14 +48,25 @@ async def reconcile(deps: Deps, tenant_id: TenantId) -> None:
             continue
         except RevisionRejected as refused:
             await roll_back(deps, tenant_id, generation, refused.detail)
-        except Exception as unknown:  # whatever it is, it is told on this tenant and stops nobody else
+        except Exception as unknown:  # whatever it is, it is recorded on this tenant and stops no other
             error = as_platform_error(unknown, tenant=tenant_id)
             if error.code in CRASHES | IMAGE_GONE and await roll_back(deps, tenant_id, generation, error.detail, error.code in IMAGE_GONE):
                 continue
             await record_failure(deps, tenant_id, generation, error)
             if error.code not in CRASHES | OTHER_NUMBER:
-                return  # a crashed agent's route is still to be taken away, another number is tried at once
-    logger.warning("a tenant is not as wanted after several rounds; the next period goes on", tenant=tenant_id)
+                return  # a crashed agent still has to lose its route, another number is tried at once
+    logger.warning("a tenant has not reached its desired state after several rounds; the next period goes on", tenant=tenant_id)
+
+
+async def _observe(deps: Deps, snapshot: TenantSnapshot) -> Seen:
+    """A name that is to lead nowhere does so at once, whether or not the engine answers."""
+    tenant = snapshot.tenant
+    try:
+        return await observe(deps, snapshot)
+    except PlatformError:
+        if tenant.effective_wanted in (Wanted.STOPPED, Wanted.ABSENT) and tenant.seen_upstream is not None:
+            await _run(deps, snapshot, (Step.UNROUTE,))
+        raise
 
 
 async def _run(deps: Deps, snapshot: TenantSnapshot, todo: tuple[Step, ...]) -> None:

@@ -1,4 +1,4 @@
-"""S-49, S-73: the create body depends on the allow-listed fields and nothing else."""
+"""S-49, S-73: the create body depends on the fields of a workload and its machine's side, and on nothing else."""
 
 import copy
 import dataclasses
@@ -13,29 +13,32 @@ from hypothesis import strategies as st
 
 from zcplatform.agent.agent_settings import parse
 from zcplatform.agent.policy import Policy, environment
-from zcplatform.core.container import ENVIRONMENT, ContainerSpec, create_body, spec_hash
+from zcplatform.agent.runtime import ENVIRONMENT, PROGRAM
 from zcplatform.core.slugs import is_slug
+from zcplatform.core.workload import TenantRef, Workload
 from zcplatform.demo_agent.config import OVERRIDDEN
-from zcplatform.ids import LABEL_GENERATION, LABEL_SPEC, LABEL_TENANT, Names, TenantId, new_tenant_id
+from zcplatform.engines.docker import bodies
+from zcplatform.engines.docker.bodies import LABEL_PATHS, HostSide, create_body, first_hash, is_current
+from zcplatform.ids import LABEL_GENERATION, LABEL_SPEC, LABEL_TENANT, LOCAL, Names, NodeId, TenantId, new_tenant_id
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "container.json").read_text())
 NAMES = Names("zc")
-SPEC = ContainerSpec(
-    tenant_id=TenantId("ten_01jd9a0000abcdefghjkmn"),
-    slug="acme",
+SPEC = Workload(
+    tenant=TenantRef(TenantId("ten_01jd9a0000abcdefghjkmn"), "acme"),
+    node_id=LOCAL,
     generation=7,
     epoch=2,
     image_id="sha256:" + "ab" * 32,
     uid=700_001,
     port=20_001,
+    subnet=1,
     memory_bytes=128 * 1024 * 1024,
     cpu_millis=500,
     pids=128,
-    config_dir="/run/zcplatform/config/acme/zeroclaw",
-    workspace_dir="/var/lib/zcplatform/data/tenants/acme",
     resolvers=("1.1.1.1", "9.9.9.9"),
-    address="10.83.0.10",
+    program=PROGRAM,
 )
+SIDE = HostSide("/run/zcplatform/config/acme/zeroclaw", "/var/lib/zcplatform/data/tenants/acme", "10.83.0.10")
 
 slugs = st.from_regex(r"[a-z][a-z0-9]{2,10}", fullmatch=True).filter(is_slug)
 addresses = st.ip_addresses(v=4).map(str)
@@ -43,24 +46,34 @@ folders = st.from_regex(r"(/[A-Za-z0-9_. -]{1,8}){1,4}", fullmatch=True).filter(
 
 
 @st.composite
-def specs(draw: st.DrawFn) -> ContainerSpec:
+def specs(draw: st.DrawFn) -> tuple[Workload, HostSide]:
     slug, top = draw(slugs), draw(folders)
-    return ContainerSpec(
-        tenant_id=new_tenant_id(),
-        slug=slug,
+    workload = Workload(
+        tenant=TenantRef(new_tenant_id(), slug),
+        node_id=LOCAL,
         generation=draw(st.integers(0, 10**9)),
         epoch=draw(st.integers(0, 10**9)),
         image_id="sha256:" + draw(st.text("0123456789abcdef", min_size=64, max_size=64)),
         uid=draw(st.integers(1_000, 2**31 - 1)),
         port=draw(st.integers(1_024, 65_535)),
+        subnet=draw(st.integers(0, 2**20)),
         memory_bytes=draw(st.integers(16 * 1024**2, 1024**4)),
         cpu_millis=draw(st.integers(10, 256_000)),
         pids=draw(st.integers(8, 32_768)),
-        config_dir=f"{top}/{slug}/zeroclaw",
-        workspace_dir=f"{top}/{slug}",
         resolvers=tuple(draw(st.lists(addresses, min_size=1, max_size=3))),
-        address=draw(addresses),
+        program=PROGRAM,
     )
+    return workload, HostSide(f"{top}/{slug}/zeroclaw", f"{top}/{slug}", draw(addresses))
+
+
+def first_body(workload: Workload, side: HostSide) -> dict[str, Any]:
+    """As the release before made it: without what came later, marked with a hash of the whole."""
+    body = create_body(NAMES, workload, side)
+    for later in ("DnsSearch", "DnsOptions"):
+        del body["HostConfig"][later]
+    del body["Labels"][LABEL_PATHS]
+    body["Labels"][LABEL_SPEC] = first_hash(NAMES, workload, side)
+    return body
 
 
 def bare_uid(body: dict[str, Any]) -> str:
@@ -84,8 +97,29 @@ def without_allowed(body: dict[str, Any]) -> dict[str, Any]:
     return bare
 
 
-def test_the_body_is_the_golden_one() -> None:
-    assert create_body(NAMES, SPEC) == GOLDEN
+def test_the_body_is_the_golden_one_but_for_what_came_later() -> None:
+    assert first_body(SPEC, SIDE) == GOLDEN
+
+
+def test_names_are_resolved_as_they_are_whatever_the_machine_searches() -> None:
+    """F8: an empty list would be the machine's own."""
+    host = create_body(NAMES, SPEC, SIDE)["HostConfig"]
+    assert (host["DnsSearch"], host["DnsOptions"]) == (["."], ["ndots:0"])
+
+
+def test_a_container_of_the_release_before_is_recognised() -> None:
+    labels = GOLDEN["Labels"]
+    assert is_current(NAMES, SPEC, SIDE, labels)
+    assert is_current(NAMES, replace(SPEC, generation=9), SIDE, labels)
+    assert not is_current(NAMES, replace(SPEC, pids=129), SIDE, labels)
+    assert not is_current(NAMES, SPEC, replace(SIDE, workspace_dir="/other/acme"), labels)
+
+
+def test_a_container_in_other_directories_is_another() -> None:
+    labels = create_body(NAMES, SPEC, SIDE)["Labels"]
+    assert is_current(NAMES, SPEC, SIDE, labels)
+    for changed in ({"config_dir": "/run/other/acme/zeroclaw"}, {"workspace_dir": "/other/acme"}, {"address": "10.83.0.18"}):
+        assert not is_current(NAMES, SPEC, replace(SIDE, **changed), labels)
 
 
 PINNED = environment(
@@ -95,7 +129,7 @@ PINNED = environment(
 
 
 def test_what_pins_a_policy_is_exactly_what_a_container_may_be_given() -> None:
-    body = create_body(NAMES, dataclasses.replace(SPEC, environment=PINNED))
+    body = first_body(dataclasses.replace(SPEC, environment=PINNED), SIDE)
     golden = copy.deepcopy(GOLDEN)
     golden["Env"] += sorted(f"{name}={value}" for name, value in PINNED.items())
     golden["Labels"][LABEL_SPEC] = body["Labels"][LABEL_SPEC]
@@ -109,50 +143,47 @@ def test_what_pins_a_policy_is_exactly_what_a_container_may_be_given() -> None:
 def test_a_variable_of_an_agent_has_its_own_form_only(name: str) -> None:
     for value in ("", PINNED[name] + "\n", PINNED[name] + "x y", "1;id", "enc2:00"):
         with pytest.raises(ValueError, match="is not a variable"):
-            create_body(NAMES, dataclasses.replace(SPEC, environment={name: value}))
+            create_body(NAMES, dataclasses.replace(SPEC, environment={name: value}), SIDE)
 
 
 @pytest.mark.parametrize("name", ["PATH", "LD_PRELOAD", "ZEROCLAW_channels__telegram__main__bot_token", "ZEROCLAW_CONFIG_DIR", "A=B"])
 def test_no_other_variable_is_given_to_an_agent(name: str) -> None:
     with pytest.raises(ValueError, match="is not a variable"):
-        create_body(NAMES, dataclasses.replace(SPEC, environment={name: "true"}))
+        create_body(NAMES, dataclasses.replace(SPEC, environment={name: "true"}), SIDE)
 
 
 @given(specs())
-def test_any_accepted_specification_changes_only_its_own_fields(spec: ContainerSpec) -> None:
-    assert without_allowed(create_body(NAMES, spec)) == without_allowed(GOLDEN)
+def test_any_accepted_specification_changes_only_its_own_fields(spec: tuple[Workload, HostSide]) -> None:
+    assert without_allowed(first_body(*spec)) == without_allowed(GOLDEN)
 
 
 @given(specs())
-def test_those_fields_hold_what_the_specification_says(spec: ContainerSpec) -> None:
-    body = create_body(NAMES, spec)
+def test_those_fields_hold_what_the_specification_says(given: tuple[Workload, HostSide]) -> None:
+    spec, side = given
+    body = create_body(NAMES, spec, side)
     host = body["HostConfig"]
     assert host["Memory"] == host["MemorySwap"] == spec.memory_bytes
     assert body["User"] == f"{spec.uid}:{spec.uid}"
-    assert body["Labels"][LABEL_TENANT] == spec.tenant_id
+    assert body["Labels"][LABEL_TENANT] == spec.tenant.id
     assert host["PortBindings"] == {"42617/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(spec.port)}]}
-    assert host["NetworkMode"] == f"zc-{spec.slug}"
-    assert body["NetworkingConfig"] == {"EndpointsConfig": {f"zc-{spec.slug}": {"IPAMConfig": {"IPv4Address": spec.address}}}}
+    assert host["NetworkMode"] == f"zc-{spec.tenant.slug}"
+    assert body["NetworkingConfig"] == {"EndpointsConfig": {f"zc-{spec.tenant.slug}": {"IPAMConfig": {"IPv4Address": side.address}}}}
     sources = [mount["Source"] for mount in host["Mounts"]]
-    assert sources == [spec.config_dir, *(f"{spec.workspace_dir}/{name}" for name in ("data", "agents", "shared", "state"))]
+    assert sources == [side.config_dir, *(f"{side.workspace_dir}/{name}" for name in ("data", "agents", "shared", "state"))]
 
 
 def test_the_body_is_json() -> None:
-    assert json.loads(json.dumps(create_body(NAMES, SPEC))) == create_body(NAMES, SPEC)
+    assert json.loads(json.dumps(create_body(NAMES, SPEC, SIDE))) == create_body(NAMES, SPEC, SIDE)
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"slug": "../x"},
-        {"slug": "ACME"},
-        {"slug": "panel"},
-        {"slug": "acme\n"},
-        {"slug": "a" * 100_000},
-        {"tenant_id": "ten_x"},
-        {"tenant_id": "op_01jd9a0000abcdefghjkmn"},
-        {"tenant_id": "ten_01jd9a0000abcdefghjkmn\n"},
-        {"tenant_id": "ten_01jd9a0000abcdefghjkmn\0"},
+        *({"tenant": replace(SPEC.tenant, slug=slug)} for slug in ("../x", "ACME", "panel", "acme\n", "a" * 100_000)),
+        *(
+            {"tenant": replace(SPEC.tenant, id=wrong)}
+            for wrong in ("ten_x", "op_01jd9a0000abcdefghjkmn", "ten_01jd9a0000abcdefghjkmn\n", "ten_01jd9a0000abcdefghjkmn\0")
+        ),
         {"image_id": "zeroclaw:latest"},
         {"image_id": "sha256:" + "a" * 63},
         {"image_id": "sha256:" + "A" * 64},
@@ -174,15 +205,6 @@ def test_the_body_is_json() -> None:
         {"pids": -1},
         {"generation": -1},
         {"epoch": -1},
-        {"config_dir": "/"},
-        {"config_dir": "/run/config/other/zeroclaw"},
-        {"config_dir": "relative/acme/zeroclaw"},
-        {"config_dir": "/run/../etc/acme/zeroclaw"},
-        {"config_dir": "//host/acme/zeroclaw"},
-        {"config_dir": "/run/x\n/acme/zeroclaw"},
-        {"workspace_dir": "/var/run/docker.sock"},
-        {"workspace_dir": "/data/acme/"},
-        {"workspace_dir": "/data/acme\0"},
         {"resolvers": ()},
         {"resolvers": ("1.1.1.1",) * 4},
         {"resolvers": ("dns.example",)},
@@ -193,11 +215,32 @@ def test_the_body_is_json() -> None:
 )
 def test_a_value_out_of_bounds_builds_nothing(changed: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        create_body(NAMES, replace(SPEC, **changed))
+        create_body(NAMES, replace(SPEC, **changed), SIDE)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"config_dir": "/"},
+        {"config_dir": "/run/config/other/zeroclaw"},
+        {"config_dir": "relative/acme/zeroclaw"},
+        {"config_dir": "/run/../etc/acme/zeroclaw"},
+        {"config_dir": "//host/acme/zeroclaw"},
+        {"config_dir": "/run/x\n/acme/zeroclaw"},
+        {"workspace_dir": "/var/run/docker.sock"},
+        {"workspace_dir": "/data/acme/"},
+        {"workspace_dir": "/data/acme\0"},
+        {"address": "10.83.0.300"},
+    ],
+    ids=lambda changed: "-".join(f"{key}={str(value)[:30]!r}" for key, value in changed.items()),
+)
+def test_a_side_of_the_machine_out_of_bounds_builds_nothing(changed: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        create_body(NAMES, SPEC, replace(SIDE, **changed))
 
 
 def test_a_new_generation_alone_is_the_same_specification() -> None:
-    body, later = create_body(NAMES, SPEC), create_body(NAMES, replace(SPEC, generation=8))
+    body, later = create_body(NAMES, SPEC, SIDE), create_body(NAMES, replace(SPEC, generation=8), SIDE)
     assert body["Labels"][LABEL_SPEC] == later["Labels"][LABEL_SPEC]
     assert later["Labels"][LABEL_GENERATION] == "8"
 
@@ -213,24 +256,26 @@ def test_a_new_generation_alone_is_the_same_specification() -> None:
         {"cpu_millis": 600},
         {"pids": 129},
         {"resolvers": ("1.1.1.1",)},
-        {"config_dir": "/run/other/acme/zeroclaw"},
+        {"subnet": 2},
+        {"environment": {"ZEROCLAW_cost__enabled": "true"}},
+        {"program": replace(PROGRAM, command=("daemon",))},
     ],
     ids=lambda changed: next(iter(changed)),
 )
 def test_every_other_change_is_another_specification(changed: dict[str, Any]) -> None:
-    other = create_body(NAMES, replace(SPEC, **changed))
-    assert other["Labels"][LABEL_SPEC] != create_body(NAMES, SPEC)["Labels"][LABEL_SPEC]
+    other = create_body(NAMES, replace(SPEC, **changed), SIDE)
+    assert other["Labels"][LABEL_SPEC] != create_body(NAMES, SPEC, SIDE)["Labels"][LABEL_SPEC]
 
 
-def test_the_hash_can_be_made_again_from_the_body() -> None:
-    body = create_body(NAMES, SPEC)
-    assert spec_hash(body) == body["Labels"][LABEL_SPEC]
-    assert spec_hash(dict(reversed(body.items()))) == spec_hash(body)
+def test_the_hash_of_the_workload_knows_no_engine_and_no_machine() -> None:
+    body = create_body(NAMES, SPEC, SIDE)
+    assert body["Labels"][LABEL_SPEC] == SPEC.spec_hash == replace(SPEC, node_id=NodeId("other")).spec_hash
+    assert bodies.body_hash(dict(reversed(body.items()))) == bodies.body_hash(body)
 
 
 def test_nothing_secret_could_be_passed() -> None:
     """Environment, arguments and labels are constants, names and numbers."""
-    body = create_body(NAMES, SPEC)
+    body = create_body(NAMES, SPEC, SIDE)
     assert body["Env"] == GOLDEN["Env"]
     assert body["Cmd"] == GOLDEN["Cmd"]
-    assert set(body["Labels"]) == set(GOLDEN["Labels"])
+    assert set(body["Labels"]) == {*GOLDEN["Labels"], LABEL_PATHS}

@@ -1,0 +1,72 @@
+"""What the kernel does with published ports: the engine's rules in the nat table, and its proxy processes. Reads only.
+
+Both lead a port of this machine to an address in a network of the engine. An engine that was killed can leave some that lead to a container that
+is gone; a flush of the tables takes all of them away.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from zcplatform.errors import StepFailed
+
+_LOCK_WAIT_S = "10"
+_DEADLINE_S = 30
+_RULE = re.compile(r"-A DOCKER (?:.* )?--dport (\d+) -j DNAT --to-destination (\S+)")
+
+
+@dataclass(frozen=True)
+class Published:
+    has_chain: bool
+    """The engine's chain stands."""
+    leads: dict[int, str]
+    """Port → `address:port` of the first rule, or of the proxy, that takes its packets."""
+
+
+async def published() -> Published | None:
+    """None where no such table can be read: the engine may keep its rules elsewhere."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "iptables", "-w", _LOCK_WAIT_S, "-t", "nat", "-S", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+    except FileNotFoundError:
+        raise StepFailed("firewall.missing", "iptables is not installed", "install iptables; no tenant is started without it") from None
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            out, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return None
+    if process.returncode != 0:
+        return None
+    return of_listing(out.decode(errors="replace").splitlines(), await asyncio.to_thread(lambda: list(_proxies())))
+
+
+def of_listing(lines: Iterable[str], proxies: Iterable[tuple[int, str]]) -> Published:
+    leads: dict[int, str] = {}
+    has_chain = False
+    for line in lines:
+        has_chain = has_chain or line == "-N DOCKER"
+        found = _RULE.fullmatch(line)
+        if found is not None:
+            leads.setdefault(int(found[1]), found[2])
+    # A proxy listens itself: packets of this machine never come to the rule.
+    return Published(has_chain, leads | dict(proxies))
+
+
+def _proxies(proc: Path = Path("/proc")) -> Iterator[tuple[int, str]]:
+    for process in proc.glob("[0-9]*/cmdline"):
+        try:
+            arguments = process.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if not arguments[0].endswith(b"docker-proxy"):
+            continue
+        options = dict(zip(arguments[1::2], arguments[2::2], strict=False))
+        try:
+            yield int(options[b"-host-port"]), f"{options[b'-container-ip'].decode()}:{int(options[b'-container-port'])}"
+        except (KeyError, ValueError):
+            continue
