@@ -148,7 +148,7 @@ def allowed(chosen: AgentSettings, secrets: Mapping[str, str]) -> set[tuple[str,
     if "cheap" in chosen.providers:
         found |= {(*main, "summary_provider"), (*main, "classifier_provider")}
     if "embedding" in chosen.providers:
-        found |= {("memory", f"embedding_{name}") for name in ("provider", "model", "dimensions")}
+        found |= {("memory", f"embedding_{name}") for name in ("provider", "model", "dimensions", "api_key")}
     if chosen.mcp:
         found |= {("mcp", "enabled"), ("mcp_bundles", "tenant", "servers"), (*main, "mcp_bundles")}
         found |= {("mcp", "servers", str(place), one) for place in range(len(chosen.mcp)) for one in ("name", "transport", "url")}

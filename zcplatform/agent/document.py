@@ -23,6 +23,8 @@ from zcplatform.agent.secret_slots import auth_of, secret_slots
 from zcplatform.errors import BadInput
 
 PLACEHOLDER = "placeholder"
+NO_KEY = "none"
+"""In the place of a key where the agent would otherwise use another one."""
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 Seal = Callable[[str], str]
@@ -56,10 +58,13 @@ def document(settings: AgentSettings, secrets: Mapping[str, str], policy: Policy
         },
         "observability": {"backend": "prometheus"},
     }
-    for place in secret_slots(settings) if works else ():
-        value = secrets.get(place.name)
+    for slot in secret_slots(settings) if works else ():
+        value = secrets.get(slot.name)
         if value:
-            _put(found, place.key, value if place.is_plain else seal(value))
+            _put(found, slot.key, value if slot.is_plain else seal(value))
+    if "embedding_provider" in found["memory"]:
+        # Without a key here the agent sends that of the first provider to the embedding server, whoever runs it.
+        found["memory"]["embedding_api_key"] = seal(secrets.get(f"providers.{EMBEDDING}.api_key") or NO_KEY)
     return found
 
 
