@@ -68,6 +68,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", validate_default=True):
     image_binaries: list[AbsolutePath] = []
 
     parallel: Annotated[int, Field(ge=1, le=64)] = 4
+    start_boosts: Annotated[int, Field(ge=0, le=64)] = 2
     reconcile_period_s: Annotated[float, Field(ge=0.5, le=300)] = 10
     health_period_s: Annotated[float, Field(ge=1, le=600)] = 30
     start_timeout_s: Annotated[float, Field(ge=1, le=900)] = 60

@@ -10,6 +10,7 @@ from zcplatform.engines.protocol import Engine, Place
 from zcplatform.ids import Names, TenantId
 from zcplatform.settings import Settings
 from zcplatform.store.db import Database, ReadCache
+from zcplatform.worker.boosts import Boosts
 from zcplatform.worker.edge import EdgeLoop
 from zcplatform.worker.metrics import Metrics
 from zcplatform.worker.reconcile.snapshot import TenantSnapshot, load
@@ -36,6 +37,9 @@ class Deps:
     cache: ReadCache
     inspect_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_AT_ONCE))
     """How many tenants are inspected closely at once when all are woken."""
+
+    boosts: Boosts = field(default_factory=Boosts)
+    """Agents that start with more processor time than their plan's."""
 
     def redactor(self, tenant_id: TenantId) -> Redactor:
         """Cleans every word of a tenant's agent before it is stored, shown or logged."""

@@ -8,7 +8,7 @@ from zcplatform.engines.protocol import EngineUnreachable
 from zcplatform.engines.seen import Silence, WorkloadSeen
 from zcplatform.errors import PlatformError, StepFailed
 from zcplatform.worker.deps import Deps
-from zcplatform.worker.reconcile import allocation
+from zcplatform.worker.reconcile import allocation, start_boost
 from zcplatform.worker.reconcile.recording import record_seen
 from zcplatform.worker.reconcile.snapshot import Superseded, TenantSnapshot, load
 
@@ -18,7 +18,16 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 async def health(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """Poll the agent until it answers. Ends early when its process ended or the desired state changed."""
+    """Poll the agent until it answers. Ends early when its process ended or the desired state changed. Then its start-up boost ends."""
+    try:
+        await _wait_healthy(deps, snapshot)
+    finally:
+        start_boost.end(deps, snapshot.tenant.id)
+    at = clock.text(clock.now())
+    await record_seen(deps, snapshot, {"seen_container": "running", "seen_healthy": 1, "seen_healthy_at": at, "seen_probe_failures": 0})
+
+
+async def _wait_healthy(deps: Deps, snapshot: TenantSnapshot) -> None:
     loop, limit_s = asyncio.get_running_loop(), deps.settings.start_timeout_s
     deadline, look_at, last = loop.time() + limit_s, loop.time(), "it does not answer"
     workload: WorkloadSeen | None = None
@@ -41,8 +50,6 @@ async def health(deps: Deps, snapshot: TenantSnapshot) -> None:
             f"The agent of `{snapshot.tenant.slug}` did not become healthy within {limit_s:g} s: {last}",
             f"zcplatform tenants logs {snapshot.tenant.slug}",
         )
-    at = clock.text(clock.now())
-    await record_seen(deps, snapshot, {"seen_container": "running", "seen_healthy": 1, "seen_healthy_at": at, "seen_probe_failures": 0})
 
 
 async def _check_port(deps: Deps, snapshot: TenantSnapshot) -> None:

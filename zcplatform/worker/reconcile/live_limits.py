@@ -6,17 +6,24 @@ on the engine's `update` event, and in the health loop for everybody in its firs
 
 from zcplatform import clock
 from zcplatform.core.audit import Entry
+from zcplatform.engines.seen import Silence
 from zcplatform.store import audit, events
 from zcplatform.store.db import Tx
 from zcplatform.worker.deps import Deps
+from zcplatform.worker.reconcile import start_boost
 from zcplatform.worker.reconcile.snapshot import TenantSnapshot
 
 
 async def restore_limits(deps: Deps, snapshot: TenantSnapshot) -> bool:
     """Reported in the audit log and as an event. False when it takes a new container."""
-    changed = await deps.place(snapshot).set_limits(snapshot.workload)
+    place = deps.place(snapshot)
+    seen = await place.look_at(snapshot.ref)
+    is_boost = not isinstance(seen, Silence) and start_boost.explains(deps, snapshot, seen)
+    changed = await place.set_limits(snapshot.workload)
     if changed is None:
         return False
+    if is_boost:
+        return True  # a worker that was killed left it: nobody changed anything
     restored = {name: list(values) for name, values in changed.items()}
     tenant, at = snapshot.tenant, clock.text(clock.now())
 

@@ -1,5 +1,7 @@
 """Observes what exists of a tenant, as the plan needs it, and notices what ended by itself."""
 
+from dataclasses import replace
+
 from zcplatform import clock
 from zcplatform.core import backoff
 from zcplatform.core.plan import ContainerFacts, Seen
@@ -8,6 +10,7 @@ from zcplatform.engines.protocol import EngineUnreachable
 from zcplatform.engines.seen import Differences, Silence, TenantSeen, WorkloadSeen
 from zcplatform.errors import StepFailed
 from zcplatform.worker.deps import Deps
+from zcplatform.worker.reconcile import start_boost
 from zcplatform.worker.reconcile.agent_health import exited
 from zcplatform.worker.reconcile.recording import record_seen
 from zcplatform.worker.reconcile.snapshot import TenantSnapshot
@@ -63,7 +66,10 @@ def _differences(deps: Deps, snapshot: TenantSnapshot, seen: TenantSeen) -> Diff
     if snapshot.allocation is None or snapshot.image is None or snapshot.image.image_id is None:
         return Differences(is_other=True, network_is_other=snapshot.allocation is None or seen.network is None)
     try:
-        return deps.place(snapshot).compare(snapshot.workload, seen)
+        found = deps.place(snapshot).compare(snapshot.workload, seen)
+        if found.limits and deps.boosts.has(snapshot.tenant.id) and start_boost.explains(deps, snapshot, seen):
+            return replace(found, limits={})
+        return found
     except ValueError as error:
         raise StepFailed("tenant.invalid", f"Tenant `{snapshot.tenant.slug}` cannot have such a container: {error}") from None
 

@@ -19,7 +19,7 @@ from zcplatform.store.db import Tx
 from zcplatform.worker.configuration import configuration_check
 from zcplatform.worker.configuration.writing import configuration, drop_configuration
 from zcplatform.worker.deps import Deps
-from zcplatform.worker.reconcile import allocation
+from zcplatform.worker.reconcile import allocation, start_boost
 from zcplatform.worker.reconcile.agent_health import health
 from zcplatform.worker.reconcile.live_limits import restore_limits
 from zcplatform.worker.reconcile.observation import look_at
@@ -118,8 +118,10 @@ async def limits(deps: Deps, snapshot: TenantSnapshot) -> None:
 
 async def start(deps: Deps, snapshot: TenantSnapshot) -> None:
     try:
+        await start_boost.begin(deps, snapshot)
         await deps.place(snapshot).start(snapshot.ref)
-    except StepFailed as error:
+    except PlatformError as error:
+        start_boost.end(deps, snapshot.tenant.id)
         if error.code == "container.port_taken":
             await allocation.block(deps, "port", snapshot.require_allocation().port)
         raise
