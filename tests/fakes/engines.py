@@ -253,6 +253,19 @@ class SlowDocker(HonestDocker):
         return response
 
 
+class UnendingLogsDocker(HonestDocker):
+    """Keeps the stream of a followed log open after its container ended."""
+
+    async def behave(self, request: web.Request, answer: Any) -> web.StreamResponse:
+        if not request.path.endswith("/logs"):
+            return await super().behave(request, answer)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"\x01\0\0\0\0\0\0\x06hello\n")
+        await asyncio.Event().wait()
+        return response
+
+
 class LyingDocker(HonestDocker):
     """Answers every request for the path with these bytes instead of the truth."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.engines.docker.test_bodies import SIDE, SPEC
-from tests.fakes.engines import DyingDocker, ForgetfulDocker, HonestDocker, LyingDocker, SlowDocker
+from tests.fakes.engines import DyingDocker, ForgetfulDocker, HonestDocker, LyingDocker, SlowDocker, UnendingLogsDocker
 from zcplatform.engines.docker.bodies import create_body, network_body
 from zcplatform.engines.docker.client import Docker
 from zcplatform.engines.protocol import EngineUnreachable
@@ -46,6 +46,17 @@ async def test_a_life_of_a_container(socket: Path) -> None:
         await docker.remove(made)
         assert await docker.container("zc-acme") is None
         assert ("POST", "/v1.41/containers/create") in engine.calls
+
+
+async def test_a_followed_log_ends_with_its_container_where_the_engine_keeps_it_open(socket: Path) -> None:
+    async with with_image(UnendingLogsDocker()).on(socket), Docker(socket) as docker, asyncio.timeout(60):
+        made = await docker.create("zc-acme", BODY)
+        await docker.start(made)
+        lines = []
+        async for line in docker.logs("zc-acme", follow=True):
+            lines.append(line)
+            await docker.stop(made, 20)
+        assert lines == [b"hello"]
 
 
 async def test_many_containers_are_one_request(socket: Path) -> None:

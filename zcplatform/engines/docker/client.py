@@ -9,23 +9,26 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import aiodocker
+import aiohttp
 
 from zcplatform.engines.docker import answers as seen
-from zcplatform.engines.docker.answers import BadAnswer, ContainerSeen, DockerNetwork, EngineInfo
+from zcplatform.engines.docker.answers import ALIVE, BadAnswer, ContainerSeen, DockerNetwork, EngineInfo
 from zcplatform.engines.docker.connection import Connection
 from zcplatform.engines.docker.errors import REGISTRY_HINT, bounded
 from zcplatform.engines.docker.pulls import Layers
-from zcplatform.engines.docker.streams import frame_lines
+from zcplatform.engines.docker.streams import frame_lines, until_ended
 from zcplatform.engines.protocol import EngineUnreachable
 from zcplatform.engines.seen import ImageSeen, PullProgress, Reading
 from zcplatform.errors import StepFailed
 from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT
 
+LOOK_S, LAST_LINES_S = 2.0, 1.0
+"""While a log is followed: how often its container is looked at, and how long its last lines may take once it ended."""
 _INSPECTED_AT_ONCE = 8
 _EVENTS = {
     "container": ["create", "start", "die", "oom", "stop", "kill", "pause", "unpause", "rename", "update", "destroy"],
@@ -172,16 +175,40 @@ class Docker(Connection):
         timestamps: bool = False,
         longest: int = 4096,
     ) -> AsyncGenerator[bytes, None]:
-        """Lines as they were written, cut at `longest` bytes. With `follow` it ends when the container does."""
+        """Lines as they were written, cut at `longest` bytes. With `follow` it ends when the container does, also where the engine keeps the
+        stream of a container open that ended."""
         query = {"stdout": "1", "stderr": "1", "tail": str(tail), "since": str(since)}
         query |= {"follow": str(int(follow)), "timestamps": str(int(timestamps))}
         idle_s = None if follow else self._deadline_s
         async with (
             self._stream("read logs of", name, "GET", f"containers/{name}/logs", query, idle_s=idle_s) as response,
-            aclosing(frame_lines(response.content.iter_any(), longest)) as lines,
+            self._watched(name, _chunks(response), follow=follow) as chunks,
+            aclosing(frame_lines(chunks, longest)) as lines,
         ):
             async for line in lines:
                 yield line
+
+    @asynccontextmanager
+    async def _watched(self, name: str, chunks: AsyncGenerator[bytes, None], *, follow: bool) -> AsyncIterator[AsyncGenerator[bytes, None]]:
+        if not follow:
+            yield chunks
+            return
+        ended = asyncio.create_task(self._until_not_alive(name))
+        try:
+            async with aclosing(until_ended(chunks, ended, LAST_LINES_S)) as watched:
+                yield watched
+        finally:
+            ended.cancel()
+            await asyncio.gather(ended, return_exceptions=True)
+
+    async def _until_not_alive(self, name: str) -> None:
+        """An engine that does not answer says nothing about its containers."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            with suppress(EngineUnreachable):
+                found = await self.container(name)
+                if found is None or found.state not in ALIVE:
+                    return
 
     async def events(self, instance: str) -> AsyncGenerator[tuple[str | None, str], None]:
         """(tenant id, action) of everything that happens to our objects; None for a network, whose events carry no labels."""
@@ -225,3 +252,8 @@ class Docker(Connection):
 
 def _labelled(instance: str) -> dict[str, list[str]]:
     return {"label": [f"{LABEL_INSTANCE}={instance}"]}
+
+
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+    async for chunk in response.content.iter_any():
+        yield chunk

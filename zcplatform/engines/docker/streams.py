@@ -3,6 +3,7 @@
 What a container prints is hostile: a line may have any length and any bytes.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
@@ -16,6 +17,22 @@ _RECORD = 16 * 1024
 
 class BrokenStream(Exception):
     """The engine sent something that is not of the format."""
+
+
+async def until_ended(chunks: AsyncGenerator[bytes, None], ended: "asyncio.Future[None]", rest_s: float) -> AsyncGenerator[bytes, None]:
+    """The chunks. Once `ended` is done, whatever its outcome, the next chunk is waited for no longer than `rest_s`."""
+    while True:
+        chunk = asyncio.ensure_future(anext(chunks, None))
+        try:
+            await asyncio.wait((chunk, ended), return_when=asyncio.FIRST_COMPLETED)
+            if not chunk.done():
+                await asyncio.wait((chunk,), timeout=rest_s)
+            if not chunk.done() or (content := chunk.result()) is None:
+                return
+        finally:
+            if chunk.cancel():
+                await asyncio.gather(chunk, return_exceptions=True)
+        yield content
 
 
 async def documents(chunks: AsyncIterable[bytes]) -> AsyncGenerator[dict[str, Any], None]:
