@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.engines.docker.test_bodies import SIDE, SPEC
-from tests.fakes.engines import DyingDocker, ForgetfulDocker, HonestDocker, LyingDocker, SlowDocker, UnendingLogsDocker
+from tests.fakes.bad_engines import DyingDocker, ForgetfulDocker, LyingDocker, SlowDocker, UnendingLogsDocker
+from tests.fakes.engines import HonestDocker
 from zcplatform.engines.docker.bodies import create_body, network_body
 from zcplatform.engines.docker.client import Docker
 from zcplatform.engines.protocol import EngineUnreachable
