@@ -96,6 +96,22 @@ class Platform(Installation):
 
         wait_until(runs_again, limit_s, f"{slug} runs again")
 
+    def cpu(self, slug: str) -> int:
+        """What the engine allows its container, in billionths of a core; -1 while there is none."""
+        return int(self.docker("inspect", "-f", "{{.HostConfig.NanoCpus}}", self.names.container(slug)) or -1)
+
+    def create_running(self, slug: str) -> None:
+        """Created, deployed, and with the limits of its plan."""
+        self.create(slug)
+        self.do(slug, "deploy")
+        self.wait_unboosted(slug)
+
+    def wait_unboosted(self, slug: str) -> None:
+        """Wait until its processor limit is the plan's: that of a start may be higher (start_boosts), and ends in the background."""
+        plan = self.tenant(slug)["plan"]
+        limit = next(item["cpu_millis"] for item in self.api("GET", "/api/plans").body["items"] if item["name"] == plan) * 1_000_000
+        wait_until(lambda: self.cpu(slug) == limit, 20, "the plan's limit is back")
+
     def pair(self, slug: str) -> str:
         """A device's bearer, got as a person gets it."""
         answer = self.api("POST", f"/api/tenants/{slug}/pairing-code")

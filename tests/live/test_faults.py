@@ -199,8 +199,7 @@ def _limits_told(platform: Platform) -> list[dict[str, object]]:
 def limited(platform: Platform) -> Iterator[tuple[str, str]]:
     """A running tenant: its slug, and the engine's words for its limits."""
     slug = f"limited-{secrets.token_hex(3)}"
-    platform.create(slug)
-    platform.do(slug, "deploy")
+    platform.create_running(slug)
     yield slug, _limits(platform, slug)
     platform.wait_state(slug, "running")
     invariants.check(platform)

@@ -4,20 +4,9 @@ import pytest
 
 from tests.live import invariants
 from tests.live.platform import Platform
-from tests.live.waiting import wait_until
 
 pytestmark = pytest.mark.live
 CORE = 1_000_000_000
-
-
-def _cpu(platform: Platform, slug: str) -> int:
-    """What the engine allows it, in billionths of a core."""
-    return int(platform.docker("inspect", "-f", "{{.HostConfig.NanoCpus}}", platform.names.container(slug)) or -1)
-
-
-def _plan(platform: Platform) -> int:
-    plans = platform.api("GET", "/api/plans").body["items"]
-    return next(int(plan["cpu_millis"]) for plan in plans if plan["name"] == "free") * 1_000_000
 
 
 def _reported(platform: Platform, slug: str) -> int:
@@ -35,9 +24,9 @@ def _until_it_waits_for_health(platform: Platform) -> None:
 def test_the_limit_of_the_plan_is_back_after_a_start(platform: Platform) -> None:
     platform.create("swift")
     platform.do("swift", "deploy")
-    wait_until(lambda: _cpu(platform, "swift") == _plan(platform), 20, "the plan's limit is back")
+    platform.wait_unboosted("swift")
     platform.do("swift", "restart")
-    wait_until(lambda: _cpu(platform, "swift") == _plan(platform), 20, "and after a restart")
+    platform.wait_unboosted("swift")
     assert _reported(platform, "swift") == 0
     platform.do("swift", "delete")
 
@@ -47,10 +36,10 @@ def test_a_boost_that_a_killed_worker_left_ends(platform: Platform) -> None:
     platform.failpoint.write_text("deploy.health.before")
     operation = platform.ask("orphan", "deploy")
     _until_it_waits_for_health(platform)
-    assert _cpu(platform, "orphan") == CORE
+    assert platform.cpu("orphan") == CORE
     platform.start_serve()
     platform.finish(operation)
-    wait_until(lambda: _cpu(platform, "orphan") == _plan(platform), 20, "the plan's limit is back")
+    platform.wait_unboosted("orphan")
     assert _reported(platform, "orphan") == 0, "nobody changed it by hand"
     invariants.check(platform)
     platform.do("orphan", "delete")
@@ -59,12 +48,12 @@ def test_a_boost_that_a_killed_worker_left_ends(platform: Platform) -> None:
 def test_an_agent_that_crashed_starts_without_a_boost(platform: Platform) -> None:
     platform.create("crashed")
     platform.do("crashed", "deploy")
-    limit = _plan(platform)
-    wait_until(lambda: _cpu(platform, "crashed") == limit, 20, "the plan's limit is back")
+    platform.wait_unboosted("crashed")
+    limit = platform.cpu("crashed")
     platform.failpoint.write_text("deploy.health.before")
     platform.docker("kill", platform.names.container("crashed"))
     _until_it_waits_for_health(platform)
-    assert _cpu(platform, "crashed") == limit
+    assert platform.cpu("crashed") == limit
     since = platform.started_at("crashed")
     platform.start_serve()
     platform.wait_state("crashed", "running")
