@@ -1,1 +1,1 @@
-"""Everything the platform knows about the ZeroClaw agent. Pure: nothing here acts."""
+"""All that the platform knows of the ZeroClaw agent; pure."""

@@ -2,8 +2,7 @@
 
 import typer
 
-from zcplatform import clock
-from zcplatform.cli import formats, output
+from zcplatform.cli import output
 from zcplatform.cli.context import AsJson, open_api, route
 
 COLUMNS = ("LOOP", "EVERY", "STATE", "LAST ROUND", "TOOK", "ROUNDS", "ERROR")
@@ -32,7 +31,7 @@ def _row(item: dict[str, object]) -> tuple[str, ...]:
         str(item["name"]),
         f"{item['period_s']:g} s",
         state,
-        formats.age(str(item["started_at"] or ""), clock.now()) or "-",
+        str(item["started_at"] or "-"),
         f"{took:.3f} s" if isinstance(took, float) else "-",
         str(item["rounds"]),
         str(item["error"] or "-"),

@@ -98,11 +98,9 @@ def show_drift(call: Call, tenant: str) -> DriftView | None:
     return DriftView(found.drift.revision, found.drift.found_at, changes)
 
 
-def list_revisions(call: Call, tenant: str, below: int | None, limit: int) -> tuple[list[RevisionView], int]:
-    """Newest first, and how many there are."""
+def list_revisions(call: Call, tenant: str, below: int | None, limit: int) -> list[RevisionView]:
     row = access.find(call.tx, tenant)
-    found = [_revision(row, revision) for revision in revision_rows.of_tenant(call.tx, row.id, below, limit)]
-    return found, revision_rows.last_number(call.tx, row.id)
+    return [_revision(row, revision) for revision in revision_rows.of_tenant(call.tx, row.id, below, limit)]
 
 
 def show_revision(call: Call, tenant: str, number: int) -> tuple[RevisionView, dict[str, Any]]:

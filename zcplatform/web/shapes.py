@@ -7,7 +7,6 @@ from pydantic import BaseModel, Field, SecretStr
 from zcplatform.core.holds import HoldKind
 from zcplatform.core.tenant import State, Wanted
 from zcplatform.web.inputs import Input
-from zcplatform.web.lists import ItemPage
 
 Slug = Annotated[str, Field(min_length=1, max_length=64, examples=["acme"], description="a DNS label of 3 to 32 characters")]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+$")]
@@ -107,8 +106,9 @@ class Tenant(BaseModel):
     updated_at: str
 
 
-class Tenants(ItemPage):
+class Tenants(BaseModel):
     items: list[Tenant]
+    next_cursor: str | None
 
 
 class Revision(BaseModel):
@@ -129,8 +129,9 @@ class RevisionWhole(Revision):
     settings: dict[str, Any]
 
 
-class Revisions(ItemPage):
+class Revisions(BaseModel):
     items: list[Revision]
+    next_cursor: str | None
 
 
 class Change(BaseModel):
@@ -174,13 +175,10 @@ class Step(BaseModel):
     error: str | None
 
 
-OperationStatus = Literal["waiting", "running", "succeeded", "failed", "superseded"]
-
-
 class Operation(BaseModel):
     id: str
     kind: str
-    status: OperationStatus
+    status: Literal["waiting", "running", "succeeded", "failed", "superseded"]
     tenant_id: str | None
     image_id: str | None
     reason: str
@@ -196,18 +194,16 @@ class Operation(BaseModel):
     """What it found out, for those that ask something (image.preflight)."""
 
 
-class Operations(ItemPage):
+class Operations(BaseModel):
     items: list[Operation]
-
-
-ImageStatus = Literal["preparing", "ready", "failed", "removing", "removed"]
+    next_cursor: str | None
 
 
 class Image(BaseModel):
     id: str
     source: Literal["pull", "build", "demo"]
     reference: str
-    status: ImageStatus
+    status: Literal["preparing", "ready", "failed", "removing", "removed"]
     image_id: str | None
     digest: str | None
     agent_version: str | None
@@ -219,5 +215,5 @@ class Image(BaseModel):
     created_at: str
 
 
-class Images(ItemPage):
+class Images(BaseModel):
     items: list[Image]

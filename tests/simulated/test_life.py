@@ -1,0 +1,31 @@
+"""A tenant's whole life on a simulated place."""
+
+from tests.simulated import invariants
+from tests.simulated.rig import Rig
+
+
+def test_create_deploy_stop_start_restart_delete(rig: Rig) -> None:
+    rig.create("shop")
+    rig.deploy("shop")
+    rig.run(30)
+    assert rig.row("shop").state == "running", rig.row("shop")
+    invariants.at_rest(rig)
+    first = rig.remains("shop").container
+    rig.stop("shop")
+    rig.run(30)
+    assert rig.row("shop").state == "stopped"
+    invariants.at_rest(rig)
+    rig.start("shop")
+    rig.run(30)
+    assert rig.row("shop").state == "running"
+    assert rig.remains("shop").container is first, "the same container was started again"
+    rig.restart("shop")
+    rig.run(30)
+    assert rig.row("shop").state == "running"
+    invariants.at_rest(rig)
+    rig.delete("shop")
+    rig.run(30)
+    assert rig.rows() == []
+    assert rig.world.tenants == {}
+    invariants.at_rest(rig)
+    invariants.at_the_end(rig)
