@@ -13,8 +13,8 @@ from starlette.routing import WebSocketRoute
 from tests.web.conftest import Web
 from tests.web.conftest import web as web
 from tests.web.people import browser, person, signed_in
-from zcplatform.web.guard import BODY_WITHIN_S, Guard
 from zcplatform.web.rates import Rates
+from zcplatform.web.request_limits import BODY_WITHIN_S, Guard
 
 ANN = "ann@example.com"
 FOREIGN = ("null", "", "https://evil.example", "http://localhost.evil", "http://panel.localhost.evil", "http://panel.localhost:8081", "https://panel.localhost",

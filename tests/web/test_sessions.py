@@ -19,7 +19,7 @@ from zcplatform.ids import UserId
 from zcplatform.store import audit, login_links, sessions
 from zcplatform.vault import keyed_hashes
 from zcplatform.web.cookies import CHALLENGE, SESSION
-from zcplatform.web.references import TYPE
+from zcplatform.web.session_references import TYPE
 
 ANN, BOB = "ann@example.com", "bob@example.com"
 MINE = "/api/me/sessions"

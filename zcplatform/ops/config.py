@@ -15,7 +15,7 @@ from zcplatform.errors import Conflict, PlatformError
 from zcplatform.ids import ImageId
 from zcplatform.ops import quotas, requests, secrets
 from zcplatform.ops.context import Call, Context
-from zcplatform.ops.reach import unreachable
+from zcplatform.ops.reachable_hosts import unreachable
 from zcplatform.store import images, plans
 from zcplatform.store.db import Tx, require
 from zcplatform.store.images import Image

@@ -9,7 +9,7 @@ from zcplatform.core.tenant import Tenant
 from zcplatform.errors import BadInput, PlatformError
 from zcplatform.ops import config, secrets
 from zcplatform.ops.context import Call, Context
-from zcplatform.ops.reach import unreachable
+from zcplatform.ops.reachable_hosts import unreachable
 from zcplatform.store.db import Tx
 
 KEY = f"providers.{MAIN}.api_key"

@@ -18,9 +18,9 @@ from zcplatform.web import agent_shapes as shapes
 from zcplatform.web import render
 from zcplatform.web.caller import Caller, changes, reads
 from zcplatform.web.events import HEADERS
-from zcplatform.web.live import Worker
 from zcplatform.web.streams import OpeningOf, StreamKind
 from zcplatform.web.watching import while_permitted
+from zcplatform.web.worker_client import Worker
 
 router = APIRouter(prefix="/api/tenants", tags=["agents"])
 ASK_S = 12.0

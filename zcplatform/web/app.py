@@ -53,12 +53,12 @@ from zcplatform.web import (
     users,
 )
 from zcplatform.web.events import Watcher
-from zcplatform.web.guard import Guard
-from zcplatform.web.live import Worker
 from zcplatform.web.metrics import Metrics
 from zcplatform.web.rates import Rates
-from zcplatform.web.references import References
+from zcplatform.web.request_limits import Guard
+from zcplatform.web.session_references import References
 from zcplatform.web.streams import Streams
+from zcplatform.web.worker_client import Worker
 
 GRACE_S = 3
 PROBLEM: dict[str, Any] = {

@@ -15,7 +15,7 @@ from zcplatform.ops import sessions
 from zcplatform.ops.context import Context
 from zcplatform.ops.login import Visitor
 from zcplatform.ops.sessions import Begun, Session
-from zcplatform.web.references import References
+from zcplatform.web.session_references import References
 
 SESSION = "__Host-zcp_session"
 CHALLENGE = "__Host-zcp_challenge"

@@ -15,8 +15,8 @@ from zcplatform.ops.context import Context
 from zcplatform.ops.readiness import require_writable
 from zcplatform.web import health_shapes as shapes
 from zcplatform.web.caller import Caller, ContextOf, reads
-from zcplatform.web.live import Worker
 from zcplatform.web.metrics import Metrics
+from zcplatform.web.worker_client import Worker
 
 router = APIRouter(tags=["health"])
 WORKER_SEEN = timedelta(seconds=30)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from zcplatform.core.roles import Permission
 from zcplatform.web import health_shapes as shapes
 from zcplatform.web.caller import Caller, reads
-from zcplatform.web.live import Worker
+from zcplatform.web.worker_client import Worker
 
 router = APIRouter(prefix="/api/loops", tags=["loops"])
 TIMEOUT_S = 2.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from zcplatform.measures import Registry
+from zcplatform.metrics import Registry
 
 
 class Metrics:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from zcplatform.measures import Registry
+from zcplatform.metrics import Registry
 from zcplatform.worker.edge import EdgeStatus
 from zcplatform.worker.loop import LoopStatus
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zcplatform.ops.reach import unreachable
+from zcplatform.ops.reachable_hosts import unreachable
 
 ALLOWED = ("10.0.0.5:8080", "llm.internal:443", "10.0.0.9:1883")
 

@@ -1,6 +1,6 @@
 import pytest
 
-from zcplatform.measures import Registry
+from zcplatform.metrics import Registry
 
 
 def test_what_was_counted_is_told_as_prometheus_text() -> None:
