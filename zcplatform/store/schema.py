@@ -26,6 +26,11 @@ def steps() -> list[tuple[int, str]]:
     return sorted((int(entry.name.split("_")[0]), entry.read_text(encoding="utf-8")) for entry in found)
 
 
+def has_objects(connection: apsw.Connection) -> bool:
+    """Whether the file holds any schema at all."""
+    return next(connection.execute("SELECT count(*) FROM sqlite_schema"))[0] > 0  # type: ignore[no-any-return]
+
+
 def require_known(connection: apsw.Connection) -> None:
     """Raises CannotRun unless the schema is exactly the one that the steps up to its version make."""
     version = int(connection.pragma("user_version"))

@@ -1,4 +1,4 @@
-"""Tells a new installation from one whose database is gone.
+"""Distinguishes a new installation from one whose database is gone.
 
 A `data_dir` that is not mounted, or a database that was truncated, would otherwise look like a first start: every container would be swept, a new
 key made, and a second audit log begun.
@@ -12,7 +12,8 @@ import apsw
 from zcplatform.engines.docker.client import Docker
 from zcplatform.errors import CannotRun, PlatformError
 from zcplatform.settings import Settings
-from zcplatform.store.db import open_read_only, scalar
+from zcplatform.store.db import open_read_only
+from zcplatform.store.schema import has_objects
 
 ENGINE_S = 5.0
 
@@ -38,7 +39,7 @@ def _has_tables(settings: Settings) -> bool:
         return False
     try:
         with open_read_only(settings.database, ENGINE_S) as tx:
-            return bool(scalar(tx, "SELECT count(*) FROM sqlite_schema"))
+            return has_objects(tx)
     except apsw.Error as error:
         raise CannotRun("database.unusable", f"{settings.database} cannot be used: {error}", "Restore it from a backup") from None
 
