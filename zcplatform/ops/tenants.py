@@ -17,6 +17,7 @@ from zcplatform.errors import BadInput, Conflict
 from zcplatform.ids import ImageId, TenantId, new_tenant_id
 from zcplatform.ops import access, config, images, providers, secrets, views
 from zcplatform.ops.context import Call
+from zcplatform.ops.host_capacity import require_fits
 from zcplatform.ops.requests import apply_to_running, record_request, require_not_deleting
 from zcplatform.ops.views import TenantView
 from zcplatform.store import allocations, members, operations, plans, revisions, tenants
@@ -244,9 +245,11 @@ def _draft(tenant_id: TenantId, slug: str, name: str, plan: str, image_id: Image
 
 
 def _plan(tx: Tx, name: str) -> str:
-    if plans.get(tx, name) is None:
+    plan = plans.get(tx, name)
+    if plan is None:
         known = ", ".join(plan.name for plan in plans.everything(tx))
         raise BadInput("plan.unknown", f"There is no plan `{name}`", f"plans: {known}", fields={"plan": f"one of: {known}"})
+    require_fits(plan)
     return name
 
 
