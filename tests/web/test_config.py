@@ -216,3 +216,44 @@ async def test_a_secret_of_another_host_can_be_removed(web: Web) -> None:
     await _ask(web, "DELETE", "/secrets/providers.main.api_key")
     assert web.database.read(lambda tx: tx.execute("SELECT count(*) FROM secrets WHERE kind = 'provider'").fetchall()) == [(0,)]
     await _ask(web, "DELETE", "/secrets/providers.main.api_key")
+
+
+async def test_settings_and_the_secrets_they_need_are_saved_together_on_a_draft(web: Web) -> None:
+    assert (await web.client.post("/api/tenants", json={"slug": "acme"})).status_code == 201
+    settings = {"providers": {"main": {"family": "anthropic", "model": "claude-sonnet-4-5"}}}
+    alone = await _ask(web, "PATCH", "/config", {"settings": settings}, 422)
+    assert alone["fields"] == {"providers.main.api_key": "needs a value"}
+    name = next(iter(alone["fields"]))
+    assert (await _ask(web, "PATCH", "/config", {"settings": settings, "secrets": {name: " sk-canary-1\n"}}))["revision"] == 2
+    stored = {one["name"]: one["is_stored"] for one in (await _ask(web, "GET", "/secrets"))["items"]}
+    assert stored == {name: True}, "the name in the error is the one to send, and the one that is listed"
+
+
+async def test_an_amount_that_could_not_be_rendered_is_refused_with_its_path(web: Web) -> None:
+    await _tenant(web)
+    for usd in (0.123456789012345, 0.00001):
+        told = await _ask(web, "PATCH", "/config", {"settings": {"cost": {"daily_usd": usd}}}, 422)
+        assert told["fields"] == {"cost.daily_usd": "must be an amount in whole cents, at least 0.01"}
+
+
+async def test_a_key_for_https_is_not_kept_for_http(web: Web) -> None:
+    await _tenant(web)
+    await _ask(
+        web,
+        "PATCH",
+        "/config",
+        {"settings": {"providers": {"main": {"base_url": "https://llm.example/v1"}}}, "secrets": {"providers.main.api_key": "sk-1"}},
+    )
+    told = await _ask(web, "PATCH", "/config", {"settings": {"providers": {"main": {"base_url": "http://llm.example:443/v1"}}}}, 422)
+    assert "is stored for https://llm.example and is never sent elsewhere" in told["fields"]["providers.main.api_key"]
+
+
+async def test_a_channel_that_is_called_shows_its_address(web: Web) -> None:
+    await _tenant(web, plan="pro")
+    await _ask(web, "POST", "/channels", TELEGRAM)
+    await _ask(web, "POST", "/channels", {"type": "webhook", "secrets": {"secret": "0123456789abcdef"}})
+    urls = {one["name"]: one["webhook_url"] for one in (await _ask(web, "GET", "/channels"))["items"]}
+    assert urls["telegram.main"] is None
+    assert urls["webhook.main"].startswith("http")
+    assert urls["webhook.main"].endswith("/channels/webhook/main")
+    assert "//acme." in urls["webhook.main"]

@@ -38,10 +38,13 @@ def listing(context: typer.Context, tenant: Tenant, json: AsJson = False) -> Non
             "enabled" if item["enabled"] else "disabled",
             ", ".join(item["peers"]),
             ", ".join(name for name, has_value in item["secrets"].items() if has_value),
+            item["webhook_url"],
         )
         for item in items
     ]
-    output.print_table(("CHANNEL", "STATUS", "PEERS", "SECRETS"), rows, f"No channels yet. Add one: zcplatform channels add {tenant} TYPE")
+    output.print_table(
+        ("CHANNEL", "STATUS", "PEERS", "SECRETS", "WEBHOOK"), rows, f"No channels yet. Add one: zcplatform channels add {tenant} TYPE"
+    )
 
 
 @app.command()

@@ -54,4 +54,6 @@ def _given(sent: shapes.ChannelChange) -> dict[str, str]:
 
 def _channel(view: ChannelView) -> shapes.Channel:
     kind, _, alias = view.name.partition(".")
-    return shapes.Channel(name=view.name, type=kind, alias=alias, label=view.label, secrets=view.secrets, **view.settings)
+    return shapes.Channel(
+        name=view.name, type=kind, alias=alias, label=view.label, secrets=view.secrets, webhook_url=view.webhook_url, **view.settings
+    )

@@ -87,6 +87,8 @@ class Channel(BaseModel):
     options: dict[str, Any]
     secrets: dict[str, bool]
     """Which of them have a value."""
+    webhook_url: str | None
+    """The address to enter at the other service, for channels that are called; null for those that call, and while disabled."""
 
 
 class Channels(BaseModel):
