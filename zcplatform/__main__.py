@@ -6,10 +6,10 @@ import sys
 import typer
 
 from zcplatform.cli.global_options import given
-from zcplatform.cli.main import app, main
+from zcplatform.cli.main import HOST, app, main
 
 
-@app.command()
+@app.command(rich_help_panel=HOST)
 def serve(context: typer.Context) -> None:
     """Run the platform: the worker, and the web process as its unprivileged child."""
     path = given(context).settings
@@ -17,7 +17,7 @@ def serve(context: typer.Context) -> None:
     os.execv(sys.executable, [sys.executable, "-I", "-m", "zcplatform.serve", *([str(path)] if path else [])])  # noqa: S606
 
 
-@app.command()
+@app.command(rich_help_panel=HOST)
 def edge(context: typer.Context) -> None:
     """Run the edge: Caddy, as an unprivileged user of its own."""
     from zcplatform import edge as process

@@ -1,9 +1,14 @@
 """Handing a mail over: the three ways in, and servers that misbehave. Every wait has an end."""
 
+import contextlib
+import socket
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohappyeyeballs import AddrInfoType
 
 from tests.fakes.mail_servers import (
     CERTIFICATE,
@@ -117,6 +122,56 @@ async def test_hanging_up_in_the_middle_is_told() -> None:
 async def test_silence_and_drops_have_an_end(kind: type) -> None:
     async with misbehaving(kind) as port:
         await _fails(_server(port), "mail.slow", 0.3)
+
+
+@pytest.mark.parametrize("security", ["none", "starttls", "tls"])
+async def test_a_dead_address_before_a_live_one_costs_little(security: str) -> None:
+    """F9: a host name with an IPv6 address that leads nowhere. Here: a full queue, which takes no connection and refuses none."""
+    sink = Sink()
+    options: dict[str, object] = {}
+    if security == "starttls":
+        options = {"tls_context": certificate(), "require_starttls": True}
+    elif security == "tls":
+        options = {"tls": True}
+    with _dead_address() as dead:
+        async with serving(sink, **options) as port:
+            live = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+
+            async def look_up(host: str, number: int) -> list[AddrInfoType]:
+                assert (host, number) == ("localhost", port)
+                return [dead, live]
+
+            started = time.monotonic()
+            await replace(_server(port, security), look_up=look_up).send("bob@example.com", MAIL, 10.0)
+            assert time.monotonic() - started < 5
+
+            async def only_dead(host: str, number: int) -> list[AddrInfoType]:
+                return [dead]
+
+            await _fails(replace(_server(port, security), look_up=only_dead), "mail.slow", 0.6)
+    assert len(sink.received) == 1
+
+
+async def test_a_name_that_does_not_exist_is_unreachable() -> None:
+    async def look_up(host: str, port: int) -> list[AddrInfoType]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    failed = await _fails(replace(_server(25), look_up=look_up), "mail.unreachable")
+    assert "Name or service not known" in failed.detail
+
+
+@contextlib.contextmanager
+def _dead_address() -> Iterator[AddrInfoType]:
+    """A listener whose queue is full: the kernel drops what knocks."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(8):
+            knocking = stack.enter_context(socket.socket())
+            knocking.setblocking(False)
+            knocking.connect_ex(listener.getsockname())
+        yield (socket.AF_INET, socket.SOCK_STREAM, 6, "", listener.getsockname())
 
 
 async def test_nobody_there() -> None:

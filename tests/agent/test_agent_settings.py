@@ -54,7 +54,7 @@ def test_json_says_only_what_was_said() -> None:
     ],
 )
 def test_nobody_can_set_what_keeps_the_agent_closed(key: str) -> None:
-    assert wrong({key: {}}) == {key: "can not be set"}
+    assert wrong({key: {}}) == {key: "cannot be set"}
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_every_0_8_is_driven(version: str) -> None:
 def test_others_are_refused_with_a_sentence(version: str, age: str) -> None:
     assert not is_supported(parse(version))
     assert (
-        problem(parse(version)) == f"ZeroClaw {version} is {age} than this platform can drive; it needs at least 0.8.0 and less than 0.9.0"
+        problem(parse(version)) == f"ZeroClaw {version} is {age} than this platform supports: it needs at least 0.8.0 and less than 0.9.0"
     )
 
 

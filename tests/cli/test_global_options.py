@@ -51,3 +51,15 @@ def test_every_command_has_them_once() -> None:
         expected = ["settings"] if words[0] in ON_HOST else ["api", "token_file", "reason", "settings"]
         if words[0] not in ("login", "logout"):  # the address is their argument
             assert names == expected, words
+
+
+def test_slugs_are_completed_with_the_options_that_were_typed(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("zcp_secret")
+    with serving(Honest) as (api, _):
+        words = f"zcplatform --api {api} tenants --token-file {token} show s"
+        more = {"_ZCPLATFORM_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "7"}
+        done = run(tmp_path, **more)
+        away = run(tmp_path, **{**more, "COMP_WORDS": words.replace(api, "http://127.0.0.1:1")})
+    assert (done.stdout.split(), away.stdout.split()) == (["shop"], [])
+    assert "Traceback" not in done.stderr + away.stderr

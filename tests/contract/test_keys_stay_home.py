@@ -151,7 +151,7 @@ def test_no_server_gets_the_key_of_another(tmp_path: Path) -> None:
         agent = stack.enter_context(speaking(tmp_path, settings, secrets))
         for number in range(3):
             agent.say(f"message {number}: please remember that my favourite colour is blue and my cat is called Tom")
-        wait_until(lambda: bool(servers["embedding"].seen), ANSWER_S, "the embedding server is asked")
+        wait_until(lambda: bool(servers["embedding"].seen), ANSWER_S, "the embedding server gets a request")
         for role, server in servers.items():
             foreign = [other for other, key in keys.items() if other != role and key in server.words]
             assert foreign == [], f"the server of {role} got the key of {foreign}: {server.words[:2000]}"
@@ -174,7 +174,7 @@ def test_an_embedding_server_gets_its_own_key(tmp_path: Path) -> None:
         secrets = {"providers.main.api_key": "sk-canary-main-01", "providers.embedding.api_key": "sk-canary-embedding-01"}
         agent = stack.enter_context(speaking(tmp_path, settings, secrets))
         agent.say("please remember that my favourite colour is blue")
-        wait_until(lambda: bool(embedding.seen), ANSWER_S, "the embedding server is asked")
+        wait_until(lambda: bool(embedding.seen), ANSWER_S, "the embedding server gets a request")
         assert "Bearer sk-canary-embedding-01" in embedding.words
         assert "sk-canary-main" not in embedding.words
         assert "sk-canary-embedding" not in main.words
@@ -194,7 +194,7 @@ def test_an_embedding_server_without_a_key_gets_none(tmp_path: Path, family: str
         }
         agent = stack.enter_context(speaking(tmp_path, settings, {"providers.main.api_key": "sk-ant-canary-0123456789"}))
         agent.say("please remember that my favourite colour is blue")
-        wait_until(lambda: bool(embedding.seen), ANSWER_S, "the embedding server is asked")
+        wait_until(lambda: bool(embedding.seen), ANSWER_S, "the embedding server gets a request")
         assert "sk-ant-canary" in main.words
         assert "sk-ant-canary" not in embedding.words
         assert f"Bearer {NO_KEY}" in embedding.words

@@ -1,1 +1,1 @@
-"""All that the platform knows of the ZeroClaw agent; pure."""
+"""Everything the platform knows about the ZeroClaw agent. Pure: nothing here acts."""

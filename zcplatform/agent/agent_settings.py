@@ -1,7 +1,7 @@
-"""All that may be set for a tenant's agent: typed, frozen, without any secret. Stored as JSON in revisions; what is not here nobody can set (S-51).
+"""The settings of a tenant's agent: typed, frozen, without secrets. Stored as JSON in revisions. What is not here cannot be set (S-51).
 
-Things with a name are kept by their name, so that a problem's path is the path of the value (`channels.telegram.main.options.port`) and a
-change is a JSON merge patch. Secrets are named places (`places`), whose values are handed to the renderer beside the settings.
+Things with a name are keyed by it, so that the path of a problem is the path of the value (`channels.telegram.main.options.port`) and a
+change is a JSON merge patch. Secrets have slots (`secret_slots`); their values are passed to the renderer beside the settings.
 """
 
 import json
@@ -15,7 +15,7 @@ from zcplatform.errors import BadInput
 LONGEST_JSON = 200_000
 
 Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:_?[a-z0-9])*$", max_length=40)]
-"""What the agent takes as the name of a provider or job; short enough to be part of a longer one."""
+"""What the agent accepts as the name of a provider or job; short enough to be part of a longer name."""
 ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,20}\.[a-z0-9](?:_?[a-z0-9])*$", max_length=60)]
 """`type.alias`"""
 ServerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[_-]?[a-z0-9])*$", max_length=40)]
@@ -43,13 +43,13 @@ class _Part(BaseModel):
 
 
 class Provider(_Part):
-    """`main` answers. `cheap`, if there is one, sums up and classifies; `embedding` remembers; others are fallbacks and for cron jobs."""
+    """`main` answers. `cheap`, if there is one, summarizes and classifies; `embedding` serves the memory; others are fallbacks."""
 
     family: str = Field(max_length=40)
     model: Line
     base_url: Address | None = None
     auth: Literal["key", "none", "refresh_token", "login"] | None = None
-    """None is the family's usual one."""
+    """None is the usual one of the family."""
     temperature: float | None = Field(default=None, ge=0, le=2)
     fallbacks: tuple[Alias, ...] = Field(default=(), max_length=5)
     """Aliases of providers to try next."""
@@ -63,16 +63,16 @@ class Provider(_Part):
 class Channel(_Part):
     enabled: bool = True
     peers: tuple[Line, ...] = Field(default=(), max_length=1_000)
-    """Who is let in; `*` is everybody."""
+    """Who may talk to the agent; `*` is everybody."""
     ignored: tuple[Line, ...] = Field(default=(), max_length=1_000)
-    """Who is never let in."""
+    """Who is never answered."""
     options: dict[str, Option] = Field(default_factory=dict, max_length=50)
 
 
 class Risk(_Part):
     level: Literal["readonly", "supervised", "full"] = "supervised"
     tools: tuple[Tool, ...] | None = Field(default=None, max_length=200)
-    """Only these; None is all the agent has."""
+    """Only these; None is all that the agent has."""
     excluded_tools: tuple[Tool, ...] = Field(default=(), max_length=200)
     auto_approve: tuple[Tool, ...] | None = Field(default=None, max_length=200)
     """Used without asking; None is the agent's own list."""
@@ -105,7 +105,7 @@ class Delivery(_Part):
 
 
 class Job(_Part):
-    """Something the agent is told at certain times: exactly one of `cron`, `every_s` and `at`."""
+    """A prompt that the agent gets at certain times: exactly one of `cron`, `every_s` and `at`."""
 
     prompt: Annotated[Lines, StringConstraints(min_length=1)]
     cron: Line | None = None
@@ -130,7 +130,7 @@ class Heartbeat(_Part):
 
 class Memory(_Part):
     backend: Literal["sqlite", "markdown", "none"] = "sqlite"
-    """Fixed once there is something to remember."""
+    """Cannot be changed once there is something to remember."""
     auto_save: bool = True
     conversation_days: int = Field(default=30, ge=1, le=3_650)
     embedding_dimensions: int = Field(default=1_536, ge=1, le=16_384)
@@ -158,7 +158,7 @@ class AgentSettings(_Part):
 
 
 def parse(sent: Mapping[str, Any]) -> AgentSettings:
-    """Raises BadInput with the path of each value that is not of its type. Takes also what was stored before there were several providers."""
+    """Raises BadInput with the path of each value that is not of its type. Accepts what was stored before there were several providers."""
     plain = dict(sent)
     if "provider" in plain:
         plain["providers"] = {**plain.get("providers", {}), **({MAIN: plain["provider"]} if plain["provider"] else {})}
@@ -177,14 +177,14 @@ def parse(sent: Mapping[str, Any]) -> AgentSettings:
 
 
 def settings_error(found: Mapping[str, str]) -> BadInput:
-    """The error that tells problems by path."""
+    """One error for all problems, by path."""
     path, why = next(iter(found.items()))
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return BadInput("settings.bad", f"`{path}` {why}{more}", "Mend the fields that are named", fields=found)
+    return BadInput("settings.bad", f"`{path}` {why}{more}", "Correct the fields that are named", fields=found)
 
 
 def to_json(settings: AgentSettings) -> dict[str, Any]:
-    """What differs from saying nothing, and of each channel whether it is on; `parse` makes the same settings of it."""
+    """What differs from the defaults, and of each channel whether it is enabled. `parse` returns the same settings."""
     plain = settings.model_dump(mode="json", exclude_defaults=True)
     for name, channel in settings.channels.items():
         plain["channels"][name]["enabled"] = channel.enabled
@@ -201,7 +201,7 @@ def _path(parts: Iterable[object]) -> str:
 def _why(kind: str, message: str) -> str:
     match kind:
         case "extra_forbidden":
-            return "can not be set"
+            return "cannot be set"
         case "missing":
             return "is missing"
         case "string_pattern_mismatch":

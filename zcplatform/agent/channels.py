@@ -1,4 +1,4 @@
-"""The types of channels an agent can be given. The data stands in `catalog/channels.toml`; forms, checks and rendering use the same."""
+"""The channel types of the agent, from `catalog/channels.toml`. Forms, validation and rendering use the same data."""
 
 import functools
 import tomllib
@@ -14,7 +14,7 @@ from zcplatform.agent.fields import Field
 
 
 class Use(StrEnum):
-    """`announce` only sends: a target for cron jobs and the heartbeat."""
+    """What a channel is for. `announce` only sends: a target for cron jobs and the heartbeat."""
 
     TALK = "talk"
     ANNOUNCE = "announce"
@@ -23,7 +23,7 @@ class Use(StrEnum):
 
 @dataclass(frozen=True)
 class Public:
-    """Where the other side reaches the channel: a path of the agent's gateway, or of a listener of its own when `port_field` is there.
+    """Where the other side calls the channel: a path of the agent's gateway, or of a listener of its own if `port_field` is set.
 
     `{alias}` in the path is the channel's name. `when` is `field` (has a value) or `field=value`.
     """
@@ -36,7 +36,7 @@ class Public:
 
 @dataclass(frozen=True)
 class Need:
-    """Fields that are needed `when` another one has a value; or, with `any`, one of several sets."""
+    """Fields that are needed `when` another one has a value; or, with `any`, one of several sets of fields."""
 
     when: str | None = None
     fields: tuple[str, ...] = ()
@@ -49,17 +49,17 @@ class ChannelType:
     label: str
     use: Use
     compiled: str
-    """The feature of the agent's build that holds it: `default`, `channels-full` (both in our own build) or one of its own."""
+    """The feature of the agent's build that contains it: `default`, `channels-full` (both in our own build) or one of its own."""
     fields: Mapping[str, Field]
     why_not: str | None = None
     also_compiled: Mapping[str, str] | None = None
     link: str | None = None
     steps: tuple[str, ...] = ()
     peer: str | None = None
-    """What to ask for, so that the person is let in; without a gate, for whom the agent may write to by itself."""
+    """What identifies a person who may talk to the agent; without a gate, to whom the agent may write by itself."""
     peer_example: str | None = None
     gate: bool = True
-    """False: the agent asks nobody who he is; its secret is the gate."""
+    """False: the agent does not know its senders; a secret protects the channel."""
     public: Public | None = None
     needs: tuple[Need, ...] = ()
     only_one: bool = False
@@ -67,7 +67,7 @@ class ChannelType:
 
 @functools.cache
 def types() -> Mapping[str, ChannelType]:
-    """By name, those that serve a person first. Read when it is first asked for."""
+    """By name, those for people first. Loaded on first use."""
     text = files("zcplatform.agent").joinpath("catalog/channels.toml").read_text("utf-8")
     return MappingProxyType({name: _type(name, row) for name, row in tomllib.loads(text).items()})
 
@@ -87,7 +87,7 @@ def _type(name: str, row: dict[str, Any]) -> ChannelType:
 
 
 def holds(when: str | None, values: Mapping[str, Any]) -> bool:
-    """Whether a condition of the catalog is met by these values (defaults included by the caller)."""
+    """Whether these values meet a condition of the catalog. The caller includes the defaults."""
     if when is None:
         return True
     name, mark, wanted = when.partition("=")

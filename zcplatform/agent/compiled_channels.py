@@ -1,4 +1,4 @@
-"""Which channel types an agent program has compiled in, from what `zeroclaw channel list` prints: one line for each, by its label."""
+"""The channel types compiled into an agent program, from the output of `zeroclaw channel list`: one line each, by label."""
 
 import re
 
@@ -14,11 +14,11 @@ _TYPES = {
     "voicecall": "voice_call",
     "voicewake": "voice_wake",
 }
-"""Labels that are spelled otherwise than the type, letters and digits only."""
+"""Labels, letters and digits only, that are not spelled like the type."""
 
 
 def types(printed: str) -> tuple[str, ...] | None:
-    """Sorted; None when nothing of it is understood, so that nobody concludes that there are none."""
+    """Sorted; None if nothing could be parsed, which must not be read as “no channels”."""
     labels = [label.partition("(")[0].strip() for label in _LINE.findall(printed)]
     plain = {re.sub(r"[^a-z0-9]", "", label.lower()) for label in labels}
     return tuple(sorted(_TYPES.get(label, label) for label in plain - {"cli"})) or None

@@ -1,7 +1,7 @@
-"""Whether the agent takes a configuration: the two commands that ask it, and what its answers mean.
+"""Check a configuration with the agent itself: the two commands to run, and what their output means.
 
-The strict parse finds what is malformed, the empty patch runs the agent's own validation; neither alone finds everything, and the daemon itself
-starts with both kinds of mistake and drops the broken part. What is printed may hold values of the configuration, so only placeholders go in.
+The strict parser finds what is malformed, the empty patch runs the agent's own validation. Neither alone finds everything, and the daemon itself
+starts with both kinds of mistake and drops the broken part. The output may repeat values of the configuration, so secrets are placeholders.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 EMPTY_PATCH_NAME = "nothing.json"
 EMPTY_PATCH = b"[]"
-"""An empty JSON patch: it changes nothing, and is validated with everything that is there."""
+"""An empty JSON patch changes nothing, and makes the agent validate everything."""
 _LONGEST = 400
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _OBJECT = re.compile(r"(?m)^\{")
@@ -18,12 +18,12 @@ _MALFORMED = re.compile(r"config section `[^`\n]{1,200}` is malformed[^\n]{0,300
 
 
 def commands(config_target: str) -> tuple[tuple[str, ...], ...]:
-    """Each is run by itself, in this order. The patch is a file: a container's standard input would have to be attached to."""
+    """Run one by one, in this order. The patch is a file, because a container's standard input would have to be attached."""
     return ("config", "migrate", "--json"), ("config", "patch", "--json", f"{config_target}/{EMPTY_PATCH_NAME}")
 
 
 def rejection(exit_code: int | None, printed: str) -> str | None:
-    """What the agent has against the configuration, in its words; None when it takes it."""
+    """Why the agent rejects the configuration, in its words; None if it accepts it."""
     text = _COLOURS.sub("", printed)
     malformed = _MALFORMED.search(text)
     if malformed is not None:
@@ -32,13 +32,13 @@ def rejection(exit_code: int | None, printed: str) -> str | None:
     if exit_code == 0 and answer.get("valid", True) is True and answer.get("migrated", False) is False:
         return None
     if exit_code == 0 and answer.get("migrated"):
-        return "the agent would rewrite the configuration: it is written for another version of it"
+        return "the agent would rewrite the configuration: it was made for another version"
     words = answer.get("message") or answer.get("error") or _last_line(text)
     return str(words).strip()[:_LONGEST] or f"it ended with code {exit_code}"
 
 
 def _answer(text: str) -> dict[str, Any]:
-    """The one JSON object among what was printed; it begins a line."""
+    """The one JSON object in the output; it begins a line."""
     for start in _OBJECT.finditer(text):
         try:
             found, _ = json.JSONDecoder().raw_decode(text[start.start() :])

@@ -1,7 +1,7 @@
-"""The agent's `config.toml` and the files beside it, written from settings, secrets and what the agent itself put there before.
+"""Render the agent's `config.toml` from settings, secrets and what the agent itself added before.
 
-Every key is chosen here or by the catalog, values are escaped by the TOML writer, every secret goes through `seal`: a value can not become a
-key. What the platform decides (gateway, logs, ceilings) is not in the settings at all.
+Every key is chosen here or by the catalog, values are escaped by the TOML writer, and every secret passes `seal`, so a value cannot become a
+key. What the platform decides (gateway, logs, limits) is not part of the settings.
 """
 
 import re
@@ -31,7 +31,7 @@ Seal = Callable[[str], str]
 
 
 def document(settings: AgentSettings, secrets: Mapping[str, str], policy: Policy, kept: AgentState, seal: Seal) -> dict[str, Any]:
-    """The whole configuration. `secrets` are values by the names of `places`; those without a value are left out."""
+    """The whole configuration. `secrets` are values by the names of their slots; slots without a value are left out."""
     if not all(_HASH.fullmatch(token) for token in kept.paired_tokens):
         raise BadInput("settings.bad_token", "Paired tokens must be SHA-256 hashes in lower-case hexadecimal")
     kept = kept.bounded()
@@ -76,7 +76,7 @@ def render(settings: AgentSettings, secrets: Mapping[str, str], policy: Policy, 
 
 
 def path_of(settings: AgentSettings, name: str) -> str | None:
-    """Where the other side has to post for this channel, below the tenant's address; None when it calls nobody."""
+    """The path below the tenant's address where the other side of this channel posts; None if it does not call."""
     channel = settings.channels[name]
     known = types()[name.partition(".")[0]]
     if known.public is None or not holds(known.public.when, {one.name: one.default for one in known.fields.values()} | channel.options):
@@ -85,12 +85,12 @@ def path_of(settings: AgentSettings, name: str) -> str | None:
 
 
 def placeholders(settings: AgentSettings, stored: Mapping[str, object] | frozenset[str]) -> dict[str, str]:
-    """Something else in the place of every secret that is there, for a check by the agent."""
+    """A placeholder for every stored secret, for a check by the agent."""
     return {place.name: PLACEHOLDER for place in secret_slots(settings) if place.name in stored}
 
 
 def _agent(settings: AgentSettings, kept: AgentState) -> dict[str, Any]:
-    """All that needs an agent: without a main provider there is none, and nothing that could refer to it."""
+    """Everything that needs an agent. Without a main provider there is none, and nothing may refer to it."""
     models: dict[str, Any] = {}
     for alias, provider in settings.providers.items():
         models.setdefault(provider.family, {})[alias] = _provider(settings, provider)
@@ -167,7 +167,7 @@ def _channel(known: ChannelType, alias: str, channel: Channel, listener: hooks.L
         elif one.required and not one.secret:
             entry[name] = ""
         if one.required and one.secret:
-            # The key has to be there, or the agent drops the channel; the value comes with the secrets.
+            # The key must exist, or the agent drops the channel. The value comes with the secrets.
             entry[name] = ""
     return entry
 
@@ -177,9 +177,9 @@ def _value(value: object) -> object:
 
 
 def _groups(settings: AgentSettings, kept: AgentState) -> dict[str, Any]:
-    """Who may talk, a group for each channel, under the name that the agent itself uses when it lets somebody in.
+    """Who may talk: a group for each channel, under the name that the agent itself uses when it admits a person.
 
-    Where nobody is asked who he is, the peers are whom the agent may write to by itself: its tool `send_via` finds recipients in groups alone.
+    On channels that do not know their senders, the peers are whom the agent may write to: its tool `send_via` finds recipients in groups alone.
     """
     groups = {}
     for name, channel in settings.channels.items():
@@ -258,7 +258,7 @@ def _memory(settings: AgentSettings) -> dict[str, Any]:
 
 
 def _cost(settings: AgentSettings, policy: Policy) -> dict[str, Any]:
-    """Limits bind only models with a price, so all known ones are written."""
+    """Limits apply only to models with a price, so every known price is written."""
     rates: dict[str, Any] = {}
     for provider in settings.providers.values():
         for model in (provider.model, *provider.fallback_models):

@@ -1,4 +1,4 @@
-"""Edits of the agent's own file as a change of the settings: those that the settings have a place for."""
+"""Turn drift of an agent's file into a patch of the settings, as far as settings can hold it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ _ELSEWHERE = {
 
 
 def settings_patch(settings: AgentSettings, changes: Mapping[str, list[Any]]) -> tuple[dict[str, Any], frozenset[str]]:
-    """A merge patch of the settings, and the paths it holds. What it asks for is still checked like anybody's wish."""
+    """A merge patch of the settings, and the paths of the drift it covers. It is validated like any other change."""
     patch: dict[str, Any] = {}
     kept = set()
     for path, (_, found) in changes.items():

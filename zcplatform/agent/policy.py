@@ -1,7 +1,7 @@
-"""What a plan allows an agent at most, and how it is pinned: as environment, which the agent puts above its file at every load.
+"""The limits of a plan, and how they are pinned: as environment variables, which override the agent's file at every load.
 
-Whoever is paired with an agent may edit its file through its dashboard; the environment of its container he may not. Only names that every
-0.8 knows are used, and no secret is among the values. What can not be pinned this way (further agents, prices of models) shows as drift.
+A paired person can edit the file through the agent's dashboard, but not the environment of its container. Only names that every 0.8 knows are
+used, and no value is a secret. What cannot be pinned this way (more agents, prices of models) shows as drift.
 """
 
 import json
@@ -26,7 +26,7 @@ AGENT = "main"
 
 @dataclass(frozen=True)
 class Policy:
-    """Ceilings of a plan; None is none."""
+    """Limits of a plan; None is no limit."""
 
     most_level: str = "full"
     excluded_tools: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class Policy:
     daily_usd: float | None = None
     monthly_usd: float | None = None
     prices: Mapping[str, Price] = field(default_factory=dict)
-    """The operator's, by `family/model`; they go before those of the catalog."""
+    """The operator's, by `family/model`; they override those of the catalog."""
 
 
 def level(settings: AgentSettings, policy: Policy) -> str:
@@ -59,13 +59,13 @@ def excluded_tools(settings: AgentSettings, policy: Policy) -> tuple[str, ...]:
 
 
 def price(family: str, model: str, policy: Policy) -> Price | None:
-    """None is unpriced: the agent counts its tokens, and no cost limit binds."""
+    """None is unpriced: the agent counts its tokens, but no cost limit applies."""
     found = policy.prices.get(f"{family}/{model}")
     return found or (FAMILIES[family].prices.get(model) if family in FAMILIES else None)
 
 
 def unpriced(settings: AgentSettings, policy: Policy) -> tuple[str, ...]:
-    """`family/model` of every model that may be used and has no price."""
+    """`family/model` of every model in use that has no price."""
     names = {
         f"{provider.family}/{model}"
         for provider in settings.providers.values()

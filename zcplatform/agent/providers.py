@@ -1,4 +1,4 @@
-"""The families of model providers an agent can be given. The data stands in `catalog/`; forms, checks and rendering use the same."""
+"""The families of model providers, from `catalog/`. Forms, validation and rendering use the same data."""
 
 import functools
 import tomllib
@@ -15,7 +15,7 @@ from zcplatform.errors import BadInput
 
 
 class Uri(StrEnum):
-    """What the agent does with an address given for the family."""
+    """What the agent does with a base URL in an entry of the family."""
 
     HONOURED = "honoured"
     NEEDED = "needed"
@@ -29,7 +29,7 @@ class Key(StrEnum):
 
 
 class Auth(StrEnum):
-    """How the agent proves who pays. `login` is a program's own, in the agent's image."""
+    """How the agent authenticates. `login` is that of a program in the agent's image."""
 
     KEY = "key"
     NONE = "none"
@@ -39,7 +39,7 @@ class Auth(StrEnum):
 
 @dataclass(frozen=True)
 class Price:
-    """USD for a million tokens; None is not known."""
+    """USD per million tokens; None is unknown."""
 
     input: float
     output: float
@@ -55,11 +55,11 @@ class Family:
     uri: Uri
     key: Key
     auth: tuple[Auth, ...]
-    """The first is usual."""
+    """The first is the usual one."""
     header: str
-    """How a key is sent: bearer, x-api-key, x-goog-api-key, api-key, github (exchanged for another), zhipu (a short token made of it)."""
+    """How a key is sent: bearer, x-api-key, x-goog-api-key, api-key, github (exchanged for another one), zhipu (as a short token)."""
     test: str | None
-    """The probe that proves a key; None with the reason why there is none."""
+    """The request that tests a key; None with the reason why there is none."""
     test_reason: str | None
     models: tuple[str, ...]
     """Suggestions."""
@@ -70,7 +70,7 @@ class Family:
 
     @property
     def fields(self) -> Mapping[str, Field]:
-        """Of its entry: those every family has, and its own."""
+        """Of an entry: those of every family, and its own."""
         return _fields(self.name)
 
 

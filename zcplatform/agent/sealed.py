@@ -1,7 +1,7 @@
-"""The agent's own form for secrets in its configuration file, and its tokens.
+"""Seal secrets as the agent does in its configuration file, and create its tokens.
 
 `enc2:` + hex of nonce, ciphertext and tag; ChaCha20-Poly1305 (IETF) without associated data. The empty text stays empty. The agent opens
-these values with the key in its `.secret_key`; a value that does not open stops its start, so nothing else may ever write one.
+these values with the key in its `.secret_key`. A value that does not open prevents its start, so nothing else may ever write one.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ _TAG_BYTES: int = crypto_aead_chacha20poly1305_ietf_ABYTES
 
 
 class NotSealed(ValueError):
-    """The value can not be opened: not of this form, changed, or made with another key."""
+    """The value cannot be opened: it has another form, was changed, or was made with another key."""
 
 
 def new_key() -> bytes:
@@ -43,7 +43,7 @@ def _sealed(key: bytes, text: str, nonce: bytes) -> str:
 
 
 def unseal(key: bytes, value: str) -> str:
-    """A value without the prefix is refused here, although the agent would take it as plain text: we never write one."""
+    """Raises NotSealed. A value without the prefix is rejected, although the agent would read it as plain text: we never write one."""
     if not value:
         return ""
     _require_key(key)
@@ -68,10 +68,10 @@ def _require_key(key: bytes) -> None:
 
 
 def new_token() -> str:
-    """A bearer for the agent's gateway. The agent keeps only its hash, so we may mint it."""
+    """A new bearer for the agent's gateway. The agent stores only its hash, so the platform can create it."""
     return "zc_" + secrets.token_hex(32)
 
 
 def token_hash(token: str) -> str:
-    """As it stands (sealed) in the agent's `gateway.paired_tokens`."""
+    """As the agent stores it (sealed) in `gateway.paired_tokens`."""
     return hashlib.sha256(token.encode()).hexdigest()

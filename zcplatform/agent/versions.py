@@ -1,4 +1,4 @@
-"""Which versions of the agent the platform drives: every 0.8, whose configuration is schema 3."""
+"""The versions of the agent that the platform supports: every 0.8, whose configuration is schema 3."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ _LONGEST = 200
 
 
 class NotAVersion(ValueError):
-    """The text holds no version."""
+    """The text contains no version."""
 
 
 @dataclass(frozen=True, order=True)
@@ -39,8 +39,8 @@ def is_supported(version: Version) -> bool:
 
 
 def problem(version: Version) -> str | None:
-    """Why the platform can not drive this version; None when it can."""
+    """Why the platform does not support this version; None if it does."""
     if is_supported(version):
         return None
     age = "older" if version < FIRST else "newer"
-    return f"ZeroClaw {version} is {age} than this platform can drive; it needs at least {FIRST} and less than {BEYOND}"
+    return f"ZeroClaw {version} is {age} than this platform supports: it needs at least {FIRST} and less than {BEYOND}"

@@ -82,6 +82,12 @@ def moment(at: str | None, now: datetime) -> str | None:
     return at if found is None else f"{found.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC ({age(at, now)})"
 
 
+def elapsed(start: str | None, end: str | None) -> str:
+    """`0.41 s`; empty while one of the two is not known."""
+    first, last = _moment(start), _moment(end)
+    return "" if first is None or last is None else f"{(last - first).total_seconds():.2f} s"
+
+
 def _moment(at: str | None) -> datetime | None:
     try:
         found = datetime.fromisoformat(at) if at else None

@@ -2,7 +2,8 @@
 
 import typer
 
-from zcplatform.cli import output
+from zcplatform import clock
+from zcplatform.cli import formats, output
 from zcplatform.cli.context import AsJson, open_api, route
 
 COLUMNS = ("LOOP", "EVERY", "STATE", "LAST ROUND", "TOOK", "ROUNDS", "ERROR")
@@ -31,7 +32,7 @@ def _row(item: dict[str, object]) -> tuple[str, ...]:
         str(item["name"]),
         f"{item['period_s']:g} s",
         state,
-        str(item["started_at"] or "-"),
+        formats.age(str(item["started_at"] or ""), clock.now()) or "-",
         f"{took:.3f} s" if isinstance(took, float) else "-",
         str(item["rounds"]),
         str(item["error"] or "-"),

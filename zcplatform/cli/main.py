@@ -14,6 +14,7 @@ from zcplatform.cli import (
     drift,
     events,
     global_options,
+    help_texts,
     images,
     login,
     logs,
@@ -35,38 +36,41 @@ from zcplatform.cli.doctor import doctor
 from zcplatform.cli.exit_codes import exit_on_error
 
 ABOUT = "Multi-tenant platform for the ZeroClaw AI agent: one agent, address and vault for each tenant."
+ACCOUNT, TENANTS, INSTALLATION, HOST = "Signing in", "Tenants", "The installation", "On the platform's host"
 SUBJECTS = {
-    "tenants": tenants.app,
-    "config": config.app,
-    "providers": providers.app,
-    "channels": channels.app,
-    "secrets": secrets.app,
-    "revisions": revisions.app,
-    "drift": drift.app,
-    "devices": agents.devices,
-    "members": members.app,
-    "tokens": tokens.app,
-    "operations": operations.app,
-    "audit": anywhere,
-    "images": images.app,
-    "plans": plans.app,
-    "users": users.app,
-    "admin": admin,
+    TENANTS: {
+        "tenants": tenants.app,
+        "config": config.app,
+        "providers": providers.app,
+        "channels": channels.app,
+        "secrets": secrets.app,
+        "revisions": revisions.app,
+        "drift": drift.app,
+        "devices": agents.devices,
+        "members": members.app,
+        "tokens": tokens.app,
+    },
+    INSTALLATION: {
+        "operations": operations.app,
+        "audit": anywhere,
+        "images": images.app,
+        "plans": plans.app,
+        "users": users.app,
+    },
+    HOST: {"admin": admin},
 }
-app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, help=ABOUT, context_settings={"help_option_names": ["-h", "--help"]}
-)
-app.command()(login.login)
-app.command()(login.logout)
-app.command()(login.whoami)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=ABOUT, context_settings={"help_option_names": help_texts.HELP})
 agents.register(tenants.app)
 tenants.app.command()(logs.logs)
 anywhere.command("list")(audit.listing)
-app.command()(events.events)
-app.command()(loops.loops)
-for name, subject in SUBJECTS.items():
-    app.add_typer(subject, name=name)
-app.command()(doctor)
+for alone in (login.login, login.logout, login.whoami):
+    app.command(rich_help_panel=ACCOUNT)(alone)
+for panel, subjects in SUBJECTS.items():
+    for name, subject in subjects.items():
+        app.add_typer(subject, name=name, rich_help_panel=panel)
+app.command(rich_help_panel=INSTALLATION)(events.events)
+app.command(rich_help_panel=INSTALLATION)(loops.loops)
+app.command(rich_help_panel=HOST)(doctor)
 
 
 def _print_version(value: bool) -> None:
@@ -82,7 +86,11 @@ def about(_: Annotated[bool, typer.Option("--version", help="Show the version.",
 
 def command() -> Any:
     """The finished tree of commands."""
-    return global_options.add_to(typer.main.get_command(app))
+    tree = global_options.add_to(typer.main.get_command(app))
+    help_texts.tidy(tree)
+    panels = (ACCOUNT, TENANTS, INSTALLATION, HOST)
+    tree.commands = dict(sorted(tree.commands.items(), key=lambda item: panels.index(item[1].rich_help_panel)))
+    return tree
 
 
 def main() -> None:

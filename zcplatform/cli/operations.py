@@ -1,6 +1,6 @@
 """zcplatform operations …"""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,10 +37,13 @@ def show(context: typer.Context, operation: OperationId, json: AsJson = False) -
         output.print_json(found)
         return
     output.print_line(f"{found['kind']} {found['status']} {found['reason']}".rstrip())
-    rows = [
-        (step["name"], step["status"], step["attempts"], step["started_at"], step["finished_at"], step["error"]) for step in found["steps"]
-    ]
-    output.print_table(("STEP", "STATUS", "ATTEMPTS", "STARTED", "FINISHED", "ERROR"), rows, "No steps yet.")
+    rows = [_step(step) for step in found["steps"]]
+    output.print_table(("STEP", "STATUS", "ATTEMPTS", "STARTED", "TOOK", "ERROR"), rows, "No steps yet.")
+
+
+def _step(step: dict[str, Any]) -> tuple[object, ...]:
+    took = formats.elapsed(step["started_at"], step["finished_at"])
+    return (step["name"], step["status"], step["attempts"], formats.age(step["started_at"], clock.now()), took, step["error"])
 
 
 @app.command()

@@ -30,7 +30,7 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
 def change(
     context: typer.Context,
     plan: Annotated[str, typer.Argument(help="Name of the plan.")],
-    limits: Annotated[list[str], typer.Argument(metavar="LIMIT=VALUE...", help="For example members=10 memory=512M dollars_month=5.00")],
+    limits: Annotated[list[str], typer.Argument(metavar="LIMIT=VALUE", help="For example members=10 memory=512M dollars_month=5.00")],
     json: AsJson = False,
 ) -> None:
     """Change limits of a plan. Names and units are those that `plans list` shows.

@@ -6,9 +6,9 @@ Polling is harmless, so an API that does not answer for some seconds (the platfo
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
+from zcplatform.cli import formats
 from zcplatform.cli.client import Api
 from zcplatform.cli.context import route
 from zcplatform.cli.errors import CommandError
@@ -117,10 +117,7 @@ def _draw_live(api: Api, operation: Operation) -> Operation:
 
 def _step(step: dict[str, Any]) -> str:
     """`  ✔ start           0.41 s`"""
-    took = ""
-    if step["started_at"] and step["finished_at"]:
-        seconds = (datetime.fromisoformat(step["finished_at"]) - datetime.fromisoformat(step["started_at"])).total_seconds()
-        took = f"{seconds:6.2f} s"
+    took = f"{formats.elapsed(step['started_at'], step['finished_at']):>8}"
     again = f" (attempt {step['attempts']})" if step["attempts"] > 1 else ""
     error = f"  {printable(step['error'])}" if step["error"] else ""
     return f"  {mark(MARKS.get(step['status'], '?'), sys.stderr)} {printable(step['name']).replace('_', ' '):<20}{took}{again}{error}"

@@ -14,7 +14,7 @@ from zcplatform.cli.exit_codes import print_platform_error
 if TYPE_CHECKING:
     from zcplatform.cli.client import Api
 
-Tenants = Annotated[list[str] | None, typer.Argument(metavar="TENANT...", help="Slugs or ids of tenants.", autocompletion=complete_slug)]
+Tenants = Annotated[list[str] | None, typer.Argument(metavar="TENANT", help="Slugs or ids of tenants.", autocompletion=complete_slug)]
 All = Annotated[bool, typer.Option("--all", help="All tenants you may see that this can be done to.")]
 
 

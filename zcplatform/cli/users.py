@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from zcplatform.cli import output, prompts
+from zcplatform import clock
+from zcplatform.cli import formats, output, prompts
 from zcplatform.cli.context import AsJson, Yes, open_api, route
 
 app = typer.Typer(no_args_is_help=True, help="Users of the installation. For super-admins.")
@@ -96,7 +97,7 @@ def _print_user(user: dict[str, Any], *, json: bool) -> None:
         return
     rights = "super-admin" if user["is_super_admin"] else None
     facts = {"e-mail": user["email"], "name": user["name"] or None, "id": user["id"], "rights": rights}
-    output.print_facts({**facts, "disabled": user["disabled_at"]})
+    output.print_facts({**facts, "disabled": formats.moment(user["disabled_at"], clock.now())})
     alone = user.get("only_owner_of", [])
     if alone:
         output.print_line(f"only owner of: {', '.join(alone)}")

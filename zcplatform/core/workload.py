@@ -4,6 +4,7 @@ Promise: a value out of bounds is a ValueError (`check`), whatever a row holds. 
 in clear. What the agent needs (`Program`) is described in agent/runtime.py; how an engine is asked for it, beside that engine.
 """
 
+import functools
 import hashlib
 import ipaddress
 import json
@@ -67,7 +68,7 @@ class Workload:
     environment: Mapping[str, str] = field(default_factory=dict)
     """What pins the plan's ceilings: names of `program.variables` only, never a secret."""
 
-    @property
+    @functools.cached_property
     def spec_hash(self) -> str:
         """Identifies the specification: the same hash means that nothing has to be replaced. Independent of engine and machine."""
         canonical = {

@@ -1,5 +1,7 @@
 """Operations: a tenant's are shown to its members, the others to super-admins."""
 
+from dataclasses import dataclass
+
 from zcplatform.core.roles import Permission
 from zcplatform.errors import NotFound
 from zcplatform.ops import access, views
@@ -17,6 +19,16 @@ def get(call: Call, operation_id: str) -> OperationView:
     return views.operation(call.tx, row)
 
 
-def list_of_tenant(call: Call, tenant: str, before_id: str, limit: int) -> list[OperationView]:
-    """Newest first; `before_id` is the last id of the page before, or the empty text."""
-    return views.list_operations(call.tx, operations.of_tenant(call.tx, access.find(call.tx, tenant).id, before_id, limit))
+@dataclass(frozen=True)
+class OperationFilter:
+    """Empty texts match all."""
+
+    status: str = ""
+    kind: str = ""
+
+
+def list_of_tenant(call: Call, tenant: str, wanted: OperationFilter, before_id: str, limit: int) -> tuple[list[OperationView], int]:
+    """Newest first, and how many match; `before_id` is the last id of the page before, or the empty text."""
+    tenant_id = access.find(call.tx, tenant).id
+    rows = operations.of_tenant(call.tx, tenant_id, before_id, limit, wanted.status, wanted.kind)
+    return views.list_operations(call.tx, rows), operations.count_of_tenant(call.tx, tenant_id, wanted.status, wanted.kind)

@@ -103,9 +103,11 @@ def show_drift(call: Call, tenant: str) -> DriftView | None:
     return DriftView(found.drift.revision, found.drift.found_at, changes)
 
 
-def list_revisions(call: Call, tenant: str, below: int | None, limit: int) -> list[RevisionView]:
+def list_revisions(call: Call, tenant: str, below: int | None, limit: int) -> tuple[list[RevisionView], int]:
+    """Newest first, and how many there are."""
     row = access.find(call.tx, tenant)
-    return [_revision(row, revision) for revision in revision_rows.of_tenant(call.tx, row.id, below, limit)]
+    found = [_revision(row, revision) for revision in revision_rows.of_tenant(call.tx, row.id, below, limit)]
+    return found, revision_rows.last_number(call.tx, row.id)
 
 
 def show_revision(call: Call, tenant: str, number: int) -> tuple[RevisionView, dict[str, Any]]:

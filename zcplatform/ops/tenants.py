@@ -5,6 +5,7 @@ Each function runs in one transaction: it checks, writes the desired state, an o
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from zcplatform.agent import agent_settings
 from zcplatform.core.holds import HoldKind
@@ -24,6 +25,11 @@ from zcplatform.store import allocations, members, operations, plans, revisions,
 from zcplatform.store import images as image_rows
 from zcplatform.store.db import Tx
 from zcplatform.store.operations import Operation
+from zcplatform.store.tenants import SORTS as SORTS
+from zcplatform.store.tenants import TenantFilter as TenantFilter
+
+Order = tuple[str, bool, tuple[Any, str] | None]
+"""A column, whether descending, and value and id of the last row of the page before."""
 
 HELD_BY = {
     HoldKind.SUSPENDED: ("tenant.suspended", "suspended", "the operator of this platform can resume it"),
@@ -50,8 +56,10 @@ def show(call: Call, id_or_slug: str) -> TenantView:
     return views.tenant(call.tx, get(call.tx, id_or_slug))
 
 
-def list_tenants(call: Call, after_slug: str, limit: int) -> list[TenantView]:
-    return views.tenants(call.tx, tenants.page(call.tx, call.actor.visibility, after_slug, limit))
+def list_tenants(call: Call, wanted: TenantFilter, order: Order, limit: int) -> tuple[list[TenantView], int]:
+    """A page of the tenants that the caller may see, and how many match."""
+    rows = tenants.page(call.tx, call.actor.visibility, wanted, order, limit)
+    return views.tenants(call.tx, rows), tenants.count(call.tx, call.actor.visibility, wanted)
 
 
 def count_by_state(tx: Tx) -> dict[str, int]:

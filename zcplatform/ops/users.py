@@ -52,8 +52,8 @@ def get(tx: Tx, id_or_email: str) -> User:
     return user
 
 
-def list_users(call: Call, after_email: str, limit: int) -> list[User]:
-    return users.page(call.tx, after_email, limit)
+def list_users(call: Call) -> list[User]:
+    return users.everything(call.tx)
 
 
 def show(call: Call, id_or_email: str) -> UserView:

@@ -95,17 +95,24 @@ def steps_of_all(tx: Tx, operation_ids: Collection[OperationId]) -> dict[str, li
     return found
 
 
-def of_tenant(tx: Tx, tenant_id: TenantId, before_id: str, limit: int) -> list[Operation]:
-    """Newest first; `before_id` is the last id of the page before, or the empty text."""
+def of_tenant(tx: Tx, tenant_id: TenantId, before_id: str, limit: int, status: str = "", kind: str = "") -> list[Operation]:
+    """Newest first; `before_id` is the last id of the page before, or the empty text. Empty filters match all."""
     return many(
         tx,
         Operation,
-        f"SELECT {names(Operation)} FROM operations WHERE tenant_id = ? AND (? = '' OR id < ?) ORDER BY id DESC LIMIT ?",
+        f"SELECT {names(Operation)} FROM operations WHERE tenant_id = ?1 AND (?2 = '' OR status = ?2) AND (?3 = '' OR kind = ?3)"
+        " AND (?4 = '' OR id < ?4) ORDER BY id DESC LIMIT ?5",
         tenant_id,
-        before_id,
+        status,
+        kind,
         before_id,
         limit,
     )
+
+
+def count_of_tenant(tx: Tx, tenant_id: TenantId, status: str = "", kind: str = "") -> int:
+    statement = "SELECT count(*) FROM operations WHERE tenant_id = ?1 AND (?2 = '' OR status = ?2) AND (?3 = '' OR kind = ?3)"
+    return int(scalar(tx, statement, tenant_id, status, kind))
 
 
 def open_of(tx: Tx, tenant_id: TenantId) -> Operation | None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from zcplatform.core.audit import Entry
@@ -108,17 +109,50 @@ def everything(tx: Tx) -> list[Tenant]:
     return _many(tx, "WHERE deleted_at IS NULL ORDER BY slug")
 
 
-def page(tx: Tx, visibility: Visibility, after_slug: str, limit: int) -> list[Tenant]:
-    return _many(
-        tx,
-        "WHERE deleted_at IS NULL AND slug > ? AND (? OR id = ? OR id IN (SELECT tenant_id FROM members WHERE user_id = ?))"
-        " ORDER BY slug LIMIT ?",
-        after_slug,
-        visibility.everything,
-        visibility.tenant_id,
-        visibility.user_id,
-        limit,
-    )
+@dataclass(frozen=True)
+class TenantFilter:
+    """Which tenants. Empty values match all. `image` is an id, a reference or the engine's id; `hold` a kind, `any` or `none`."""
+
+    q: str = ""
+    states: tuple[str, ...] = ()
+    plan: str = ""
+    image: str = ""
+    hold: str = ""
+
+
+_RUNNING_IMAGE = (
+    "CASE WHEN last_good_revision IS NOT NULL AND rejected_image_id IS image_id AND rejected_revision IS wanted_revision"
+    " THEN last_good_image_id ELSE image_id END"
+)
+_MATCHING = (
+    "WHERE deleted_at IS NULL AND (?1 OR id = ?2 OR id IN (SELECT tenant_id FROM members WHERE user_id = ?3))"
+    " AND (?4 = '' OR id = ?4 OR instr(lower(slug), lower(?4)) OR instr(lower(name), lower(?4)))"
+    " AND (?5 = '[]' OR state IN (SELECT value FROM json_each(?5))) AND (?6 = '' OR plan = ?6)"
+    " AND (?7 = '' OR " + _RUNNING_IMAGE + " IN (SELECT id FROM images WHERE id = ?7 OR reference = ?7 OR image_id = ?7))"
+    " AND (?8 = '' OR (?8 = 'none') = NOT EXISTS (SELECT 1 FROM holds WHERE tenant_id = tenants.id AND (?8 IN ('any', 'none') OR kind = ?8)))"
+)
+SORTS = ("slug", "name", "state", "plan", "created_at", "updated_at")
+
+
+def page(tx: Tx, visibility: Visibility, wanted: TenantFilter, order: tuple[str, bool, tuple[Any, str] | None], limit: int) -> list[Tenant]:
+    """`order`: one of SORTS, whether descending, and value and id of the last tenant of the page before."""
+    field, is_descending, after = order
+    if field not in SORTS:
+        raise ValueError(f"not a column to sort by: {field}")
+    direction = " DESC" if is_descending else ""
+    comparison = "<" if is_descending else ">"
+    where = _MATCHING + (" AND (" + field + ", id) " + comparison + " (?9, ?10)" if after else "")
+    ordered = where + " ORDER BY " + field + direction + ", id" + direction + (" LIMIT ?11" if after else " LIMIT ?9")
+    return _many(tx, ordered, *_values(visibility, wanted), *(after or ()), limit)
+
+
+def count(tx: Tx, visibility: Visibility, wanted: TenantFilter) -> int:
+    return int(scalar(tx, "SELECT count(*) FROM tenants " + _MATCHING, *_values(visibility, wanted)))
+
+
+def _values(visibility: Visibility, wanted: TenantFilter) -> tuple[object, ...]:
+    seen = (visibility.everything, visibility.tenant_id, visibility.user_id)
+    return (*seen, wanted.q, json.dumps(wanted.states), wanted.plan, wanted.image, wanted.hold)
 
 
 def slug_released_at(tx: Tx, slug: str, deleted_after: str) -> str | None:

@@ -34,10 +34,8 @@ def by_email(tx: Tx, email: str) -> User | None:
     return one(tx, User, f"SELECT {names(User)} FROM users WHERE email = ? AND deleted_at IS NULL", email)
 
 
-def page(tx: Tx, after_email: str, limit: int) -> list[User]:
-    return many(
-        tx, User, f"SELECT {names(User)} FROM users WHERE deleted_at IS NULL AND email > ? ORDER BY email LIMIT ?", after_email, limit
-    )
+def everything(tx: Tx) -> list[User]:
+    return many(tx, User, f"SELECT {names(User)} FROM users WHERE deleted_at IS NULL ORDER BY email")
 
 
 def other_super_admins(tx: Tx, user_id: str) -> int:

@@ -1,12 +1,15 @@
 """Who sent a request and whether they may: every route names the permission it needs, which is read from the database on every request."""
 
 import hashlib
+import re
 import secrets
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
+from fastapi.dependencies.models import Dependant
 
 from zcplatform import clock
 from zcplatform.core.roles import AUDITED_READS, Permission
@@ -20,6 +23,7 @@ from zcplatform.web import cookies
 from zcplatform.web.rates import Rates
 
 LONGEST_REASON = 200
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}", re.ASCII)
 NO_RETRY = RetryKey("", None, b"")
 
 
@@ -48,6 +52,7 @@ class Needs:
             request.state.hidden = True
             raise
         _count(request.app.state.rates, actor)
+        require_known_parameters(request)
         caller = Caller(context, actor, retry)
         await self._audit_read(request, caller)
         return caller
@@ -88,6 +93,22 @@ def reads(permission: Permission, *, step_up: bool = False) -> Any:
 def changes(permission: Permission, *, step_up: bool = False) -> Any:
     """As `reads`, for a route that changes something and whose first response is kept for a retry."""
     return Depends(NeedsToChange(permission, step_up=step_up))
+
+
+def require_known_parameters(request: Request) -> None:
+    """Raises BadInput for a query parameter that the route does not have: a mistyped filter must not return everything."""
+    known = frozenset(_query_names(request.scope["route"].dependant))
+    unknown = sorted(name for name in request.query_params if name not in known)
+    if unknown:
+        fields = {name if _NAME.fullmatch(name) else "…": "is not a parameter of this route" for name in unknown[:20]}
+        hint = f"parameters: {', '.join(sorted(known))}" if known else "this route has no query parameters"
+        raise BadInput("request.unknown_parameter", f"Unknown query parameters: {', '.join(fields)}", hint, fields=fields)
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for inner in dependant.dependencies:
+        yield from _query_names(inner)
 
 
 def _count(rates: Rates, actor: Actor) -> None:

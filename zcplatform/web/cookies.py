@@ -85,4 +85,8 @@ def _require_own_origin(origin: str | None, context: Context) -> None:
 
 
 def _foreign(context: Context) -> NotAllowed:
-    return NotAllowed("origin.foreign", "A session works only on the panel's own address", f"open {context.settings.panel_url}")
+    return NotAllowed(
+        "origin.foreign",
+        "A session works only on the panel's own address",
+        f"Open {context.settings.panel_url}; behind a TLS proxy set `public_url`",
+    )

@@ -1,14 +1,17 @@
 """/api/images: list, add, check and remove agent images."""
 
+from operator import attrgetter
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission
 from zcplatform.ops import images
 from zcplatform.web import render, shapes
 from zcplatform.web.caller import Caller, changes, reads
+from zcplatform.web.lists import ListQueryOf, page
+from zcplatform.web.shapes import ImageStatus
 
 router = APIRouter(prefix="/api/images", tags=["images"])
 ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"model": shapes.Operation, "description": "Accepted; follow the operation"}}
@@ -16,9 +19,16 @@ Managing = Annotated[Caller, changes(Permission.IMAGE_MANAGE)]
 
 
 @router.get("", operation_id="listImages", summary="List images", response_model=shapes.Images)
-async def list_images(caller: Annotated[Caller, reads(Permission.IMAGE_READ)]) -> shapes.Images:
-    """The agent images that tenants can run, in the order they were added."""
-    return shapes.Images(items=[render.image(row) for row in caller.read(images.list_images)])
+async def list_images(
+    caller: Annotated[Caller, reads(Permission.IMAGE_READ)],
+    query: ListQueryOf,
+    status: Annotated[ImageStatus | None, Query(description="Only images with this status")] = None,
+) -> shapes.Images:
+    """The agent images that tenants can run. Sort by created_at (the default), reference, status or agent_version."""
+    rows = [row for row in caller.read(images.list_images) if status in (None, row.status)]
+    keys = {name: attrgetter(name) for name in ("created_at", "reference", "status", "agent_version")}
+    found = page(rows, query, keys, attrgetter("id"))
+    return shapes.Images(items=[render.image(row) for row in found.items], next_cursor=found.next_cursor, total=found.total)
 
 
 @router.post("", operation_id="addImage", summary="Add an image", responses=ACCEPTED, status_code=202)

@@ -1,8 +1,9 @@
 """/api/tenants/{tenant}/members, …/owner, …/leave, …/invitations, and /api/invitations/accept."""
 
+from operator import attrgetter
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission, Role
@@ -11,13 +12,20 @@ from zcplatform.ops.views import InvitationView, MemberList
 from zcplatform.web import people_shapes as shapes
 from zcplatform.web import render
 from zcplatform.web.caller import Caller, changes, reads
+from zcplatform.web.lists import ListQuery, ListQueryOf, page
 
 router = APIRouter(tags=["members"])
 Managing = Annotated[Caller, changes(Permission.MEMBER_MANAGE)]
+EVERYTHING = ListQuery(limit=10_000)
+"""The answer to a change lists all members."""
 
 
-def _members(found: MemberList) -> shapes.Members:
-    return shapes.Members(items=[shapes.Member(**{**row.__dict__, "role": Role(row.role)}) for row in found.items])
+def _members(found: MemberList, query: ListQuery = EVERYTHING, role: Role | None = None) -> shapes.Members:
+    rows = [row for row in found.items if role is None or row.role == role]
+    keys = {name: attrgetter(name) for name in ("email", "name", "role", "created_at")}
+    shown = page(rows, query, keys, attrgetter("user_id"))
+    items = [shapes.Member(**{**row.__dict__, "role": Role(row.role)}) for row in shown.items]
+    return shapes.Members(items=items, next_cursor=shown.next_cursor, total=shown.total)
 
 
 def _invitation(view: InvitationView) -> shapes.Invitation:
@@ -25,9 +33,14 @@ def _invitation(view: InvitationView) -> shapes.Invitation:
 
 
 @router.get("/api/tenants/{tenant}/members", operation_id="listMembers", summary="List members", response_model=shapes.Members)
-async def list_members(tenant: str, caller: Annotated[Caller, reads(Permission.MEMBER_READ)]) -> shapes.Members:
-    """The people in a tenant with their roles, in the order of their addresses."""
-    return _members(caller.read(lambda call: members.list_members(call, tenant)))
+async def list_members(
+    tenant: str,
+    caller: Annotated[Caller, reads(Permission.MEMBER_READ)],
+    query: ListQueryOf,
+    role: Annotated[Role | None, Query(description="Only members with this role")] = None,
+) -> shapes.Members:
+    """The people in a tenant with their roles. Sort by email (the default), name, role or created_at."""
+    return _members(caller.read(lambda call: members.list_members(call, tenant)), query, role)
 
 
 @router.post(
@@ -77,9 +90,13 @@ async def hand_over(
 @router.get(
     "/api/tenants/{tenant}/invitations", operation_id="listInvitations", summary="List open invitations", response_model=shapes.Invitations
 )
-async def list_invitations(tenant: str, caller: Annotated[Caller, reads(Permission.MEMBER_MANAGE)]) -> shapes.Invitations:
-    """Those that are neither accepted, revoked nor expired."""
-    return shapes.Invitations(items=[_invitation(view) for view in caller.read(lambda call: invitations.list_open(call, tenant))])
+async def list_invitations(
+    tenant: str, caller: Annotated[Caller, reads(Permission.MEMBER_MANAGE)], query: ListQueryOf
+) -> shapes.Invitations:
+    """Those that are neither accepted, revoked nor expired. Sort by email (the default), role, created_at or expires_at."""
+    keys = {name: attrgetter(name) for name in ("email", "role", "created_at", "expires_at")}
+    found = page(caller.read(lambda call: invitations.list_open(call, tenant)), query, keys, attrgetter("id"))
+    return shapes.Invitations(items=[_invitation(view) for view in found.items], next_cursor=found.next_cursor, total=found.total)
 
 
 @router.delete(

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from zcplatform.core.roles import Permission, Role
 from zcplatform.ops.actor import ActorKind
 from zcplatform.web.inputs import Input, Pasted
+from zcplatform.web.lists import ItemPage
 from zcplatform.web.shapes import Name
 
 Email = Annotated[str, Pasted, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
@@ -43,9 +44,8 @@ class OneUser(User):
     only_owner_of: list[str]
 
 
-class Users(BaseModel):
+class Users(ItemPage):
     items: list[User]
-    next_cursor: str | None
 
 
 class MeChange(Input):
@@ -99,7 +99,7 @@ class Member(BaseModel):
     created_at: str
 
 
-class Members(BaseModel):
+class Members(ItemPage):
     items: list[Member]
 
 
@@ -118,7 +118,7 @@ class CreatedInvitation(Invitation):
     link: str | None
 
 
-class Invitations(BaseModel):
+class Invitations(ItemPage):
     items: list[Invitation]
 
 
@@ -164,7 +164,7 @@ class CreatedToken(Token):
     token: str
 
 
-class Tokens(BaseModel):
+class Tokens(ItemPage):
     items: list[Token]
 
 

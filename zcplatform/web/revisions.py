@@ -26,9 +26,9 @@ async def list_revisions(
     limit: Limit = 50,
 ) -> shapes.Revisions:
     """Newest first."""
-    found = caller.read(lambda call: settings_views.list_revisions(call, tenant, cursor, limit))
-    items = [_revision(view) for view in found]
-    return shapes.Revisions(items=items, next_cursor=str(items[-1].number) if len(items) == limit else None)
+    found, total = caller.read(lambda call: settings_views.list_revisions(call, tenant, cursor, limit + 1))
+    items = [_revision(view) for view in found[:limit]]
+    return shapes.Revisions(items=items, next_cursor=str(items[-1].number) if len(found) > limit else None, total=total)
 
 
 @router.get("/{number}", operation_id="getRevision", summary="Show a revision", response_model=shapes.RevisionWhole)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, SecretStr
 from zcplatform.core.holds import HoldKind
 from zcplatform.core.tenant import State, Wanted
 from zcplatform.web.inputs import Input
+from zcplatform.web.lists import ItemPage
 
 Slug = Annotated[str, Field(min_length=1, max_length=64, examples=["acme"], description="a DNS label of 3 to 32 characters")]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+$")]
@@ -106,9 +107,8 @@ class Tenant(BaseModel):
     updated_at: str
 
 
-class Tenants(BaseModel):
+class Tenants(ItemPage):
     items: list[Tenant]
-    next_cursor: str | None
 
 
 class Revision(BaseModel):
@@ -129,9 +129,8 @@ class RevisionWhole(Revision):
     settings: dict[str, Any]
 
 
-class Revisions(BaseModel):
+class Revisions(ItemPage):
     items: list[Revision]
-    next_cursor: str | None
 
 
 class Change(BaseModel):
@@ -175,10 +174,13 @@ class Step(BaseModel):
     error: str | None
 
 
+OperationStatus = Literal["waiting", "running", "succeeded", "failed", "superseded"]
+
+
 class Operation(BaseModel):
     id: str
     kind: str
-    status: Literal["waiting", "running", "succeeded", "failed", "superseded"]
+    status: OperationStatus
     tenant_id: str | None
     image_id: str | None
     reason: str
@@ -194,16 +196,18 @@ class Operation(BaseModel):
     """What it found out, for those that ask something (image.preflight)."""
 
 
-class Operations(BaseModel):
+class Operations(ItemPage):
     items: list[Operation]
-    next_cursor: str | None
+
+
+ImageStatus = Literal["preparing", "ready", "failed", "removing", "removed"]
 
 
 class Image(BaseModel):
     id: str
     source: Literal["pull", "build", "demo"]
     reference: str
-    status: Literal["preparing", "ready", "failed", "removing", "removed"]
+    status: ImageStatus
     image_id: str | None
     digest: str | None
     agent_version: str | None
@@ -215,5 +219,5 @@ class Image(BaseModel):
     created_at: str
 
 
-class Images(BaseModel):
+class Images(ItemPage):
     items: list[Image]

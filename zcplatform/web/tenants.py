@@ -1,26 +1,27 @@
 """/api/tenants: list, create, show, change, deploy, start, stop, restart, suspend, resume and delete."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from zcplatform.core.roles import Permission
-from zcplatform.core.tenant import Tenant
+from zcplatform.core.tenant import State, Tenant
 from zcplatform.ops import operations as operation_ops
 from zcplatform.ops import providers, suspension, tenants, views
 from zcplatform.ops.context import Call, Outcome
 from zcplatform.ops.views import Operation, OperationView, TenantView
-from zcplatform.web import render, shapes
+from zcplatform.web import lists, render, shapes
 from zcplatform.web.caller import Caller, changes, reads
+from zcplatform.web.lists import Limit as Limit
 
 router = APIRouter(prefix="/api/tenants", tags=["tenants"])
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     200: {"model": shapes.Tenant, "description": "No change needed"},
     202: {"model": shapes.Operation, "description": "Accepted; follow the operation"},
 }
-Limit = Annotated[int, Query(ge=1, le=200, description="The most items of a page")]
 Deploying = Annotated[Caller, changes(Permission.TENANT_DEPLOY)]
 Suspending = Annotated[Caller, changes(Permission.TENANT_SUSPEND)]
 Act = Callable[[Call], tuple[Tenant, Operation | None]]
@@ -36,16 +37,33 @@ async def request_change(caller: Caller, act: Act) -> Response:
     return render.accepted(caller.context.settings, await caller.change(outcome))
 
 
+@dataclass(frozen=True)
+class TenantQuery:
+    q: lists.Q = ""
+    state: Annotated[list[State] | None, Query(max_length=12, description="Only tenants in one of these states; may be repeated")] = None
+    plan: Annotated[str, Query(max_length=40, description="Only tenants of this plan")] = ""
+    image: Annotated[str, Query(max_length=300, description="Only tenants that run this image: its id or reference")] = ""
+    hold: Annotated[
+        Literal["", "any", "none", "suspended", "quota"],
+        Query(description="Only tenants with a hold of this kind, with `any`, or with `none`"),
+    ] = ""
+    sort: lists.Sort = "slug"
+    cursor: lists.Cursor = ""
+    limit: Limit = 100
+
+
 @router.get("", operation_id="listTenants", summary="List tenants", response_model=shapes.Tenants)
 async def list_tenants(
-    caller: Annotated[Caller, reads(Permission.TENANT_READ)],
-    cursor: Annotated[str, Query(max_length=64, description="`next_cursor` of the page before")] = "",
-    limit: Limit = 100,
+    caller: Annotated[Caller, reads(Permission.TENANT_READ)], query: Annotated[TenantQuery, Depends()]
 ) -> shapes.Tenants:
-    """The tenants that you are a member of; all of them for a super-admin. In the order of their slugs."""
-    found = caller.read(lambda call: tenants.list_tenants(call, cursor, limit))
-    items = [render.tenant(caller.context.settings, view) for view in found]
-    return shapes.Tenants(items=items, next_cursor=items[-1].slug if len(items) == limit else None)
+    """The tenants that you are a member of; all of them for a super-admin. Sort by slug, name, state, plan, created_at or updated_at."""
+    order = lists.order(query.sort, query.cursor, tenants.SORTS)
+    wanted = tenants.TenantFilter(query.q, tuple(query.state or ()), query.plan, query.image, query.hold)
+    by = (order.field, order.is_descending, order.after)
+    found, total = caller.read(lambda call: tenants.list_tenants(call, wanted, by, query.limit + 1))
+    items = [render.tenant(caller.context.settings, view) for view in found[: query.limit]]
+    cursor = lists.cursor_of(getattr(items[-1], order.field), items[-1].id) if len(found) > query.limit else None
+    return shapes.Tenants(items=items, next_cursor=cursor, total=total)
 
 
 @router.post("", operation_id="createTenant", summary="Create a tenant", status_code=201, response_model=shapes.Tenant)
@@ -120,13 +138,16 @@ async def resume(tenant: str, caller: Suspending) -> Response:
 async def list_operations(
     tenant: str,
     caller: Annotated[Caller, reads(Permission.OPERATION_READ)],
-    cursor: Annotated[str, Query(max_length=64, description="`next_cursor` of the page before")] = "",
+    status: Annotated[shapes.OperationStatus | None, Query(description="Only operations with this status")] = None,
+    kind: Annotated[str, Query(max_length=40, description="Only operations of this kind, for example `tenant.deploy`")] = "",
+    cursor: lists.Cursor = "",
     limit: Limit = 50,
 ) -> shapes.Operations:
     """Newest first."""
-    found = caller.read(lambda call: operation_ops.list_of_tenant(call, tenant, cursor, limit))
-    items = [render.operation(view) for view in found]
-    return shapes.Operations(items=items, next_cursor=items[-1].id if len(items) == limit else None)
+    wanted = operation_ops.OperationFilter(status or "", kind)
+    found, total = caller.read(lambda call: operation_ops.list_of_tenant(call, tenant, wanted, cursor, limit + 1))
+    items = [render.operation(view) for view in found[:limit]]
+    return shapes.Operations(items=items, next_cursor=items[-1].id if len(found) > limit else None, total=total)
 
 
 def _provider(sent: shapes.ProviderInput | None) -> providers.MainProvider | None:

@@ -1,5 +1,6 @@
 """/api/me/tokens and /api/tenants/{tenant}/tokens: tokens of people, and service accounts of tenants."""
 
+from operator import attrgetter
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -11,12 +12,19 @@ from zcplatform.ops.tokens import CreatedToken, NewToken, TokenView
 from zcplatform.web import people_shapes as shapes
 from zcplatform.web import render
 from zcplatform.web.caller import Caller, changes, reads
+from zcplatform.web.lists import ListQuery, ListQueryOf, page
 
 router = APIRouter(tags=["tokens"])
 
 
 def _token(view: TokenView) -> shapes.Token:
     return shapes.Token(**view.__dict__)
+
+
+def _tokens(views: list[TokenView], query: ListQuery) -> shapes.Tokens:
+    keys = {name: attrgetter(name) for name in ("created_at", "name", "expires_at")}
+    found = page(views, query, keys, attrgetter("id"))
+    return shapes.Tokens(items=[_token(view) for view in found.items], next_cursor=found.next_cursor, total=found.total)
 
 
 def _new(sent: shapes.TokenInput) -> NewToken:
@@ -28,9 +36,9 @@ def _created(created: CreatedToken) -> Response:
 
 
 @router.get("/api/me/tokens", operation_id="listMyTokens", summary="List your tokens", response_model=shapes.Tokens)
-async def list_own(caller: Annotated[Caller, reads(Permission.SELF_MANAGE)]) -> shapes.Tokens:
-    """Also those that are revoked or expired. The tokens themselves are never shown again."""
-    return shapes.Tokens(items=[_token(view) for view in caller.read(tokens.list_own)])
+async def list_own(caller: Annotated[Caller, reads(Permission.SELF_MANAGE)], query: ListQueryOf) -> shapes.Tokens:
+    """Also those that are revoked or expired. Sort by created_at (the default), name or expires_at. Tokens are never shown again."""
+    return _tokens(caller.read(tokens.list_own), query)
 
 
 @router.post("/api/me/tokens", operation_id="createMyToken", summary="Create a token", response_model=shapes.CreatedToken, status_code=201)
@@ -46,9 +54,9 @@ async def revoke_own(token: str, caller: Annotated[Caller, changes(Permission.SE
 
 
 @router.get("/api/tenants/{tenant}/tokens", operation_id="listTokens", summary="List service accounts", response_model=shapes.Tokens)
-async def list_of_tenant(tenant: str, caller: Annotated[Caller, reads(Permission.TOKEN_MANAGE)]) -> shapes.Tokens:
-    """The tokens of a tenant that belong to no person, also those that are revoked or expired."""
-    return shapes.Tokens(items=[_token(view) for view in caller.read(lambda call: tokens.list_of_tenant(call, tenant))])
+async def list_of_tenant(tenant: str, caller: Annotated[Caller, reads(Permission.TOKEN_MANAGE)], query: ListQueryOf) -> shapes.Tokens:
+    """Also those that are revoked or expired. Sort by created_at (the default), name or expires_at."""
+    return _tokens(caller.read(lambda call: tokens.list_of_tenant(call, tenant)), query)
 
 
 @router.post(

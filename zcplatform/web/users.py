@@ -1,5 +1,6 @@
 """/api/users: users of the installation, for super-admins."""
 
+from operator import attrgetter
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,7 +12,7 @@ from zcplatform.ops.views import User, UserView
 from zcplatform.web import people_shapes as shapes
 from zcplatform.web import render
 from zcplatform.web.caller import Caller, changes, reads
-from zcplatform.web.tenants import Limit
+from zcplatform.web.lists import ListQueryOf, page
 
 router = APIRouter(prefix="/api/users", tags=["users"])
 Reading = Annotated[Caller, reads(Permission.USER_MANAGE)]
@@ -35,11 +36,18 @@ def _shape_of_one(view: UserView) -> shapes.OneUser:
 
 @router.get("", operation_id="listUsers", summary="List users", response_model=shapes.Users)
 async def list_users(
-    caller: Reading, cursor: Annotated[str, Query(max_length=254, description="`next_cursor` of the page before")] = "", limit: Limit = 100
+    caller: Reading,
+    query: ListQueryOf,
+    is_super_admin: Annotated[bool | None, Query(description="Only super-admins, or only others")] = None,
+    disabled: Annotated[bool | None, Query(description="Only disabled users, or only others")] = None,
 ) -> shapes.Users:
-    """In the order of their addresses."""
-    found = caller.read(lambda call: users.list_users(call, cursor, limit))
-    return shapes.Users(items=[shape(row) for row in found], next_cursor=found[-1].email if len(found) == limit else None)
+    """Sort by email (the default), name or created_at."""
+    rows = caller.read(users.list_users)
+    rows = [row for row in rows if is_super_admin is None or bool(row.is_super_admin) == is_super_admin]
+    rows = [row for row in rows if disabled is None or (row.disabled_at is not None) == disabled]
+    keys = {name: attrgetter(name) for name in ("email", "name", "created_at")}
+    found = page(rows, query, keys, attrgetter("id"))
+    return shapes.Users(items=[shape(row) for row in found.items], next_cursor=found.next_cursor, total=found.total)
 
 
 @router.post("", operation_id="createUser", summary="Add a user", response_model=shapes.User, status_code=201)

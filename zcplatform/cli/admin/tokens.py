@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zcplatform import clock
-from zcplatform.cli import output
+from zcplatform.cli import formats, output
 from zcplatform.cli.admin import host
 from zcplatform.cli.context import AsJson
 from zcplatform.cli.credentials import LOCAL, Credentials, save_credentials
@@ -68,10 +68,11 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
     if json:
         output.print_json([{key: value for key, value in row.__dict__.items() if key != "hash"} for row in rows])
         return
-    now = clock.text(clock.now())
+    moment = clock.now()
+    now = clock.text(moment)
     states = ["revoked" if row.revoked_at else "expired" if row.expires_at <= now else "valid" for row in rows]
     listed = [
-        (row.id, row.name, row.hint + "…", state, row.expires_at, row.last_used_at or "never")
+        (row.id, row.name, row.hint + "…", state, formats.age(row.expires_at, moment), formats.age(row.last_used_at, moment) or "never")
         for row, state in zip(rows, states, strict=True)
     ]
     output.print_table(

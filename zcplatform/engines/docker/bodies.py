@@ -5,6 +5,7 @@ Promise: whatever a row holds, the body of a container differs from the golden o
 labels and arguments to disk in the clear. No field is left out for which the engine would take its own or the machine's default.
 """
 
+import functools
 import hashlib
 import ipaddress
 import json
@@ -189,6 +190,12 @@ def network_body(names: Names, tenant: TenantRef, index: int, pool: ipaddress.IP
     }
     body["Labels"][LABEL_SPEC] = body_hash(body)
     return body
+
+
+@functools.lru_cache(maxsize=4096)
+def network_spec(names: Names, tenant: TenantRef, index: int, pool: ipaddress.IPv4Network) -> str:
+    """The mark of the network that would be made now."""
+    return str(network_body(names, tenant, index, pool)["Labels"][LABEL_SPEC])
 
 
 def _hardening(uid: int) -> dict[str, Any]:

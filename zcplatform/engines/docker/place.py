@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from zcplatform.adapters import files, host, nat
 from zcplatform.core import network as ranges
 from zcplatform.core import subnet_pool
-from zcplatform.core.workload import STOP_TIMEOUT_S, Program, Task, TenantRef, Workload
+from zcplatform.core.workload import STOP_TIMEOUT_S, Program, Task, TenantRef, Workload, check
 from zcplatform.engines.docker import bodies, observing
 from zcplatform.engines.docker.answers import ContainerSeen, DockerNetwork
 from zcplatform.engines.docker.bodies import HostSide
@@ -114,7 +114,8 @@ class LocalPlace(HostFiles, DockerImages, Clearing):
         )
 
     def compare(self, workload: Workload, seen: TenantSeen) -> Differences:
-        wanted_network = bodies.network_body(self._names, workload.tenant, workload.subnet, self._pool)["Labels"][LABEL_SPEC]
+        check(workload)
+        wanted_network = bodies.network_spec(self._names, workload.tenant, workload.subnet, self._pool)
         network_is_other = seen.network is None or seen.network.marks.get(LABEL_SPEC) != wanted_network
         if seen.workload is None:
             return Differences(network_is_other=network_is_other)
