@@ -19,7 +19,7 @@ pytestmark = pytest.mark.live
 
 DEPLOY = ("allocate", "network", "workspace", "configuration", "image", "container", "start", "health", "route", "verify")
 STOP = ("unroute", "stop", "drop_configuration")
-DELETE = ("unroute", "stop", "remove", "drop_configuration", "remove_network", "remove_workspace", "prove", "forget")
+DELETE = ("unroute", "stop", "remove", "drop_configuration", "remove_network", "remove_workspace", "verify_gone", "archive")
 START = ("configuration", "start", "health", "route", "verify")
 RESTART = ("image", "unroute", "stop", "remove", "configuration", "container", "start", "health", "route", "verify")
 ROUNDS = int(os.environ.get("ZCP_ROUNDS", "1"))

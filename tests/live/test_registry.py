@@ -80,7 +80,7 @@ def test_a_pulled_image_is_pinned_and_needs_its_registry_no_more(puller: Platfor
     done = cli(puller, tmp_path, "images", "pull", f"{registry.name}:{TAG}")
     assert done.returncode == 0, done.stderr
     image = next(item for item in images(puller) if item["reference"] == f"{registry.name}:{TAG}")
-    assert done.stdout.strip() == f"{registry.digest(TAG)} is new: {image['id']}"
+    assert done.stdout.strip() == f"{image['id']}: {registry.digest(TAG)} (new)"
     assert (image["status"], image["digest"], image["agent_version"]) == ("ready", registry.digest(TAG), "0.8.7-demo")
     puller.create("pinned", image=image["id"])
     puller.do("pinned", "deploy")
