@@ -25,7 +25,7 @@ class Wordy(Honest):
 
     def handle_any(self) -> None:
         tenant = {**TENANT, "url": LONG, "reason": REASON, "name": "食べる"}
-        self.answer(200, {"items": [tenant], "next_cursor": None} if self.path.startswith("/api/tenants?") else tenant)
+        self.answer(200, {"items": [tenant], "next_cursor": None} if self.path.partition("?")[0] == "/api/tenants" else tenant)
 
     do_GET = do_POST = do_DELETE = do_PATCH = handle_any  # noqa: N815
 

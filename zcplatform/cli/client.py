@@ -60,14 +60,15 @@ class Api:
         return self._request("GET", path, params={key: value for key, value in query.items() if value is not None})
 
     def items(self, path: str, most: int | None = None, **query: object) -> list[dict[str, Any]]:
-        """A list from all its pages, or its first `most` entries."""
+        """A list from all its pages, or its first `most` entries. Lists that have no pages take no `cursor` and `limit`: none is sent first."""
         found: list[dict[str, Any]] = []
-        cursor: str | None = ""
-        while cursor is not None and (most is None or len(found) < most):
-            page = self.get(path, cursor=cursor or None, limit=200 if most is None else min(200, most - len(found)), **query)
+        cursor: str | None = None
+        while True:
+            page = self.get(path, cursor=cursor, limit=None if most is None else min(200, most - len(found)), **query)
             found += page["items"]
             cursor = page.get("next_cursor")
-        return found
+            if cursor is None or (most is not None and len(found) >= most):
+                return found
 
     def send(self, method: str, path: str, body: object = None) -> Any:
         """A change, under an idempotency key of its own."""

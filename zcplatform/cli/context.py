@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return as soon as the request is accepted.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+Search = Annotated[str | None, typer.Option("--search", "-q", help="Only entries whose name, address or id contains this text.")]
+Sort = Annotated[str | None, typer.Option(help="Field to sort by, for example created_at; with `-` in front in descending order.")]
 COMPLETION_S = 2
 
 

@@ -7,7 +7,7 @@ import typer
 
 from zcplatform import clock
 from zcplatform.cli import formats, output, prompts, values
-from zcplatform.cli.context import AsJson, NoWait, Tenant, Yes, open_api, route
+from zcplatform.cli.context import AsJson, NoWait, Search, Sort, Tenant, Yes, open_api, route
 from zcplatform.cli.requests import All, Tenants, Verb, choose, confirm_all, submit, submit_each
 
 app = typer.Typer(no_args_is_help=True, help="Create, deploy and operate tenants.")
@@ -51,15 +51,23 @@ def create(
 
 
 @app.command("list")
-def listing(context: typer.Context, json: AsJson = False) -> None:
+def listing(
+    context: typer.Context,
+    search: Search = None,
+    state: Annotated[list[str] | None, typer.Option(help="Only tenants in this state, for example failed. Repeat for several.")] = None,
+    plan: Annotated[str | None, typer.Option(help="Only tenants of this plan.")] = None,
+    sort: Sort = None,
+    json: AsJson = False,
+) -> None:
     """List tenants with their state."""
     with open_api(context) as api:
-        items = api.items(route("tenants"))
+        items = api.items(route("tenants"), q=search, state=state, plan=plan, sort=sort)
     if json:
         output.print_json(items)
         return
     rows = [(item["slug"], item["state"], item["plan"], _provider_name(item), item["url"], item["reason"]) for item in items]
-    empty = "No tenants yet. Create the first one: zcplatform tenants create SLUG"
+    is_filtered = search or state or plan
+    empty = "No tenant matches." if is_filtered else "No tenants yet. Create the first one: zcplatform tenants create SLUG"
     output.print_table(("SLUG", "STATE", "PLAN", "PROVIDER", "URL", "REASON"), rows, empty)
 
 

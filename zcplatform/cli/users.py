@@ -6,17 +6,17 @@ import typer
 
 from zcplatform import clock
 from zcplatform.cli import formats, output, prompts
-from zcplatform.cli.context import AsJson, Yes, open_api, route
+from zcplatform.cli.context import AsJson, Search, Sort, Yes, open_api, route
 
 app = typer.Typer(no_args_is_help=True, help="Users of the installation. For super-admins.")
 User = Annotated[str, typer.Argument(metavar="USER", help="E-mail address or id.")]
 
 
 @app.command("list")
-def listing(context: typer.Context, json: AsJson = False) -> None:
+def listing(context: typer.Context, search: Search = None, sort: Sort = None, json: AsJson = False) -> None:
     """List users."""
     with open_api(context) as api:
-        items = api.items(route("users"))
+        items = api.items(route("users"), q=search, sort=sort)
     if json:
         output.print_json(items)
         return
@@ -30,7 +30,11 @@ def listing(context: typer.Context, json: AsJson = False) -> None:
         )
         for item in items
     ]
-    output.print_table(("E-MAIL", "NAME", "RIGHTS", "STATUS", "ID"), rows, "No users yet. Add one: zcplatform users add ADDRESS")
+    output.print_table(
+        ("E-MAIL", "NAME", "RIGHTS", "STATUS", "ID"),
+        rows,
+        "No user matches." if search else "No users yet. Add one: zcplatform users add ADDRESS",
+    )
 
 
 @app.command()
