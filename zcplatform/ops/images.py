@@ -98,6 +98,9 @@ def chosen(tx: Tx, id_or_reference: str) -> Image:
 
 
 def require_ready(image: Image) -> None:
+    if image.status == "lost":
+        detail = f"Image `{image.reference}` is not on any machine any more"
+        raise Conflict("image.lost", detail, "Prepare it again with POST /api/images, or choose another image")
     if image.status != "ready":
         raise Conflict(
             "image.not_ready", f"Image `{image.reference}` is not ready: it is {image.status}", "wait for it, or choose another image"

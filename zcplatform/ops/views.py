@@ -13,7 +13,7 @@ from zcplatform.agent.agent_settings import MAIN
 from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.core.secret_names import row_of
 from zcplatform.core.tenant import Tenant
-from zcplatform.store import drifts, images, members, operations, revisions, secrets
+from zcplatform.store import drifts, images, machines, members, operations, revisions, secrets
 from zcplatform.store.db import Tx
 from zcplatform.store.images import Image as Image
 from zcplatform.store.members import Person as Person
@@ -44,6 +44,8 @@ class TenantView:
     rejected_image: Image | None
     provider: ProviderView | None
     has_drift: bool
+    machine: str = ""
+    """Its name."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def tenants(tx: Tx, rows: Sequence[Tenant]) -> list[TenantView]:
     named = images.by_ids(tx, {image_id for row in rows for image_id in (row.image, row.rejected_image_id) if image_id})
     drifted = drifts.undecided(tx, ids)
     texts = revisions.settings_of(tx, {row.id: row.revision for row in rows})
+    machine_names = machines.names_by_id(tx)
     hosts = secrets.hosts(tx, *row_of(MAIN_KEY), ids)
     return [
         TenantView(
@@ -127,6 +130,7 @@ def tenants(tx: Tx, rows: Sequence[Tenant]) -> list[TenantView]:
             rejected_image=named.get(row.rejected_image_id or ""),
             provider=_provider(texts.get(row.id, "{}"), hosts.get(row.id)),
             has_drift=row.id in drifted,
+            machine=machine_names.get(row.node_id, row.node_id),
         )
         for row in rows
     ]

@@ -5,14 +5,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from zcplatform import bounded_json
-from zcplatform.ids import ImageId
+from zcplatform.ids import LOCAL, ImageId, NodeId
 from zcplatform.store import events
 from zcplatform.store.db import Tx, columns, many, names, one, require, scalar
 
 
 @dataclass(frozen=True)
 class Image:
-    """`image_id` is the engine's id (`sha256:…`), `digest` the registry's, or for one that was made here that of its files and recipe."""
+    """`image_id` is the engine's id (`sha256:…`), `digest` the registry's, or for one that was made here that of its files and recipe.
+
+    `status` is the row's; a ready image that no machine has any more is `lost`.
+    """
 
     id: ImageId
     source: str
@@ -38,6 +41,14 @@ class Image:
         return None if self.channels is None else frozenset(bounded_json.loads(self.channels))
 
 
+_PRESENT = "id IN (SELECT image_id FROM image_places)"
+_SELECT = (
+    "SELECT "
+    + ", ".join(columns(Image)).replace("status", f"CASE WHEN status = 'ready' AND NOT {_PRESENT} THEN 'lost' ELSE status END", 1)
+    + " FROM images "
+)
+
+
 def insert(tx: Tx, image: Image) -> None:
     marks = ", ".join("?" for _ in columns(Image))
     tx.execute(f"INSERT INTO images ({names(Image)}) VALUES ({marks})", [getattr(image, column) for column in columns(Image)])
@@ -45,13 +56,11 @@ def insert(tx: Tx, image: Image) -> None:
 
 
 def get(tx: Tx, image_id: str) -> Image | None:
-    return one(tx, Image, f"SELECT {names(Image)} FROM images WHERE id = ?", image_id)
+    return one(tx, Image, _SELECT + "WHERE id = ?", image_id)
 
 
 def by_ids(tx: Tx, image_ids: Collection[str]) -> dict[str, Image]:
-    found = many(
-        tx, Image, f"SELECT {names(Image)} FROM images WHERE id IN (SELECT value FROM json_each(?))", json.dumps(sorted(image_ids))
-    )
+    found = many(tx, Image, _SELECT + "WHERE id IN (SELECT value FROM json_each(?))", json.dumps(sorted(image_ids)))
     return {image.id: image for image in found}
 
 
@@ -60,7 +69,7 @@ def find(tx: Tx, id_or_reference: str) -> Image | None:
     return one(
         tx,
         Image,
-        f"SELECT {names(Image)} FROM images WHERE status != 'removed' AND (id = ? OR reference = ? OR image_id = ?) ORDER BY id DESC",
+        _SELECT + "WHERE status != 'removed' AND (id = ? OR reference = ? OR image_id = ?) ORDER BY id DESC",
         id_or_reference,
         id_or_reference,
         id_or_reference,
@@ -69,22 +78,26 @@ def find(tx: Tx, id_or_reference: str) -> Image | None:
 
 def choose(tx: Tx, id_or_reference: str) -> Image | None:
     """The one to run with: the newest that is ready, or else what `find` gives. A tag that is pulled again stands for what it was until then."""
-    statement = f"SELECT {names(Image)} FROM images WHERE status = 'ready' AND (id = ?1 OR reference = ?1 OR image_id = ?1) ORDER BY id DESC LIMIT 1"
+    statement = _SELECT + f"WHERE status = 'ready' AND {_PRESENT} AND (id = ?1 OR reference = ?1 OR image_id = ?1) ORDER BY id DESC LIMIT 1"
     return one(tx, Image, statement, id_or_reference) or find(tx, id_or_reference)
 
 
 def same_content(tx: Tx, image_id: ImageId, reference: str, digest: str) -> Image | None:
     """Another row that stands for the same of the same name already."""
-    statement = f"SELECT {names(Image)} FROM images WHERE status = 'ready' AND reference = ? AND digest = ? AND id != ? ORDER BY id DESC"
+    statement = _SELECT + "WHERE status = 'ready' AND reference = ? AND digest = ? AND id != ? ORDER BY id DESC"
     return one(tx, Image, statement, reference, digest, image_id)
 
 
 def default(tx: Tx) -> Image | None:
-    return one(tx, Image, f"SELECT {names(Image)} FROM images WHERE is_default = 1")
+    """The one that a new tenant gets: the default, or if it is lost, the newest that is there."""
+    found = one(tx, Image, _SELECT + "WHERE is_default = 1")
+    if found is None or found.status != "lost":
+        return found
+    return one(tx, Image, _SELECT + f"WHERE status = 'ready' AND {_PRESENT} ORDER BY id DESC LIMIT 1") or found
 
 
 def everything(tx: Tx) -> list[Image]:
-    return many(tx, Image, f"SELECT {names(Image)} FROM images WHERE status != 'removed' ORDER BY id")
+    return many(tx, Image, _SELECT + "WHERE status != 'removed' ORDER BY id")
 
 
 def unsettled(tx: Tx) -> list[Image]:
@@ -92,8 +105,7 @@ def unsettled(tx: Tx) -> list[Image]:
     return many(
         tx,
         Image,
-        f"SELECT {names(Image)} FROM images WHERE (wanted = 'present' AND status = 'preparing') OR (wanted = 'absent' AND status != 'removed')"
-        " ORDER BY id",
+        _SELECT + "WHERE (wanted = 'present' AND status = 'preparing') OR (wanted = 'absent' AND status != 'removed') ORDER BY id",
     )
 
 
@@ -119,6 +131,7 @@ def ready(
         (engine_id, digest, agent_version, size_bytes, asked_version, channels, at, image_id),
     )
     tx.execute("UPDATE images SET status = 'ready' WHERE id = ? AND wanted = 'present'", (image_id,))
+    _set_places(tx, image_id, (LOCAL,), at)
     image = require(get(tx, image_id))
     if image.status == "ready" and (image.wants_default or default(tx) is None):
         make_default(tx, image_id, at)
@@ -129,12 +142,14 @@ def ready(
 def set_engine_id(tx: Tx, image_id: ImageId, engine_id: str, at: str) -> None:
     """The engine has what this row stands for under another id now."""
     tx.execute("UPDATE images SET image_id = ?, updated_at = ? WHERE id = ?", (engine_id, at, image_id))
+    _set_places(tx, image_id, (LOCAL,), at)
     _tell(tx, image_id, at)
 
 
 def keep_after_failed_removal(tx: Tx, image_id: ImageId, at: str) -> None:
     """It could not be removed: something uses it."""
     tx.execute("UPDATE images SET wanted = 'present', status = 'ready', updated_at = ? WHERE id = ?", (at, image_id))
+    _set_places(tx, image_id, (LOCAL,), at)
     if default(tx) is None:
         make_default(tx, image_id, at)
     else:
@@ -151,14 +166,34 @@ def remove(tx: Tx, image_id: ImageId, at: str) -> None:
     tx.execute("UPDATE images SET wanted = 'absent', status = 'removing', is_default = 0, updated_at = ? WHERE id = ?", (at, image_id))
     _tell(tx, image_id, at)
     if default(tx) is None:
-        heir = one(tx, Image, f"SELECT {names(Image)} FROM images WHERE status = 'ready' ORDER BY id DESC LIMIT 1")
+        heir = one(tx, Image, _SELECT + "WHERE status = 'ready' ORDER BY " + _PRESENT + " DESC, id DESC LIMIT 1")
         if heir is not None:
             make_default(tx, heir.id, at)
 
 
 def removed(tx: Tx, image_id: ImageId, at: str) -> None:
     tx.execute("UPDATE images SET status = 'removed', updated_at = ? WHERE id = ?", (at, image_id))
+    _set_places(tx, image_id, (), at)
     _tell(tx, image_id, at)
+
+
+def places(tx: Tx, image_id: ImageId) -> set[NodeId]:
+    """The machines that have it."""
+    return {NodeId(node) for (node,) in tx.execute("SELECT node_id FROM image_places WHERE image_id = ?", (image_id,))}
+
+
+def record_places(tx: Tx, image_id: ImageId, nodes: Collection[NodeId], at: str) -> None:
+    """What a look at the machines found. Reported when the image was lost, or is there again."""
+    before = require(get(tx, image_id)).status
+    _set_places(tx, image_id, nodes, at)
+    if require(get(tx, image_id)).status != before:
+        _tell(tx, image_id, at)
+
+
+def _set_places(tx: Tx, image_id: ImageId, nodes: Collection[NodeId], at: str) -> None:
+    tx.execute("DELETE FROM image_places WHERE image_id = ?", (image_id,))
+    for node in sorted(nodes):
+        tx.execute("INSERT INTO image_places (image_id, node_id, seen_at) VALUES (?, ?, ?)", (image_id, node, at))
 
 
 def make_default(tx: Tx, image_id: ImageId, at: str) -> None:

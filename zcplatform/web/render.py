@@ -49,6 +49,7 @@ def tenant(settings: Settings, view: TenantView) -> shapes.Tenant:
         image=shapes.ImageName(id=image.id, reference=image.reference, agent_version=image.agent_version) if image else None,
         provider=shapes.Provider(**provider.__dict__) if provider else None,
         has_drift=view.has_drift,
+        machine=view.machine,
         url=url(settings, row.slug),
         created_at=row.created_at,
         updated_at=row.updated_at,

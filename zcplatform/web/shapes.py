@@ -102,6 +102,8 @@ class Tenant(BaseModel):
     provider: Provider | None
     has_drift: bool
     """The agent's own file holds edits that nobody decided about yet."""
+    machine: str
+    """Name of the machine that the tenant runs on."""
     url: str
     created_at: str
     updated_at: str
@@ -200,7 +202,7 @@ class Operations(ItemPage):
     items: list[Operation]
 
 
-ImageStatus = Literal["preparing", "ready", "failed", "removing", "removed"]
+ImageStatus = Literal["preparing", "ready", "lost", "failed", "removing", "removed"]
 
 
 class Image(BaseModel):

@@ -8,6 +8,7 @@ from zcplatform.core.audit import Entry
 from zcplatform.core.images import may_run, pulled_reference
 from zcplatform.core.tenant import ENGINE_UNREACHABLE
 from zcplatform.errors import PlatformError
+from zcplatform.ids import LOCAL
 from zcplatform.log import logger
 from zcplatform.store import audit, images, operations
 from zcplatform.store.db import Tx
@@ -33,6 +34,17 @@ class ImagesLoop:
             await self._settle(image)
         for operation in self._deps.database.read(lambda tx: operations.open_of_kind(tx, "image.preflight")):
             await self._preflight(operation)
+        for image in self._deps.database.read(images.everything):
+            await self._look_for(image)
+
+    async def _look_for(self, image: Image) -> None:
+        """An image that somebody removed from the engine says so, and is not chosen."""
+        if image.status not in ("ready", "lost") or image.image_id is None:
+            return
+        found = {LOCAL} if await local_place(self._deps).image(image.image_id) is not None else set()
+        if found != self._deps.database.read(lambda tx: images.places(tx, image.id)):
+            at = clock.text(clock.now())
+            await self._deps.database.write(lambda tx: images.record_places(tx, image.id, found, at))
 
     async def _settle(self, image: Image) -> None:
         """One image at a time; whatever goes wrong with it is told on it, and the next one has its turn."""
