@@ -19,6 +19,7 @@ from tests.live.handmade import NAMES, POOL, RESOLVERS, Handmade, answers, insid
 from tests.live.neighbour import neighbour_on_the_wire, run
 from zcplatform.adapters import firewall
 from zcplatform.core.firewall import Rules, rules
+from zcplatform.core.workload import TenantRef
 from zcplatform.engines.docker.bodies import network_body
 from zcplatform.engines.docker.client import Docker
 from zcplatform.errors import PlatformError, StepFailed
@@ -211,7 +212,7 @@ def test_rules_that_the_engine_lost_are_reported_until_it_restarts() -> None:
         try:
             engine.start()
             async with Docker(engine.socket) as docker:
-                made = await docker.create_network(network_body(NAMES, new_tenant_id(), "flushed", 78, POOL))
+                made = await docker.create_network(network_body(NAMES, TenantRef(new_tenant_id(), "flushed"), 78, POOL))
                 loop = FirewallLoop(OURS, 10, lambda: True)
                 await loop.ensure()
                 for damage in (["-t nat -F", "-t nat -X", "-F", "-X"], ["-t nat -F OUTPUT"]):

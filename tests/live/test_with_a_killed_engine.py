@@ -3,7 +3,11 @@
 By its name this module is the last: a second engine beside one that has containers could take that one's rules away.
 """
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -58,6 +62,58 @@ def test_an_engine_that_is_down_is_waited_for(killed: Platform) -> None:
     invariants.check(killed)
     for slug in ("patient", "running"):
         killed.do(slug, "delete")
+
+
+def test_agents_survive_a_flushed_firewall_until_the_engine_restarts(killed: Platform) -> None:
+    """F3: the engine's rules are gone with ours. The cause is named, nothing that runs is stopped, and the engine's restart repairs it."""
+    killed.create("survivor")
+    killed.do("survivor", "deploy")
+    started = killed.started_at("survivor")
+    for words in ("-t nat -F", "-t nat -X", "-F", "-X"):
+        subprocess.run(["iptables", *words.split()], check=True)
+    reason = killed.wait_state("survivor", "degraded", 30)["reason"]
+    assert "own firewall rules are gone" in reason
+    assert _loop(killed, "firewall")["error_code"] == "engine.rules_gone"
+    rounds = _loop(killed, "health")["rounds"] + 5
+    wait_until(lambda: _loop(killed, "health")["rounds"] >= rounds, 60, "five looks at the agents")
+    assert killed.started_at("survivor") == started
+    assert "firewall: failing" in killed.api("GET", "/readyz").body["loops"]
+    killed.engine.stop()
+    killed.engine.start()
+    killed.wait_state("survivor", "running", 40)
+    assert killed.started_at("survivor") == started, "it is the same agent"
+    assert killed.visit("survivor", "/").status_code == 200
+    assert _loop(killed, "firewall")["error_code"] == ""
+    invariants.check(killed)
+    killed.do("survivor", "delete")
+
+
+def test_an_edge_that_is_down_is_known(killed: Platform) -> None:
+    """D1: to /readyz and to the doctor."""
+    killed.stop_edge()
+    try:
+        wait_until(lambda: "edge: failing" in _ready(killed)["loops"], 30, "the edge is known to be down")
+        done = subprocess.run(
+            [sys.executable, "-m", "zcplatform", "--settings", str(killed.settings_path), "doctor"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "The edge does not run: no tenant can be reached." in done.stdout
+    finally:
+        killed.start_edge()
+    wait_until(lambda: "edge: failing" not in _ready(killed)["loops"], 30, "the edge is known to be back")
+
+
+def _ready(platform: Platform) -> dict[str, Any]:
+    """Asked of web itself: nothing else leads to it without the edge."""
+    command = ["curl", "-s", "--max-time", "5", "--unix-socket", str(platform.settings.web_socket), "http://panel/readyz"]
+    return dict(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
+
+
+def _loop(platform: Platform, name: str) -> dict[str, Any]:
+    found = {loop["name"]: loop for loop in platform.api("GET", "/api/loops").body["items"]}
+    return dict(found[name])
 
 
 @pytest.mark.parametrize("turn", range(ROUNDS))
