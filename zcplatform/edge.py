@@ -154,7 +154,7 @@ def _unfit(site: edge.Site, kept: Path) -> str | None:
     except FileNotFoundError:
         return "there is none yet"
     except (OSError, ValueError) as error:
-        return f"it can not be read: {error}"
+        return f"it cannot be read: {error}"
     if not isinstance(found, dict) or not edge.fits(site, found):
         return "it was made for other settings"
     return None

@@ -13,7 +13,7 @@ from tests.fakes.mail_servers import FullMail, RefusingMail, SilentMail, Sink, m
 from zcplatform import clock
 from zcplatform.adapters.mail import MailServer
 from zcplatform.ids import OutboxId
-from zcplatform.ops.mail import post
+from zcplatform.ops.mail import Draft, post
 from zcplatform.store import outbox
 from zcplatform.store.db import Database
 from zcplatform.store.outbox import Message
@@ -36,7 +36,7 @@ def _loop(database: Database, port: int | None) -> MailLoop:
 
 def _post(database: Database, recipient: str = "ann@example.com", code: str = "01234567", ago: timedelta = timedelta(0)) -> OutboxId:
     at = clock.text(clock.now() - ago)
-    return database.write_now(lambda tx: post(tx, bytes(KEY.public_key), at, "login_code", recipient, {"code": code}, LIVES))
+    return database.write_now(lambda tx: post(tx, bytes(KEY.public_key), at, Draft("login_code", recipient, {"code": code}, LIVES)))
 
 
 def _message(database: Database, outbox_id: str) -> Message:
@@ -196,7 +196,7 @@ def test_a_decoy_holds_no_box(database: Database) -> None:
     at = clock.text(clock.now())
     values = {"code": "01234567"}
     posted = database.write_now(
-        lambda tx: post(tx, bytes(KEY.public_key), at, "login_code", "nobody@example.com", values, LIVES, is_decoy=True)
+        lambda tx: post(tx, bytes(KEY.public_key), at, Draft("login_code", "nobody@example.com", values, LIVES, is_decoy=True))
     )
     assert (_message(database, posted).status, _message(database, posted).box) == ("void", None)
 

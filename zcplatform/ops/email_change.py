@@ -11,6 +11,7 @@ from zcplatform.ops import access, mail
 from zcplatform.ops import login as codes
 from zcplatform.ops.context import Caller
 from zcplatform.ops.login import NOBODY, Attempt, NewChallenge, Visitor
+from zcplatform.ops.mail import Draft
 from zcplatform.ops.sessions import bare_code, end_others, request_code, signed_in_person
 from zcplatform.ops.users import CHANGED
 from zcplatform.store import audit, erasure, users
@@ -51,7 +52,7 @@ async def confirm(caller: Caller, visitor: Visitor, held: str, code: str) -> str
         end_others(tx, user_id, session_id, at, "the address was changed")
         for recipient in (user.email, found.email):
             values = {"old": user.email, "new": found.email}
-            mail.post(tx, caller.context.seal_public, at, Kind.EMAIL_CHANGED, recipient, values, NOTICE_LIVES)
+            mail.post(tx, caller.context.seal_public, at, Draft(Kind.EMAIL_CHANGED, recipient, values, NOTICE_LIVES))
         audit.append(tx, caller.actor.entry(at, "user.change_email", user_id, "", email=CHANGED))
         return found.email
 

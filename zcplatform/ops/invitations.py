@@ -15,6 +15,7 @@ from zcplatform.ops import mail, quotas
 from zcplatform.ops import users as people
 from zcplatform.ops.access import find
 from zcplatform.ops.context import Call, Outcome
+from zcplatform.ops.mail import Draft
 from zcplatform.ops.members import require_reach
 from zcplatform.ops.views import CreatedInvitation, InvitationView, Joined
 from zcplatform.store import invitations, members, tenants, users
@@ -64,7 +65,7 @@ def create(call: Call, tenant: str, email: str, role: Role) -> Outcome[CreatedIn
     if call.context.settings.mail_host is None:
         return Outcome(CreatedInvitation(_view(invitation), token), "", is_credential=True)
     values = {"tenant": _line(row.name), "inviter": _line(call.actor.author), "role": str(role), "token": token}
-    mail.post(call.tx, call.context.seal_public, call.at, Kind.INVITATION, address, values, LIVES)
+    mail.post(call.tx, call.context.seal_public, call.at, Draft(Kind.INVITATION, address, values, LIVES))
     return Outcome(CreatedInvitation(_view(invitation), None), "")
 
 

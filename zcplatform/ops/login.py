@@ -18,6 +18,7 @@ from zcplatform.errors import BadInput, NotSignedIn, TooMany
 from zcplatform.ids import UserId
 from zcplatform.ops import mail
 from zcplatform.ops.context import Context
+from zcplatform.ops.mail import Draft
 from zcplatform.store import audit, challenges, outbox, sessions, throttles, users
 from zcplatform.store.challenges import Challenge
 from zcplatform.store.db import Tx
@@ -110,9 +111,8 @@ def create_challenge(attempt: Attempt, new: NewChallenge, held: str) -> None:
     for message in challenges.supersede(tx, _held(attempt), new.purpose, new.user_id, attempt.visitor.network):
         outbox.end(tx, message, "void", at)
     is_sent = _may_send(attempt, new)
-    message_id = mail.post(
-        tx, attempt.context.seal_public, at, new.kind, new.recipient, {"code": code}, login.CODE_LIVES, is_decoy=not is_sent
-    )
+    draft = Draft(new.kind, new.recipient, {"code": code}, login.CODE_LIVES, is_decoy=not is_sent)
+    message_id = mail.post(tx, attempt.context.seal_public, at, draft)
     row = Challenge(
         id=keyed_hashes.keyed_hash(attempt.context.code_mac, keyed_hashes.CHALLENGE, held),
         purpose=new.purpose,

@@ -1,6 +1,7 @@
 """Queue mail: a row in the outbox, written in the same transaction as the change it reports. The worker sends it; no request waits for that."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 from zcplatform import clock
@@ -10,14 +11,22 @@ from zcplatform.store.db import Tx
 from zcplatform.vault.sealed_mail import seal_mail
 
 
-def post(
-    tx: Tx, seal_public: bytes, at: str, kind: str, recipient: str, values: Mapping[str, str], lives: timedelta, *, is_decoy: bool = False
-) -> OutboxId:
-    """Queue a message of `core.mails`, sealed for the worker. After the commit the caller wakes the worker with the empty text.
+@dataclass(frozen=True)
+class Draft:
+    """A message to be written from its `kind` and `values` (see `core.mails`) and sent within `lives`."""
 
-    `recipient` is a canonical address. A decoy costs the same work and is never sent.
-    """
-    outbox_id, expires_at = new_outbox_id(), clock.text(clock.parse(at) + lives)
-    box = seal_mail(seal_public, outbox_id, kind, recipient, expires_at, values)
-    outbox.put(tx, outbox_id, kind, recipient, None if is_decoy else box, at, expires_at)
+    kind: str
+    recipient: str
+    """A canonical address."""
+    values: Mapping[str, str]
+    lives: timedelta
+    is_decoy: bool = False
+    """Costs the same work and is never sent."""
+
+
+def post(tx: Tx, seal_public: bytes, at: str, draft: Draft) -> OutboxId:
+    """Queue a message, sealed for the worker. After the commit the caller wakes the worker with the empty text."""
+    outbox_id, expires_at = new_outbox_id(), clock.text(clock.parse(at) + draft.lives)
+    box = seal_mail(seal_public, outbox_id, draft.kind, draft.recipient, expires_at, draft.values)
+    outbox.put(tx, outbox_id, draft.kind, draft.recipient, None if draft.is_decoy else box, at, expires_at)
     return outbox_id

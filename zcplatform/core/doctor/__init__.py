@@ -1,7 +1,7 @@
 """The doctor: findings about this host, computed from facts. Pure; adapters/facts.py collects the facts.
 
 A minimum is the lowest version that has what we rely on or lacks a vulnerability we know of. Distributions patch old versions, so an old
-version is a warning to check, not a verdict.
+version is a warning: check it.
 """
 
 from zcplatform.core.doctor import edge, engine, machine, platform, programs
