@@ -71,7 +71,7 @@ def _page(
         Literal["json", "ndjson", "csv"], Query(description="`ndjson` and `csv` return everything that matches, oldest first")
     ] = "json",
     cursor: Annotated[int | None, Query(ge=1, le=2**53, description="`next_cursor` of the page before")] = None,
-    limit: Annotated[int, Query(ge=1, le=200, description="The most items of a page")] = 100,
+    limit: Annotated[int, Query(ge=1, le=200, description="Maximum number of items per page")] = 100,
 ) -> Wanted:
     return Wanted(entries, format, cursor, limit)
 

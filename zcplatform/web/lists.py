@@ -14,7 +14,7 @@ from zcplatform.errors import BadInput
 T = TypeVar("T")
 Q = Annotated[str, Query(max_length=100, description="Only items whose name, address or id contains this text")]
 Cursor = Annotated[str, Query(max_length=1_000, description="`next_cursor` of the page before")]
-Limit = Annotated[int, Query(ge=1, le=200, description="The most items of a page")]
+Limit = Annotated[int, Query(ge=1, le=200, description="Maximum number of items per page")]
 Sort = Annotated[str, Query(max_length=40, description="The field to sort by; with `-` in front in descending order")]
 
 
