@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from zcplatform.demo_agent import VERSION, checks, config, gateway, listing, ownership, state, wire
+from zcplatform.demo_agent.overrides import CannotStart
 
 USAGE = "Usage: zeroclaw [--verbose] daemon | --version | channel list | config migrate --json | config patch --json (- | FILE)"
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
                 return _checked(checks.patch(home, sys.stdin.read()))
             case ["config", "patch", "--json", path]:
                 return _checked(checks.patch(home, Path(path).read_text("utf-8")))
-    except config.Refused as error:
+    except CannotStart as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1
     sys.stderr.write(f"error: unrecognized arguments {' '.join(arguments)!r}\n\n{USAGE}\n")
@@ -50,7 +51,7 @@ async def daemon(home: Path, log: Callable[[str], None]) -> NoReturn:
     try:
         running = state.make(home, settings, log)
     except OSError as error:
-        raise config.Refused(f"the device registry in {home / 'data'} cannot be written: {error.strerror}") from None
+        raise CannotStart(f"the device registry in {home / 'data'} cannot be written: {error.strerror}") from None
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -67,13 +68,13 @@ async def daemon(home: Path, log: Callable[[str], None]) -> NoReturn:
     os._exit(0)
 
 
-async def _listen(running: state.State) -> asyncio.Server:
+async def _listen(running: state.DemoState) -> asyncio.Server:
     """If its port is taken, the real daemon keeps running and retries. Here the start fails, which shows the mistake sooner."""
     where = running.config.gateway
     try:
         return await wire.serve(functools.partial(gateway.handle, running), where.host, where.port)
     except OSError as error:
-        raise config.Refused(f"the gateway cannot listen on {where.host}:{where.port}: {error.strerror}") from None
+        raise CannotStart(f"the gateway cannot listen on {where.host}:{where.port}: {error.strerror}") from None
 
 
 def _checked(result: tuple[int, dict[str, object]]) -> int:

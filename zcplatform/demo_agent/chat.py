@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 from zcplatform.demo_agent import turn
 from zcplatform.demo_agent.config import Agent
 from zcplatform.demo_agent.model import ModelFailed
-from zcplatform.demo_agent.state import State
+from zcplatform.demo_agent.state import DemoState
 from zcplatform.demo_agent.wire import Request, Response, Stream
 
 PROTOCOL = Subprotocol("zeroclaw.v1")
@@ -26,7 +26,7 @@ _DECISIONS = "approval_response requires request_id and decision in {approve,den
 _SEND = 'Send {"type":"message","content":"your text"}'
 
 
-async def upgrade(state: State, request: Request) -> Response:
+async def upgrade(state: DemoState, request: Request) -> Response:
     if "upgrade" not in request.headers.get("connection", "").lower():
         return Response.text(400, "Connection header did not include 'upgrade'")
     if state.guard.is_required and not state.guard.knows(_token(request)):
@@ -52,7 +52,7 @@ def _token(request: Request) -> str:
     return request.query.get("token", "")
 
 
-def _conversation(state: State, agent: Agent, request: Request) -> Stream:
+def _conversation(state: DemoState, agent: Agent, request: Request) -> Stream:
     async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         socket = Socket(reader, writer)
         if not await socket.open(request.head):
@@ -71,7 +71,7 @@ def _conversation(state: State, agent: Agent, request: Request) -> Stream:
     return run
 
 
-async def _answer(state: State, agent: Agent, text: str, *, is_first: bool) -> list[dict[str, Any]]:
+async def _answer(state: DemoState, agent: Agent, text: str, *, is_first: bool) -> list[dict[str, Any]]:
     try:
         asked = json.loads(text)
     except (ValueError, RecursionError):
@@ -95,7 +95,7 @@ def _is_decision(asked: dict[str, Any]) -> bool:
     return bool(asked.get("request_id")) and asked.get("decision") in ("approve", "deny", "always")
 
 
-async def _turn(state: State, agent: Agent, content: str) -> list[dict[str, Any]]:
+async def _turn(state: DemoState, agent: Agent, content: str) -> list[dict[str, Any]]:
     provider = state.config.provider_of(agent)
     if provider is None:
         return [_error("No model provider is configured for this agent", "NEEDS_ONBOARDING")]

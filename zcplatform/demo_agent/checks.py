@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from zcplatform.demo_agent import channel_checks
-from zcplatform.demo_agent.config import SCHEMA, Config, Refused, load, malformed, read_document, security_problem
+from zcplatform.demo_agent.config import SCHEMA, Config, load, malformed, read_document, security_problem
+from zcplatform.demo_agent.overrides import CannotStart
 
 
 def migrate(home: Path) -> tuple[int, dict[str, Any]]:
@@ -27,7 +28,7 @@ def patch(home: Path, text: str) -> tuple[int, dict[str, Any]]:
     except (ValueError, RecursionError):
         return 1, {"code": "value_type_mismatch", "message": "JSON Patch body must be valid JSON"}
     if asked != []:
-        raise Refused("the demo agent does not change its configuration")
+        raise CannotStart("the demo agent does not change its configuration")
     problem = _problem(config, read_document(home / "config.toml"))
     return (1, problem) if problem else (0, {"results": [], "saved": True})
 

@@ -4,9 +4,7 @@ Strict where the real one is: a schema above 3, a malformed security section, a 
 nothing, so an older schema is rejected. Any other malformed section falls back to its default with a warning.
 """
 
-import json
 import os
-import re
 import stat
 import tomllib
 from collections.abc import Callable, Mapping
@@ -16,50 +14,16 @@ from typing import Any
 
 from zcplatform.agent.sealed import KEY_BYTES, PREFIX, NotSealed, token_hash, unseal
 from zcplatform.demo_agent import channel_fields
+from zcplatform.demo_agent.overrides import CannotStart, overridden
 
 SCHEMA = 3
 SECURITY_SECTIONS = ("security", "risk_profiles", "peer_groups", "users", "oidc", "permission_profiles")
 TRANSPORTS = ("stdio", "http", "sse")
 LEVELS = ("readonly", "supervised", "full")
-OVERRIDDEN = frozenset(
-    f"ZEROCLAW_{name}"
-    for name in [
-        "gateway__host",
-        "gateway__port",
-        "gateway__require_pairing",
-        "gateway__allow_remote_admin",
-        "gateway__trust_forwarded_headers",
-        "gateway__check_updates",
-        "gateway__allow_self_upgrade",
-        "tunnel__tunnel_provider",
-        "wss__enabled",
-        "enroll__enabled",
-        "relay__enabled",
-        "nodes__enabled",
-        "a2a__server__enabled",
-        "plugins__enabled",
-        "secrets__encrypt",
-        "cost__enabled",
-        "cost__daily_limit_usd",
-        "cost__monthly_limit_usd",
-        "risk_profiles__tenant__level",
-        "risk_profiles__tenant__workspace_only",
-        "risk_profiles__tenant__block_high_risk_commands",
-        "risk_profiles__tenant__excluded_tools",
-        "runtime_profiles__tenant__max_actions_per_hour",
-        "agents__main__risk_profile",
-        "agents__main__runtime_profile",
-    ]
-)
-"""The variables that pin a policy. The real agent knows many more and stops at an unknown one; the demo agent stops at every other one."""
-
-
-class Refused(Exception):
-    """The program must not start like this. The text is printed on standard error, and the exit code is 1."""
 
 
 @dataclass(frozen=True)
-class Provider:
+class ProviderEntry:
     family: str
     alias: str
     model: str = ""
@@ -97,7 +61,7 @@ class Gateway:
 @dataclass(frozen=True)
 class Config:
     gateway: Gateway = Gateway()
-    providers: tuple[Provider, ...] = ()
+    providers: tuple[ProviderEntry, ...] = ()
     agents: tuple[Agent, ...] = ()
     channels: tuple[tuple[str, str, bool], ...] = ()
     """Type, alias, and whether the channel is enabled, for each channel that could be read."""
@@ -112,7 +76,7 @@ class Config:
         """Without a name: the first one that is enabled."""
         return min((agent for agent in self.agents if agent.enabled), key=lambda agent: agent.alias, default=None)
 
-    def provider_of(self, agent: Agent | None) -> Provider | None:
+    def provider_of(self, agent: Agent | None) -> ProviderEntry | None:
         found = (provider for provider in self.providers if agent is not None and provider.name == agent.model_provider)
         return next((provider for provider in found if provider.model), None)
 
@@ -122,42 +86,23 @@ def directory() -> Path:
     return Path(named) if named else Path(os.environ.get("HOME", "/")) / ".zeroclaw"
 
 
-def overridden(document: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Apply variables such as `ZEROCLAW_gateway__port=1`, which take precedence over the file. Like the real agent, stops at an unknown name."""
-    changed: dict[str, Any] = json.loads(json.dumps(document, default=str))
-    for name, value in environment.items():
-        if not re.fullmatch(r"ZEROCLAW_[a-z0-9_]+", name):
-            continue
-        section, *path = name.removeprefix("ZEROCLAW_").split("__")
-        if name not in OVERRIDDEN:
-            raise Refused(f"{name} did not resolve to a schema path: the demo agent takes no such override")
-        inside = changed.setdefault(section, {})
-        for part in path[:-1]:
-            inside = inside.setdefault(part, {})
-        try:
-            inside[path[-1]] = json.loads(value)
-        except ValueError:
-            inside[path[-1]] = value
-    return changed
-
-
 def read_document(path: Path) -> dict[str, Any]:
-    """The parsed file. Raises Refused if it is not TOML of our schema. A missing file is an empty configuration, as for the real agent."""
+    """The parsed file. Raises CannotStart if it is not TOML of our schema. A missing file is an empty configuration, as for the real agent."""
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except (ValueError, RecursionError) as error:
-        raise Refused(f"{path} is not TOML: {error}") from None
+        raise CannotStart(f"{path} is not TOML: {error}") from None
     except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror}") from None
+        raise CannotStart(f"{path} cannot be read: {error.strerror}") from None
     version = document.get("schema_version")
     if type(version) is not int or version < 1:
-        raise Refused(f"{path}: schema_version must be {SCHEMA}")
+        raise CannotStart(f"{path}: schema_version must be {SCHEMA}")
     if version > SCHEMA:
-        raise Refused(f"config schema_version {version} is newer than this binary supports ({SCHEMA})")
+        raise CannotStart(f"config schema_version {version} is newer than this binary supports ({SCHEMA})")
     if version < SCHEMA:
-        raise Refused(f"config schema_version {version} is older than the demo agent reads ({SCHEMA}); it migrates nothing")
+        raise CannotStart(f"config schema_version {version} is older than the demo agent reads ({SCHEMA}); it migrates nothing")
     return document
 
 
@@ -165,7 +110,7 @@ def load(home: Path, warn: Callable[[str], None]) -> Config:
     document = overridden(read_document(home / "config.toml"), os.environ)
     problem = security_problem(document)
     if problem:
-        raise Refused(f"{problem}. Refusing to serve with a degraded security posture")
+        raise CannotStart(f"{problem}. Refusing to serve with a degraded security posture")
     opener = Opener(home / ".secret_key")
     gateway = _section(document, "gateway", warn)
     try:
@@ -178,7 +123,7 @@ def load(home: Path, warn: Callable[[str], None]) -> Config:
             has_metrics=_section(document, "observability", warn).get("backend") == "prometheus",
         )
     except NotSealed as error:
-        raise Refused(f"Failed to decrypt {opener.current}: {error}") from None
+        raise CannotStart(f"Failed to decrypt {opener.current}: {error}") from None
 
 
 class Opener:
@@ -292,10 +237,10 @@ def _text(entry: dict[str, Any], name: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _providers(section: dict[str, Any], opener: Opener) -> tuple[Provider, ...]:
+def _providers(section: dict[str, Any], opener: Opener) -> tuple[ProviderEntry, ...]:
     models = section.get("models", {})
     return tuple(
-        Provider(
+        ProviderEntry(
             family, alias, _text(entry, "model"), _text(entry, "uri"), opener.open("providers.models.api_key", _text(entry, "api_key"))
         )
         for family, aliases in _entries(models if isinstance(models, dict) else {})

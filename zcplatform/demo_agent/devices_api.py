@@ -4,17 +4,17 @@ from zcplatform.agent.sealed import token_hash
 from zcplatform.demo_agent.limits import WINDOW_S, client_key
 from zcplatform.demo_agent.pairing import LockedOut
 from zcplatform.demo_agent.saving import NotSaved, save
-from zcplatform.demo_agent.state import State, stamp
+from zcplatform.demo_agent.state import DemoState, stamp
 from zcplatform.demo_agent.wire import Request, Response
 
 
-async def initiate(state: State, _: Request) -> Response:
+async def initiate(state: DemoState, _: Request) -> Response:
     if not state.guard.is_required:
         return Response.text(503, "Pairing is disabled or not available")
     return Response.json(200, {"message": "New pairing code generated", "pairing_code": state.guard.mint()})
 
 
-async def pair(state: State, request: Request) -> Response:
+async def pair(state: DemoState, request: Request) -> Response:
     """The code is in a header. Unlike in /api/pair, errors have no `paired` field."""
     client = _client(state, request)
     limited = _limited(state, client)
@@ -31,7 +31,7 @@ async def pair(state: State, request: Request) -> Response:
     return _keep(state, token, (None, None, client), "Save this token — use it as Authorization: Bearer <token>")
 
 
-async def api_pair(state: State, request: Request) -> Response:
+async def api_pair(state: DemoState, request: Request) -> Response:
     if not _is_json(request):
         return Response.text(415, "Expected request with `Content-Type: application/json`")
     try:
@@ -54,19 +54,19 @@ async def api_pair(state: State, request: Request) -> Response:
     return _keep(state, token, (_text(asked.get("device_name")), _text(asked.get("device_type")), client), "Pairing successful")
 
 
-async def listing(state: State, _: Request) -> Response:
+async def listing(state: DemoState, _: Request) -> Response:
     devices = state.devices.list()
     return Response.json(200, {"count": len(devices), "devices": devices})
 
 
-async def revoke(state: State, request: Request) -> Response:
+async def revoke(state: DemoState, request: Request) -> Response:
     device_id, problem = _revoke(state, request)
     if problem:
         return problem
     return Response.json(200, {"device_id": device_id, "message": "Device revoked and bearer token invalidated"})
 
 
-async def rotate(state: State, request: Request) -> Response:
+async def rotate(state: DemoState, request: Request) -> Response:
     device_id, problem = _revoke(state, request)
     if problem:
         return problem
@@ -77,7 +77,7 @@ async def rotate(state: State, request: Request) -> Response:
     return Response.json(200, {"device_id": device_id, "message": message, "pairing_code": state.guard.mint()})
 
 
-def _revoke(state: State, request: Request) -> tuple[str, Response | None]:
+def _revoke(state: DemoState, request: Request) -> tuple[str, Response | None]:
     device_id = request.path.removeprefix("/api/devices/").split("/")[0]
     try:
         hashed = state.devices.remove(device_id)
@@ -93,7 +93,7 @@ def _revoke(state: State, request: Request) -> tuple[str, Response | None]:
     return device_id, None
 
 
-def _keep(state: State, token: str, device: tuple[str | None, str | None, str], message: str) -> Response:
+def _keep(state: DemoState, token: str, device: tuple[str | None, str | None, str], message: str) -> Response:
     """Register and save a token, or undo both: a token that would not survive a restart is not given out."""
     name, kind, client = device
     try:
@@ -108,14 +108,14 @@ def _keep(state: State, token: str, device: tuple[str | None, str | None, str], 
     return Response.json(200, {"message": message, "paired": True, "persisted": True, "token": token})
 
 
-def _taken_back(state: State, token: str, why: str) -> Response:
+def _taken_back(state: DemoState, token: str, why: str) -> Response:
     state.guard.hashes.discard(token_hash(token))
     state.log(f"pairing failed; rolling back: {why}")
     message = "Pairing failed; the in-process token was not retained."
     return Response.json(500, {"error": why, "message": message, "paired": False, "persisted": False})
 
 
-def _limited(state: State, client: str) -> dict[str, object] | None:
+def _limited(state: DemoState, client: str) -> dict[str, object] | None:
     if not state.pair_window.allows(client):
         return {"error": "Too many pairing requests. Please retry later.", "retry_after": WINDOW_S}
     locked_s = state.attempts.locked_for(client)
@@ -124,7 +124,7 @@ def _limited(state: State, client: str) -> dict[str, object] | None:
     return None
 
 
-def _client(state: State, request: Request) -> str:
+def _client(state: DemoState, request: Request) -> str:
     return client_key(request.peer, request.headers, trusts_headers=state.config.gateway.trust_forwarded_headers)
 
 

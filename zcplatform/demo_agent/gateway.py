@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from zcplatform.demo_agent import VERSION, bearer, chat, devices_api, page, webhook
 from zcplatform.demo_agent.metrics import CONTENT_TYPE, DISABLED
-from zcplatform.demo_agent.state import State
+from zcplatform.demo_agent.state import DemoState
 from zcplatform.demo_agent.wire import Request, Response
 
 HEADERS = {
@@ -23,10 +23,10 @@ HEADERS = {
     "permissions-policy": "geolocation=(), microphone=(), camera=()",
 }
 
-Route = Callable[[State, Request], Awaitable[Response]]
+Route = Callable[[DemoState, Request], Awaitable[Response]]
 
 
-async def health(state: State, _: Request) -> Response:
+async def health(state: DemoState, _: Request) -> Response:
     body = {
         "paired": bool(state.guard.hashes),
         "require_pairing": state.guard.is_required,
@@ -36,15 +36,15 @@ async def health(state: State, _: Request) -> Response:
     return Response.json(200, body)
 
 
-async def api_health(state: State, _: Request) -> Response:
+async def api_health(state: DemoState, _: Request) -> Response:
     return Response.json(200, {"health": state.health(with_errors=True)})
 
 
-async def metrics(state: State, _: Request) -> Response:
+async def metrics(state: DemoState, _: Request) -> Response:
     return Response(200, (state.metrics.text() if state.config.has_metrics else DISABLED).encode(), CONTENT_TYPE)
 
 
-async def status(state: State, _: Request) -> Response:
+async def status(state: DemoState, _: Request) -> Response:
     agent = state.config.default_agent()
     provider = state.config.provider_of(agent)
     body = {
@@ -71,7 +71,7 @@ async def status(state: State, _: Request) -> Response:
     return Response.json(200, body)
 
 
-async def channels(state: State, _: Request) -> Response:
+async def channels(state: DemoState, _: Request) -> Response:
     """The demo agent has no channels: all configured ones are shown as not compiled in."""
     rows = [
         {
@@ -93,11 +93,11 @@ async def channels(state: State, _: Request) -> Response:
     return Response.json(200, {"channels": rows})
 
 
-async def pair_code(state: State, _: Request) -> Response:
+async def pair_code(state: DemoState, _: Request) -> Response:
     return Response.json(200, {"pairing_code": None, "pairing_required": state.guard.is_required, "success": True})
 
 
-async def refuse_admin(_: State, __: Request) -> Response:
+async def refuse_admin(_: DemoState, __: Request) -> Response:
     return Response.json(403, {"error": "Pairing-code admin requests need this gateway's admin token; the demo agent has none."})
 
 
@@ -121,7 +121,7 @@ BEARER: dict[str, dict[str, Route]] = {
 }
 
 
-async def handle(state: State, request: Request) -> Response:
+async def handle(state: DemoState, request: Request) -> Response:
     try:
         async with asyncio.timeout(state.config.gateway.request_timeout_secs):
             response = await _route(state, request)
@@ -130,7 +130,7 @@ async def handle(state: State, request: Request) -> Response:
     return Response(response.status, response.body, response.content_type, {**HEADERS, **response.headers}, response.takes_over)
 
 
-async def _route(state: State, request: Request) -> Response:
+async def _route(state: DemoState, request: Request) -> Response:
     path, method = request.path, "GET" if request.method == "HEAD" else request.method
     if path in OPEN:
         route = OPEN[path].get(method)

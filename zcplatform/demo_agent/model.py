@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from zcplatform.demo_agent.config import Provider
+from zcplatform.demo_agent.config import ProviderEntry
 
 TIMEOUT_S = 120
 LONGEST_ANSWER = 1 << 20
@@ -32,14 +32,14 @@ class ModelFailed(Exception):
     """The text may be shown to the tenant; it never contains what the provider sent."""
 
 
-async def ask(provider: Provider, message: str) -> Answer:
+async def ask(provider: ProviderEntry, message: str) -> Answer:
     if not provider.uri or provider.family in _OTHERS:
         raise ModelFailed(f"The demo agent cannot reach {provider.name}: it calls only OpenAI-compatible services with a `uri`.")
     messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": message}]
     return await asyncio.to_thread(_ask, provider, {"model": provider.model, "messages": messages, "stream": False})
 
 
-def _ask(provider: Provider, body: dict[str, Any]) -> Answer:
+def _ask(provider: ProviderEntry, body: dict[str, Any]) -> Answer:
     parts = urlsplit(provider.uri)
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     if provider.api_key:
@@ -64,7 +64,7 @@ def _ask(provider: Provider, body: dict[str, Any]) -> Answer:
     return _read(provider, content)
 
 
-def _read(provider: Provider, content: bytes) -> Answer:
+def _read(provider: ProviderEntry, content: bytes) -> Answer:
     try:
         said = json.loads(content)
         text = said["choices"][0]["message"]["content"]

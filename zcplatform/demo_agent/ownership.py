@@ -5,7 +5,7 @@ import os
 import stat
 from pathlib import Path
 
-from zcplatform.demo_agent.config import Refused
+from zcplatform.demo_agent.overrides import CannotStart
 
 
 def acquire(home: Path) -> int:
@@ -16,11 +16,11 @@ def acquire(home: Path) -> int:
     _directory(lifecycle, "config lifecycle directory")
     status = lifecycle.lstat()
     if not stat.S_ISDIR(status.st_mode):
-        raise Refused(f"{lifecycle} is not a directory")
+        raise CannotStart(f"{lifecycle} is not a directory")
     if status.st_uid != os.geteuid():
-        raise Refused(f"{lifecycle} belongs to uid {status.st_uid}, but the agent is running as uid {os.geteuid()}")
+        raise CannotStart(f"{lifecycle} belongs to uid {status.st_uid}, but the agent is running as uid {os.geteuid()}")
     if status.st_mode & 0o022:
-        raise Refused(f"{lifecycle} is writable by its group or by other users (mode {stat.S_IMODE(status.st_mode):o})")
+        raise CannotStart(f"{lifecycle} is writable by its group or by other users (mode {stat.S_IMODE(status.st_mode):o})")
     return _lock(lifecycle / "config-lifecycle.lock", data)
 
 
@@ -29,25 +29,25 @@ def _directory(path: Path, what: str) -> None:
         path.mkdir(mode=0o700, parents=True)
     except FileExistsError:
         if not path.is_dir():
-            raise Refused(f"creating {what} {path}: it exists and is something else") from None
+            raise CannotStart(f"creating {what} {path}: it exists and is something else") from None
     except OSError as error:
-        raise Refused(f"creating {what} {path}: {error.strerror}") from None
+        raise CannotStart(f"creating {what} {path}: {error.strerror}") from None
 
 
 def _lock(path: Path, data: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise Refused(f"opening config lifecycle lock {path}: {error.strerror}") from None
+        raise CannotStart(f"opening config lifecycle lock {path}: {error.strerror}") from None
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-        raise Refused(f"config lifecycle lock {path} is not a file of the current user")
+        raise CannotStart(f"config lifecycle lock {path} is not a file of the current user")
     if status.st_mode & 0o077:
-        raise Refused(f"config lifecycle lock {path} is accessible to other users (mode {stat.S_IMODE(status.st_mode):o})")
+        raise CannotStart(f"config lifecycle lock {path} is accessible to other users (mode {stat.S_IMODE(status.st_mode):o})")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        raise Refused(f"Cannot run `zeroclaw daemon` while another ZeroClaw process owns the config state at {data}") from None
+        raise CannotStart(f"Cannot run `zeroclaw daemon` while another ZeroClaw process owns the config state at {data}") from None
     return descriptor
 
 

@@ -3,7 +3,7 @@
 from html import escape
 
 from zcplatform.demo_agent import VERSION
-from zcplatform.demo_agent.state import State
+from zcplatform.demo_agent.state import DemoState
 from zcplatform.demo_agent.wire import Response
 
 _PAGE = """<!doctype html>
@@ -36,7 +36,7 @@ document.getElementById("send").onclick = async () => {{
 """
 
 
-def show(state: State) -> Response:
+def show(state: DemoState) -> Response:
     provider = state.config.provider_of(state.config.default_agent())
     model = f"{provider.name} {provider.model}" if provider else "not configured"
     return Response(200, _PAGE.format(version=VERSION, model=escape(model)).encode(), "text/html; charset=utf-8")

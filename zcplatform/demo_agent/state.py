@@ -1,4 +1,4 @@
-"""State that the parts of a running demo agent share, and its health report."""
+"""What the parts of a running demo agent share, and its health report."""
 
 import os
 import time
@@ -17,7 +17,7 @@ COMPONENTS = ("channels", "control-plane", "daemon", "gateway", "scheduler")
 
 
 @dataclass
-class State:
+class DemoState:
     home: Path
     config: Config
     guard: Guard
@@ -44,12 +44,12 @@ class State:
         }
 
 
-def make(home: Path, config: Config, log: Callable[[str], None], now: Clock = time.monotonic) -> State:
+def make(home: Path, config: Config, log: Callable[[str], None], now: Clock = time.monotonic) -> DemoState:
     gateway = config.gateway
     guard = Guard(gateway.require_pairing, set(gateway.paired_tokens), now)
     devices = Devices(home / "data" / "devices.json")
     devices.adopt(gateway.paired_tokens, stamp())
-    return State(
+    return DemoState(
         home=home,
         config=config,
         guard=guard,

@@ -3,11 +3,11 @@
 import time
 
 from zcplatform.demo_agent import model
-from zcplatform.demo_agent.config import Provider
+from zcplatform.demo_agent.config import ProviderEntry
 from zcplatform.demo_agent.metrics import Metrics
 
 
-async def run(metrics: Metrics, provider: Provider, message: str) -> model.Answer:
+async def run(metrics: Metrics, provider: ProviderEntry, message: str) -> model.Answer:
     """Raises model.ModelFailed."""
     metrics.started(provider.name, provider.model)
     began = time.monotonic()

@@ -6,14 +6,14 @@ import time
 from zcplatform.demo_agent import bearer, turn
 from zcplatform.demo_agent.limits import MOST_KEYS, WINDOW_S, client_key
 from zcplatform.demo_agent.model import ModelFailed
-from zcplatform.demo_agent.state import State
+from zcplatform.demo_agent.state import DemoState
 from zcplatform.demo_agent.wire import Request, Response
 
 IDEMPOTENCY_S = 300
 _DUPLICATE = "A prior request already reserved this idempotency key; no new dispatch was started"
 
 
-async def post(state: State, request: Request) -> Response:
+async def post(state: DemoState, request: Request) -> Response:
     refused = _refuse(state, request)
     if refused:
         return refused
@@ -45,7 +45,7 @@ async def post(state: State, request: Request) -> Response:
     return Response.json(200, {"model": provider.model, "response": answer.text})
 
 
-def _refuse(state: State, request: Request) -> Response | None:
+def _refuse(state: DemoState, request: Request) -> Response | None:
     client = client_key(request.peer, request.headers, trusts_headers=state.config.gateway.trust_forwarded_headers)
     if not state.webhook_window.allows(client):
         return Response.json(429, {"error": "Too many webhook requests. Please retry later.", "retry_after": WINDOW_S})
@@ -71,7 +71,7 @@ def _body(request: Request) -> dict[str, object] | None:
     return asked if is_valid else None
 
 
-def _is_first(state: State, key: str) -> bool:
+def _is_first(state: DemoState, key: str) -> bool:
     """As in the real agent, the key is used up before the turn runs: a repeat is never answered, not even after a failure."""
     if not key:
         return True

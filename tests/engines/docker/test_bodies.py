@@ -16,7 +16,7 @@ from zcplatform.agent.policy import Policy, environment
 from zcplatform.agent.runtime import ENVIRONMENT, PROGRAM
 from zcplatform.core.slugs import is_slug
 from zcplatform.core.workload import TenantRef, Workload
-from zcplatform.demo_agent.config import OVERRIDDEN
+from zcplatform.demo_agent.overrides import OVERRIDDEN
 from zcplatform.engines.docker import bodies
 from zcplatform.engines.docker.bodies import LABEL_PATHS, HostSide, create_body, first_hash, is_current
 from zcplatform.ids import LABEL_GENERATION, LABEL_SPEC, LABEL_TENANT, LOCAL, Names, NodeId, TenantId, new_tenant_id
