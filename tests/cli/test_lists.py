@@ -35,3 +35,12 @@ async def test_a_list_is_searched_filtered_and_sorted(web: Web, zc: Zc) -> None:
     assert slugs("--state", "running", "--state", "failed") == []
     assert zc("tenants", "list", "--state", "failed").stdout == "No tenant matches.\n"
     assert zc("tenants", "list", "--sort", "colour").returncode == 1
+
+
+async def test_a_tenant_is_shown_with_what_holds_it(web: Web, zc: Zc) -> None:  # noqa: F811
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    assert zc("tenants", "suspend", "shop", "--why", "unpaid", "--no-wait").returncode == 0
+    shown = zc("tenants", "show", "shop").stdout
+    assert "held by   suspended by " in shown
+    assert ": unpaid" in shown
+    assert " UTC (" in shown, "times are shown with their age"

@@ -56,17 +56,18 @@ def listing(
     search: Search = None,
     state: Annotated[list[str] | None, typer.Option(help="Only tenants in this state, for example failed. Repeat for several.")] = None,
     plan: Annotated[str | None, typer.Option(help="Only tenants of this plan.")] = None,
+    image: Annotated[str | None, typer.Option(help="Only tenants that run this image: its id or reference.")] = None,
     sort: Sort = None,
     json: AsJson = False,
 ) -> None:
     """List tenants with their state."""
     with open_api(context) as api:
-        items = api.items(route("tenants"), q=search, state=state, plan=plan, sort=sort)
+        items = api.items(route("tenants"), q=search, state=state, plan=plan, image=image, sort=sort)
     if json:
         output.print_json(items)
         return
     rows = [(item["slug"], item["state"], item["plan"], _provider_name(item), item["url"], item["reason"]) for item in items]
-    is_filtered = search or state or plan
+    is_filtered = search or state or plan or image
     empty = "No tenant matches." if is_filtered else "No tenants yet. Create the first one: zcplatform tenants create SLUG"
     output.print_table(("SLUG", "STATE", "PLAN", "PROVIDER", "URL", "REASON"), rows, empty)
 
@@ -87,12 +88,14 @@ def show(context: typer.Context, tenant: Tenant, json: AsJson = False) -> None:
             "name": found["name"],
             "state": f"{found['state']}: {found['reason']}",
             "next try": formats.moment(found["next_attempt_at"], now),
+            "held by": "; ".join(_hold(hold) for hold in found.get("holds", [])) or None,
             "url": found["url"],
             "plan": found["plan"],
             "provider": _provider_name(found) or "none",
             "key": ("saved" if found["provider"]["has_key"] else "none") if found["provider"] else None,
             "image": f"{image['reference']} (agent {image['agent_version'] or 'unknown'})" if image else "the default image",
             "revision": found["revision"],
+            "drift": f"yes; see zcplatform drift show {found['slug']}" if found.get("has_drift") else None,
             "created": formats.moment(found["created_at"], now),
         }
     )
@@ -210,3 +213,7 @@ def provider_of(family: str | None, model: str | None, base_url: str | None, key
 def _provider_name(item: dict[str, Any]) -> str:
     provider = item["provider"]
     return f"{provider['family']}/{provider['model']}" if provider else ""
+
+
+def _hold(hold: dict[str, Any]) -> str:
+    return f"{hold['kind']} by {hold['by']} {formats.age(hold['since'], clock.now())}: {hold['reason']}"
