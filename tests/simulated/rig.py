@@ -33,7 +33,7 @@ from zcplatform.worker.deps import Deps
 from zcplatform.worker.edge import EdgeLoop
 from zcplatform.worker.health import HealthLoop
 from zcplatform.worker.images.images_loop import ImagesLoop
-from zcplatform.worker.loop import Loops
+from zcplatform.worker.loop import Loop, Loops
 from zcplatform.worker.metrics import Metrics
 from zcplatform.worker.reconcile.driver import Driver
 from zcplatform.worker.routes import Routes
@@ -92,7 +92,8 @@ class Rig:
         upstreams.on_change = edge.wake
         health = HealthLoop(self.deps, 30, self.driver.wake)
         self.images = ImagesLoop(self.deps, PERIOD_S)
-        self._loops = Loops(edge.loop, self.driver.loop, health.loop, self.images.loop)
+        firewall = Loop("firewall", PERIOD_S, self.place.firewall)
+        self._loops = Loops(firewall, edge.loop, self.driver.loop, health.loop, self.images.loop)
 
     def run(self, seconds: float) -> None:
         """Let the worker run; one that is killed is started again a second later."""

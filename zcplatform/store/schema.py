@@ -6,6 +6,7 @@ nothing: SQLite rewrites the text of a table when a step alters it. SQLite's own
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -34,7 +35,7 @@ def has_objects(connection: apsw.Connection) -> bool:
 def require_known(connection: apsw.Connection) -> None:
     """Raises CannotRun unless the schema is exactly the one that the steps up to its version make."""
     version = int(connection.pragma("user_version"))
-    found = differences(made_by([sql for number, sql in steps() if number <= version]), objects(connection))
+    found = differences(_expected(version), objects(connection))
     if found:
         shown = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
         raise CannotRun(
@@ -42,6 +43,11 @@ def require_known(connection: apsw.Connection) -> None:
             f"The schema of the database is not the one of version {version}: {shown}",
             "Somebody with access to the file changed it. Stop the platform and restore a backup",
         )
+
+
+@lru_cache(maxsize=1)
+def _expected(version: int) -> Objects:
+    return made_by([sql for number, sql in steps() if number <= version])
 
 
 def objects(connection: apsw.Connection) -> Objects:
