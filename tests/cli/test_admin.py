@@ -186,13 +186,13 @@ def test_a_copy_is_verified_anywhere_with_anchors_and_the_public_key_alone(insta
     assert "--public-key" in run(copies, *ask, "--anchors", str(copies / "anchors")).stderr
     cut = "DROP TRIGGER audit_log_no_delete; DELETE FROM audit_log WHERE sequence = 3; UPDATE sqlite_sequence SET seq = 2 WHERE name = 'audit_log'"
     _tamper(copies / "copy.db", cut)
-    assert run(copies, *ask).returncode == 0, "the file alone does not tell"
+    assert run(copies, *ask).returncode == 0, "the file alone does not show it"
     found = run(copies, *ask, *named)
     assert (found.returncode, "the tail is cut" in found.stderr) == (1, True)
 
 
 def test_a_copy_without_its_log_says_how_much_is_missing(installation: Path, tmp_path: Path) -> None:
-    """As `cp` of the file of a running platform: what was written last lies in the -wal."""
+    """Like `cp` of the file of a running platform: the last writes are in the -wal."""
     _admin(installation, "token", "create", "--name", "a")
     path = installation.parent / "data" / "db" / "zcplatform.db"
     held = connect(path, query_only=True)

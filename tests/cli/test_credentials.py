@@ -124,7 +124,7 @@ def test_root_with_a_token_finds_the_local_socket(tmp_path: Path, local: Path) -
 
 
 def test_no_option_takes_a_secret() -> None:
-    """Arguments stand in the process table and in the shell's history: what is secret comes from a file or is asked for."""
+    """Arguments show in the process table and in the shell's history: a secret comes from a file or a prompt."""
 
     named = {
         option

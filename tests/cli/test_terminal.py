@@ -1,4 +1,4 @@
-"""On a terminal: steps are drawn as they go, and a key that is asked for is not shown."""
+"""On a terminal: steps are drawn while they run, and a key entered at a prompt is not shown."""
 
 import json
 import os

@@ -138,7 +138,7 @@ def test_what_is_no_trouble_is_not_called_one(changed: dict[str, Any]) -> None:
     ],
 )
 def test_what_only_root_can_see_is_no_fault_to_others(changed: dict[str, Any], subject: str) -> None:
-    """D4: an ordinary user is told that root is needed, not that something is wrong."""
+    """D4: an ordinary user reads that root is needed, not that something is wrong."""
     found = list(findings(replace(SOUND, is_root=False, web_blocker="/root/bin/python", **changed)))
     assert {finding.level for finding in found} == {Level.OK, Level.UNKNOWN}
     assert subject in {finding.subject for finding in found if finding.level is Level.UNKNOWN}

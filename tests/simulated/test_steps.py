@@ -55,7 +55,7 @@ REQUESTS: dict[str, tuple[Act, Callable[[Rig, str], None], str | None]] = {
 
 
 def _calls(rig: Rig, request: str, faults: Faults) -> list[str]:
-    """The calls it takes when nothing goes wrong."""
+    """The calls it takes when nothing fails."""
     prepare, act, _ = REQUESTS[request]
     prepare(rig, "probe")
     before = len(faults.calls)

@@ -60,7 +60,7 @@ class VirtualTime:
             return self.loop.run_until_complete(work)
 
     def cancel_everything(self) -> None:
-        """As a killed process: nothing that was under way goes on."""
+        """Like a killed process: nothing that was under way continues."""
         tasks = asyncio.all_tasks(self.loop)
         for task in tasks:
             task.cancel()

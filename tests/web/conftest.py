@@ -56,7 +56,7 @@ class Web:
         return value
 
     def member(self, slug: str, email: str, role: str) -> dict[str, str]:
-        """A member with this role, who may be there already; the headers that ask as him."""
+        """A member with this role, who may be there already; the headers that act as them."""
 
         def write(tx: Tx) -> str:
             user = users.by_email(tx, email) or people.add(tx, email, "", AT)

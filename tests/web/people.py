@@ -1,4 +1,4 @@
-"""People and their browsers, for tests of signing in: cookies are kept, the origin is the panel's, the edge has said who asks."""
+"""People and their browsers, for tests of signing in: cookies are kept, the origin is the panel's, the edge has named the caller's address."""
 
 import json
 import secrets

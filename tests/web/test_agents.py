@@ -1,4 +1,4 @@
-"""What is asked of a running agent or a provider, as far as the web process goes: checks, an audit entry, and the worker's socket."""
+"""Requests to a running agent or a provider, as far as the web process handles them: checks, an audit entry, and the worker's socket."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ ROUTES = [
 
 @asynccontextmanager
 async def worker(web: Web, answer: dict[str, Any]) -> AsyncIterator[list[dict[str, Any]]]:
-    """A worker that always answers the same; gives what it was asked."""
+    """A worker that always gives the same answer and keeps the requests."""
     asked: list[dict[str, Any]] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""The audit log over the API: who reads what, filters, pages, files; refused requests; and that no change goes without its entry."""
+"""The audit log over the API: who reads what, filters, pages, files; refused requests; and that no change is without its entry."""
 
 import csv
 import io
@@ -145,7 +145,7 @@ async def test_an_entry_that_can_not_be_written_keeps_the_change_from_happening(
 
 
 async def test_a_full_disk_keeps_the_change_from_happening(web: Web) -> None:
-    """Also when only the entry did not fit: what was written before it in the same transaction goes with it."""
+    """Also when only the entry did not fit: what was written before it in the same transaction is undone with it."""
     fits = 0
     assert (await web.client.get("/api/me")).status_code == 200
     web.database.write_now(lambda tx: tx.pragma("max_page_count", tx.pragma("page_count")))
@@ -169,7 +169,7 @@ async def test_a_locked_log_keeps_the_change_from_happening(web: Web) -> None:
     other = connect(web.settings.database, query_only=False)
     other.execute("BEGIN IMMEDIATE")
     unused = {"Authorization": f"Bearer {token}"}
-    assert (await web.client.get("/api/tenants", headers=unused)).status_code == 200  # though its first use can not be noted
+    assert (await web.client.get("/api/tenants", headers=unused)).status_code == 200  # though its first use cannot be noted
     await _is_refused_whole(web, "database.busy")
     other.execute("ROLLBACK")
     other.close()
@@ -182,7 +182,7 @@ def _fill(web: Web) -> None:
 
 
 async def _is_refused_whole(web: Web, code: str) -> None:
-    """503 for changes of tenants, people and sessions, for readings that are told; nothing of any stays behind."""
+    """503 for changes of tenants, people and sessions, and for audited reads; nothing of any stays behind."""
     before = web.database.read(_rows)
     for method, path, body in (
         ("POST", "/api/tenants", TENANT),
@@ -204,7 +204,7 @@ def _rows(tx: Tx) -> dict[str, list[object]]:
 
 
 async def test_each_asked_change_leaves_its_entry(web: Web) -> None:
-    """The changes of a tenant's life, one after the other: each is told once, by whom, from where, of which request."""
+    """The changes of a tenant's life, one after the other: each is recorded once, with actor, address and request."""
     web.image()
     asked = [
         ("POST", "/api/tenants", TENANT, "tenant.create"),

@@ -1,4 +1,4 @@
-"""A person who is deleted: nothing of his opens anything, no row and no byte of the file holds his address, and the audit log is whole."""
+"""A deleted user: none of their credentials works, no row and no byte of the file holds their address, and the audit log is whole."""
 
 import asyncio
 import json
@@ -72,7 +72,7 @@ async def test_nothing_holds_the_address_of_a_deleted_person(web: Web) -> None:
     assert web.database.read(lambda tx: scalar(tx, "SELECT count(*) FROM tokens WHERE revoked_at IS NULL AND maker_user_id = ?", ada)) == 0
     assert web.database.read(lambda tx: scalar(tx, "SELECT count(*) FROM invitations WHERE revoked_at IS NULL")) == 0
     assert messages(web, ADA) == []
-    assert web.database.read(lambda tx: _holding(tx, "ladys laptop")) == {"audit_log"}, "what a token was called stands in the log alone"
+    assert web.database.read(lambda tx: _holding(tx, "ladys laptop")) == {"audit_log"}, "the name of a token is in the log alone"
     for text in (ADA, "Lovelace", "other@example.com"):
         assert web.database.read(lambda tx, text=text: _holding(tx, text)) == set(), text  # type: ignore[misc]
     web.database.truncate_log()
@@ -139,7 +139,7 @@ async def test_the_last_super_admin_and_an_only_owner_stay(web: Web) -> None:
     assert "`first`, `second`" in answer.json()["detail"]
     assert "`third`" not in answer.json()["detail"]
     assert (await web.client.patch(f"/api/users/{BEN}", json={"disabled": True})).status_code == 200
-    assert "`third`" in (await web.client.delete(f"/api/users/{ADA}")).json()["detail"], "who can not sign in owns nothing"
+    assert "`third`" in (await web.client.delete(f"/api/users/{ADA}")).json()["detail"], "a user who cannot sign in owns nothing"
     assert (await web.client.get(f"/api/users/{ADA}")).json()["email"] == ADA
 
 
@@ -162,7 +162,7 @@ async def test_who_takes_a_member_from_tenants_says_why(web: Web) -> None:
         assert (await web.client.get(f"/api/users/{ADA}")).status_code == 200
         assert (await client.delete(f"/api/users/{ADA}", headers={"X-Reason": "asked by mail"})).status_code == 204
         web.user(ADA)
-        assert (await client.delete(f"/api/users/{ADA}")).status_code == 204, "no tenant is told"
+        assert (await client.delete(f"/api/users/{ADA}")).status_code == 204, "no tenant gets an entry"
     removed = (await web.client.get("/api/tenants/shop/audit?action=member.remove")).json()["items"]
     assert [item["changes"]["reason"] for item in removed] == ["asked by mail"]
     web.member("shop", "carl@example.com", "viewer")

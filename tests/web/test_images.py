@@ -14,7 +14,7 @@ async def test_a_tag_that_is_pulled_again_stands_for_what_it_was_until_then(web:
     shown = (await web.client.get("/api/tenants/shop")).json()["image"]
     assert shown["id"] == ready
     again = await web.client.post("/api/images", json={"source": "pull", "reference": REFERENCE})
-    assert again.json()["id"] == asked.json()["id"], "asked twice is asked once"
+    assert again.json()["id"] == asked.json()["id"], "a repeated request is one request"
 
 
 async def test_what_is_pinned_is_looked_for_again(web: Web) -> None:

@@ -172,7 +172,7 @@ async def test_guesses_of_a_day_stay_within_the_cap_from_everywhere(web: Web) ->
 
 
 async def test_the_owner_gets_in_while_strangers_try(web: Web) -> None:
-    """S-07: with the browser he used before, from the network he used before, and with the code he already has."""
+    """S-07: with the browser used before, from the network used before, and with the code already received."""
     person(web, ANN)
     async with browser(web, "192.0.2.1") as known, browser(web, "192.0.2.9") as holder:
         await sign_in(web, known, ANN)
@@ -196,7 +196,7 @@ async def test_the_owner_gets_in_while_strangers_try(web: Web) -> None:
 
 
 async def test_one_network_asks_thirty_times_a_minute_and_a_restart_gives_nothing_back(web: Web) -> None:
-    """S-09, S-68: what was counted lies in the database."""
+    """S-09, S-68: the counts are in the database."""
     async with browser(web) as client:
         answers = [(await client.post(CODE, json={"email": f"u{number}@example.com"})).status_code for number in range(32)]
         assert answers == [202] * 30 + [429] * 2
@@ -250,7 +250,7 @@ async def test_a_stolen_database_tells_no_code(web: Web) -> None:
 
 
 async def test_a_planted_session_or_browser_is_not_kept(web: Web) -> None:
-    """S-15, and the same for what makes a browser known: an attacker's would let him into the owner's lane."""
+    """S-15, and the same for what makes a browser known: an attacker's would count against the owner's limits."""
     person(web, ANN)
     async with browser(web) as client:
         client.cookies.set(SESSION, "planted")

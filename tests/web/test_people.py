@@ -376,7 +376,7 @@ async def test_a_super_admin_in_anothers_tenant_leaves_a_reason_there(web: Web) 
 
 
 async def test_who_must_say_why_and_whose_name_says_it(web: Web) -> None:
-    """A person above his role there; not a member within it. A host's token says it by its name. The whole log, asked for one tenant, is that tenant's."""
+    """A user acting above their role there, not a member within it. A host's token is named by its name. The whole log, asked for one tenant, is that tenant's."""
     shop = (await web.client.post("/api/tenants", json={"slug": "shop"})).json()["id"]
     root = web.user("root@example.com", is_super_admin=True)
     headers = web.member("shop", "root@example.com", "viewer")

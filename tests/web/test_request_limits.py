@@ -1,4 +1,4 @@
-"""What every request meets before a route: who asks, how much, in which form; and what every answer carries."""
+"""What every request meets before a route: the caller, the size, the form; and what every answer carries."""
 
 import os
 

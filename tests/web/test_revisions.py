@@ -55,7 +55,7 @@ async def test_what_is_not_there_is_said(web: Web) -> None:
 
 
 async def test_going_back_to_another_server_says_which_secret_is_not_for_it(web: Web) -> None:
-    """The key went with the server it was given for: going back without it would be an agent that can not answer."""
+    """The key was deleted with the server it was given for: rolling back without it would give an agent that cannot answer."""
     first = {"family": "custom", "model": "m", "base_url": "https://one.example/v1", "api_key": "sk-canary-one"}
     assert (await web.client.post("/api/tenants", json={"slug": "acme", "provider": first})).status_code == 201
     second = {**first, "base_url": "https://two.example/v1", "api_key": "sk-canary-two"}

@@ -87,9 +87,9 @@ def world(web: Web) -> World:
 
 
 def _verdict(answer: httpx2.Response) -> str:
-    """What was decided of who asks: `let in` whatever became of the question then."""
+    """What was decided about the caller: `admitted`, whatever became of the request then."""
     refusals = {401: "401", 403: "403"}
-    return "404" if _code(answer) == "tenant.unknown" else refusals.get(answer.status_code, "let in")
+    return "404" if _code(answer) == "tenant.unknown" else refusals.get(answer.status_code, "admitted")
 
 
 def _code(answer: httpx2.Response) -> str:
@@ -108,14 +108,14 @@ def _expected(route: Route, standing: str) -> str:
     elif least is Standing.SUPER_ADMIN:
         allowed = False
     elif not inside:
-        return "let in"  # with what he sees: nothing, for an outsider
+        return "admitted"  # with what they may see: nothing, for an outsider
     else:
         allowed = standing in set(Role) and Role(standing).rank >= Role(str(least)).rank
     if inside and standing == "outsider":
         return "404"
     if not inside and is_of_tenant(permission):
-        return "let in"
-    return "let in" if allowed and not route.needed.step_up else "403"  # a token never has a fresh code
+        return "admitted"
+    return "admitted" if allowed and not route.needed.step_up else "403"  # a token never has a fresh code
 
 
 def test_every_route_declares_what_it_needs() -> None:
@@ -146,13 +146,13 @@ async def test_each_route_by_each_role_in_his_own_tenant(world: World, standing:
         answer = await world.ask(route, world.tenant(standing), ELSEWHERE, world.tokens[standing])
         if _verdict(answer) != _expected(route, standing):
             wrong.append((_name(route), answer.status_code, answer.text[:200]))
-        if _expected(route, standing) == "let in":
+        if _expected(route, standing) == "admitted":
             assert "access.denied" not in answer.text, _name(route)
     assert wrong == []
 
 
 async def test_a_super_admin_says_why_before_anything_is_done_in_anothers_tenant(world: World) -> None:
-    """Every change, and every reading that is told to the owners."""
+    """Every change, and every read that is audited."""
     asked = []
     for route in ROUTES:
         if "{tenant}" not in route.path or route.needed is None:
@@ -190,7 +190,7 @@ async def test_another_tenant_is_as_unknown_as_none(world: World, standing: str)
 
 
 async def test_an_owner_reaches_no_object_of_another_tenant_through_his_own(world: World) -> None:
-    """With a session that just stepped up his rights could not be greater; a host's token stands for that, and for a super-admin."""
+    """A session that just stepped up has the greatest rights; a host's token takes its place, and that of a super-admin."""
     for route in ROUTES:
         nested = [name for name in re.findall(r"\{(\w+)", route.path) if name in FOREIGN]
         if "{tenant}" not in route.path or not nested:
@@ -210,7 +210,7 @@ async def test_an_owner_reaches_no_object_of_another_tenant_through_his_own(worl
 
 
 async def test_a_token_without_the_permission_is_refused(world: World) -> None:
-    """Each route really asks for the permission it declares: a token that has every other one is not let in."""
+    """Each route requires the permission it declares: a token that has every other one is rejected."""
     keeper = world.people["super-admin"]
     for permission in Permission:
         if permission is Permission.SELF_READ:
@@ -273,7 +273,7 @@ async def _furnished(world: World) -> str:
 
 
 def _fields(value: object, path: str = "") -> list[str]:
-    """By path; what an entry of the audit log tells of, and whom, are names of their own."""
+    """By path; an audit entry names its subject and object by names of their own."""
     if isinstance(value, dict) and not path.endswith(("changes", "people")):
         return [name for key, part in value.items() for name in _fields(part, f"{path}.{key}".lstrip("."))] or [path]
     if isinstance(value, list):

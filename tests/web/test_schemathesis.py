@@ -1,6 +1,6 @@
 """What the API's own description promises, asked with what a machine makes of it: never a server error, never an answer that is not described.
 
-The same examples each time. Each example is asked by everybody: the answers differ, the promise does not.
+The same examples each time. Each example is sent as every kind of caller: the answers differ, the promise does not.
 """
 
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def _asked(operation) -> Iterator[Case]:  # type: ignore[no-untyped-def]
 
 
 class Everybody:
-    """One of each standing in the tenant `shop`, with the headers that ask as him."""
+    """One of each standing in the tenant `shop`, with the headers that act as them."""
 
     def __init__(self, web: Web) -> None:
         self._web = web

@@ -15,7 +15,7 @@ from zcplatform.web.streams import MOST_LOGS, StreamKind, Streams
 
 @asynccontextmanager
 async def opened(web: Web, path: str, headers: dict[str, str], query: str = "") -> AsyncIterator[tuple[int, dict[str, Any]]]:
-    """An answer that has begun: status, and the problem if it is one. The asker goes away at the end."""
+    """An answer that has begun: status, and the problem if it is one. The caller disconnects at the end."""
     gone, begun, whole = asyncio.Event(), asyncio.Event(), asyncio.Event()
     started: list[int] = []
     body = b""

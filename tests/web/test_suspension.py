@@ -21,7 +21,9 @@ async def test_nobody_in_a_suspended_tenant_can_start_it(web: Web) -> None:
     owner = await _deployed(web)
     told = await web.client.post("/api/tenants/shop/suspend", json=WHY)
     assert (told.status_code, told.json()["kind"]) == (202, "tenant.stop")
-    assert (await web.client.post("/api/tenants/shop/suspend", json=WHY)).json()["id"] == told.json()["id"], "asked twice is asked once"
+    assert (await web.client.post("/api/tenants/shop/suspend", json=WHY)).json()["id"] == told.json()["id"], (
+        "a repeated request is one request"
+    )
     for verb in ("deploy", "start", "restart"):
         for headers in (owner, {}):
             answer = await web.client.post(f"/api/tenants/shop/{verb}", headers=headers)

@@ -162,7 +162,7 @@ async def test_of_two_that_nobody_paired_none_is_called_the_platform(database: D
 
 
 async def test_a_revoked_device_is_forgotten_before_anything_is_answered(database: Database, make: Make) -> None:
-    """A host that restarts right after must not let it in again from what was kept earlier."""
+    """A host that restarts right after must not admit it again from what was kept earlier."""
     agent = RoutedAgent({"GET /api/devices": said({"devices": [OWN, PHONE]}), "DELETE /api/devices/pho-2": said({})})
     async with agent.running() as port:
         rig = make(port)
@@ -185,7 +185,7 @@ async def test_a_reset_that_the_agent_does_is_no_restart(database: Database, mak
 
 
 async def test_a_reset_that_the_agent_does_not_do_is_done_without_it(database: Database, make: Make) -> None:
-    """It does not list a device, or keeps its token: it is started again with a file that lets nobody in."""
+    """It does not list a device, or keeps its token: it is started again with a file that admits nobody."""
     async with RoutedAgent({"GET /api/devices": said({"devices": [OWN]})}).running() as port:
         rig = make(port)
         rig.file(BEARER, "zc_phone")
@@ -218,7 +218,7 @@ async def test_the_file_tells_when_our_token_is_gone(database: Database, make: M
 
 
 async def test_messages_have_turns(database: Database, make: Make) -> None:
-    """Two at a time for a tenant: the third is told to come again, and does not wait in anybody's way."""
+    """Two at a time for a tenant: the third gets a Retry-After, and delays nobody."""
     async with RoutedAgent({"POST /webhook": said({"response": "x", "model": "m"})}).running() as port:
         rig = make(port)
         talk = talking(rig)

@@ -31,7 +31,7 @@ async def test_ceilings_of_an_edited_plan_are_pinned(database: Database, make: M
         lambda tx: plans.change(Call(tx, context, ACTOR, AT), rig.tenant.plan, {"most_level": "readonly", "excluded_tools": ["shell"]})
     )
     assert (before, pinned()) == (("supervised", "[]"), ("readonly", '["shell"]'))
-    assert rig.snapshot.config_mark != mark, "the file is rendered again, or it would be told as changed by the agent"
+    assert rig.snapshot.config_mark != mark, "the file is rendered again, or it would be reported as changed by the agent"
 
 
 async def test_the_operator_s_price_binds_a_model_and_renders_it_again(database: Database, make: Make) -> None:

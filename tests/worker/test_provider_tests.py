@@ -1,4 +1,4 @@
-"""A test of a provider, from the row or the box to the call: which key goes where, and what is refused."""
+"""A test of a provider, from the row or the box to the call: which key is sent where, and what is refused."""
 
 import json
 from base64 import b64encode
@@ -60,7 +60,7 @@ async def test_a_saved_key_goes_to_no_other_host_than_its_own(database: Database
 
 
 async def test_each_alias_is_tested_with_its_own_key_at_its_own_address(database: Database, make: Make) -> None:
-    """Main, fallback, cheap and embedding, all of one family: the keys are not the right ones, so that each service tells which one it saw."""
+    """Main, fallback, cheap and embedding, all of one family: the keys are not the right ones, so that each service reports which one it saw."""
     async with AsyncExitStack() as stack:
         services = {
             alias: await stack.enter_async_context(HonestProvider(f"127.0.0.{number}").running())

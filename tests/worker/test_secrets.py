@@ -1,4 +1,4 @@
-"""Submitted secrets on their way into the vault: what was copied elsewhere is refused and told; a deleted tenant's are gone for good."""
+"""Submitted secrets on their way into the vault: what was copied elsewhere is refused and reported; a deleted tenant's are destroyed."""
 
 import random
 from dataclasses import replace
@@ -81,7 +81,7 @@ def test_a_ciphertext_in_another_place_opens_nothing(database: Database, field: 
 
 
 def test_an_older_ciphertext_put_back_opens_nothing(database: Database) -> None:
-    """S-104: into the row that replaced it. (An older row put back as a whole does open: the database alone can not tell.)"""
+    """S-104: into the row that replaced it. (An older row put back as a whole does open: the database alone cannot show it.)"""
 
     def replaced(tx: Tx) -> tuple[Secret, Secret]:
         before = _submitted(tx, _tenant(tx), "sk-old")

@@ -1,4 +1,4 @@
-"""The network of a tenant as the engine is asked for it: its subnet, its bridge, its labels."""
+"""The network of a tenant as the engine gets it: its subnet, its bridge, its labels."""
 
 from ipaddress import IPv4Network
 
