@@ -51,7 +51,9 @@ def workspace_remove(root: Path, slug: str) -> None:
     done = subprocess.run(["rm", "-rf", "--one-file-system", "--", str(root / slug)], capture_output=True, text=True, check=False)
     if done.returncode != 0 or os.path.lexists(root / slug):
         words = done.stderr.strip()[:300]
-        raise StepFailed("workspace.not_removed", f"the workspace of {slug} could not be removed: {words}", "unmount what lies in it")
+        raise StepFailed(
+            "workspace.not_removed", f"The workspace of {slug} could not be removed: {words}", "Unmount what is mounted inside it"
+        )
 
 
 def workspace_claim(root: Path, slug: str, owner: str) -> str:

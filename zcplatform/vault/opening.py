@@ -1,6 +1,6 @@
-"""What only the worker can do: open sealed boxes, encrypt for the database, decrypt. XChaCha20-Poly1305 with associated data, by libsodium.
+"""What only the worker can do: open sealed boxes, encrypt for the database, decrypt. Uses libsodium's XChaCha20-Poly1305 with associated data.
 
-Associated data bind a ciphertext to its tenant, kind, name, host, row and version: moved anywhere else it is an error, never a wrong secret.
+Associated data bind a ciphertext to its tenant, kind, name, host, row and version. Anywhere else it raises an error and never yields a wrong secret.
 """
 
 import secrets
@@ -25,7 +25,7 @@ class CannotOpen(PlatformError):
     """The ciphertext or box is damaged, foreign, or for another binding. It never says which."""
 
     def __init__(self) -> None:
-        super().__init__("secret.unreadable", "A stored secret can not be opened: it was damaged or moved", "submit the secret again")
+        super().__init__("secret.unreadable", "A stored secret cannot be opened: it was damaged or moved", "submit the secret again")
 
 
 def _bound_to(parts: tuple[str, ...]) -> bytes:
@@ -64,7 +64,7 @@ def unwrap(wrap_key: bytes, tenant_id: str, wrapped: bytes) -> bytes:
 
 
 def wrap_previous(wrap_key: bytes, name: str, key: bytes) -> bytes:
-    """A key of an earlier root key that is still needed."""
+    """A key derived from an earlier root key that is still needed."""
     return _encrypt(wrap_key, key, _bound_to(("kept key", name)))
 
 
@@ -81,7 +81,7 @@ def decrypt(data_key: bytes, binding: SecretBinding, ciphertext: bytes) -> str:
 
 
 def open_box(private_key: PrivateKey, binding: SecretBinding, box: bytes) -> str:
-    """The submitted secret, if the record in the box is for exactly this binding."""
+    """Return the submitted secret if the record in the box is for exactly this binding."""
     try:
         record = bounded_json.loads(SealedBox(private_key).decrypt(box))
         expected = {"format": FORMAT, **binding.__dict__}

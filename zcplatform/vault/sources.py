@@ -1,4 +1,4 @@
-"""Where the root key comes from when it is not a plain file: a systemd credential, or a passphrase that argon2id makes a key of."""
+"""Sources of the root key other than a file: a systemd credential, or a passphrase from which argon2id derives the key."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _MOST_OPS = 20
 
 @dataclass(frozen=True)
 class Stretch:
-    """How a passphrase becomes a key; no secret. Kept in the database, so that a copy of it opens with the passphrase alone."""
+    """Parameters that turn a passphrase into a key; not secret. Stored in the database, so that a copy of it opens with the passphrase alone."""
 
     salt: str
     ops: int = 4
@@ -35,7 +35,7 @@ class Stretch:
 
     @classmethod
     def parse(cls, text: str) -> "Stretch":
-        """Raises CannotRun. The web process may write the row: it can not make the worker take the host's memory."""
+        """Raises CannotRun. The web process may write the row, so the values are bounded: it cannot make the worker use up the host's memory."""
         try:
             found = cls(**bounded_json.loads(text))
             if len(bytes.fromhex(found.salt)) != argon2id.SALTBYTES or not (0 < found.ops <= _MOST_OPS):
@@ -56,19 +56,19 @@ class Stretch:
 
 
 def credential() -> Path:
-    """Where systemd put it for this unit. Raises CannotRun."""
+    """The path where systemd put the credential for this unit. Raises CannotRun."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     if folder is None:
         raise CannotRun(
             "key.credential",
             "key_source is credential, but $CREDENTIALS_DIRECTORY is not set",
-            f"LoadCredentialEncrypted={CREDENTIAL}:… in the unit; by hand: systemd-run -P -p LoadCredentialEncrypted=…",
+            f"LoadCredentialEncrypted={CREDENTIAL}:… in the unit; for one command: systemd-run -P -p LoadCredentialEncrypted=…",
         )
     return Path(folder) / CREDENTIAL
 
 
 def passphrases(prompts: Sequence[str]) -> list[bytes]:
-    """One for each prompt: lines of the descriptor that the variable names, which is closed then, or asked for at the terminal."""
+    """Return one passphrase for each prompt: lines of the descriptor that the variable names, which is then closed, or typed at the terminal."""
     number = os.environ.pop(DESCRIPTOR, None)
     if number is not None:
         try:
@@ -87,7 +87,7 @@ def passphrases(prompts: Sequence[str]) -> list[bytes]:
 
 
 def checked(new: bytes) -> bytes:
-    """Raises CannotRun for one that is too short to keep anybody out."""
+    """Raises CannotRun if the passphrase is too short to be safe."""
     if len(new) < SHORTEST:
         raise CannotRun("key.passphrase", f"The passphrase is shorter than {SHORTEST} characters", "Use six random words or more")
     return new

@@ -117,6 +117,6 @@ def unexpected(scope: Scope, error: Exception) -> JSONResponse:
     return problem(
         500,
         "internal.error",
-        "Something went wrong inside the platform; it is in the log",
+        "An error inside the platform; the log of the web process has the details",
         "try again; if it persists, read the log of the web process",
     )

@@ -18,6 +18,6 @@ def engine_events_loop(engine: Engine, wake: Callable[[TenantId], None]) -> Loop
         async for tenant_id, action in engine.events():
             if tenant_id is not None and action in _ACTIONS:
                 wake(tenant_id)
-        raise Unavailable("engine.events", "The engine closed its stream of events", "It is opened again")
+        raise Unavailable("engine.events", "The engine closed its stream of events", "It is opened again automatically")
 
     return Loop("engine_events", REOPEN_S, follow, longest_s=None)

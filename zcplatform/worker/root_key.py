@@ -1,7 +1,7 @@
-"""The root key as the settings say where it is, checked against the database before anything of that is touched.
+"""Reads the root key from where the settings say and checks it against the database before anything is touched.
 
-The check record tells a wrong key (refused here) from damage (an error of the one secret that is damaged). A rotation that was killed between
-the database and the key file is finished here: the key that the database names lies beside the old one.
+The check record distinguishes a wrong key (refused here) from damage (an error of the one damaged secret). A rotation that was killed between
+the database and the key file is completed here: the key that the database names is beside the old one.
 """
 
 import os
@@ -26,7 +26,7 @@ CHECK, STRETCH, PEPPER = "key_check", "key_stretch", "kept_token_pepper"
 
 @dataclass(frozen=True)
 class KeyRecord:
-    """What the database tells of its key; none of it opens anything."""
+    """What the database records about its key; none of it opens anything."""
 
     check: str | None = None
     stretch: str | None = None
@@ -35,7 +35,7 @@ class KeyRecord:
 
 @dataclass(frozen=True)
 class RootKey:
-    """`finished` tells that a rotation which was killed was finished now."""
+    """`finished`: an interrupted rotation was completed now."""
 
     keys: Keys
     stretch: Stretch | None = None
@@ -43,7 +43,7 @@ class RootKey:
 
 
 def obtain(settings: Settings, *, make: bool = False) -> RootKey:
-    """Raises CannotRun for a key that is not there, not safe, or another database's. With `make` a new installation gets one."""
+    """Raises CannotRun for a key that is missing, unsafe, or of another database. With `make`, a new installation gets one."""
     record = key_record(settings.database)
     match settings.key_source:
         case "file":
@@ -63,13 +63,13 @@ def obtain(settings: Settings, *, make: bool = False) -> RootKey:
 
 
 def with_passphrase(settings: Settings, record: KeyRecord, passphrase: bytes) -> RootKey:
-    """Raises CannotRun for a wrong one."""
+    """Raises CannotRun for a wrong key."""
     stretch = Stretch.parse(record.stretch) if record.stretch else Stretch.new()
     return RootKey(_keys(settings, stretch.key(passphrase), record), stretch)
 
 
 def key_record(database: Path) -> KeyRecord:
-    """Opened read-only, or its log would be written back."""
+    """Opened read-only; otherwise its write-ahead log would be written back."""
     if not database.exists():
         return KeyRecord()
     try:
@@ -82,19 +82,19 @@ def key_record(database: Path) -> KeyRecord:
 
 
 def put_key_record(tx: Tx, keys: Keys, stretch: Stretch | None) -> None:
-    """Write down which key this database belongs to."""
+    """Record which key this database belongs to."""
     instance.put(tx, CHECK, keys.check)
     if stretch is not None:
         instance.put(tx, STRETCH, stretch.text())
 
 
 def next_key_file(settings: Settings) -> Path:
-    """Where the next key lies while a rotation is under way."""
+    """The path of the next key during a rotation."""
     return settings.key_file.with_name(settings.key_file.name + ".next")
 
 
 def install_next_key(settings: Settings) -> None:
-    """The next key takes the place of the old one, in one move."""
+    """Replace the old key by the next one, atomically."""
     next_key_file(settings).replace(settings.key_file)
     folder = os.open(settings.key_file.parent, os.O_RDONLY | os.O_DIRECTORY)
     os.fsync(folder)

@@ -172,7 +172,7 @@ class LocalPlace(HostFiles, DockerImages, Clearing):
             await self._firewall.ensure()
         found = await self._owned(tenant)
         if found is None:
-            raise StepFailed("container.gone", f"The container of `{tenant.slug}` was removed in the middle")
+            raise StepFailed("container.gone", f"The container of `{tenant.slug}` was removed while it was being started")
         await self._docker.start(found.id)
 
     async def stop(self, tenant: TenantRef) -> bool:

@@ -78,7 +78,7 @@ class Tasks:
                 return Result(None, f"it gave no answer within {deadline_s:g} s")
             await asyncio.sleep(LOOK_EVERY_S)
         if found is None:
-            raise StepFailed("check.gone", f"The container {name} was removed in the middle", "it is tried again")
+            raise StepFailed("check.gone", f"The container {name} was removed while it ran", "It is tried again")
         printed = [line.decode(errors="replace") async for line in self._docker.logs(name, tail=MOST_LINES)]
         return Result(found.exit_code, "\n".join(line.rstrip("\n") for line in printed))
 

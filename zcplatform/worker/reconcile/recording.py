@@ -19,7 +19,9 @@ def as_platform_error(error: Exception, **where: str) -> PlatformError:
     if isinstance(error, PlatformError):
         return error
     logger.exception("unforeseen error", error, **where)
-    return StepFailed("internal.error", f"Something inside the platform went wrong ({type(error).__name__}); it is in the log", "report it")
+    return StepFailed(
+        "internal.error", f"An error inside the platform ({type(error).__name__}); the worker's log has the details", "report it"
+    )
 
 
 async def record_seen(deps: Deps, snapshot: TenantSnapshot, changes: Mapping[str, object]) -> None:
