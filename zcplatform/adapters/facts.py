@@ -17,6 +17,7 @@ from zcplatform.core import engine_rules, subnet_pool
 from zcplatform.core.doctor import Facts
 from zcplatform.engines.docker.answers import EngineInfo
 from zcplatform.engines.docker.client import Docker
+from zcplatform.engines.docker.facts import problems
 from zcplatform.errors import PlatformError
 from zcplatform.ids import Names
 from zcplatform.settings import Settings
@@ -37,7 +38,7 @@ def facts(settings: Settings, caddy: Path | None) -> Facts:
         cgroup=host.cgroup_version(),
         swap_is_active=host.swap_active(),
         allow_swap=settings.allow_swap,
-        unmapped_uids=host.unmapped_uid(settings.uid_span),
+        unmapped_uids="" if engine else host.unmapped_uid(settings.uid_span),
         free_bytes={str(folder): host.free_bytes(folder) for folder in folders},
         now=datetime.now(UTC),
         clock_is_synchronized=host.clock_is_synchronized(),
@@ -47,20 +48,19 @@ def facts(settings: Settings, caddy: Path | None) -> Facts:
         overlapping_uids=host.overlapping_uids(settings.uid_span) or "",
         core_pattern=Path("/proc/sys/kernel/core_pattern").read_text().strip(),
         anchor_trouble=_anchor_trouble(settings),
-        **_engine_facts(engine),
+        **_engine_facts(settings, engine),
         **_network_facts(settings, sees_nat=is_root and engine is not None),
         **_edge_facts(settings, is_root=is_root),
     )
 
 
-def _engine_facts(engine: EngineInfo | None) -> dict[str, Any]:
+def _engine_facts(settings: Settings, engine: EngineInfo | None) -> dict[str, Any]:
     found = engine or EngineInfo("", "")
     return {
         "engine": found.version,
         "runc": found.runc_version or host.program_version("runc", "--version").removeprefix("runc version "),
         "live_restore": found.live_restore,
-        "engine_security": found.security,
-        "counts_swap": found.counts_swap,
+        "engine_problems": tuple(problems(engine, settings.uid_span, is_swapping=host.swap_active())) if engine else (),
     }
 
 

@@ -30,24 +30,9 @@ def engine(facts: Facts) -> Iterator[Finding]:
 
 def _unfit(facts: Facts) -> Iterator[Finding]:
     """Ways to run the engine that take from the platform what it needs."""
-    if "name=userns" in facts.engine_security:
-        yield problem(
-            "userns_remap",
-            "The engine maps user ids (userns-remap): files of tenants would not belong to their agents.",
-            "remove userns-remap from /etc/docker/daemon.json; each tenant has a user id of its own anyway",
-        )
-    if "name=rootless" in facts.engine_security:
-        yield problem(
-            "rootless",
-            "The engine runs without root: it cannot give tenants their user ids, firewall rules and memory file systems.",
-            "install the engine as a system service and set docker_socket to its socket",
-        )
-    if not facts.counts_swap:
-        yield warning(
-            "swap_limit",
-            "The kernel does not count swap: an agent's memory limit does not bound its swap.",
-            "boot with swapaccount=1, or run swapoff -a",
-        )
+    for trouble in facts.engine_problems:
+        what, _, advice = trouble.partition("; ")
+        yield problem("engine_fit", f"The engine does not fit: {what}.", advice or "see docs/how-to/install.md")
     if facts.has_userland_proxy:
         yield warning(
             "userland_proxy",

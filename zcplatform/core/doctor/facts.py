@@ -36,13 +36,14 @@ class Facts:
     engine_rules: bool | None
     """Whether the engine's own firewall rules exist; None: unknown, or not needed yet."""
     has_userland_proxy: bool
-    engine_security: tuple[str, ...]
-    counts_swap: bool
+    engine_problems: tuple[str, ...]
+    """Promises that this engine cannot keep, each as words; after a semicolon what to do."""
     overlaps: tuple[str, ...]
     """Networks of this host inside the pool of the tenants' networks, as words."""
     wider_overlaps: tuple[str, ...]
     """Routes that contain the whole pool."""
     unmapped_uids: str
+    """Known without an engine; otherwise it is one of the engine's problems."""
     tls: str
     certificate_trouble: str
     certificate_expires_at: datetime | None
