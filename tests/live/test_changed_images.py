@@ -199,7 +199,7 @@ def test_an_image_that_was_removed_meanwhile_changes_nothing(platform: Platform,
     platform.docker("rmi", "-f", "live-gone:latest")
     ended = platform.end(change(platform, "keeps", gone))
     assert (ended["status"], ended["error"]["code"]) == ("failed", "image.rejected")
-    assert "is not on this host" in ended["error"]["detail"]
+    assert "is not on this machine" in ended["error"]["detail"]
     assert (platform.tenant("keeps")["state"], platform.tenant("keeps")["image"]) == ("running", before)
     assert container(platform, "keeps") == ran
     platform.do("keeps", "delete")

@@ -34,9 +34,9 @@ async def _wait_healthy(deps: Deps, snapshot: TenantSnapshot) -> None:
     while loop.time() < deadline:
         if loop.time() >= look_at:
             look_at = loop.time() + LOOK_EVERY_S
+            workload = await _still_there(deps, snapshot)
             # Also once for an agent that answers at once: a port that leads to another container answers too.
             await _check_port(deps, snapshot)
-            workload = await _still_there(deps, snapshot)
         if workload is not None and workload.address is not None:
             answer = await deps.gateway.health(workload.address)
             if answer.is_ok:
@@ -60,6 +60,7 @@ async def _check_port(deps: Deps, snapshot: TenantSnapshot) -> None:
     port = snapshot.require_allocation().port
     if await deps.place(snapshot).port_leads(snapshot.workload) is not False:
         return
+    await _still_there(deps, snapshot)  # the port of an agent that ended leads nowhere, as it should
     if await allocation.give_up_port(deps, snapshot, port):
         detail = f"Port {port} of `{snapshot.tenant.slug}` does not lead to its agent: the engine left it so"
         raise StepFailed("container.port_dead", detail, "it gets another port")
