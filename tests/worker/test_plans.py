@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.worker.agent_calls_rig import ACTOR, AT, KEY, Make
 from zcplatform.agent import sealed
 from zcplatform.agent.agent_state import AgentState
@@ -11,6 +13,7 @@ from zcplatform.ops import plans
 from zcplatform.ops.context import Call, Context
 from zcplatform.ops.providers import MainProvider
 from zcplatform.settings import Settings
+from zcplatform.store import tenants
 from zcplatform.store.db import Database
 
 PRICES = {"openai/house-model": {"input": 2.0, "output": 8.0, "cached_input": 0.5}}
@@ -32,6 +35,18 @@ async def test_ceilings_of_an_edited_plan_are_pinned(database: Database, make: M
     )
     assert (before, pinned()) == (("supervised", "[]"), ("readonly", '["shell"]'))
     assert rig.snapshot.config_mark != mark, "the file is rendered again, or it would be reported as changed by the agent"
+
+
+@pytest.mark.parametrize(("plan", "waits"), [("free", False), ("pro", True)])
+async def test_a_changed_plan_ends_the_wait_of_its_tenants_and_of_no_other(database: Database, make: Make, plan: str, waits: bool) -> None:
+    """F1: what they could not have before, they may be able to have now."""
+    rig, later = make(20_000), "2026-01-01T00:05:00.000Z"
+    failed = {"failures": 4, "error_code": "host.too_small", "error_detail": "it has 2", "error_hint": "", "next_attempt_at": later}
+    database.write_now(lambda tx: tenants.record_seen(tx, rig.tenant.id, rig.row.generation, AT, failed))
+    context = Context(database, rig.deps.settings, b"", b"", lambda _: None)
+    assert rig.tenant.plan == "free"
+    database.write_now(lambda tx: plans.change(Call(tx, context, ACTOR, AT), plan, {"pids": 99}))
+    assert (rig.row.next_attempt_at, rig.row.failures) == ((later, 4) if waits else (None, 0))
 
 
 async def test_the_operator_s_price_binds_a_model_and_renders_it_again(database: Database, make: Make) -> None:

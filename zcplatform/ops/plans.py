@@ -7,7 +7,7 @@ from typing import Any
 from zcplatform.errors import BadInput, NotFound
 from zcplatform.ops.context import Call
 from zcplatform.ops.host_capacity import excess, of_this_host
-from zcplatform.store import plans
+from zcplatform.store import plans, tenants
 from zcplatform.store.db import require
 from zcplatform.store.plans import Plan
 
@@ -47,6 +47,7 @@ def change(call: Call, name: str, sent: Mapping[str, Any]) -> Plan:
     if changes:
         plans.update(call.tx, name, {field: wanted[field] for field in changes})
         call.record("plan.change", name, "", **changes)
+        tenants.end_waits(call.tx, name, call.at)
     return require(plans.get(call.tx, name))
 
 

@@ -166,6 +166,14 @@ def want(tx: Tx, tenant: Tenant, at: str, **changes: object) -> Tenant:
     return settle(tx, tenant.id, at)
 
 
+def end_waits(tx: Tx, plan: str, at: str) -> None:
+    """The plan changed: tenants of it that wait for their next attempt are tried again at once."""
+    for tenant in everything(tx):
+        if tenant.plan == plan and tenant.next_attempt_at is not None:
+            _update(tx, tenant.id, frozenset(), {"next_attempt_at": None, "failures": 0})
+            settle(tx, tenant.id, at)
+
+
 def rename(tx: Tx, tenant: Tenant, at: str, name: str) -> Tenant:
     _update(tx, tenant.id, WANTED, {"name": name, "updated_at": at})
     return settle(tx, tenant.id, at)
