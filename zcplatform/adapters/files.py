@@ -111,7 +111,7 @@ def workspace_exists(root: Path, slug: str) -> bool:
 
 
 def workspace_write(root: Path, slug: str, uid: int, name: str, content: bytes) -> None:
-    """A file of the tenant's with this content, put in the place of what was there; folders on the way are made."""
+    """Write a file of the tenant's in place of what is there; folders on the way are made, and repaired if the tenant made them unusable."""
     _check(slug)
     *parents, last = name.split("/")
     try:
@@ -123,7 +123,11 @@ def workspace_write(root: Path, slug: str, uid: int, name: str, content: bytes) 
                 return
             temporary = f".{secrets.token_hex(8)}"
             trees.write_new(temporary, inside, content, 0o600, uid)
-            os.rename(temporary, last, src_dir_fd=inside, dst_dir_fd=inside)
+            try:
+                os.rename(temporary, last, src_dir_fd=inside, dst_dir_fd=inside)
+            except IsADirectoryError:
+                trees.set_aside(last, inside)
+                os.rename(temporary, last, src_dir_fd=inside, dst_dir_fd=inside)
     except OSError as error:
         raise _failed("workspace.unusable", f"{name} of {slug}", error) from error
 
@@ -255,4 +259,5 @@ def _check(slug: str) -> None:
 
 
 def _failed(code: str, subject: str, error: OSError) -> StepFailed:
-    return StepFailed(code, f"{subject}: {error.strerror or error}", f"look at {error.filename}" if error.filename else "")
+    remedy = f"Move `{error.filename}` away on the machine; the next attempt makes it again" if error.filename else "Check the disk"
+    return StepFailed(code, f"Cannot use {subject}: {error.strerror or error}", remedy)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -46,16 +47,25 @@ def make_directory(name: str, at: int, mode: int, uid: int) -> None:
 
 @contextmanager
 def found_or_made(name: str, at: int, mode: int, uid: int) -> Iterator[int]:
-    """A descriptor of a directory; only a new one gets owner and mode. OSError when it is a link or a file."""
+    """A descriptor of a directory. A new one gets owner and mode, and so does one that its owner cannot use. What is there instead of a directory
+    is set aside."""
     try:
         os.mkdir(_component(name), 0o700, dir_fd=at)
         is_new = True
     except FileExistsError:
-        is_new = False
-    with directory(name, at) as opened:
+        is_new = not stat.S_ISDIR(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode)
         if is_new:
+            set_aside(name, at)
+            os.mkdir(name, 0o700, dir_fd=at)
+    with directory(name, at) as opened:
+        if is_new or os.fstat(opened).st_mode & 0o700 != 0o700:
             own(opened, mode, uid)
         yield opened
+
+
+def set_aside(name: str, at: int) -> None:
+    """Nothing is lost: it stays beside its place under another name."""
+    os.rename(_component(name), f"{name[:200]}.replaced-{secrets.token_hex(4)}", src_dir_fd=at, dst_dir_fd=at)
 
 
 def own(opened: int, mode: int, uid: int) -> None:
