@@ -247,7 +247,7 @@ def _wanted(family: Family, case: Case, provider: Provider) -> str:
 
 
 HOSTS = {
-    "azure": "text.openai.azure.com",
+    "azure": "my-resource.openai.azure.com",
     "bedrock": "bedrock-runtime.eu-central-1.amazonaws.com",
     "copilot": "api.github.com",
     "qwen refresh_token": "chat.qwen.ai",

@@ -26,7 +26,7 @@ from zcplatform.agent.configuration_check import commands, rejection
             'config section `channels.telegram` is malformed and was reset\n{"results": [], "saved": true}',
             "`channels.telegram` is malformed",
         ),
-        (1, "\x1b[31mError\x1b[0m: can not decrypt providers.models.api_key\n", "Error: can not decrypt"),
+        (1, "\x1b[31mError\x1b[0m: cannot decrypt providers.models.api_key\n", "Error: cannot decrypt"),
         (137, "", "ended with code 137"),
         (None, "it gave no answer within 60 s", "no answer"),
         (0, "{" * 5000, None),

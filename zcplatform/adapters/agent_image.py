@@ -49,10 +49,10 @@ def demo(out: Path) -> Recipe:
 
 
 def zeroclaw(binary: Path, dashboard: Path | None, out: Path) -> Recipe:
-    """Raises BadInput when `binary` is no program of this machine, or says no version."""
+    """Raises BadInput if `binary` is not a program for this machine, or prints no version."""
     tree = _base()
     with tempfile.TemporaryDirectory() as folder:
-        # What is checked, asked and packed is one and the same copy, readable for the user who asks it.
+        # The same copy is checked, run and packed. It is readable for the user it is run as.
         Path(folder).chmod(0o755)
         copy = Path(folder) / "zeroclaw"
         try:

@@ -89,7 +89,7 @@ def _copy(path: Path, target: Path) -> None:
 
 
 def compile_all(interpreter: Path, work: Path, limit_s: float = COMPILE_S) -> None:
-    """In a process of its own: the worker goes on meanwhile, and keeps none of the memory."""
+    """In a process of its own: the worker continues meanwhile, and keeps none of the memory."""
     command = [str(interpreter), "-sS", "-m", "compileall", "-q", "-b", "--invalidation-mode", "unchecked-hash"]
     try:
         result = subprocess.run(

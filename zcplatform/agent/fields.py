@@ -170,7 +170,7 @@ def is_text(value: str) -> bool:
 
 
 def is_plain(text: str, *, lines: bool = False) -> bool:
-    """No control characters, and nothing that UTF-8 can not hold."""
+    """No control characters, and nothing that UTF-8 cannot hold."""
     allowed = "\n\r\t" if lines else ""
     return all((c >= " " and c != "\x7f" and not "\ud800" <= c <= "\udfff") or c in allowed for c in text)
 

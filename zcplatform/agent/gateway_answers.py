@@ -25,7 +25,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Health:
-    """What the agent says of itself, or why it said nothing. `is_ok` alone is no proof: a component that restarts alternates."""
+    """The agent's report about itself, or why there is none. `is_ok` alone proves nothing: a component that keeps restarting alternates."""
 
     is_ok: bool
     is_paired: bool = False
@@ -36,7 +36,7 @@ class Health:
 
 @dataclass(frozen=True)
 class Channel:
-    """What the agent says of one channel. `is_ready` None: it does not say whether it listens. `error` is the agent's own words."""
+    """The agent's report about one channel. `is_ready` is None if it does not report whether it listens. `error` is in the agent's words."""
 
     name: str
     kind: str
@@ -51,7 +51,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Device:
-    """Who holds a token, as the agent tells it. `is_legacy`: the agent found the token in its file and knows no more of it."""
+    """A holder of a token, as the agent reports it. `is_legacy`: the agent found the token in its file and knows nothing else about it."""
 
     id: str
     name: str | None
@@ -121,7 +121,7 @@ def rows(status: int, body: Any, name: str) -> list[dict[str, Any]]:
 
 
 def channel(row: dict[str, Any], components: dict[str, Any]) -> Channel:
-    """The component's own state goes before the listing's, which knows it for few types only."""
+    """The component's own state takes precedence over the listing's, which has it for few types only."""
     readiness = row.get("readiness")
     readiness = readiness if isinstance(readiness, dict) else {}
     requirements = readiness.get("requirements")

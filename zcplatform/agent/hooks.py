@@ -1,10 +1,10 @@
-"""Where the other side of a channel may post to the agent from outside, for channels that are called instead of calling.
+"""The public webhook paths of channels that other services call.
 
-Two kinds. Some types are served by the gateway under paths of its own. Others listen on a port of their own, on all addresses of the container:
-for these the platform chooses port and path, and gives them a public path under the tenant's name. A port chosen by a person could be the
-gateway's, and a path one of those nobody may reach.
+There are two kinds. The gateway serves some types under paths of its own. Others listen on a port of their own, on all addresses of the container:
+the platform chooses their port and path, and gives them a public path under the tenant's name. A port chosen by a person could be the
+gateway's, and a path one that is closed.
 
-Read from settings that may come from a hostile row: what is not as it should be opens nothing.
+The settings may come from a hostile row: whatever has a wrong form opens nothing.
 """
 
 from collections.abc import Mapping

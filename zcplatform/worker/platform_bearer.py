@@ -27,7 +27,7 @@ Wake = Callable[[TenantId], None]
 async def with_bearer(deps: Deps, snapshot: TenantSnapshot, wake: Wake, call: Callable[[Address, str], Awaitable[T]]) -> T:
     """Call a running agent with the platform's token. Raises Unavailable; where the agent rejects the token, its repair is under way by then.
 
-    The token goes only where the place says that this tenant's own workload answers, never to what a row says.
+    The token is sent only where the place says that this tenant's own workload answers, never to an address from a row.
     """
     bearer = deps.database.read(lambda tx: deps.secrets.get(tx, snapshot.tenant.id, "agent", "bearer"))
     if bearer is None or snapshot.tenant.effective_wanted != Wanted.RUNNING or not snapshot.tenant.seen_healthy:
