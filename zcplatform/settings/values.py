@@ -15,8 +15,8 @@ LONGEST_DOMAIN = 220
 """A host name has at most 253 characters; the rest is for a tenant's slug."""
 FIRST_UID, LAST_UID = 1_000, 2_000_000_000
 FIRST_PORT, LAST_PORT = 1_024, 65_535
-MOST_RESOLVERS = 3
-"""The C library of an agent reads no more."""
+MOST_RESOLVERS = 16
+"""The C library of an agent reads the first three; a settings file may name more."""
 
 
 class Span(BaseModel, frozen=True):
