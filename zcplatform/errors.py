@@ -49,6 +49,12 @@ class Conflict(PlatformError):
     status = 409
 
 
+class Outdated(PlatformError):
+    """The caller's copy is older than what is stored; `fields` say what changed meanwhile."""
+
+    status = 412
+
+
 class TooMany(PlatformError):
     """Asked for too often; `retry_after_s` says when it may be asked again."""
 

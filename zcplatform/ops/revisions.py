@@ -7,7 +7,7 @@ from zcplatform import bounded_json
 from zcplatform.agent import agent_settings
 from zcplatform.core.differences import Difference, difference
 from zcplatform.core.tenant import Tenant
-from zcplatform.errors import NotFound
+from zcplatform.errors import NotFound, Outdated
 from zcplatform.ops import config, requests, secrets
 from zcplatform.ops.context import Call
 from zcplatform.store import revisions
@@ -35,6 +35,22 @@ def against(tx: Tx, tenant: Tenant, number: int, other: int | None) -> tuple[int
     compared = number - 1 if other is None else other
     before = settings(get(tx, tenant, compared)) if compared else {}
     return compared, difference(before, settings(revision))
+
+
+def require_current(call: Call, id_or_slug: str, base: int) -> None:
+    """Raises Outdated when the tenant's settings are of another revision than `base`, with each path that changed since."""
+    tenant = requests.require_not_deleting(call.tx, id_or_slug)
+    if base == tenant.revision:
+        return
+    before = revisions.get(call.tx, tenant.id, base)
+    now = revisions.get(call.tx, tenant.id, tenant.revision)
+    changed = difference(settings(before), settings(now)) if before and now else {}
+    raise Outdated(
+        "config.changed",
+        f"The settings of `{tenant.slug}` are at revision {tenant.revision}; your change starts from revision {base}. Nothing was saved",
+        f"look at what changed (GET /api/tenants/{tenant.slug}/revisions/{tenant.revision}/diff?against={base}), then send the change again",
+        fields=dict.fromkeys(list(changed)[:20], "changed meanwhile"),
+    )
 
 
 def roll_back(call: Call, id_or_slug: str, number: int, given: Mapping[str, str], note: str | None) -> tuple[Tenant, Operation | None]:

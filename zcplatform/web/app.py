@@ -18,6 +18,8 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
 
 from zcplatform import log, memory
 from zcplatform.core import keep_alive
@@ -117,6 +119,9 @@ def described() -> FastAPI:
         separate_input_output_schemas=False,
         redirect_slashes=False,  # the address would be made from the Host header
     )
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.methods == {"GET"} and route.response_class is not StreamingResponse:
+            route.methods = {"GET", "HEAD"}
     problems.install(app)
     _describe(app)
     app.add_middleware(Guard)
@@ -148,6 +153,7 @@ def _describe(app: FastAPI) -> None:
             schemas.pop(replaced, None)
         schemas["Problem"] = shapes.Problem.model_json_schema(mode="serialization")
         for methods in document["paths"].values():
+            methods.pop("head", None)
             for operation in methods.values():
                 operation["responses"] = {"4XX": PROBLEM, "503": PROBLEM, **operation["responses"], "422": PROBLEM}
         return document

@@ -9,6 +9,7 @@ from zcplatform.core.roles import Permission
 from zcplatform.ops import channels, settings_views
 from zcplatform.ops.settings_views import ChannelView
 from zcplatform.web import config_shapes as shapes
+from zcplatform.web.base_revision import BaseRevision
 from zcplatform.web.caller import Caller, changes, reads
 from zcplatform.web.tenants import ACCEPTED, request_change
 
@@ -25,23 +26,23 @@ async def list_channels(tenant: str, caller: Annotated[Caller, reads(Permission.
 
 
 @router.post("", operation_id="addChannel", summary="Add a channel", responses=ACCEPTED)
-async def add(tenant: str, sent: shapes.ChannelInput, caller: Writing) -> Response:
+async def add(tenant: str, sent: shapes.ChannelInput, caller: Writing, base: BaseRevision) -> Response:
     """Saved as a new revision of the settings. An operation applies it to a running tenant."""
     given, fields = _given(sent), _sent(sent)
-    return await request_change(caller, lambda call: channels.add(call, tenant, sent.type, sent.alias, fields, given))
+    return await request_change(caller, lambda call: channels.add(call, tenant, sent.type, sent.alias, fields, given), tenant, base)
 
 
 @router.patch("/{channel}", operation_id="updateChannel", summary="Change a channel", responses=ACCEPTED)
-async def change(tenant: str, channel: Name, sent: shapes.ChannelChange, caller: Writing) -> Response:
+async def change(tenant: str, channel: Name, sent: shapes.ChannelChange, caller: Writing, base: BaseRevision) -> Response:
     """Only the fields that are sent change. Saved as a new revision of the settings."""
     given, fields = _given(sent), _sent(sent)
-    return await request_change(caller, lambda call: channels.change(call, tenant, channel, fields, given))
+    return await request_change(caller, lambda call: channels.change(call, tenant, channel, fields, given), tenant, base)
 
 
 @router.delete("/{channel}", operation_id="removeChannel", summary="Remove a channel", responses=ACCEPTED)
-async def remove(tenant: str, channel: Name, caller: Writing) -> Response:
+async def remove(tenant: str, channel: Name, caller: Writing, base: BaseRevision) -> Response:
     """Its secrets are deleted once the agent is healthy without it."""
-    return await request_change(caller, lambda call: channels.remove(call, tenant, channel))
+    return await request_change(caller, lambda call: channels.remove(call, tenant, channel), tenant, base)
 
 
 def _sent(sent: shapes.ChannelChange) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from zcplatform.core.roles import Permission
 from zcplatform.ops import config, settings_views
 from zcplatform.ops.settings_views import SecretView
 from zcplatform.web import config_shapes as shapes
+from zcplatform.web.base_revision import BaseRevision, etag
 from zcplatform.web.caller import Caller, changes, reads
 from zcplatform.web.tenants import ACCEPTED, request_change
 
@@ -23,19 +24,25 @@ def _secret(view: SecretView) -> shapes.SecretPlace:
 
 
 @router.get("/config", operation_id="getConfig", summary="Show the settings", response_model=shapes.Config)
-async def show(tenant: str, caller: Reading) -> shapes.Config:
-    """Everything that can be set, with defaults, and the secrets that these settings have a place for."""
+async def show(tenant: str, caller: Reading, response: Response) -> shapes.Config:
+    """Everything that can be set, with defaults, and the secrets that these settings have a place for. The ETag names the revision."""
     view = caller.read(lambda call: settings_views.show_config(call, tenant))
+    response.headers["ETag"] = etag(view.revision)
     return shapes.Config(
         revision=view.revision, settings=view.settings, secrets=[_secret(each) for each in view.secrets], unpriced=view.unpriced
     )
 
 
 @router.patch("/config", operation_id="updateConfig", summary="Change the settings", responses=ACCEPTED)
-async def change(tenant: str, sent: shapes.ConfigChange, caller: Annotated[Caller, changes(Permission.CONFIG_WRITE)]) -> Response:
-    """The whole settings are validated, then saved as a new revision. An operation applies it to a running tenant."""
+async def change(
+    tenant: str, sent: shapes.ConfigChange, caller: Annotated[Caller, changes(Permission.CONFIG_WRITE)], base: BaseRevision
+) -> Response:
+    """The whole settings are validated, then saved as a new revision. An operation applies it to a running tenant.
+
+    With `If-Match`, a change that starts from an older revision is rejected (412) and shows what changed meanwhile.
+    """
     given = {name: value.get_secret_value() for name, value in sent.secrets.items()}
-    return await request_change(caller, lambda call: config.patch(call, tenant, sent.settings, given, sent.note))
+    return await request_change(caller, lambda call: config.patch(call, tenant, sent.settings, given, sent.note), tenant, base)
 
 
 @router.get("/secrets", operation_id="listSecrets", summary="List the secrets", response_model=shapes.Secrets)

@@ -25,7 +25,7 @@ def routes(app: FastAPI) -> list[Route]:
     found = []
     for route in _routes(app):
         needed = [dependency.call.needed for dependency in route.dependant.dependencies if isinstance(dependency.call, Needs)]
-        found += [Route(method, route.path, needed[0] if needed else None) for method in sorted(route.methods or ())]
+        found += [Route(method, route.path, needed[0] if needed else None) for method in sorted(set(route.methods or ()) - {"HEAD"})]
     return sorted(found, key=lambda route: (route.path, route.method))
 
 

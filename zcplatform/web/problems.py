@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import Scope
 
 from zcplatform.errors import PlatformError
@@ -20,11 +21,13 @@ _HTTP = {
     404: ("route.unknown", "There is no such route", "docs/reference/api.md lists the routes"),
     405: ("route.method", "This route does not support that method", "docs/reference/api.md lists the routes"),
     408: ("request.slow", "The body did not arrive within 20 seconds", "try again on a faster connection"),
+    422: ("request.not_unicode", "The body has text that is not Unicode: half of a surrogate pair", "send the whole character, or UTF-8"),
     413: ("request.too_large", "The body is larger than 64 KiB", "send a smaller body"),
 }
 _ENDS = frozenset({408, 413})
 """The rest of the body is not read: the connection can not be used again."""
 _MOST_FIELDS = 20
+_WORDS = re.compile(r"[A-Za-z' ,:]{1,100}", re.ASCII)
 _QUOTE = re.compile(r"`([^`]*)`")
 _NAMES = re.compile(r"[A-Za-z0-9_./:@{} -]{1,100}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}", re.ASCII)
@@ -82,11 +85,22 @@ async def _platform(request: Request, error: Exception) -> JSONResponse:
 async def _validation(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     fields: dict[str, str] = {}
+    if any(item["type"] == "json_invalid" for item in error.errors()):
+        return _not_json(error)
     for item in error.errors()[:_MOST_FIELDS]:
         name = ".".join(_named(part) for part in item["loc"] if part not in ("body", "query", "path", "header"))
         fields[name or "body"] = _why(item["type"], str(item["msg"]))
     named = ", ".join(fields)
     return problem(422, "request.invalid", f"The request is not valid: {named}", "see `fields` for what is wrong with each", fields)
+
+
+def _not_json(error: RequestValidationError) -> JSONResponse:
+    """400 with the place, which is no part of what was sent."""
+    item = next(item for item in error.errors() if item["type"] == "json_invalid")
+    why = str(item.get("ctx", {}).get("error", "it cannot be parsed"))
+    place = f"character {item['loc'][-1]}" if isinstance(item["loc"][-1], int) else "its beginning"
+    detail = f"The body is not JSON: {why if _WORDS.fullmatch(why) else 'it cannot be parsed'}, at {place}"
+    return problem(400, "request.not_json", detail, "send one JSON object in UTF-8", {"body": f"at {place}"})
 
 
 def _named(part: object) -> str:
@@ -101,13 +115,22 @@ def _why(kind: str, message: str) -> str:
     return "is not one of the allowed values" if kind == "union_tag_invalid" else message
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     code, detail, hint = _HTTP.get(error.status_code, ("request.refused", HTTPStatus(error.status_code).phrase, ""))
     answer = problem(error.status_code, code, detail, hint)
-    if error.headers and "Allow" in error.headers:
-        answer.headers["Allow"] = error.headers["Allow"]
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(_allowed(request))
     return answer
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of all routes with this path."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found)
 
 
 def unexpected(scope: Scope, error: Exception) -> JSONResponse:

@@ -9,6 +9,7 @@ from zcplatform.core.roles import Permission
 from zcplatform.ops import revisions, settings_views
 from zcplatform.ops.settings_views import RevisionView
 from zcplatform.web import shapes
+from zcplatform.web.base_revision import BaseRevision
 from zcplatform.web.caller import Caller, changes, reads
 from zcplatform.web.config_shapes import RollBack
 from zcplatform.web.tenants import ACCEPTED, Limit, request_change
@@ -55,12 +56,16 @@ async def diff(
 
 @router.post("/{number}/rollback", operation_id="rollBackRevision", summary="Roll back to a revision", responses=ACCEPTED, status_code=202)
 async def rollback(
-    tenant: str, number: Number, caller: Annotated[Caller, changes(Permission.CONFIG_WRITE)], sent: RollBack | None = None
+    tenant: str,
+    number: Number,
+    caller: Annotated[Caller, changes(Permission.CONFIG_WRITE)],
+    base: BaseRevision,
+    sent: RollBack | None = None,
 ) -> Response:
     """Saves the settings of this revision again, as a new one. Send along secrets that it needs and that were deleted."""
     sent = sent or RollBack()
     given, note = {name: value.get_secret_value() for name, value in sent.secrets.items()}, sent.note
-    return await request_change(caller, lambda call: revisions.roll_back(call, tenant, number, given, note))
+    return await request_change(caller, lambda call: revisions.roll_back(call, tenant, number, given, note), tenant, base)
 
 
 def _revision(view: RevisionView) -> shapes.Revision:

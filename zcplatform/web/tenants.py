@@ -14,6 +14,7 @@ from zcplatform.ops import providers, suspension, tenants, views
 from zcplatform.ops.context import Call, Outcome
 from zcplatform.ops.views import Operation, OperationView, TenantView
 from zcplatform.web import lists, render, shapes
+from zcplatform.web.base_revision import BaseRevision, require_base
 from zcplatform.web.caller import Caller, changes, reads
 from zcplatform.web.lists import Limit as Limit
 
@@ -27,10 +28,14 @@ Suspending = Annotated[Caller, changes(Permission.TENANT_SUSPEND)]
 Act = Callable[[Call], tuple[Tenant, Operation | None]]
 
 
-async def request_change(caller: Caller, act: Act) -> Response:
-    """Run an operation that returns the tenant and, if there is something to do, the operation. Rendered after the commit."""
+async def request_change(caller: Caller, act: Act, tenant: str = "", base: int | None = None) -> Response:
+    """Run an operation that returns the tenant and, if there is something to do, the operation. Rendered after the commit.
+
+    With a `base` revision, only if the settings of the tenant are still of that revision.
+    """
 
     def outcome(call: Call) -> Outcome[TenantView | OperationView]:
+        require_base(call, tenant, base)
         row, operation = act(call)
         return Outcome(views.accepted(call.tx, row, operation), wake=row.id)
 
@@ -86,10 +91,12 @@ async def show(tenant: str, caller: Annotated[Caller, reads(Permission.TENANT_RE
 
 
 @router.patch("/{tenant}", operation_id="updateTenant", summary="Change a tenant", responses=ACCEPTED)
-async def change(tenant: str, sent: shapes.TenantChange, caller: Annotated[Caller, changes(Permission.CONFIG_WRITE)]) -> Response:
+async def change(
+    tenant: str, sent: shapes.TenantChange, caller: Annotated[Caller, changes(Permission.CONFIG_WRITE)], base: BaseRevision
+) -> Response:
     """Only the fields that are sent change. An operation applies them to a running tenant."""
     wanted = tenants.Changes(sent.name, sent.plan, sent.image, _provider(sent.provider))
-    return await request_change(caller, lambda call: tenants.change(call, tenant, wanted))
+    return await request_change(caller, lambda call: tenants.change(call, tenant, wanted), tenant, base)
 
 
 @router.delete("/{tenant}", operation_id="deleteTenant", summary="Delete a tenant", responses=ACCEPTED, status_code=202)
