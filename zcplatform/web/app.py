@@ -18,8 +18,6 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import StreamingResponse
-from fastapi.routing import APIRoute
 
 from zcplatform import log, memory
 from zcplatform.core import keep_alive
@@ -33,6 +31,7 @@ from zcplatform.web import (
     channels,
     config,
     denials,
+    document,
     drift,
     email_change,
     events,
@@ -49,7 +48,6 @@ from zcplatform.web import (
     provider_tests,
     revisions,
     sessions,
-    shapes,
     tenants,
     tokens,
     users,
@@ -63,10 +61,6 @@ from zcplatform.web.streams import Streams
 from zcplatform.web.worker_client import Worker
 
 GRACE_S = 3
-PROBLEM: dict[str, Any] = {
-    "description": "What happened, to which object, what to do",
-    "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
 
 
 @dataclass(frozen=True)
@@ -119,11 +113,8 @@ def described() -> FastAPI:
         separate_input_output_schemas=False,
         redirect_slashes=False,  # the address would be made from the Host header
     )
-    for route in app.routes:
-        if isinstance(route, APIRoute) and route.methods == {"GET"} and route.response_class is not StreamingResponse:
-            route.methods = {"GET", "HEAD"}
     problems.install(app)
-    _describe(app)
+    document.complete(app)
     app.add_middleware(Guard)
     return app
 
@@ -140,25 +131,6 @@ def furnish(app: FastAPI, handed: Handed) -> FastAPI:
     app.state.watcher = Watcher(app.state.context)
     app.state.denials = denials.Denials(app.state.context)
     return app
-
-
-def _describe(app: FastAPI) -> None:
-    """Any route may answer with a problem. Told here: the framework would keep three more serializers for every route."""
-    made = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = made()
-        schemas = document["components"]["schemas"]
-        for replaced in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(replaced, None)
-        schemas["Problem"] = shapes.Problem.model_json_schema(mode="serialization")
-        for methods in document["paths"].values():
-            methods.pop("head", None)
-            for operation in methods.values():
-                operation["responses"] = {"4XX": PROBLEM, "503": PROBLEM, **operation["responses"], "422": PROBLEM}
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
 
 
 class _Server(uvicorn.Server):
