@@ -185,7 +185,7 @@ async def test_a_refused_token_has_its_own_code(gateway: Gateway) -> None:
     async with Agent(answer(b'{"error":"Unauthorized"}', "401 Unauthorized")).running() as port:
         with pytest.raises(Unavailable) as caught:
             await gateway.initiate_pairing(at(port), BEARER)
-    assert caught.value.code == "agent.refused_token"
+    assert caught.value.code == "agent.rejected_token"
     assert BEARER not in str(vars(caught.value))
 
 

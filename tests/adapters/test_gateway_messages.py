@@ -35,7 +35,7 @@ async def test_a_message_and_its_answer(gateway: Gateway) -> None:
         (answer(b'{"error":"LLM request failed"}', "500 X"), Unavailable, "agent.model_failed"),
         (answer(b'{"error":"slow down","retry_after":60}', "429 X"), Unavailable, "agent.busy"),
         (answer(b"", "408 X"), Unavailable, "agent.busy"),
-        (answer(b'{"error":"Unauthorized"}', "401 X"), Unavailable, "agent.refused_token"),
+        (answer(b'{"error":"Unauthorized"}', "401 X"), Unavailable, "agent.rejected_token"),
         (answer(b'{"status":"duplicate"}'), Unavailable, "agent.bad_answer"),
         (answer(b'{"response":5}'), Unavailable, "agent.bad_answer"),
         (answer(b'{"response":"' + b"x" * LONGEST_BODY + b'"}'), Unavailable, "agent.bad_answer"),

@@ -479,7 +479,7 @@ async def test_a_token_that_was_revoked_is_told_to_the_platform(agent: Running) 
         for ask in (gateway.initiate_pairing, gateway.devices, gateway.channels):
             with pytest.raises(Unavailable) as caught:
                 await ask(at(agent.home.port), TOKEN)
-            assert caught.value.code == "agent.refused_token"
+            assert caught.value.code == "agent.rejected_token"
     assert agent.home.tokens() == (token_hash(bearer),)
 
 

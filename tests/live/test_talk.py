@@ -206,7 +206,7 @@ def test_a_tenant_that_revokes_the_platform_is_mended_by_itself(platform: Platfo
     own = next(row["id"] for row in rows if row["device_type"] == "legacy")
     assert platform.visit(talk, f"/api/devices/{own}", "DELETE", headers=head).status_code == 200
     refused = platform.api("POST", f"/api/tenants/{talk}/messages", {"text": "hello?"})
-    assert (refused.status, refused.body["code"]) == (503, "agent.refused_token")
+    assert (refused.status, refused.body["code"]) == (503, "agent.rejected_token")
     assert int(refused.headers["retry-after"]) > 0
     assert platform.api("POST", f"/api/tenants/{talk}/messages", {"text": "hello?"}).status == 503
 

@@ -319,7 +319,7 @@ async def test_no_token_makes_another_persons_token(web: Web) -> None:
     ada = web.user("ada@example.com")
     answer = await web.client.post("/api/me/tokens", json={"name": "more"}, headers={"Authorization": f"Bearer {web.token_of(ada)}"})
     assert (answer.status_code, answer.json()["code"]) == (403, "session.step_up_needed")
-    assert (await web.client.post("/api/me/tokens", json={"name": "more"})).json()["code"] == "user.nobody"
+    assert (await web.client.post("/api/me/tokens", json={"name": "more"})).json()["code"] == "user.not_a_person"
 
 
 async def test_an_operator_edits_a_plan(web: Web) -> None:

@@ -98,7 +98,7 @@ async def test_a_token_that_somebody_revoked_is_told_and_mended_once(database: D
         ask = getattr(talking(rig), verb)
         first = await failure(ask, rig, text="hi", device_id="x")
         again = await failure(ask, rig, text="hi", device_id="x")
-    assert (first.code, again.code) == ("agent.refused_token", "agent.not_ready")
+    assert (first.code, again.code) == ("agent.rejected_token", "agent.not_ready")
     assert isinstance(first, Unavailable)
     assert first.retry_after_s
     assert (rig.row.seen_config, rig.row.seen_healthy, rig.row.state) == (None, 0, "restarting")

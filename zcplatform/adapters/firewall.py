@@ -54,7 +54,7 @@ async def apply(rules: Rules) -> None:
         await _run(f"{family}-restore", "--noflush", "-w", _LOCK_WAIT_S, stdin=rewrite(table, listing))
         if not stands(table, await _listing(family)):
             raise StepFailed(
-                "firewall.not_standing", f"{family} accepted the rules, but they are not in place", "Find the program that rewrites them"
+                "firewall.not_in_place", f"{family} accepted the rules, but they are not in place", "Find the program that rewrites them"
             )
 
 

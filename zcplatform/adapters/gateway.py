@@ -20,7 +20,7 @@ from zcplatform.errors import Conflict, Unavailable
 TIMEOUT_S = 5.0
 MESSAGE_S = 120.0
 LONGEST_CODE = 256
-UNPAIRED = "agent.refused_token"
+UNPAIRED = "agent.rejected_token"
 _LONGEST_HEADER = 4_096
 _MOST_HEADERS = 64
 

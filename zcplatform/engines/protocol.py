@@ -19,7 +19,7 @@ Promises of every implementation, tested by one suite (tests/engines/contract):
 - Stopping, removing and clearing take a `TenantRef` and depend on nothing else.
 
 Errors, of every method: `EngineUnreachable` when nobody answers or not in time (what was requested may have happened all the same: look again),
-`StepFailed` with code `engine.nonsense` for an answer that makes no sense and `engine.refused` with the engine's words. Further codes are named at
+`StepFailed` with code `engine.bad_answer` for an answer that makes no sense and `engine.refused` with the engine's words. Further codes are named at
 each method. Every call ends within a deadline.
 """
 

@@ -77,7 +77,7 @@ def require_reach(call: Call, role: Role) -> Call:
         call.actor.need_step_up(call.at)
         return call
     if not call.actor.is_super_admin and (call.actor.role is None or role.rank > call.actor.role.rank):
-        raise NotAllowed("member.above_you", f"The role {role} is above your own", "ask a member who has that role")
+        raise NotAllowed("member.higher_role", f"The role {role} is above your own", "ask a member who has that role")
     return call
 
 

@@ -143,7 +143,7 @@ def rename_self(call: Call, name: str) -> Outcome[User]:
 def person(call: Call) -> User:
     """The user who calls. Raises Conflict for tokens of the host and of tenants, which belong to nobody."""
     if call.actor.user_id is None:
-        raise Conflict("user.nobody", "This token does not belong to a person", "sign in, or use a token of your own")
+        raise Conflict("user.not_a_person", "This token does not belong to a person", "sign in, or use a token of your own")
     return get(call.tx, call.actor.user_id)
 
 

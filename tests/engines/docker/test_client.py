@@ -276,7 +276,7 @@ async def test_an_import_without_an_id_is_an_error(socket: Path, tmp_path: Path)
     async with LyingDocker("/images/create", b'{"status":"done"}\n').on(socket), Docker(socket) as docker:
         with pytest.raises(StepFailed) as caught:
             await docker.import_image(tmp_path / "image.tar", [], "zc-demo:latest")
-    assert caught.value.code == "engine.nonsense"
+    assert caught.value.code == "engine.bad_answer"
 
 
 async def test_events_of_others_are_not_told(socket: Path) -> None:

@@ -158,7 +158,7 @@ class Docker(Connection):
             async for answer in answers:
                 said = str(answer.get("status") or said)
         if not said.startswith("sha256:"):
-            raise StepFailed("engine.nonsense", f"import {reference}: the engine's answer holds no id", "restart the engine")
+            raise StepFailed("engine.bad_answer", f"import {reference}: the engine's answer holds no id", "restart the engine")
         return said
 
     async def remove_image(self, id: str) -> None:  # noqa: A002

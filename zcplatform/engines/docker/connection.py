@@ -122,7 +122,7 @@ class Connection:
                 return EngineUnreachable(f"{verb.replace('_', ' ')} {subject}: the engine at {self._socket} {how}")
             case _:
                 return StepFailed(
-                    "engine.nonsense", f"{verb} {subject}: the engine's answer makes no sense: {bounded(error)}", "restart the engine"
+                    "engine.bad_answer", f"{verb} {subject}: the engine's answer makes no sense: {bounded(error)}", "restart the engine"
                 )
 
 
