@@ -1,5 +1,6 @@
 """What an agent says and writes never costs the platform a tenant, and no secret in it is stored."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from tests.worker.agent_calls_rig import AT, BEARER, Make
 from zcplatform.errors import StepFailed
 from zcplatform.ops.providers import MainProvider
+from zcplatform.store import drifts
 from zcplatform.store.db import Database
 from zcplatform.worker.configuration.readback import keep_saved, read_back
 from zcplatform.worker.reconcile.outcome import record_failure, roll_back
@@ -46,3 +48,15 @@ async def test_a_hostile_file_blocks_nothing(database: Database, make: Make, add
     path.write_text(f"{added}\n{path.read_text()}")
     assert await keep_saved(rig.deps, rig.snapshot, path.read_bytes())
     await read_back(rig.deps, rig.snapshot)
+
+
+async def test_what_an_agent_wrote_into_its_file_is_shown_without_the_tenant_s_secrets(database: Database, make: Make) -> None:
+    rig = make(20_000, MainProvider("openai", "m", None, "canary-key-7f3a-9b21"))
+    rig.deps.database.write_now(lambda tx: rig.deps.secrets.open_boxes(tx, AT))
+    rig.file(BEARER)
+    path = rig.deps.settings.config_dir / "shop" / "zeroclaw" / "config.toml"
+    path.write_text(path.read_text() + '\n[extra]\nnote = "it is canary-key-7f3a-9b21"\n')
+    assert await keep_saved(rig.deps, rig.snapshot, path.read_bytes())
+    found = database.read(lambda tx: drifts.get(tx, rig.tenant.id))
+    assert found is not None
+    assert json.loads(found.changes)["extra.note"] == [None, "it is [redacted]"]

@@ -11,7 +11,7 @@ from typing import Any
 EMPTY_PATCH_NAME = "nothing.json"
 EMPTY_PATCH = b"[]"
 """An empty JSON patch changes nothing, and makes the agent validate everything."""
-_LONGEST = 400
+LONGEST_WORDS = 400
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _OBJECT = re.compile(r"(?m)^\{")
 _MALFORMED = re.compile(r"config section `[^`\n]{1,200}` is malformed[^\n]{0,300}")
@@ -34,7 +34,7 @@ def rejection(exit_code: int | None, printed: str) -> str | None:
     if exit_code == 0 and answer.get("migrated"):
         return "the agent would rewrite the configuration: it was made for another version"
     words = answer.get("message") or answer.get("error") or _last_line(text)
-    return str(words).strip()[:_LONGEST] or f"it ended with code {exit_code}"
+    return str(words).strip()[:LONGEST_WORDS] or f"it ended with code {exit_code}"
 
 
 def _answer(text: str) -> dict[str, Any]:

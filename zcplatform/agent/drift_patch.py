@@ -7,6 +7,7 @@ from zcplatform.agent.agent_settings import AgentSettings
 from zcplatform.agent.channels import types
 from zcplatform.agent.drift import SECRET
 from zcplatform.agent.providers import FAMILIES
+from zcplatform.core.redaction import REDACTED
 
 _PROVIDER = {"model": "model", "uri": "base_url", "temperature": "temperature"}
 _ELSEWHERE = {
@@ -24,7 +25,7 @@ def settings_patch(settings: AgentSettings, changes: Mapping[str, list[Any]]) ->
     kept = set()
     for path, (_, found) in changes.items():
         place = _place(settings, path)
-        if place is None or found == SECRET or isinstance(found, dict):
+        if place is None or found == SECRET or REDACTED in str(found) or isinstance(found, dict):
             continue
         inside = patch
         for part in place[:-1]:

@@ -7,7 +7,8 @@ program prints by itself. Redact first and cut afterwards: half a key is still h
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 REDACTED = "[redacted]"
@@ -56,6 +57,19 @@ class Redactor:
                     return text[:start] + REDACTED
                 start = text.rfind(needle[:_SHORTEST_START], 0, start + _SHORTEST_START - 1)
         return text
+
+
+def redacted_json(redact: Callable[[str], str], words: Any) -> Any:
+    """JSON values without secrets and without lone surrogates, which UTF-8 cannot hold."""
+    match words:
+        case str():
+            return redact(words.encode(errors="replace").decode())
+        case dict():
+            return {redact(name): redacted_json(redact, value) for name, value in words.items()}
+        case list() | tuple():
+            return [redacted_json(redact, value) for value in words]
+        case _:
+            return words
 
 
 def _lines(secret: str) -> Iterator[str]:

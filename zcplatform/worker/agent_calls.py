@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from zcplatform import clock
 from zcplatform.adapters.gateway import Gateway
 from zcplatform.agent.gateway_answers import Device
-from zcplatform.core.redaction import Redactor
+from zcplatform.core.redaction import redacted_json
 from zcplatform.core.tenant import Wanted
 from zcplatform.engines.seen import Address
 from zcplatform.errors import Conflict, NotFound, PlatformError
@@ -45,19 +45,19 @@ class AgentCalls:
         snapshot, text = load_tenant(self._deps, request), require_text(request, "text", LONGEST_MESSAGE)
         with self._messages.taken(snapshot.tenant.id):
             said = await self._call(snapshot, lambda gateway, at, bearer: gateway.say(at, bearer, text))
-        yield cleaned(self._deps.redactor(snapshot.tenant.id), asdict(said))
+        yield redacted_json(self._deps.redactor(snapshot.tenant.id), asdict(said))
 
     async def channels(self, request: dict[str, Any]) -> Answers:
         snapshot = load_tenant(self._deps, request)
         found = await self._call(snapshot, lambda gateway, at, bearer: gateway.channels(at, bearer))
-        yield cleaned(self._deps.redactor(snapshot.tenant.id), {"channels": [asdict(channel) for channel in found]})
+        yield redacted_json(self._deps.redactor(snapshot.tenant.id), {"channels": [asdict(channel) for channel in found]})
 
     async def devices(self, request: dict[str, Any]) -> Answers:
         snapshot = load_tenant(self._deps, request)
         found = await self._devices(snapshot)
         own = _own(found)
         devices = [{**asdict(device), "is_platform": device is own} for device in found]
-        yield cleaned(self._deps.redactor(snapshot.tenant.id), {"devices": devices})
+        yield redacted_json(self._deps.redactor(snapshot.tenant.id), {"devices": devices})
 
     async def revoke(self, request: dict[str, Any]) -> Answers:
         """Revoke one device. The agent's file is read back at once: if the host restarts now, the device must not be admitted again."""
@@ -113,19 +113,6 @@ class AgentCalls:
     async def _read_back(self, snapshot: TenantSnapshot) -> None:
         if not await keep_saved(self._deps, snapshot, await read_saved(self._deps, snapshot)):
             await repair_token(self._deps, snapshot, self._wake, "the platform's token is missing from the agent's file")
-
-
-def cleaned(redact: Redactor, words: Any) -> Any:
-    """JSON values from an agent, without the tenant's secrets and without lone surrogates."""
-    match words:
-        case str():
-            return redact(words.encode(errors="replace").decode())
-        case dict():
-            return {name: cleaned(redact, value) for name, value in words.items()}
-        case list() | tuple():
-            return [cleaned(redact, value) for value in words]
-        case _:
-            return words
 
 
 def _own(devices: tuple[Device, ...]) -> Device | None:

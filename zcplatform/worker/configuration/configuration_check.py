@@ -52,5 +52,5 @@ async def rejection(deps: Deps, snapshot: TenantSnapshot, purpose: str) -> str |
         result = await deps.place(snapshot).run_once(task)
         words = agent_check.rejection(result.exit_code, result.output)
         if words is not None:
-            return words
+            return deps.redactor(snapshot.tenant.id).line(words, agent_check.LONGEST_WORDS)
     return None

@@ -12,6 +12,7 @@ from zcplatform import bounded_json, clock
 from zcplatform.agent import agent_state, config_file, drift, sealed, workspace
 from zcplatform.agent.agent_state import AgentState
 from zcplatform.agent.secret_slots import secret_slots
+from zcplatform.core.redaction import redacted_json
 from zcplatform.errors import PlatformError
 from zcplatform.ids import TenantId
 from zcplatform.log import logger
@@ -69,7 +70,7 @@ async def _keep(deps: Deps, snapshot: TenantSnapshot, content: bytes | None) -> 
     if read is None:
         return True
     own = sealed.token_hash(bearer)
-    at = clock.text(clock.now())
+    at, changes = clock.text(clock.now()), _redacted(deps, tenant_id, read.changes)
 
     def write(tx: Tx) -> None:
         gone = deps.secrets.get(tx, tenant_id, "agent", "revoked")  # here: a reset may have come while the file was being parsed
@@ -79,7 +80,7 @@ async def _keep(deps: Deps, snapshot: TenantSnapshot, content: bytes | None) -> 
         if then is not None and read.peers != (peers or "{}"):
             deps.secrets.put(tx, tenant_id, "agent", "peers", read.peers, at)
         if mount is not None and number is not None and then is not None:
-            _record(tx, Drift(tenant_id, number, mount, read.changes, None, at), snapshot.tenant.slug)
+            _record(tx, Drift(tenant_id, number, mount, changes, None, at), snapshot.tenant.slug)
 
     await deps.database.write(write)
     return own in read.hashes
@@ -102,6 +103,13 @@ async def forget_paired_devices(deps: Deps, snapshot: TenantSnapshot) -> bool:
         return True
 
     return await deps.database.write(write)
+
+
+def _redacted(deps: Deps, tenant_id: TenantId, changes: str) -> str:
+    """An agent may write a key into any field; what differs is stored and shown."""
+    if changes == "{}":
+        return changes
+    return json.dumps(redacted_json(deps.redactor(tenant_id), bounded_json.loads(changes)), sort_keys=True)
 
 
 def _number(mount: str | None) -> int | None:
