@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -10,9 +11,20 @@ from zcplatform.cli.main import HOST, app, main
 
 
 @app.command(rich_help_panel=HOST)
-def serve(context: typer.Context) -> None:
+def serve(
+    context: typer.Context,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Serve the API over tenants in memory: any user, no Docker, temporary data.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="With --simulated: loopback port. Default: a free one.")] = 0,
+) -> None:
     """Run the platform: the worker, and the web process as its unprivileged child."""
     path = given(context).settings
+    if simulated:
+        from zcplatform import settings as files
+        from zcplatform import simulated as simulation
+
+        raise typer.Exit(simulation.run(files.load(path) if path else None, port))
     # Replaces this process instead of importing: the command line would stay in memory, 5 MB. Isolated (-I), as its child is.
     os.execv(sys.executable, [sys.executable, "-I", "-m", "zcplatform.serve", *([str(path)] if path else [])])  # noqa: S606
 

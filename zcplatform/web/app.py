@@ -18,6 +18,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from zcplatform import log, memory
 from zcplatform.core import keep_alive
@@ -133,7 +134,7 @@ def furnish(app: FastAPI, handed: Handed) -> FastAPI:
     return app
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server whose streams end when it is told to: without this an open event stream holds SIGTERM for ever.
 
     It looks once a second, not ten times, whether it is to end: being told wakes it.
@@ -159,17 +160,8 @@ class _Server(uvicorn.Server):
         self._stopping = asyncio.ensure_future(self._watcher.stop())
 
 
-async def _follow(descriptor: int, references: References) -> None:
-    """Take the signing keys that the worker hands over later; return when the pipe ends: the worker is gone."""
-    reader = asyncio.StreamReader()
-    pipe = os.fdopen(descriptor, "rb", 0)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    while line := await reader.readline():
-        references.keys = signing_keys(json.loads(line))
-
-
-async def _serve(app: FastAPI, listener: socket.socket, pipe: int) -> None:
-    config = uvicorn.Config(
+def server_config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
@@ -181,7 +173,19 @@ async def _serve(app: FastAPI, listener: socket.socket, pipe: int) -> None:
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=32 * 1024,
     )
-    server = _Server(config, app.state.watcher)
+
+
+async def _follow(descriptor: int, references: References) -> None:
+    """Take the signing keys that the worker hands over later; return when the pipe ends: the worker is gone."""
+    reader = asyncio.StreamReader()
+    pipe = os.fdopen(descriptor, "rb", 0)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    while line := await reader.readline():
+        references.keys = signing_keys(json.loads(line))
+
+
+async def _serve(app: FastAPI, listener: socket.socket, pipe: int) -> None:
+    server = Server(server_config(app), app.state.watcher)
     orphaned = asyncio.create_task(_follow(pipe, app.state.references))
     orphaned.add_done_callback(lambda _: os.kill(os.getpid(), signal.SIGTERM))
     memory.settle()

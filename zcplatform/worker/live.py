@@ -151,5 +151,5 @@ def _peer_uid(writer: asyncio.StreamWriter) -> int:
 
 
 def _let_in(path: Path, gid: int) -> None:
-    os.chown(path, 0, gid)
+    os.chown(path, os.geteuid(), gid)
     path.chmod(0o660)
