@@ -17,15 +17,14 @@ class SimulatedFiles:
 
     @call()
     async def put_workspace(self, tenant: TenantRef, uid: int) -> None:
-        for ref, other in self.world.tenants.items():
-            if ref.slug == tenant.slug and ref != tenant and other.is_claimed:
-                raise StepFailed("workspace.foreign", f"The workspace `{tenant.slug}` belongs to another tenant")
+        self.world.require_own(tenant, "workspace")
         remains = self.world.of(tenant)
         remains.is_claimed, remains.workspace_owner = True, uid
         remains.workspace = remains.workspace if remains.workspace is not None else {}
 
     @call()
     async def remove_workspace(self, tenant: TenantRef) -> None:
+        self.world.require_own(tenant, "workspace")
         remains = self.world.of(tenant)
         remains.workspace, remains.workspace_owner = None, None
 
@@ -51,12 +50,18 @@ class SimulatedFiles:
             del workspace[name]
 
     async def export_workspace(self, tenant: TenantRef) -> AsyncGenerator[bytes, None]:
-        raise StepFailed("workspace.unusable", f"The workspace of `{tenant.slug}` is simulated: there is nothing to export")
-        yield b""
+        """Not a tar stream: each file as its name and its content."""
+        workspace = self.world.of(tenant).workspace
+        if workspace is None:
+            raise StepFailed("workspace.unusable", f"`{tenant.slug}` has no workspace")
+        for name, content in workspace.items():
+            yield name.encode() + b"\0" + content
 
     async def import_workspace(self, tenant: TenantRef, uid: int, parts: AsyncGenerator[bytes, None]) -> None:
-        del uid, parts
-        raise StepFailed("workspace.unusable", f"The workspace of `{tenant.slug}` is simulated: nothing can be imported")
+        await self.put_workspace(tenant, uid)
+        async for part in parts:
+            name, _, content = part.partition(b"\0")
+            await self.write_workspace_file(tenant, uid, name.decode(), content)
 
     # Configuration
 

@@ -30,6 +30,7 @@ from zcplatform.errors import StepFailed, Unavailable
 from zcplatform.ids import LOCAL, NodeId, TenantId
 
 NETWORK = "network"
+CPUS, MEMORY_BYTES = 8, 32 * 1024**3
 
 
 class SimulatedPlace(SimulatedFiles, SimulatedImages):
@@ -81,7 +82,7 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
         return Differences(seen.workload.marks["spec"] != workload.spec_hash, network_is_other, limits)
 
     async def facts(self) -> Facts | Silence:
-        return self._silence("facts") or Facts("simulated", 8, 32 * 1024**3, limits_live=True, keeps_agents=True)
+        return self._silence("facts") or Facts("simulated", CPUS, MEMORY_BYTES, limits_live=True, keeps_agents=True)
 
     async def readings(self) -> Mapping[TenantId, Reading] | Silence:
         silence = self._silence("readings")
@@ -99,6 +100,8 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
             rules.check(workload)
         except ValueError as error:
             raise StepFailed("tenant.invalid", f"`{workload.tenant.slug}` cannot have such a container: {error}") from None
+        if workload.cpu_millis > CPUS * 1_000 or workload.memory_bytes > MEMORY_BYTES:
+            raise StepFailed("host.too_small", f"`{workload.tenant.slug}` wants more than this machine has", "change its plan")
         if workload.image_id not in self.world.images:
             raise StepFailed("image.missing", f"Image {workload.image_id} is not here", "prepare it again")
 
@@ -115,6 +118,7 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
 
     @call()
     async def start(self, tenant: TenantRef) -> None:
+        self.world.require_own(tenant, "container")
         remains = self.world.of(tenant)
         container = remains.container
         if container is None:
@@ -136,6 +140,7 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
 
     @call(lie=True)
     async def stop(self, tenant: TenantRef) -> bool:
+        self.world.require_own(tenant, "container")
         container = self.world.of(tenant).container
         if container is not None and container.is_alive:
             container.end(0)
@@ -143,6 +148,7 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
 
     @call()
     async def remove(self, tenant: TenantRef) -> None:
+        self.world.require_own(tenant, "container")
         self.world.of(tenant).container = None
 
     @call(lie={})
@@ -184,6 +190,7 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
     @call()
     async def remove_network(self, tenant: TenantRef, subnet: int | None) -> None:
         del subnet
+        self.world.require_own(tenant, "network")
         remains = self.world.of(tenant)
         if remains.container is not None and remains.container.is_alive:
             raise StepFailed("network.in_use", f"The network of `{tenant.slug}` is in use")
@@ -233,9 +240,7 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
     async def sweep(self, known: Callable[[], Known]) -> tuple[str, ...]:
         listed = dict(self.world.tenants)
         tenants = known().tenants
-        if not tenants:
-            return ()
-        swept = [ref for ref in listed if ref not in tenants]
+        swept = [ref for ref, found in listed.items() if ref not in tenants and (found.container is not None or found.subnet is not None)]
         for ref in swept:
             found = self.world.tenants[ref]
             found.container, found.subnet = None, None

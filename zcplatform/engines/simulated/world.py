@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from zcplatform.core.images import LABEL_MADE_BY, demo_reference
 from zcplatform.core.workload import TenantRef, Workload
 from zcplatform.engines.seen import Address, ImageSeen, WorkloadSeen
+from zcplatform.errors import StepFailed
 
 AGENT_VERSION = "0.8.7"
 LIMITS = ("memory_bytes", "cpu_millis", "pids")
@@ -91,6 +92,15 @@ class World:
 
     def of(self, tenant: TenantRef) -> Remains:
         return self.tenants.setdefault(tenant, Remains())
+
+    def require_own(self, tenant: TenantRef, what: str) -> None:
+        """Raises StepFailed where another tenant has objects under this slug."""
+        for ref, other in self.tenants.items():
+            has = {"container": other.container is not None, "network": other.subnet is not None, "workspace": other.is_claimed}
+            if ref != tenant and ref.slug == tenant.slug and has[what]:
+                raise StepFailed(
+                    f"{what}.foreign", f"The {what} of `{tenant.slug}` belongs to another tenant", "The platform leaves it alone"
+                )
 
     def serving(self, address: Address) -> tuple[TenantRef, Remains] | None:
         """Whose agent answers at this address."""
