@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,8 @@ class Installation:
             "run_dir": str(self.run),
             "key_file": str(self.root / "root.key"),
             "docker_socket": str(engine.socket),
+            # Installations of one network must not share a pool: the program refuses one with foreign networks in it.
+            "subnets": f"10.{100 + zlib.crc32(instance.encode()) % 100}.0.0/16",
             "http_port": free_port(),
             "ask_port": free_port(),
             "reconcile_period_s": 1.0,

@@ -12,7 +12,7 @@ CORE = 1_000_000_000
 def _reported(platform: Platform, slug: str) -> int:
     """How often a change of limits was taken for one made by hand."""
     tenant = platform.tenant(slug)["id"]
-    return sum(entry["tenant"] == tenant for entry in platform.api("GET", "/api/audit?action=tenant.limits&limit=200").body["items"])
+    return sum(entry["tenant_id"] == tenant for entry in platform.api("GET", "/api/audit?action=tenant.limits&limit=200").body["items"])
 
 
 def _until_it_waits_for_health(platform: Platform) -> None:
