@@ -11,6 +11,9 @@ from zcplatform.ops.providers import MainProvider
 from zcplatform.store import secrets as rows
 from zcplatform.store.db import Database
 from zcplatform.vault import opening
+from zcplatform.vault.sealing import seal
+from zcplatform.worker import startup
+from zcplatform.worker.root_key import RootKey
 from zcplatform.worker.secret_bindings import rebind
 from zcplatform.worker.secrets import binding_of
 
@@ -52,6 +55,20 @@ async def test_an_old_binding_gets_the_scheme_that_the_settings_in_use_name(
         assert read(rig) == (new, KEY)
     slots = {slot.name: slot.binding for slot in secret_slots(rig.snapshot.settings)}
     assert slots == {"providers.main.api_key": new}
+
+
+@pytest.mark.parametrize("is_boxed", [False, True])
+async def test_the_start_of_the_worker_binds_again_what_an_older_version_stored(database: Database, make: Make, is_boxed: bool) -> None:
+    """Also what still waited in a box when the older version was stopped."""
+    rig = make(20_000, MainProvider("custom", "echo", "https://llm.example/v1", KEY))
+    as_it_was(rig, "llm.example:443")
+    if is_boxed:
+        row = database.read(lambda tx: rows.get(tx, rig.tenant.id, "provider", "main"))
+        assert row is not None
+        boxed = replace(row, box=seal(rig.keys.seal_public, binding_of(row), KEY), ciphertext=None)
+        database.write_now(lambda tx: rows.put(tx, boxed))
+    startup.write_first(database, RootKey(rig.keys), 16)
+    assert read(rig) == ("https://llm.example", KEY)
 
 
 async def test_a_key_of_another_server_stays_where_it_is(database: Database, make: Make) -> None:

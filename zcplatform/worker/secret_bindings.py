@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from zcplatform import bounded_json
+from zcplatform import bounded_json, clock
 from zcplatform.agent import agent_settings
 from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.errors import PlatformError
@@ -12,7 +12,8 @@ from zcplatform.worker.secrets import Secrets
 
 
 def rebind(tx: Tx, secrets: Secrets) -> None:
-    """Rows that cannot be read are left alone: they are reported where they are used."""
+    """Rows that cannot be read are left alone: they are reported where they are used. Boxes of before are opened first: they hold such secrets too."""
+    secrets.open_boxes(tx, clock.text(clock.now()))
     for tenant in tenants.everything(tx):
         for number in dict.fromkeys((tenant.revision, tenant.last_good_revision)):
             revision = revisions.get(tx, tenant.id, number) if number else None

@@ -17,15 +17,16 @@ from zcplatform.adapters import host, rundirs
 from zcplatform.core import subnet_pool
 from zcplatform.core.audit import Entry
 from zcplatform.core.doctor.programs import MIN_SQLITE
-from zcplatform.errors import CannotRun
+from zcplatform.errors import CannotRun, PlatformError
 from zcplatform.ids import Names
 from zcplatform.log import logger
 from zcplatform.settings import Settings
 from zcplatform.store import audit, database_files, signing_keys
 from zcplatform.store.db import Database, Deadline, Tx, connect
 from zcplatform.store.migrate import migrate
-from zcplatform.worker import root_key
+from zcplatform.worker import root_key, secret_bindings
 from zcplatform.worker.root_key import RootKey
+from zcplatform.worker.secrets import Secrets
 
 MIGRATE_S = 600.0
 
@@ -138,8 +139,17 @@ def open_database(settings: Settings, key: RootKey, web: pwd.struct_passwd) -> D
     """Migrate the database, open it, and record that the worker started."""
     version = make_database(settings, web)
     database = Database(settings.database)
-    database.write_now(lambda tx: _first_write(tx, key, version))
+    write_first(database, key, version)
     return database
+
+
+def write_first(database: Database, key: RootKey, version: int) -> None:
+    """Record the start, and bring secrets of older versions to the binding of now: before the first agent is given any."""
+    database.write_now(lambda tx: _first_write(tx, key, version))
+    try:
+        database.write_now(lambda tx: secret_bindings.rebind(tx, Secrets(key.keys)), MIGRATE_S)
+    except PlatformError as error:
+        logger.error("secrets of an older version could not be bound again; the next start tries it", code=error.code, error=error.detail)
 
 
 def _first_write(tx: Tx, key: RootKey, version: int) -> None:
