@@ -1,5 +1,6 @@
 """Lists: a fixed number of statements however long they are, and one vocabulary for search, filters, order and pages."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -123,3 +124,14 @@ async def test_a_parameter_that_is_not_known_is_refused(web: Web, query: str, fi
     """E4: a mistyped filter must not return everything."""
     answer = await web.client.get(f"/api/tenants?{query}")
     assert (answer.status_code, list(answer.json()["fields"])) == (422, [field])
+
+
+@pytest.mark.parametrize(
+    "text", ["5", "null", "[]", '"ab"', '{"a":1,"b":2}', f'[{10**30},"x"]', "[1,2]", '["\\ud800","x"]', '["x","\\ud800"]', "[" * 700]
+)
+async def test_a_cursor_that_no_page_returned_is_refused(web: Web, text: str) -> None:
+    """Whatever a caller writes into it: it is never compared with rows, and never a fault of ours."""
+    cursor = urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    for path in ("/api/tenants", "/api/users"):
+        answer = await web.client.get(f"{path}?cursor={cursor}")
+        assert (answer.status_code, answer.json()["code"]) == (422, "list.cursor"), answer.text

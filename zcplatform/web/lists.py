@@ -9,6 +9,8 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
+from zcplatform import bounded_json
+from zcplatform.agent.fields import is_text
 from zcplatform.errors import BadInput
 
 T = TypeVar("T")
@@ -87,13 +89,14 @@ def _matches(q: str, values: Sequence[Any]) -> bool:
     return not q or any(q.lower() in str(value or "").lower() for value in values)
 
 
-def _after(cursor: str) -> tuple[Any, str]:
+def _after(cursor: str) -> tuple[str, str]:
+    """Raises BadInput for anything but two texts that can be stored: no column to sort by holds another type."""
     try:
-        value, item_id = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        found = bounded_json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
-        value = item_id = None
-    if not isinstance(item_id, str) or not isinstance(value, str | int | None):
+        found = None
+    if not isinstance(found, list) or len(found) != 2 or not all(isinstance(part, str) and is_text(part) for part in found):
         raise BadInput(
             "list.cursor", "This cursor is not one that a page returned", "send `next_cursor` as it was", fields={"cursor": "unknown"}
         )
-    return value, item_id
+    return found[0], found[1]
