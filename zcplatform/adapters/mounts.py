@@ -1,4 +1,4 @@
-"""Mounts of this host: a small tmpfs made, taken away, and looked up in what the kernel says (never in what we remember)."""
+"""Mounts of this host: makes a small tmpfs, unmounts it, and looks it up in the kernel's own table."""
 
 import ctypes
 import errno
@@ -20,7 +20,7 @@ def mount_tmpfs(target: Path, options: str) -> None:
 
 
 def unmount(target: Path) -> None:
-    """All that is mounted there. What is in use stays with whoever uses it and is gone from the tree. Nothing there is success."""
+    """Unmount everything there. A mount in use stays with its users and leaves the tree. Nothing there is success."""
     while True:
         if _libc.umount2(os.fsencode(target), _NOFOLLOW) == 0:
             continue

@@ -1,4 +1,4 @@
-"""Steps into a directory that somebody else may have filled: one component at a time, by descriptor, never through a link."""
+"""Opens directories with hostile content: one component at a time, by descriptor, never through a link."""
 
 import errno
 import os
@@ -38,7 +38,7 @@ def below(top: Path, parts: Sequence[str]) -> Iterator[int]:
 
 
 def make_directory(name: str, at: int, mode: int, uid: int) -> None:
-    """Makes it, or puts owner and mode of the one that is there right. OSError when it is a link or a file."""
+    """Make it, or repair owner and mode of the one that is there. OSError for a link or a file."""
     with suppress(FileExistsError):
         os.mkdir(_component(name), 0o700, dir_fd=at)
     with directory(name, at) as made:

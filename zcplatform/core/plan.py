@@ -1,4 +1,4 @@
-"""What has to be done for one tenant: wanted and seen in, steps out. The heart of the platform, and the only place that decides the order.
+"""Decides what has to be done for one tenant: desired and observed state in, steps out. Nothing else decides their order.
 
 First run, retry, restart and repair are the same call: the loop looks at everything again and asks for the steps that are left.
 """
@@ -50,17 +50,17 @@ FIRST_DEPLOY = (
 
 @dataclass(frozen=True)
 class ContainerFacts:
-    """The tenant's container as the engine tells it. `is_current` = same specification as would be made now."""
+    """The tenant's container as observed. `is_current`: the same specification as would be made now, in its own network only."""
 
     is_running: bool
     is_current: bool
     has_wanted_limits: bool = True
-    """It has the limits it was made with: nobody gave it others since (`docker update`). Only a close look tells."""
+    """Nobody changed its limits since it was made (`docker update`). Only a close look shows it."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Everything a decision needs, looked at afresh. `None` for the container means there is none."""
+    """Everything that the decision needs, freshly observed. `container` is None if there is none."""
 
     is_allocated: bool
     firewall_stands: bool
@@ -81,13 +81,13 @@ class Seen:
     is_waiting: bool
     """An attempt failed and the next one is not due yet."""
     needs_check: bool = False
-    """The wanted revision is another than the last good one, and the agent was not asked yet whether it takes it."""
+    """The wanted revision differs from the last good one, and the agent has not checked it yet."""
 
 
 def plan(wanted: Wanted, seen: Seen) -> tuple[Step, ...]:
-    """The steps that are left, in order; empty when everything is as wanted."""
+    """The steps that are left, in order; empty when the desired state is reached."""
     if seen.is_waiting:
-        # one that runs, though not as wanted, goes on answering: what is to replace it could not be made yet
+        # one that runs, though not as desired, goes on answering: its replacement could not be made yet
         answers = _serves(seen) or (_runs(seen) and seen.is_healthy)
         return (Step.UNROUTE,) if seen.is_routed and not answers else ()
     match wanted:

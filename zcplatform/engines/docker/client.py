@@ -1,4 +1,4 @@
-"""The Docker engine, spoken to over its unix socket. It may be slow, gone, or wrong; it is never waited for without an end.
+"""Calls to the Docker engine over its unix socket. It may be slow, gone or wrong; every wait has an end.
 
 Promise: every call ends within its deadline, raises only errors of zcplatform.errors, and calls success what is so already (a container that is
 gone is removed, one that runs is started). Objects of others are shown only when asked for by name, and never changed here without an id that
@@ -51,7 +51,7 @@ class Docker(Connection):
             return [found for found in await asyncio.gather(*(self._with_reason(one, at_once) for one in ours)) if found is not None]
 
     async def container(self, name: str) -> ContainerSeen | None:
-        """Whoever owns it."""
+        """Also one that belongs to another owner."""
         async with self._call("inspect", name):
             found = await self._inspect(name)
             return found if found is not None and found.name == name else None
@@ -65,7 +65,7 @@ class Docker(Connection):
             await self._client.containers.container(id).start()
 
     async def update(self, id: str, body: dict[str, Any]) -> None:  # noqa: A002
-        """Other limits for a container, which goes on running."""
+        """Change the limits of a container while it runs."""
         async with self._call("update", id):
             await self._client._query_json(f"containers/{id}/update", "POST", data=body)  # noqa: SLF001
 
@@ -92,7 +92,7 @@ class Docker(Connection):
             return [network for network in networks if network.labels.get(LABEL_INSTANCE) == instance]
 
     async def network(self, name: str) -> DockerNetwork | None:
-        """Whoever owns it."""
+        """Also one that belongs to another owner."""
         async with self._call("inspect", name, fine=(404,)):
             found = seen.network(await (await self._client.networks.get(name)).show())
             return found if found.name == name else None
@@ -103,7 +103,7 @@ class Docker(Connection):
             return seen.text({"Id": (await self._client.networks.create(body)).id}, "Id")
 
     async def remove_network(self, id: str) -> None:  # noqa: A002
-        """Endpoints of containers that are gone (an engine that was killed leaves them) are let go first."""
+        """Disconnects endpoints of containers that are gone first: an engine that was killed leaves them."""
         async with self._call("remove_network", id, fine=(404,)):
             network = await self._client.networks.get(id)
             for container_id in (await network.show()).get("Containers") or {}:

@@ -1,4 +1,4 @@
-"""A tenant's configuration with something else in the place of every secret: to be checked, or to be compared with."""
+"""A tenant's configuration without its secrets: with sealed placeholders for a check, or with marks for a comparison."""
 
 from typing import Any
 
@@ -21,6 +21,6 @@ def placeholders(deps: Deps, snapshot: TenantSnapshot, key: bytes) -> str:
 
 
 def reference(snapshot: TenantSnapshot) -> dict[str, Any]:
-    """The document with a mark in the place of every secret there may be, and without anybody the agent let in."""
+    """The document with a mark in place of every secret, and without the people whom the agent approved."""
     everywhere = {place.name: document.PLACEHOLDER for place in secret_slots(snapshot.settings)}
     return document.document(snapshot.settings, everywhere, snapshot.policy, AgentState(), drift.marked)

@@ -1,4 +1,4 @@
-"""The images' loop: what is wanted is pulled, built or removed, one after the other. Each source is checked against the settings again."""
+"""The images loop: pulls, builds and removes images, one after the other. Each source is checked against the settings file again."""
 
 from datetime import timedelta
 
@@ -47,7 +47,7 @@ class ImagesLoop:
             await self._deps.database.write(lambda tx: images.record_places(tx, image.id, found, at))
 
     async def _settle(self, image: Image) -> None:
-        """One image at a time; whatever goes wrong with it is told on it, and the next one has its turn."""
+        """One image at a time. Its error is recorded on it, and the next one has its turn."""
         deps = self._deps
         kind = "image.remove" if image.wanted == "absent" else "image.prepare"
         try:
@@ -55,11 +55,11 @@ class ImagesLoop:
             await (_remove(deps, image) if image.wanted == "absent" else prepare(deps, image))
         except Exception as unknown:
             error = as_platform_error(unknown, image=image.id)
-            logger.info("an image is not as wanted", image=image.reference, code=error.code, error=error.detail)
+            logger.info("an image has not reached its desired state", image=image.reference, code=error.code, error=error.detail)
             await deps.database.write(lambda tx: _failed(tx, image, kind, error))
 
     async def _preflight(self, operation: Operation) -> None:
-        """What can not be asked now is asked again in the next round."""
+        """An engine that does not answer is tried again in the next round."""
         try:
             await preflight(self._deps, operation)
         except Exception as unknown:
@@ -83,7 +83,7 @@ def _begin(tx: Tx, image: Image, kind: str) -> None:
 
 
 def _failed(tx: Tx, image: Image, kind: str, error: PlatformError) -> None:
-    """An engine that does not answer is waited for; anything else is told and ends the attempt."""
+    """An engine that does not answer is waited for; any other error is recorded and ends the attempt."""
     now = clock.now()
     at = clock.text(now)
     operation = operations.open_of_image(tx, image.id, kind)
@@ -104,7 +104,7 @@ def _failed(tx: Tx, image: Image, kind: str, error: PlatformError) -> None:
 
 
 async def _remove(deps: Deps, image: Image) -> None:
-    """The engine's image goes with the last row that stands for it, if it is one of ours: a row can not name any image of the host."""
+    """Remove the engine's image with the last row that stands for it, and only one that this installation may run: a row cannot name any image."""
     found = await local_place(deps).image(image.image_id) if image.image_id else None
     ours = found is not None and may_run(deps.settings.instance, found.labels, found.digests, deps.settings.image_repositories)
     if found is not None and ours and deps.database.read(lambda tx: images.same_engine_id(tx, found.id)) == 0:

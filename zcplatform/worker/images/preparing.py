@@ -75,7 +75,7 @@ def _check_version(version: str | None) -> None:
 
 
 def _asked(image: Image, version: str | None) -> str | None:
-    """The version that was asked for: of the tag, or of the program that the image was made from."""
+    """The requested version: of the tag, or of the program that the image was made from."""
     if image.source != "pull":
         return version
     try:
@@ -85,7 +85,7 @@ def _asked(image: Image, version: str | None) -> str | None:
 
 
 async def _digest(deps: Deps, image: Image) -> str:
-    """What the row's reference stands for now, as its registry says; nothing of an image is fetched before it is allowed."""
+    """What the registry says the reference stands for now. Nothing is fetched of an image that the settings do not allow."""
     if not is_allowed(image.reference, deps.settings.image_repositories):
         raise StepFailed(
             "image.not_allowed", f"`{image.reference}` is not from a repository that the settings file allows", "docs/how-to/images.md"
@@ -95,7 +95,7 @@ async def _digest(deps: Deps, image: Image) -> str:
 
 
 async def _pulled(deps: Deps, image: Image) -> tuple[str, str | None, str] | None:
-    """As `_make`. What was asked for by its digest and is there needs no registry."""
+    """Like `_make`. An image that was requested by digest and is there needs no registry."""
     digest = await _digest(deps, image)
     if (
         "@" in image.reference
@@ -109,7 +109,7 @@ async def _pulled(deps: Deps, image: Image) -> tuple[str, str | None, str] | Non
 
 
 async def _has_twin(deps: Deps, image: Image, digest: str) -> bool:
-    """Whether another row stands for the same, and its image is in the engine."""
+    """Whether another row has the same content, and its image is in the engine."""
     twin = deps.database.read(lambda tx: images.same_content(tx, image.id, image.reference, digest))
     return twin is not None and twin.image_id is not None and await local_place(deps).image(twin.image_id) is not None
 
@@ -133,7 +133,7 @@ async def _pull(deps: Deps, image: Image, digest: str) -> tuple[str, str | None]
 
 
 async def _told_while(deps: Deps, image: Image, pull: AsyncIterable[PullProgress]) -> None:
-    """Its progress is told on the operation, once a second when there is any."""
+    """Show the progress of a pull on its operation, once a second if there is any."""
     latest = ""
 
     async def tell() -> None:
@@ -203,7 +203,7 @@ async def _make(deps: Deps, image: Image, make: Callable[[Path], Recipe], tag: s
 
 
 def _is_back(tx: Tx, image: Image, digest: str, engine_id: str) -> bool:
-    """What somebody had removed from the engine is there again, under another id: who ran with it goes on with that."""
+    """An image that was removed from the engine is there again under another id: its tenants go on with that."""
     twin, at = images.same_content(tx, image.id, image.reference, digest), clock.text(clock.now())
     if twin is not None:
         images.set_engine_id(tx, twin.id, engine_id, at)

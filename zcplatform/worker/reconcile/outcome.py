@@ -32,12 +32,12 @@ LONGEST_REASON = 500
 
 
 async def settle(deps: Deps, snapshot: TenantSnapshot, seen: Seen) -> None:
-    """Everything is as wanted, or the next attempt is not due yet."""
+    """Record that the tenant is in its desired state, and end its operation. Does nothing while the next attempt is not due."""
     tenant = snapshot.tenant
     if seen.is_waiting:
         return
     if tenant.effective_wanted == Wanted.RUNNING and tenant.is_unproven:
-        await record_verified(deps, snapshot)  # another row for the image that runs: nothing had to be started again for it
+        await record_verified(deps, snapshot)  # another row for the image that runs: no restart was needed for it
     container = "absent" if seen.container is None else "running" if seen.container.is_running else "stopped"
     changes: dict[str, object] = {}
     if tenant.seen_generation != tenant.generation:
@@ -58,7 +58,7 @@ async def settle(deps: Deps, snapshot: TenantSnapshot, seen: Seen) -> None:
 
 
 def _end(tx: Tx, tenant: Tenant, operation: Operation, at: str) -> None:
-    """What was asked for is so; or as far as it could be, when the revision or image that came with it was taken back."""
+    """End the operation: succeeded, or failed where the requested revision or image was rolled back."""
     for step in operations.steps_of(tx, operation.id):
         if step.status == "running":
             operations.end_step(tx, operation.id, step.name, at)
@@ -81,8 +81,9 @@ def _reference(tx: Tx, image_id: ImageId | None) -> str:
 
 
 async def roll_back(deps: Deps, tenant_id: TenantId, generation: int | None, words: str, for_image: bool = False) -> bool:
-    """What is wanted is given up for the last good revision and image, where there are any. What was asked for goes on, and ends as failed
-    with the words. `for_image`: only another image is to blame.
+    """Return to the last good revision and image. The operation goes on, and ends as failed with `words`.
+
+    False, without writing, where there is nothing to return to. `for_image`: only another image can be the cause.
     """
     at, words = clock.text(clock.now()), deps.redactor(tenant_id).line(words, LONGEST_REASON)
 
@@ -93,14 +94,14 @@ async def roll_back(deps: Deps, tenant_id: TenantId, generation: int | None, wor
         new_image = tenant.image_id != tenant.last_good_image_id
         if for_image and not new_image:
             return False
-        refused = tenant.wanted_revision
-        seen = {"rejected_revision": refused, "rejected_image_id": tenant.image_id, "rejected_reason": words, **tenants.NO_ERROR}
+        rejected = tenant.wanted_revision
+        seen = {"rejected_revision": rejected, "rejected_image_id": tenant.image_id, "rejected_reason": words, **tenants.NO_ERROR}
         tenants.record_seen(tx, tenant_id, tenant.generation, at, seen)
-        revisions.set_outcome(tx, tenant_id, refused, "rejected", words)
+        revisions.set_outcome(tx, tenant_id, rejected, "rejected", words)
         subject = "image" if new_image else "revision"
-        told: dict[str, Any] = {"slug": tenant.slug, "revision": refused, "image_id": tenant.image_id, "reason": words}
-        events.append(tx, at, f"{subject}.rolled_back", tenant_id=tenant_id, **told)
-        changes: dict[str, object] = {"revision": [refused, tenant.last_good_revision]} if refused != tenant.last_good_revision else {}
+        data: dict[str, Any] = {"slug": tenant.slug, "revision": rejected, "image_id": tenant.image_id, "reason": words}
+        events.append(tx, at, f"{subject}.rolled_back", tenant_id=tenant_id, **data)
+        changes: dict[str, object] = {"revision": [rejected, tenant.last_good_revision]} if rejected != tenant.last_good_revision else {}
         changes |= {"image": [tenant.image_id, tenant.last_good_image_id]} if new_image else {}
         audit.append(tx, Entry(at, "system:reconcile", f"{subject}.roll_back", tenant_id, tenant_id, changes=changes))
         return True
@@ -110,15 +111,15 @@ async def roll_back(deps: Deps, tenant_id: TenantId, generation: int | None, wor
     done = await deps.database.write(write)
     if done:
         failpoint(f"{request.last_request if request else ''}.roll_back.after")
-        logger.info("a revision or image was taken back", tenant=tenant_id, reason=words)
+        logger.info("a revision or image was rolled back", tenant=tenant_id, reason=words)
     return done
 
 
 async def record_failure(deps: Deps, tenant_id: TenantId, generation: int | None, error: PlatformError) -> None:
-    """Record what went wrong and when it is tried again, for the tenant and for the operation; nothing for a wish that is no longer the last."""
-    deps.edge.wake()  # a tenant that never got as far as its route has an address all the same, with the page for stopped ones
+    """Record an error and the time of the next attempt, on the tenant and its operation. Does nothing if the generation has moved on."""
+    deps.edge.wake()  # a tenant that never got a route has an address too: the page for stopped tenants
     now, detail = clock.now(), deps.redactor(tenant_id)(error.detail)
-    logger.info("a tenant could not be brought to what is wanted", tenant=tenant_id, code=error.code, error=detail)
+    logger.info("a tenant could not reach its desired state", tenant=tenant_id, code=error.code, error=detail)
 
     def write(tx: Tx) -> None:
         tenant = tenants.get(tx, tenant_id)

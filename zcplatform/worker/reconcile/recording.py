@@ -1,4 +1,4 @@
-"""What the worker saw, written down under the guard of the tenant's generation."""
+"""Records observations, guarded by the tenant's generation: a result that belongs to an older request is dropped."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from zcplatform.worker.reconcile.snapshot import Superseded, TenantSnapshot
 
 
 def as_platform_error(error: Exception, **where: str) -> PlatformError:
-    """What a person is told of it. An error that nobody foresaw goes into the log whole, with where it happened."""
+    """The error as people see it. An unforeseen one is logged with its place."""
     if isinstance(error, PlatformError):
         return error
     logger.exception("unforeseen error", error, **where)
@@ -25,14 +25,14 @@ def as_platform_error(error: Exception, **where: str) -> PlatformError:
 
 
 async def record_seen(deps: Deps, snapshot: TenantSnapshot, changes: Mapping[str, object]) -> None:
-    """Record what was seen. Raises Superseded when somebody wants something else by now."""
+    """Record an observation. Raises Superseded if the generation has moved on."""
     at = clock.text(clock.now())
     if not await deps.database.write(lambda tx: tenants.record_seen(tx, snapshot.tenant.id, snapshot.tenant.generation, at, changes)):
         raise Superseded
 
 
 async def record_verified(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """Healthy and reachable: its revision and image are those to go back to from now on. Raises Superseded."""
+    """Record that the tenant is healthy and reachable: its revision and image are the good ones from now on. Raises Superseded."""
     tenant = snapshot.tenant
     at = clock.text(clock.now())
     changes: dict[str, object] = {"seen_verified": 1, "last_good_revision": tenant.revision, "last_good_image_id": tenant.image}
@@ -51,7 +51,7 @@ async def record_verified(deps: Deps, snapshot: TenantSnapshot) -> None:
 
 
 def _drop_secrets(tx: Tx, snapshot: TenantSnapshot, at: str) -> None:
-    """Those of places that the good settings do not have: until now one could have gone back to settings that did."""
+    """Delete secrets that the good settings have no place for. Until now a rollback could have needed them."""
     wanted = {row_of(place.name) for place in secret_slots(snapshot.settings)}
     for row in secrets.of_tenant(tx, snapshot.tenant.id):
         if row.kind in KINDS and (row.kind, row.name) not in wanted:
