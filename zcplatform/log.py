@@ -27,7 +27,7 @@ Field = str | bytes | int | float | bool | PurePath | BaseException | None
 
 
 class Logger:
-    """`process` (worker, web or edge) stands in every line."""
+    """Every line names the `process`: worker, web or edge."""
 
     def __init__(self) -> None:
         self._process = ""

@@ -54,7 +54,7 @@ def connect(path: Path, *, query_only: bool, deadline: "Deadline | None" = None)
 
 @contextmanager
 def open_read_only(path: Path, limit_s: float = float("inf")) -> Iterator[Tx]:
-    """A snapshot of a database file that nothing is written next to; a copy without its -wal may lie where nothing can be. Raises apsw.Error."""
+    """A snapshot of a database file that nothing is written next to; a copy without its -wal may be in a folder that cannot be written. Raises apsw.Error."""
     database_files.check(path, is_in_use=True)
     has_log = path.with_name(path.name + "-wal").exists()
     quoted = str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -1,4 +1,4 @@
-"""The health loop: every running agent is asked, all at once and bounded; three silent answers in a row and it is started again.
+"""The health loop: checks every running agent at once, bounded; after three failed checks in a row the agent is restarted.
 
 Docker never restarts an agent that hangs. A good answer proves little (the agent says ok early), so it only resets the count.
 """
@@ -26,7 +26,7 @@ from zcplatform.worker.reconcile.outcome import record_failure
 AT_ONCE = 32
 FAILURES_BEFORE_RESTART = 3
 CLOSE_LOOK_EVERY = 20
-"""Rounds. What a listing of the engine does not tell (a container's limits) is looked at for one tenant in twenty each round."""
+"""Rounds. What a look from afar does not show (a container's limits) is looked at for one tenant in twenty each round."""
 
 
 def is_close_look(position: int, round_: int) -> bool:

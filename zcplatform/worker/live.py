@@ -67,7 +67,7 @@ class LiveServer:
             writer.close()
 
     async def _answer(self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Send answers until they end or the asker goes away."""
+        """Send answers until they end or the client disconnects."""
         task = asyncio.create_task(self._send(line, writer))
         gone = asyncio.create_task(reader.read(1))
         await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)

@@ -1,8 +1,8 @@
-"""The mail loop: opens what waits in the outbox, writes it, hands it to the mail server, and records what became of it.
+"""The mail loop: opens messages that wait in the outbox, writes them, sends them, and records the outcome.
 
-The promise: what is too old is never sent, however slow the server; no box outlives its mail; one message that can not be sent keeps no other.
-A message may arrive twice when the worker is killed between handing it over and writing that down. Rows are hostile: recipient and text come from
-the sealed box and our own texts, and a box that is not for its row is thrown away.
+Promises: an expired message is never sent, however slow the server; no box outlives its message; a message that cannot be sent delays no other.
+A message may arrive twice when the worker is killed between sending and recording it. Rows are hostile: recipient and text come from the sealed
+box and our own texts, and a box that is not for its row is discarded.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class Sender(Protocol):
 
 
 class MailLoop:
-    """`server` is None where no mail is configured: messages wait until they are too old, as if the server were down."""
+    """`server` is None if no mail is configured: messages wait until they expire, as if the server were down."""
 
     def __init__(self, database: Database, private_key: PrivateKey, panel_url: str, server: Sender | None, metrics: Metrics) -> None:
         self.loop = Loop("mail", PERIOD_S, self.look)
@@ -47,7 +47,7 @@ class MailLoop:
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
     async def look(self) -> None:
-        """End what is too old, begin to send what is due. A slow server holds the places, never this look."""
+        """End expired messages and begin to send those that are due. A slow server delays the sending tasks, never this round."""
         now = clock.now()
         at, latest = clock.text(now), clock.text(now + timedelta(seconds=AGAIN_S[-1]))
         messages = self._database.read(lambda tx: outbox.due(tx, at, latest, AT_ONCE * 8))
@@ -69,7 +69,7 @@ class MailLoop:
             async with self._places:
                 await self._send(server, message)
         except Exception as error:
-            logger.exception("a message met an error that is a bug", message=message.id, error=type(error).__name__)
+            logger.exception("message failed with an unforeseen error", message=message.id, error=type(error).__name__)
             await self._later(message, "an error inside the platform")
         finally:
             del self._under_way[message.id]
@@ -78,12 +78,12 @@ class MailLoop:
         left_s = (clock.parse(message.expires_at) - clock.now()).total_seconds()
         still = self._database.read(lambda tx: outbox.get(tx, message.id))
         if left_s <= 0 or still is None or still.status != "waiting":
-            return  # the next look ends it, or it was taken back while it waited for a place
+            return  # the next round ends it, or it was voided while it waited for its turn
         try:
             written = self._written(message)
         except (CannotOpen, ValueError, KeyError):
-            await self._ended(message, "failed", "the sealed box does not belong here")
-            logger.warning("a message was thrown away: its box is not for it", message=message.id)
+            await self._ended(message, "failed", "the sealed box belongs to another message")
+            logger.warning("message discarded: its box is not for it", message=message.id)
             return
         try:
             await server.send(message.recipient, written, min(LIMIT_S, left_s))

@@ -105,7 +105,7 @@ def check_host(settings: Settings) -> None:
 
 
 def _check_subnets(settings: Settings) -> None:
-    """A new installation must not cut off a network of this host. One that has tenants goes on, and uses no number that would."""
+    """A new installation must not cut off a network of this host. One that has tenants starts, and uses no number that would."""
     pool = settings.subnet_network
     foreign = subnet_pool.overlaps(pool, host.routes(), Names(settings.instance).bridge_prefix)
     found = ", ".join(str(each) for each in subnet_pool.inside(pool, foreign))

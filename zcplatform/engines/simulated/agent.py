@@ -18,7 +18,7 @@ def run(command: tuple[str, ...], *, is_rejected: bool) -> Result:
     if command == compiled_channels.COMMAND:
         return Result(1, "a simulated agent lists no channels\n")
     if is_rejected:
-        return Result(1, '{"valid": false, "message": "the simulated agent was told to reject it"}\n')
+        return Result(1, '{"valid": false, "message": "the simulated agent rejects it on request"}\n')
     return Result(0, '{"valid": true, "migrated": false}\n')
 
 

@@ -1,6 +1,6 @@
 """What a simulated place does wrong on request: at the next call of some method, once.
 
-Every method of the place goes through `call`. What "lies" mean is the same everywhere: success is reported and nothing was done.
+Every method that acts is wrapped by `call`. A false answer is the same everywhere: success is reported and nothing was done.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 
 def call(lie: object = None) -> Callable[[F], F]:
-    """Wraps a method of a place; `lie` is what it returns when it lies."""
+    """Wraps a method of a place; `lie` is what a false answer returns."""
 
     def wrap(function: F) -> F:
         @wraps(function)

@@ -135,7 +135,7 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
         container.starts += 1
         container.log.append(b"the agent starts")
         if tenant.slug in self.world.crashing:
-            container.log.append(b"Error: the simulated agent was told to crash")
+            container.log.append(b"Error: the simulated agent crashes on request")
             container.end(1)
 
     @call(lie=True)
