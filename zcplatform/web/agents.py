@@ -11,6 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import AwareDatetime
 
 from zcplatform import clock
+from zcplatform.core import live_messages
 from zcplatform.core.roles import Permission
 from zcplatform.errors import PlatformError
 from zcplatform.ops import agents, tenants
@@ -41,7 +42,7 @@ def worker_of(request: Request) -> Worker:
 async def pairing_code(tenant: str, request: Request, caller: Annotated[Caller, changes(Permission.PAIRING_READ)]) -> shapes.PairingCode:
     """Pairs one device with the agent. The code replaces a pending one and is shown only once; a retry creates a new one."""
     row = await agents.request(caller, "pairing.issue", tenant)
-    answer = await worker_of(request).ask("pairing_code", ASK_S, tenant_id=row.id)
+    answer = await worker_of(request).ask(live_messages.PairingCode(row.id), ASK_S)
     url = render.url(caller.context.settings, row.slug)
     return shapes.PairingCode(code=answer["code"], expires_at=answer["expires_at"], url=url)
 
@@ -49,7 +50,7 @@ async def pairing_code(tenant: str, request: Request, caller: Annotated[Caller, 
 @router.get("/{tenant}/devices", operation_id="listDevices", summary="List paired devices", response_model=shapes.Devices)
 async def devices(tenant: str, request: Request, caller: Annotated[Caller, reads(Permission.DEVICE_READ)]) -> shapes.Devices:
     """The devices that are paired with the agent, as the agent reports them."""
-    answer = await worker_of(request).ask("devices", ASK_S, tenant_id=agents.require_running(caller, tenant).id)
+    answer = await worker_of(request).ask(live_messages.Devices(agents.require_running(caller, tenant).id), ASK_S)
     return shapes.Devices.model_validate({"items": answer["devices"]})
 
 
@@ -59,14 +60,14 @@ async def devices(tenant: str, request: Request, caller: Annotated[Caller, reads
 async def revoke(tenant: str, device: DeviceId, request: Request, caller: Managing) -> None:
     """Its token is no longer accepted."""
     row = await agents.request(caller, "device.revoke", tenant, device)
-    await worker_of(request).ask("device_revoke", ASK_S, tenant_id=row.id, device_id=device)
+    await worker_of(request).ask(live_messages.DeviceRevoke(row.id, device), ASK_S)
 
 
 @router.delete("/{tenant}/devices", operation_id="resetDevices", summary="Revoke all devices", response_model=shapes.DevicesReset)
 async def reset(tenant: str, request: Request, caller: Managing) -> shapes.DevicesReset:
     """Revokes every device. An agent that keeps one is restarted without it."""
     row = await agents.reset_devices(caller, tenant)
-    answer = await worker_of(request).ask("devices_reset", RESET_S, tenant_id=row.id)
+    answer = await worker_of(request).ask(live_messages.DevicesReset(row.id), RESET_S)
     return shapes.DevicesReset(restarts=answer["restarts"])
 
 
@@ -76,7 +77,7 @@ async def message(
 ) -> shapes.Reply:
     """Returns the agent's reply. Neither is stored or logged; the audit log shows that a message was sent."""
     row = await agents.request(caller, "message.send", tenant)
-    answer = await worker_of(request).ask("message", MESSAGE_S, tenant_id=row.id, text=sent.text)
+    answer = await worker_of(request).ask(live_messages.Message(row.id, sent.text), MESSAGE_S)
     return shapes.Reply(text=answer["text"], model=answer["model"])
 
 
@@ -88,7 +89,7 @@ async def message(
 )
 async def channels(tenant: str, request: Request, caller: Annotated[Caller, reads(Permission.CHANNEL_READ)]) -> shapes.ChannelsHealth:
     """What the running agent reports about each of its channels."""
-    answer = await worker_of(request).ask("channels", ASK_S, tenant_id=agents.require_running(caller, tenant).id)
+    answer = await worker_of(request).ask(live_messages.Channels(agents.require_running(caller, tenant).id), ASK_S)
     return shapes.ChannelsHealth.model_validate({"items": answer["channels"]})
 
 
@@ -113,9 +114,7 @@ async def logs(
     opening.count(StreamKind.LOGS, caller.actor)
     row = caller.read(lambda call: tenants.get(call.tx, tenant))
     since = clock.text(wanted.since) if wanted.since else None
-    answers = worker_of(request).follow(
-        "logs", tenant_id=row.id, tail=wanted.tail, since=since, follow=wanted.follow, timestamps=wanted.timestamps
-    )
+    answers = worker_of(request).follow(live_messages.Logs(row.id, wanted.tail, since, follow=wanted.follow, timestamps=wanted.timestamps))
     first = await anext(answers, None)  # an error is answered as a problem, not in the middle of a stream
     as_events = "text/event-stream" in (accept or "")
     body = _lines(while_permitted(caller, request.app.state.watcher, answers), first, as_events=as_events)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from zcplatform import clock
+from zcplatform.core import live_messages
 from zcplatform.core.roles import Permission
 from zcplatform.errors import PlatformError
 from zcplatform.ops import tenants
@@ -71,7 +72,7 @@ async def _loop_troubles(request: Request) -> list[str]:
     """Names of loops that are late or failing. A worker that does not answer has its heartbeat to speak for it."""
     worker: Worker = request.app.state.worker
     try:
-        found = (await worker.ask("loops", 2.0))["loops"]
+        found = (await worker.ask(live_messages.Loops(), 2.0))["loops"]
     except PlatformError:
         return []
     late = [f"{loop['name']}{LATE}" for loop in found if loop["is_late"]]
@@ -92,7 +93,7 @@ async def metrics(request: Request, context: ContextOf, _: Annotated[Caller, rea
     own.set_tenants(context.database.read(tenants.count_by_state))
     worker: Worker = request.app.state.worker
     try:
-        of_worker = str((await worker.ask("health", 2.0))["metrics"])
+        of_worker = str((await worker.ask(live_messages.Health(), 2.0))["metrics"])
     except PlatformError:
         of_worker = ""
     return PlainTextResponse(own.text() + of_worker, media_type="text/plain; version=0.0.4")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 
+from zcplatform.core import live_messages
 from zcplatform.core.roles import Permission
 from zcplatform.web import health_shapes as shapes
 from zcplatform.web.caller import Caller, reads
@@ -17,4 +18,4 @@ TIMEOUT_S = 2.0
 async def list_loops(request: Request, _: Annotated[Caller, reads(Permission.LOOP_READ)]) -> shapes.Loops:
     """Its periodic tasks, each with its last round. 503 when the worker does not answer."""
     worker: Worker = request.app.state.worker
-    return shapes.Loops.model_validate({"items": (await worker.ask("loops", TIMEOUT_S))["loops"]})
+    return shapes.Loops.model_validate({"items": (await worker.ask(live_messages.Loops(), TIMEOUT_S))["loops"]})

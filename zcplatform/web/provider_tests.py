@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Request
 
+from zcplatform.core import live_messages
 from zcplatform.core.roles import Permission
 from zcplatform.ops import provider_tests
 from zcplatform.web import agent_shapes as shapes
@@ -29,5 +30,5 @@ async def run(
         key = sent.api_key.get_secret_value() if sent.api_key else None
         unsaved = provider_tests.UnsavedProvider(sent.family, sent.model, sent.base_url, key)
     row, fields = await provider_tests.ask(caller, tenant, alias, unsaved)
-    answer = await worker_of(request).ask("provider_test", TEST_S, tenant_id=row.id, alias=alias, **fields)
+    answer = await worker_of(request).ask(live_messages.ProviderTest(row.id, alias, **fields), TEST_S)
     return shapes.ProviderTest.model_validate(answer)

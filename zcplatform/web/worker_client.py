@@ -1,6 +1,6 @@
-"""The few things that are no rows: asked of the worker over its socket, one JSON line for each request and each answer.
+"""The worker as the web process sees it: live requests over its socket, one JSON line for each request and each answer.
 
-Verbs: wake, logs, health, loops, pairing_code, message, channels, devices, device_revoke, devices_reset, provider_test. Arguments are a tenant id and scalars; the worker trusts none of them.
+The requests are the classes of `core.live_messages`.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
+from zcplatform.core.live_messages import LiveMessage, Wake, to_json
 from zcplatform.errors import BadInput, Conflict, NotFound, PlatformError, Unavailable
 
 CONNECT_S = 2.0
@@ -25,26 +26,26 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def wake(self, tenant_id: str) -> None:
-        """A hint, sent on the side: when it is lost the worker's period does its work."""
+        """Send a hint in the background. If it is lost, the worker's next period does the work."""
         task = asyncio.ensure_future(self._wake(tenant_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _wake(self, tenant_id: str) -> None:
         with suppress(Unavailable):
-            await self.ask("wake", 2.0, tenant_id=tenant_id)
+            await self.ask(Wake(tenant_id), 2.0)
 
-    async def ask(self, verb: str, timeout_s: float, **arguments: object) -> dict[str, Any]:
-        """One answer. Raises Unavailable (503) when the worker, the engine or the agent can not answer now."""
+    async def ask(self, message: LiveMessage, timeout_s: float) -> dict[str, Any]:
+        """One answer. Raises Unavailable (503) when the worker, the engine or the agent cannot answer now."""
         try:
-            async with asyncio.timeout(timeout_s), aclosing(self.follow(verb, **arguments)) as answers:
+            async with asyncio.timeout(timeout_s), aclosing(self.follow(message)) as answers:
                 async for answer in answers:
                     return answer
         except TimeoutError:
             raise _silent("did not answer in time") from None
         raise _silent("closed the connection without an answer")
 
-    async def follow(self, verb: str, **arguments: object) -> AsyncGenerator[dict[str, Any]]:
+    async def follow(self, message: LiveMessage) -> AsyncGenerator[dict[str, Any]]:
         """Answers until the worker ends the stream or the caller does."""
         try:
             async with asyncio.timeout(CONNECT_S):
@@ -52,7 +53,7 @@ class Worker:
         except (OSError, TimeoutError):
             raise _silent("is not there") from None
         try:
-            writer.write(json.dumps({"verb": verb, **arguments}).encode() + b"\n")
+            writer.write(json.dumps(to_json(message)).encode() + b"\n")
             while line := await reader.readline():
                 answer = json.loads(line)
                 if "error" in answer:

@@ -15,6 +15,7 @@ from typing import Any
 
 from zcplatform import bounded_json, clock
 from zcplatform.agent.fields import is_text
+from zcplatform.core import live_messages
 from zcplatform.engines.protocol import EngineUnreachable
 from zcplatform.engines.seen import Silence
 from zcplatform.errors import BadInput, PlatformError, Unavailable
@@ -139,9 +140,13 @@ def _parse(line: bytes, verbs: Container[object]) -> dict[str, Any]:
         raise BadInput("live.request", "arguments are scalars")
     if not all(is_text(value) for value in request.values() if isinstance(value, str)):
         raise BadInput("live.request", "an argument is not valid Unicode")
-    if request.get("verb") not in verbs:
-        raise BadInput("live.request", "not a request of ours")
-    return request
+    try:
+        message = live_messages.parse(request)
+    except ValueError as error:
+        raise BadInput("live.request", str(error)) from None
+    if message.verb not in verbs:
+        raise BadInput("live.request", "this worker does not know the verb")
+    return live_messages.to_json(message)
 
 
 def _peer_uid(writer: asyncio.StreamWriter) -> int:
