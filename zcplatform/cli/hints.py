@@ -5,6 +5,7 @@ import re
 from zcplatform.cli.credentials import SIGN_IN
 
 HINTS = {
+    "config.changed": "See what changed with zcplatform revisions list SLUG and zcplatform revisions diff SLUG NUMBER, then repeat your change.",
     "access.denied": "zcplatform whoami shows your role; docs/reference/permissions.md lists what each role may do.",
     "channel.unknown_type": "zcplatform channels types lists them.",
     "channel.unknown": "zcplatform channels list SLUG shows them.",

@@ -21,7 +21,6 @@ _HTTP = {
     404: ("route.unknown", "There is no such route", "docs/reference/api.md lists the routes"),
     405: ("route.method", "This route does not support that method", "docs/reference/api.md lists the routes"),
     408: ("request.slow", "The body did not arrive within 20 seconds", "try again on a faster connection"),
-    422: ("request.not_unicode", "The body has text that is not Unicode: half of a surrogate pair", "send the whole character, or UTF-8"),
     413: ("request.too_large", "The body is larger than 64 KiB", "send a smaller body"),
 }
 _ENDS = frozenset({408, 413})

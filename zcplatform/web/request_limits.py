@@ -2,8 +2,6 @@
 headers; timing. An error that nobody foresaw becomes an answer here, or it would leave without them."""
 
 import asyncio
-import json
-import re
 import time
 from collections import Counter
 
@@ -33,7 +31,6 @@ KNOWN_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DE
 MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 JSON_TYPES = frozenset({b"application/json", b"application/json;charset=utf-8"})
 PATCH_TYPES = JSON_TYPES | {b"application/merge-patch+json"}
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 ONCE = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key", b"origin", b"x-forwarded-for"})
 """Two of these could be read differently by two readers."""
 UNCOUNTED = frozenset({"/healthz", "/readyz", "/internal/ask"})
@@ -118,7 +115,7 @@ def _limited(receive: Receive, within_s: float) -> Receive:
 
     After the body the application waits for the asker to leave; that may take as long as it likes.
     """
-    seen, is_whole, parts = 0, False, bytearray()
+    seen, is_whole = 0, False
     until = asyncio.get_running_loop().time() + within_s
 
     async def limited() -> Message:
@@ -133,22 +130,6 @@ def _limited(receive: Receive, within_s: float) -> Receive:
             is_whole = not message.get("more_body", False)
             if seen > LARGEST_BODY:
                 raise HTTPException(413)
-            parts.extend(message.get("body", b""))
-            if is_whole and _has_lone_surrogate(parts):
-                raise HTTPException(422)
         return message
 
     return limited
-
-
-def _has_lone_surrogate(body: bytes | bytearray) -> bool:
-    """Whether a JSON text spells half of a character, which cannot be stored or sent on as text."""
-    if _SURROGATE.search(body) is None:
-        return False
-    try:
-        json.dumps(json.loads(body), ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    except ValueError:
-        return False  # not JSON: the route says so
-    return False

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 HOST: Mapping[str, str] = {
+    "simulated.real_data": "`serve --simulated` does not start on a real data directory.",
     "anchors.foreign": "… is not a regular file owned by root.",
     "anchors.full": "Only a part of an anchor could be written to ….",
     "anchors.no_log": "No system log listens at …: ….",

@@ -58,7 +58,6 @@ PEOPLE: Mapping[str, str] = {
     "request.if_match": "If-Match ….",
     "request.invalid": "The request is not valid: ….",
     "request.not_json": "The body is not JSON; the place is named.",
-    "request.not_unicode": "The body has text that is not Unicode: half of a surrogate pair.",
     "request.refused": "The request was rejected before it reached a route.",
     "request.slow": "The body did not arrive in time.",
     "request.too_large": "The body is larger than it may be.",
