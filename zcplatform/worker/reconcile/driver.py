@@ -68,7 +68,11 @@ class Driver:
         look = await place.look()
         if isinstance(look, Silence):
             deps.metrics.engine_up.set(0)
-            await self._record_silence(deps.database.read(tenants.everything), look)
+            rows = deps.database.read(tenants.everything)
+            await self._record_silence(rows, look)
+            for row in rows:  # a name that is to lead nowhere needs the edge only
+                if row.effective_wanted in (Wanted.STOPPED, Wanted.ABSENT) and row.seen_upstream is not None:
+                    self.wake(row.id)
             return
         deps.metrics.engine_up.set(1)
         deps.upstreams.saw_all(place, look)
