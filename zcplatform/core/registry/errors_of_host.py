@@ -88,7 +88,7 @@ HOST: Mapping[str, str] = {
     "network.subnet_taken": "The next try takes another range of `subnets`.",
     "registry.unreachable": "Pull …: not there after … s.",
     "serve.interpreter": "The user … cannot run this program: … is closed to it.",
-    "serve.not_root": "Zcplatform serve must be started by root.",
+    "serve.not_root": "zcplatform serve must be started by root.",
     "serve.running": "Another zcplatform holds ….",
     "settings.bad": "`…` …….",
     "settings.bad_token": "Paired tokens must be SHA-256 hashes in lower-case hexadecimal.",
