@@ -10,7 +10,9 @@ from tests.fakes.apis import TENANT, Honest, serving
 
 
 class Choosy(Honest):
-    """Refuses to do anything with `bad`; its list has three tenants of which one is stopped."""
+    """Refuses to do anything with `bad`; its list has three tenants that nothing holds, of which one is stopped, and a suspended one."""
+
+    names = ("a", "b", "c", "d")
 
     def handle_any(self) -> None:
         path = self.path.split("?")[0]
@@ -19,7 +21,9 @@ class Choosy(Honest):
             problem = {"code": "tenant.stopped", "detail": "Tenant `bad` is stopped", "hint": "POST /x", "fields": {}}
             self.answer(409, problem, "application/problem+json")
         elif path == "/api/tenants" and self.command == "GET":
-            items = [{**TENANT, "slug": slug, "wanted": wanted} for slug, wanted in (("a", "running"), ("b", "stopped"), ("c", "running"))]
+            wanted = ("running", "stopped", "running", "running")
+            items = [{**TENANT, "slug": slug, "wanted": state} for slug, state in zip(self.names, wanted, strict=True)]
+            items[3]["holds"] = [{"kind": "suspended", "reason": "the bill", "since": TENANT["created_at"], "by": ""}]
             self.answer(200, {"items": items, "next_cursor": None})
         else:
             super().handle_any()
@@ -73,6 +77,18 @@ def test_deleting_several_wants_the_number_typed(tmp_path: Path) -> None:
         assert _changed(fake) == []
         assert run_signed_in(api, tmp_path, "tenants", "rm", "a", "c", "--no-wait", stdin="delete 2\n").returncode == 0
     assert _changed(fake) == ["a", "c"]
+
+
+class Hostile(Choosy):
+    names = ("a\x1b]0;owned\x07", "b", "c", "d\x1b[2J")
+
+
+@pytest.mark.parametrize("verb", ["stop", "rm"])
+def test_no_name_in_a_question_commands_the_terminal(tmp_path: Path, verb: str) -> None:
+    with serving(Hostile) as (api, fake):
+        done = run_signed_in(api, tmp_path, "tenants", verb, "--all", stdin="n\n")
+    assert (_changed(fake), "a·]0;owned·" in done.stderr) == ([], True)
+    assert not set("\x1b\x07") & {*done.stderr, *done.stdout}
 
 
 @pytest.mark.parametrize("arguments", [("stop",), ("stop", "a", "--all"), ("rm", "--yes")])

@@ -105,7 +105,7 @@ def _draw_live(api: Api, operation: Operation) -> Operation:
     from rich.text import Text
 
     def drawn(current: Operation) -> Text:
-        lines = [f"{current['kind']} {current['status']}", *(_step(step) for step in current["steps"])]
+        lines = [printable(f"{current['kind']} {current['status']}"), *(_step(step) for step in current["steps"])]
         return Text("\n".join([*lines, f"  {printable(current['reason'])}"] if current["reason"] else lines))
 
     with Live(drawn(operation), console=Console(stderr=True), refresh_per_second=10, redirect_stderr=False) as live:

@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 def ask(question: str, *, is_secret: bool = False) -> str:
     """One line. What is secret is not shown while it is typed."""
     if sys.stdin.isatty() and is_secret:
-        return str(typer.prompt(question, hide_input=True, err=True)).strip()
+        return str(typer.prompt(output.printable(question), hide_input=True, err=True)).strip()
     if sys.stdin.isatty():
         _write(f"{question}: ")
     return sys.stdin.readline().strip()
@@ -25,7 +25,7 @@ def ask(question: str, *, is_secret: bool = False) -> str:
 
 def _write(text: str) -> None:
     """Whole, to standard error: typer's own prompts write their last blank to standard output, into what is piped on."""
-    sys.stderr.write(text)
+    sys.stderr.write(output.printable(text))
     sys.stderr.flush()
 
 

@@ -20,7 +20,7 @@ All = Annotated[bool, typer.Option("--all", help="All tenants you may see that t
 
 @dataclass(frozen=True)
 class Verb:
-    """A request that may be sent for several tenants. `wanted`: with --all, only tenants in this desired state."""
+    """A request that may be sent for several tenants. `wanted`: with --all, only tenants in this desired state that nothing holds."""
 
     name: str
     method: str
@@ -46,7 +46,12 @@ def choose(context: typer.Context, verb: Verb, tenants: list[str] | None, *, is_
     if tenants:
         return list(dict.fromkeys(tenants))
     with open_api(context) as api:
-        return [item["slug"] for item in api.items(route("tenants")) if verb.wanted in (None, item["wanted"])]
+        return [item["slug"] for item in api.items(route("tenants")) if _is_for(verb, item)]
+
+
+def _is_for(verb: Verb, item: dict[str, Any]) -> bool:
+    """A held tenant does not run whatever is wanted of it: to stop it now would keep it stopped when the hold is lifted."""
+    return verb.wanted is None or (item["wanted"] == verb.wanted and not item.get("holds"))
 
 
 def submit_each(context: typer.Context, verb: Verb, tenants: list[str], *, wait: bool, json: bool) -> None:

@@ -216,4 +216,5 @@ def _provider_name(item: dict[str, Any]) -> str:
 
 
 def _hold(hold: dict[str, Any]) -> str:
-    return f"{hold['kind']} by {hold['by']} {formats.age(hold['since'], clock.now())}: {hold['reason']}"
+    by = f" by {hold['by']}" if hold["by"] else ""  # nobody wrote down who suspended a tenant before version 0.2
+    return f"{hold['kind']}{by} {formats.age(hold['since'], clock.now())}: {hold['reason']}"
