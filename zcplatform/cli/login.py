@@ -1,5 +1,6 @@
 """zcplatform login, logout, whoami: sign in from a terminal with a mailed code, a link or a token, and sign out."""
 
+import ipaddress
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,6 @@ Link = Annotated[
     bool, typer.Option("--link", help="Sign in as a person with a link from `zcplatform admin login-link`, entered at the prompt.")
 ]
 FORBIDDEN = 403
-LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 def login(api: Address, email: Email = None, link: Link = False, json: AsJson = False) -> None:
@@ -100,10 +100,17 @@ def secret_of(typed: str, name: str) -> str:
 def _refuse_plain_http(api: "Api") -> None:
     """A session over plain HTTP could be read by anybody in between. Names of this machine never leave it."""
     host = api.url.host
-    if api.url.scheme == "http" and host not in LOCAL_NAMES and not host.endswith(".localhost") and not host.startswith("127."):
+    if api.url.scheme == "http" and not _is_local(host):
         raise CommandError(
             "login.plain", f"{api.login.api} is not encrypted: a session would be readable on the way", f"Use https://{host}"
         )
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _warn_of_variables(url: str) -> None:
