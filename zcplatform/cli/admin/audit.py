@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="The audit log.")
 anywhere = typer.Typer(no_args_is_help=True, help="The audit log: list entries, or verify a copy of its file.")
 COMPARE = "Compare with a backup. Copy a database that is open with `sqlite3 zcplatform.db '.backup COPY'`: a plain copy lacks its -wal."
+PRUNE_S = 600.0
+"""Following the chain and deleting take about a minute for each million entries."""
 File = Annotated[
     Path | None, typer.Option("--file", exists=True, dir_okay=False, help="A database file, which may be a copy. Default: this host's.")
 ]
@@ -103,7 +105,7 @@ def prune(
             audit.append(tx, Entry(at, "host:root", "audit.prune", f"up to {sequence}", changes={"before": [None, day]}))
             return audit.prune(tx, audit.Checkpoint(sequence, hash_, at, keys.audit_public, signature))
 
-        removed = database.write_now(write)
+        removed = database.write_now(write, PRUNE_S)
     output.print_json({"removed": removed}) if json else output.print_line(f"removed {removed} entries")
 
 
