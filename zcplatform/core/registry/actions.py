@@ -61,7 +61,7 @@ ACTIONS: Mapping[str, str] = {
     "token.revoke": "A token was revoked.",
     "user.bootstrap": "The first super-admin was created on the host.",
     "user.change": "A user was renamed, disabled, enabled, promoted or demoted.",
-    "user.change_email": "A user changed their email address, or the code was wrong.",
+    "user.change_email": "A user changed their e-mail address, or the code was wrong.",
     "user.create": "A user was added.",
     "user.delete": "A user was deleted, and their address erased.",
     "worker.start": "The worker started.",
