@@ -80,11 +80,12 @@ def test_through_the_host() -> None:
 
 
 def test_from_processes_of_this_host_only_root_and_the_edge_connect_to_agents() -> None:
-    """C7. Established connections come first: the last packets of one have no owner any more."""
+    """C7. Established connections come first: the last packets of one have no owner any more. Neither have the kernel's own reports about one."""
     chain = rules("zcpa1b", ["1.1.1.1"], [], POOL, (998,)).v4.chains[3]
     assert chain.name == "ZCPA1B-OUT"
     assert chain.rules == (
         "-m conntrack --ctstate ESTABLISHED -j RETURN",
+        "-m conntrack --ctstate RELATED -j RETURN",
         "-m owner --uid-owner 0 -j RETURN",
         "-m owner --uid-owner 998 -j RETURN",
         "-j DROP",

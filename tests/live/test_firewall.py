@@ -2,6 +2,7 @@
 
 import shlex
 import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.engine import Engine
-from tests.live.handmade import NAMES, POOL, RESOLVERS, Handmade, answers, inside, tenant
+from tests.live.handmade import NAMES, POOL, RESOLVERS, Handmade, answers, inside, raw, tenant
 from tests.live.neighbour import neighbour_on_the_wire, run
 from zcplatform.adapters import firewall
 from zcplatform.core.firewall import rules
@@ -107,6 +108,19 @@ async def test_of_this_hosts_users_only_root_and_the_edge_reach_an_agent(two: tu
     assert [_reaches_as(SOMEBODY_UID, place) for place in places] == [True] * 2, "it was the rule"
 
 
+async def test_a_container_learns_that_a_link_takes_smaller_packets_only(engine: Engine, two: tuple[Handmade, Handmade]) -> None:
+    """The kernel of this host says so, and no process: without it, larger requests behind a VPN or in some clouds wait forever."""
+    run("ip", "link", "add", "narrow0", "mtu", "1280", "type", "veth", "peer", "name", "narrow1")
+    try:
+        run("ip", "address", "add", "9.9.9.1/24", "dev", "narrow0")
+        run("ip", "link", "set", "narrow0", "up")
+        pid = (await raw(engine.socket, two[0].name))["State"]["Pid"]
+        command = ["nsenter", "--target", str(pid), "--net", sys.executable, "-c", _LARGE_PACKETS]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "1280"
+    finally:
+        run("ip", "link", "del", "narrow0")
+
+
 async def test_ipv6_is_closed(engine: Engine, two: tuple[Handmade, Handmade]) -> None:
     code, _ = await inside(engine.socket, two[0].name, "cat /proc/net/if_inet6 | grep -v ' lo$' | grep .")
     assert code != 0, "the container has no address of it"
@@ -123,7 +137,7 @@ DAMAGES = [
     ("iptables", "-I", OURS.v4.chains[1].name, "-d", "10.0.0.0/8", "-j", "RETURN"),
     ("iptables", "-D", "OUTPUT", "1"),
     ("iptables", "-I", "OUTPUT", "1", "-j", "ACCEPT"),
-    ("iptables", "-D", OURS.v4.chains[3].name, "4"),
+    ("iptables", "-D", OURS.v4.chains[3].name, "5"),
     ("ip6tables", "-F"),
 ]
 
@@ -139,6 +153,20 @@ async def test_what_somebody_changes_is_seen_and_repaired(engine: Engine, two: t
         assert await _reached(engine, first, [(first.gateway, PORT), (second.address, 42617)]) == set(), damage
     run("iptables", "-D", "INPUT", "-j", "ACCEPT")
     run("iptables", "-D", "OUTPUT", "-j", "ACCEPT")
+
+
+_LARGE_PACKETS = """
+import select, socket
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER, IP_PMTUDISC_DO
+one.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
+one.connect(("9.9.9.9", 443))
+one.send(bytes(1400))
+waits = select.poll()
+waits.register(one, select.POLLERR)
+waits.poll(2000)
+print(one.getsockopt(socket.IPPROTO_IP, 14))  # IP_MTU
+"""
 
 
 class _Ok(BaseHTTPRequestHandler):

@@ -39,6 +39,9 @@ CLOSED_RANGES = (
 )
 MAIL_PORTS = "25,465,587"
 
+_BEGUN = ("-m conntrack --ctstate ESTABLISHED -j RETURN", "-m conntrack --ctstate RELATED -j RETURN")
+"""Two rules: `iptables -S` does not print the states of one rule in the order in which they were given."""
+
 # It never accepts, and a restarted engine puts it first.
 _ISOLATION = "-j DOCKER-ISOLATION-STAGE-1"
 _OURS = re.compile(r"-A \S+ (-[io] zcp[0-9a-f]{3}\+ -j ZCP[0-9A-F]{3}-(IN|FWD|TO)|-d [0-9./]+ -j ZCP[0-9A-F]{3}-OUT)")
@@ -160,14 +163,17 @@ def _through(name: str, bridges: str, opened: Sequence[str], subnets: IPv4Networ
 
 
 def _into_bridges(name: str) -> Chain:
-    established = ("-m conntrack --ctstate ESTABLISHED -j RETURN", "-m conntrack --ctstate RELATED -j RETURN")
-    return Chain(f"{name}-TO", (*established, "-j DROP"))
+    return Chain(f"{name}-TO", (*_BEGUN, "-j DROP"))
 
 
 def _from_host(name: str, callers: Collection[int]) -> Chain:
-    """The last packets of a connection have no owner any more: established ones come first."""
+    """Established connections come first: the last packets of one have no owner any more.
+
+    Neither has what the kernel itself reports about a connection (RELATED). Without its "packet too big", an agent behind a link with a smaller
+    MTU than its bridge's would wait forever for answers to larger requests.
+    """
     owners = [f"-m owner --uid-owner {int(uid)} -j RETURN" for uid in sorted({0, *callers})]
-    return Chain(f"{name}-OUT", ("-m conntrack --ctstate ESTABLISHED -j RETURN", *owners, "-j DROP"))
+    return Chain(f"{name}-OUT", (*_BEGUN, *owners, "-j DROP"))
 
 
 def _resolver_matches(resolvers: Sequence[str]) -> list[str]:
