@@ -3,7 +3,7 @@
 from tests.worker.agent_calls_rig import Make, Rig
 from zcplatform.core.edge import Json
 from zcplatform.core.workload import TenantRef
-from zcplatform.engines.seen import Address, TenantSeen, WorkloadSeen
+from zcplatform.engines.seen import Address, Look, TenantSeen, WorkloadSeen
 from zcplatform.ids import TenantId
 from zcplatform.store.db import Database
 from zcplatform.worker.routes import Routes
@@ -57,6 +57,27 @@ async def test_a_container_that_ended_leads_nowhere(database: Database, make: Ma
     assert _leads(routes.document()) == {rig.tenant.id: "127.0.0.1:20001"}
     upstreams.saw(ReportingPlace(), ref, TenantSeen())  # type: ignore[arg-type]
     assert (_leads(routes.document()), woken) == ({}, [True])
+
+
+def test_a_look_at_everything_that_began_before_a_close_look_does_not_undo_it() -> None:
+    """At many tenants such a look takes long: an agent that was started meanwhile must not lose its route until the next one."""
+    upstreams, place, woken = Upstreams(), ReportingPlace(), []
+    upstreams.on_change = lambda: woken.append(True)
+    started, stopped, other = (TenantRef(TenantId(f"ten_{name}"), name) for name in ("started", "stopped", "other"))
+    before = Look({stopped: _seen(20_002), other: _seen(20_003)}, {}, firewall_stands=True)
+    first, second = upstreams.moment, upstreams.moment
+    upstreams.saw(place, started, _seen(20_001))  # type: ignore[arg-type]
+    upstreams.saw(place, stopped, TenantSeen())  # type: ignore[arg-type]
+    for began in (first, second):
+        upstreams.saw_all(place, before, began)  # type: ignore[arg-type]
+        found = {ref.slug: upstreams.get(ref.id) for ref in (started, stopped, other)}
+        assert {slug: reached and reached.upstream for slug, reached in found.items()} == {
+            "started": "127.0.0.1:20001",
+            "stopped": None,
+            "other": "127.0.0.1:20003",
+        }
+    upstreams.saw_all(place, Look({other: _seen(20_003)}, {}, firewall_stands=True), upstreams.moment)  # type: ignore[arg-type]
+    assert upstreams.get(started.id) is None, "a look that began after the close one counts"
 
 
 def test_a_worker_that_starts_knows_what_the_edge_s_saved_document_says() -> None:

@@ -46,11 +46,11 @@ class HealthLoop:
 
     async def _round(self) -> None:
         """Check agents that run. One that is silent because the engine or its rules are gone is not at fault."""
-        place = self._deps.engine.place(LOCAL)
+        place, began = self._deps.engine.place(LOCAL), self._deps.upstreams.moment
         look = await place.look()
         if isinstance(look, Silence):
             raise EngineUnreachable(look.detail, look.hint)
-        self._deps.upstreams.saw_all(place, look)
+        self._deps.upstreams.saw_all(place, look, began)
         if look.trouble is not None:
             return
         rows = [row for row in self._deps.database.read(tenants.everything) if row.effective_wanted == "running" and row.seen_healthy]

@@ -25,6 +25,10 @@ class Reached:
 class Upstreams:
     def __init__(self, first: Mapping[TenantId, Reached] | None = None) -> None:
         self._known: dict[TenantId, Reached] = dict(first or {})
+        self._closely: dict[TenantId, int] = {}
+        """The moment of each tenant's last close look."""
+        self.moment = 0
+        """Counts close looks: says which of them a look at everything began after."""
         self.version = 0
         """Another one after every change."""
         self.on_change: Callable[[], None] = lambda: None
@@ -32,11 +36,17 @@ class Upstreams:
     def get(self, tenant_id: TenantId) -> Reached | None:
         return self._known.get(tenant_id)
 
-    def saw_all(self, place: Place, look: Look) -> None:
-        found = {ref.id: _reached(place, seen) for ref, seen in look.tenants.items()}
+    def saw_all(self, place: Place, look: Look, since: int) -> None:
+        """`since` is the `moment` at which the look began: what was looked at closely after that is known better."""
+        newer = {tenant_id: moment for tenant_id, moment in self._closely.items() if moment > since}
+        found = {ref.id: _reached(place, seen) for ref, seen in look.tenants.items() if ref.id not in newer}
+        found |= {tenant_id: self._known.get(tenant_id) for tenant_id in newer}
         self._set({tenant_id: reached for tenant_id, reached in found.items() if reached is not None})
+        self._closely = {tenant_id: moment for tenant_id, moment in self._closely.items() if tenant_id in newer or tenant_id in self._known}
 
     def saw(self, place: Place, tenant: TenantRef, seen: TenantSeen) -> None:
+        self.moment += 1
+        self._closely[tenant.id] = self.moment
         reached = _reached(place, seen)
         others = {tenant_id: one for tenant_id, one in self._known.items() if tenant_id != tenant.id}
         self._set(others if reached is None else {**others, tenant.id: reached})

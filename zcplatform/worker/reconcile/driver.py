@@ -65,6 +65,7 @@ class Driver:
 
     async def look(self) -> None:
         deps, place = self._deps, self._deps.engine.place(LOCAL)
+        began = deps.upstreams.moment
         look = await place.look()
         if isinstance(look, Silence):
             deps.metrics.engine_up.set(0)
@@ -75,7 +76,7 @@ class Driver:
                     self.wake(row.id)
             return
         deps.metrics.engine_up.set(1)
-        deps.upstreams.saw_all(place, look)
+        deps.upstreams.saw_all(place, look, began)
         await self._record_machines()
         for row in deps.database.read(tenants.everything):
             if row.id not in self._running and self._needs_work(row, look):
