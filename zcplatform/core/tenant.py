@@ -36,6 +36,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+_WANTED = frozenset(Wanted)
 HELD = {HoldKind.SUSPENDED: State.SUSPENDED, HoldKind.QUOTA: State.OVER_QUOTA}
 ENGINE_UNREACHABLE = "engine.unreachable"
 ATTEMPTS_BEFORE_FAILED = 3
@@ -102,8 +103,10 @@ class Tenant:
 
     @property
     def effective_wanted(self) -> Wanted:
-        """What is to be true now: a tenant that is held does not run, though it may be wanted running."""
-        return effective_wanted(Wanted(self.wanted), self.holds)
+        """What is to be true now: a tenant that is held does not run, though it may be wanted running. Neither does one with a value that no
+        request could have written: that is no reason to fail for whoever reads all tenants."""
+        known = Wanted(self.wanted) if self.wanted in _WANTED else Wanted.STOPPED
+        return effective_wanted(known, self.holds)
 
     def hold(self, kind: HoldKind) -> Hold | None:
         return next((hold for hold in self.holds if hold.kind is kind), None)

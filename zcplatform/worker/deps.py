@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from zcplatform.adapters.caddy import Caddy
 from zcplatform.adapters.gateway import Gateway
 from zcplatform.core.redaction import Redactor
+from zcplatform.core.tenant import Wanted
 from zcplatform.engines.protocol import Engine, Place
-from zcplatform.ids import Names, TenantId
+from zcplatform.errors import StepFailed
+from zcplatform.ids import LOCAL, Names, TenantId
 from zcplatform.settings import Settings
 from zcplatform.store.db import Database, ReadCache
 from zcplatform.worker.boosts import Boosts
@@ -50,5 +52,13 @@ class Deps:
         return self.cache.get(tenant_id, lambda tx: load(tx, self.settings, tenant_id))
 
     def place(self, snapshot: TenantSnapshot) -> Place:
-        """The machine of a tenant. Raises StepFailed for one that this installation does not have."""
-        return self.engine.place(snapshot.tenant.node_id)
+        """The machine of a tenant. Raises StepFailed for one that this installation does not have.
+
+        That keeps a tenant from being started only: what is to stop or to be removed is looked for on this machine then.
+        """
+        try:
+            return self.engine.place(snapshot.tenant.node_id)
+        except StepFailed:
+            if snapshot.tenant.effective_wanted in (Wanted.STOPPED, Wanted.ABSENT):
+                return self.engine.place(LOCAL)
+            raise
