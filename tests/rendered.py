@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from zcplatform.agent.agent_settings import parse
 from zcplatform.agent.agent_state import AgentState
-from zcplatform.agent.document import render
 from zcplatform.agent.policy import Policy
 from zcplatform.agent.provider_input import ProviderWithKey
+from zcplatform.agent.rendering import render
 
 
 def rendered(provider: ProviderWithKey | None, tokens: tuple[str, ...], seal: Callable[[str], str]) -> str:

@@ -36,9 +36,9 @@ from zcplatform.agent.agent_settings import Provider, to_json
 from zcplatform.agent.agent_state import AgentState
 from zcplatform.agent.bindings import address
 from zcplatform.agent.channels import types
-from zcplatform.agent.document import render
 from zcplatform.agent.policy import Policy, environment
 from zcplatform.agent.providers import FAMILIES, Family, Uri
+from zcplatform.agent.rendering import render
 from zcplatform.agent.runtime import CONFIG_TARGET
 from zcplatform.agent.sealed import seal, token_hash
 

@@ -17,8 +17,8 @@ from typing import Any
 from tests.agent import matrix
 from zcplatform.agent.agent_settings import parse
 from zcplatform.agent.agent_state import AgentState
-from zcplatform.agent.document import render
 from zcplatform.agent.policy import Policy, environment
+from zcplatform.agent.rendering import render
 from zcplatform.agent.sealed import seal, token_hash
 
 PLAN = Policy(most_level="supervised", most_actions_per_hour=5, daily_usd=1.0, monthly_usd=2.0)

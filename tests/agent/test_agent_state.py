@@ -6,8 +6,8 @@ from zcplatform.agent import config_file
 from zcplatform.agent.agent_settings import parse
 from zcplatform.agent.agent_state import AgentState, read
 from zcplatform.agent.config_file import Unreadable
-from zcplatform.agent.document import render
 from zcplatform.agent.policy import Policy
+from zcplatform.agent.rendering import render
 from zcplatform.agent.sealed import seal, token_hash, unseal
 
 KEY = bytes(range(32))

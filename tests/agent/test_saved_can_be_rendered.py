@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from zcplatform.agent.agent_settings import AgentSettings, parse
 from zcplatform.agent.agent_state import AgentState
 from zcplatform.agent.config_file import LONGEST_FILE
-from zcplatform.agent.document import render
 from zcplatform.agent.policy import Policy, environment
+from zcplatform.agent.rendering import render
 from zcplatform.agent.runtime import ENVIRONMENT
 from zcplatform.agent.validation import problems, size_problem
 from zcplatform.agent.workspace import workspace_files

@@ -14,8 +14,8 @@ from tests.live.waiting import wait_until
 from zcplatform.agent import hooks
 from zcplatform.agent.agent_settings import AgentSettings, parse
 from zcplatform.agent.agent_state import AgentState
-from zcplatform.agent.document import document
 from zcplatform.agent.policy import Policy, environment
+from zcplatform.agent.rendering import document
 from zcplatform.agent.sealed import seal, token_hash
 from zcplatform.agent.validation import problems
 from zcplatform.agent.workspace import workspace_files

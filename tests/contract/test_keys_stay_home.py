@@ -20,8 +20,8 @@ from tests.contract.rig import KEY, TOKEN, Home, Program, Running
 from tests.live.waiting import wait_until
 from zcplatform.agent.agent_settings import parse
 from zcplatform.agent.agent_state import AgentState
-from zcplatform.agent.document import NO_KEY, document
 from zcplatform.agent.policy import Policy, environment
+from zcplatform.agent.rendering import NO_KEY, document
 from zcplatform.agent.sealed import seal, token_hash
 from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.agent.validation import problems

@@ -7,8 +7,8 @@ import pytest
 from tests.worker.agent_calls_rig import ACTOR, AT, KEY, Make
 from zcplatform.agent import sealed
 from zcplatform.agent.agent_state import AgentState
-from zcplatform.agent.document import document
 from zcplatform.agent.policy import environment, unpriced
+from zcplatform.agent.rendering import document
 from zcplatform.ops import plans
 from zcplatform.ops.context import Call, Context
 from zcplatform.ops.providers import MainProvider

@@ -7,7 +7,7 @@ and environment, and what would serve nobody. Settings without a problem can be 
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 
-from zcplatform.agent import document, fields, policy, workspace
+from zcplatform.agent import fields, policy, rendering, workspace
 from zcplatform.agent.agent_settings import EMBEDDING, MAIN, AgentSettings, Channel, Job, Provider
 from zcplatform.agent.agent_state import MOST_PEER_BYTES, AgentState
 from zcplatform.agent.channels import ChannelType, Use, types
@@ -50,7 +50,7 @@ def problems(settings: AgentSettings, plan: Policy, stored: Collection[str] | No
 def size_problem(settings: AgentSettings, plan: Policy, secret_lengths: Mapping[str, int]) -> dict[str, str]:
     """Whether the agent's file would be too long, with secrets of these lengths (UTF-8 bytes) and what the agent may add to it."""
     models = [model for one in settings.providers.values() for model in (one.model, *one.fallback_models)]
-    size = len(document.render(settings, {}, plan, AgentState(), lambda _: "")) + _ROOM_FOR_STATE + _ROOM_FOR_PLAN
+    size = len(rendering.render(settings, {}, plan, AgentState(), lambda _: "")) + _ROOM_FOR_STATE + _ROOM_FOR_PLAN
     size += sum(_ROOM_FOR_PRICE + len(model) for model in models)
     size += sum(2 * length + _SEALED_OVERHEAD for length in secret_lengths.values())
     return (
@@ -288,7 +288,7 @@ def _unrenderable(settings: AgentSettings, plan: Policy) -> Problems:
         if name not in ENVIRONMENT or ENVIRONMENT[name].fullmatch(value) is None:
             yield "settings", f"cannot be passed to the agent: `{name}` would be {value[:60]!r}"
     try:
-        document.render(settings, {}, plan, AgentState(), lambda _: "")
+        rendering.render(settings, {}, plan, AgentState(), lambda _: "")
         workspace.workspace_files(settings)
     except (PlatformError, ValueError, TypeError, KeyError) as error:
         yield "settings", f"cannot be written into the agent's file ({type(error).__name__})"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from zcplatform.agent import document
+from zcplatform.agent import rendering
 from zcplatform.agent.channels import types
 from zcplatform.core.differences import Difference
 from zcplatform.core.roles import Permission
@@ -89,7 +89,7 @@ def list_channels(call: Call, tenant: str) -> tuple[list[ChannelView], int]:
     for name, channel in settings.channels.items():
         before = f"channels.{name}."
         own = {slot.removeprefix(before): has for slot, has in stored.items() if slot.startswith(before)}
-        path = document.path_of(settings, name) if channel.enabled else None
+        path = rendering.path_of(settings, name) if channel.enabled else None
         url = None if path is None else call.context.settings.tenant_url(row.slug).rstrip("/") + path
         found.append(ChannelView(name, types()[name.partition(".")[0]].label, channel.model_dump(mode="json"), own, url))
     return found, require(plans.get(call.tx, row.plan)).channels

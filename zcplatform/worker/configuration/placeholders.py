@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zcplatform.agent import document, drift, sealed
+from zcplatform.agent import drift, rendering, sealed
 from zcplatform.agent.agent_state import AgentState
 from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.core.secret_names import row_of
@@ -15,12 +15,12 @@ def placeholders(deps: Deps, snapshot: TenantSnapshot, key: bytes) -> str:
     """The file, its placeholders sealed with a key of their own."""
     rows = deps.database.read(lambda tx: {(row.kind, row.name) for row in secrets.of_tenant(tx, snapshot.tenant.id)})
     there = frozenset(place.name for place in secret_slots(snapshot.settings) if row_of(place.name) in rows)
-    values = document.placeholders(snapshot.settings, there)
-    kept = AgentState((sealed.token_hash(document.PLACEHOLDER),))
-    return document.render(snapshot.settings, values, snapshot.policy, kept, lambda text: sealed.seal(key, text))
+    values = rendering.placeholders(snapshot.settings, there)
+    kept = AgentState((sealed.token_hash(rendering.PLACEHOLDER),))
+    return rendering.render(snapshot.settings, values, snapshot.policy, kept, lambda text: sealed.seal(key, text))
 
 
 def reference(snapshot: TenantSnapshot) -> dict[str, Any]:
     """The document with a mark in place of every secret, and without the people whom the agent approved."""
-    everywhere = {place.name: document.PLACEHOLDER for place in secret_slots(snapshot.settings)}
-    return document.document(snapshot.settings, everywhere, snapshot.policy, AgentState(), drift.marked)
+    everywhere = {place.name: rendering.PLACEHOLDER for place in secret_slots(snapshot.settings)}
+    return rendering.document(snapshot.settings, everywhere, snapshot.policy, AgentState(), drift.marked)

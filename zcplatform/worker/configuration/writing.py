@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from zcplatform import bounded_json, clock
-from zcplatform.agent import document, sealed, workspace
+from zcplatform.agent import rendering, sealed, workspace
 from zcplatform.agent.agent_state import AgentState
 from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.core.secret_names import row_of
@@ -30,7 +30,7 @@ async def configuration(deps: Deps, snapshot: TenantSnapshot) -> None:
         peers = bounded_json.loads(_own(deps, tx, snapshot.tenant.id, "peers", lambda: "{}", at))
         kept = AgentState((sealed.token_hash(bearer), *paired), {channel: tuple(ids) for channel, ids in peers.items()})
         values = _values(deps, tx, snapshot)
-        return document.render(snapshot.settings, values, snapshot.policy, kept, lambda text: sealed.seal(key, text)), key.hex().encode()
+        return rendering.render(snapshot.settings, values, snapshot.policy, kept, lambda text: sealed.seal(key, text)), key.hex().encode()
 
     text, key = await deps.database.write(compose)
     contents = {"config.toml": text.encode(), ".secret_key": key}

@@ -13,10 +13,10 @@ from tests.agent.cases import Case, everything, example
 from zcplatform.agent.agent_settings import AgentSettings, parse, to_json
 from zcplatform.agent.agent_state import AgentState, group_of
 from zcplatform.agent.channels import Use, types
-from zcplatform.agent.document import document, path_of, placeholders, render
 from zcplatform.agent.fields import Check, Field, Type
 from zcplatform.agent.policy import Policy, environment, unpriced
 from zcplatform.agent.providers import FAMILIES, Price, Uri
+from zcplatform.agent.rendering import document, path_of, placeholders, render
 from zcplatform.agent.sealed import token_hash
 from zcplatform.agent.secret_slots import secret_slots
 from zcplatform.agent.validation import problems
