@@ -154,6 +154,13 @@ async def test_an_invitation_is_accepted_with_its_pasted_link(web: Web, api: str
     assert done.stdout == "you are manager of shop\n", done.stderr
 
 
+@pytest.mark.parametrize("link", ["https://panel.agents.example.com/login#link=abc", "http://[::#link=abc"])
+def test_a_link_is_sent_to_no_other_installation(tmp_path: Path, link: str) -> None:
+    done = run(tmp_path, "login", "https://panel.evil.invalid", "--link", stdin=f"{link}\n")
+    assert done.returncode == 1
+    assert "panel.agents.example.com; it was not sent to panel.evil.invalid" in done.stderr or "is not a link" in done.stderr
+
+
 @pytest.mark.parametrize("host", ["panel.agents.example.com", "127.0.0.1.example.com", "127.example.com", "10.0.0.5"])
 def test_a_session_is_never_begun_over_plain_http_to_another_host(tmp_path: Path, host: str) -> None:
     done = run(tmp_path, "login", f"http://{host}", "--email", ANN)

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -89,12 +90,25 @@ def _by_code(api: "Api", email: str) -> dict[str, Any]:
 
 def _by_link(api: "Api") -> dict[str, Any]:
     typed = prompts.ask("Link", is_secret=True)
-    return dict(api.send("POST", route("auth", "link"), {"token": secret_of(typed, "link")}))
+    return dict(api.send("POST", route("auth", "link"), {"token": secret_of(api, typed, "link")}))
 
 
-def secret_of(typed: str, name: str) -> str:
-    """The token in a pasted link (`…#link=TOKEN`), or the token alone."""
-    return credentials.checked(typed.rpartition(f"#{name}=")[2], f"the {name}", f"Paste the whole link, with the part after #{name}=.")
+def secret_of(api: "Api", typed: str, name: str) -> str:
+    """The token in a pasted link (`…#link=TOKEN`), or the token alone. Raises CommandError for the link of another installation."""
+    link, _, token = typed.rpartition(f"#{name}=")
+    host = _host_of(link) if "://" in link else None
+    if host is not None and host != api.url.host and api.login.socket is None and not _is_local(api.url.host):
+        raise CommandError(
+            "login.other_link", f"This link is for {host}; it was not sent to {api.url.host}", "Name the address of the link."
+        )
+    return credentials.checked(token, f"the {name}", f"Paste the whole link, with the part after #{name}=.")
+
+
+def _host_of(link: str) -> str:
+    try:
+        return urlsplit(link).hostname or ""
+    except ValueError:
+        raise CommandError("login.link", f"`{link[:200]}` is not a link", "Paste the whole link as it was given.") from None
 
 
 def _refuse_plain_http(api: "Api") -> None:

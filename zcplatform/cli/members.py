@@ -71,7 +71,7 @@ def accept(context: typer.Context, json: AsJson = False) -> None:
     """Accept an invitation to your own address. Prompts for its link, or reads it from standard input."""
     typed = prompts.ask("Link of the invitation", is_secret=True)
     with open_api(context) as api:
-        member = api.send("POST", route("invitations", "accept"), {"token": secret_of(typed, "token")})
+        member = api.send("POST", route("invitations", "accept"), {"token": secret_of(api, typed, "token")})
         if json:
             output.print_json(member)
             return
