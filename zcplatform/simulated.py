@@ -196,7 +196,7 @@ class Simulation:
             f"SIMULATED: nothing here is real, and everything is gone when this ends.\n  http://127.0.0.1:{self.port}\n  token {self._token}"
         )
         _print(
-            f"  zcplatform --url http://127.0.0.1:{self.port} --token {self._token} tenants list\n  sign in as {OPERATOR}; codes are printed here"
+            f"  ZCPLATFORM_TOKEN={self._token} zcplatform --api http://127.0.0.1:{self.port} tenants list\n  sign in as {OPERATOR}; codes are printed here"
         )
         try:
             await server.serve(sockets=[self._listener])
