@@ -67,6 +67,8 @@ class Workload:
     program: Program
     environment: Mapping[str, str] = field(default_factory=dict)
     """What pins the plan's ceilings: names of `program.variables` only, never a secret."""
+    memo: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What was worked out of the rest before: each look at everything compares every workload with what runs."""
 
     @functools.cached_property
     def spec_hash(self) -> str:
@@ -117,6 +119,8 @@ class Task:
 
 def check(workload: Workload) -> None:
     """Raises ValueError and names the field."""
+    if "checked" in workload.memo:
+        return
     check_tenant(workload.tenant)
     check_image_id(workload.image_id)
     for name, least, most in (
@@ -138,6 +142,7 @@ def check(workload: Workload) -> None:
         raise ValueError("resolvers must be one to three addresses")
     for resolver in workload.resolvers:
         ipaddress.IPv4Address(resolver)
+    workload.memo["checked"] = "yes"
 
 
 def check_tenant(tenant: TenantRef) -> None:

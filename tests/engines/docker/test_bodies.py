@@ -279,3 +279,13 @@ def test_nothing_secret_could_be_passed() -> None:
     assert body["Env"] == GOLDEN["Env"]
     assert body["Cmd"] == GOLDEN["Cmd"]
     assert set(body["Labels"]) == {*GOLDEN["Labels"], LABEL_PATHS}
+
+
+def test_what_was_worked_out_once_is_not_used_for_another_workload() -> None:
+    """Every look compares every workload: its check and the hash of earlier releases are worked out once each."""
+    hashes = {first_hash(NAMES, workload, SIDE) for workload in (SPEC, SPEC, replace(SPEC, port=SPEC.port + 1), replace(SPEC, epoch=7))}
+    assert len(hashes) == 3
+    assert first_hash(NAMES, SPEC, replace(SIDE, address="10.83.0.18")) not in hashes
+    with pytest.raises(ValueError, match="port"):
+        first_hash(NAMES, replace(SPEC, port=22), SIDE)
+    assert replace(SPEC) == SPEC, "nothing that was worked out makes another workload of it"

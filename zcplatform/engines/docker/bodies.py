@@ -63,7 +63,10 @@ def is_current(names: Names, workload: Workload, side: HostSide, labels: Mapping
 
 def first_hash(names: Names, workload: Workload, side: HostSide) -> str:
     """The specification as releases before 0.1.0 marked it: a hash of the whole body."""
-    return body_hash(_first_body(names, workload, side))
+    key = f"first {names.instance} {side.hash}"
+    if key not in workload.memo:
+        workload.memo[key] = body_hash(_first_body(names, workload, side))
+    return workload.memo[key]
 
 
 def body_hash(body: Mapping[str, Any]) -> str:
