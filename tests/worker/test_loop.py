@@ -116,6 +116,19 @@ async def test_an_unforeseen_error_ends_no_loop_and_its_text_stays_out_of_the_st
     assert SECRET not in repr(loop.status)
 
 
+async def test_a_cancellation_of_what_a_round_waits_for_ends_no_loop() -> None:
+    async def work() -> None:
+        inner = asyncio.create_task(asyncio.sleep(3_600))
+        inner.cancel()
+        await inner
+
+    loop = Loop("work", 0.001, work)
+    async with started(loop):
+        while loop.status.rounds < 3:
+            await asyncio.sleep(0.001)
+    assert (loop.status.error_code, loop.status.is_running) == ("loop.broken_off", False)
+
+
 async def test_an_error_that_repeats_is_logged_once_and_a_recovery_too(capsys: pytest.CaptureFixture[str]) -> None:
     async def work() -> None:
         if loop.status.rounds < 3:

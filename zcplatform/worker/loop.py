@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from zcplatform import clock
-from zcplatform.errors import PlatformError
+from zcplatform.errors import PlatformError, Unavailable
 from zcplatform.log import logger
 
 Round = Callable[[], Awaitable[str | None]]
@@ -107,6 +107,12 @@ class Loop:
                 result = await self._run() or ""
             except Exception as found:
                 error = found
+            except asyncio.CancelledError:
+                # Of something that the round waited for, unless it is this loop that is to end.
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                error = Unavailable("loop.broken_off", "Something that this round waited for was cancelled", "It is tried again")
             finally:
                 self._began = None
             return self._record(time.monotonic() - began, result, error)

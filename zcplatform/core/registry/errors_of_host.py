@@ -69,6 +69,7 @@ HOST: Mapping[str, str] = {
     "key.to": "The option --to belongs to key_source = credential, which needs it.",
     "key.unreadable": "The key file … cannot be read: ….",
     "key.wrong": "The root key does not belong to this database.",
+    "loop.broken_off": "Something that a round of a loop waited for was cancelled; the next round tries again.",
     "machine.unknown": "There is no machine `…` in this installation.",
     "mail.address": "This is not an e-mail address.",
     "mail.ca_file": "`mail_ca_file` … cannot be read.",
