@@ -6,6 +6,7 @@ A wake-up names a tenant and is only a hint. The period asks the place one quest
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from zcplatform import clock
@@ -74,6 +75,7 @@ class Driver:
             for row in rows:  # a name that is to lead nowhere needs the edge only
                 if row.effective_wanted in (Wanted.STOPPED, Wanted.ABSENT) and row.seen_upstream is not None:
                     self.wake(row.id)
+            await self._record_machines()
             return
         deps.metrics.engine_up.set(1)
         deps.upstreams.saw_all(place, look, began)
@@ -107,7 +109,8 @@ class Driver:
         found = await self._deps.engine.machines()
         known = {row.id: row for row in self._deps.database.read(machines.everything)}
         at = clock.text(clock.now())
-        changed = [row for row in (_machine_row(machine, at) for machine in found) if not row.same_as(known.get(row.id))]
+        rows = [_machine_row(machine, at, known.get(machine.id)) for machine in found]
+        changed = [row for row in rows if not row.same_as(known.get(row.id))]
         if changed:
             await self._deps.database.write(lambda tx: machines.put(tx, changed))
 
@@ -130,8 +133,11 @@ class Driver:
         await self._deps.database.write(write)
 
 
-def _machine_row(machine: Machine, at: str) -> MachineRow:
+def _machine_row(machine: Machine, at: str, before: MachineRow | None) -> MachineRow:
+    """One that does not answer keeps what was known of it, and the time of that."""
     facts = machine.facts
+    if facts is None and before is not None:
+        return replace(before, name=machine.name, state=machine.state)
     return MachineRow(
         id=machine.id,
         name=machine.name,
@@ -140,7 +146,7 @@ def _machine_row(machine: Machine, at: str) -> MachineRow:
         cpus=facts.cpus if facts else None,
         memory_bytes=facts.memory_bytes if facts else None,
         problems=json.dumps(facts.problems if facts else ()),
-        seen_at=at,
+        seen_at=at if facts else None,
     )
 
 
