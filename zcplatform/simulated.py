@@ -1,12 +1,14 @@
 """Composition root of `zcplatform serve --simulated`: the whole API over tenants in memory, for people who work on the panel or a client.
 
-Any user, no root, no Docker, no edge. Data are temporary; HTTP is on a loopback port; mail is printed. Every response says that it is simulated.
+It needs no root, Docker or edge. Data is temporary, HTTP listens on a loopback port, and mail is printed to standard output. Every response
+carries the header `Zcplatform-Simulated`.
 """
 
 import asyncio
 import os
 import secrets
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -59,14 +61,17 @@ PERIOD_S = 2.0
 
 
 def run(real: Settings | None, port: int = 0) -> int:
-    """Serve until a signal. `real` are settings that the user named. Raises CannotRun if they are of an installation with data."""
+    """Serve until a signal arrives. `real` are the settings given with --settings. Raises CannotRun if their data directory exists."""
     if real is not None and real.data_dir.exists():
         raise CannotRun(
             "simulated.real_data",
-            f"{real.data_dir} holds the data of an installation, which a simulation does not touch",
-            "Leave out --settings: a simulation makes its own temporary data",
+            f"Cannot simulate on {real.data_dir}: it holds the data of an installation",
+            "Leave out --settings. A simulation creates its own temporary data.",
         )
     log.configure("simulated", "WARNING")
+    # The web server raises the signal again when it has ended; without a handler the temporary data would stay.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
     folder = Path(tempfile.mkdtemp(prefix="zcplatform-simulated-"))
     try:
         with socket.create_server(("127.0.0.1", port)) as listener:
@@ -77,7 +82,7 @@ def run(real: Settings | None, port: int = 0) -> int:
 
 
 class Simulated:
-    """ASGI middleware: every response says that it is simulated."""
+    """ASGI middleware that marks every response as simulated."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -92,7 +97,7 @@ class Simulated:
 
 
 class PrintedMail:
-    """Sends no mail: prints it."""
+    """Prints mail instead of sending it."""
 
     async def send(self, recipient: str, mail: Mail, limit_s: float = LIMIT_S) -> None:
         del limit_s
@@ -118,7 +123,7 @@ class Simulation:
         self._make_worker()
 
     def _first_rows(self, tx: Tx) -> str:
-        """An operator with a token, and an image that is ready. Returns the token."""
+        """Insert an operator with a token and an image that is ready. Returns the token."""
         now = clock.now()
         at, made = clock.text(now), self._world.demo_image()
         signing_keys.first(tx, at)
@@ -193,10 +198,11 @@ class Simulation:
         app = create_app(Handed(self._settings, keys.seal_public, keys.token_pepper, keys.code_mac, {number: keys.signing_key(number)}))
         server = Server(server_config(Simulated(app)), app.state.watcher)
         _print(
-            f"SIMULATED: nothing here is real, and everything is gone when this ends.\n  http://127.0.0.1:{self.port}\n  token {self._token}"
-        )
-        _print(
-            f"  ZCPLATFORM_TOKEN={self._token} zcplatform --api http://127.0.0.1:{self.port} tenants list\n  sign in as {OPERATOR}; codes are printed here"
+            "SIMULATED: no tenant or agent is real, and all data is deleted when this process ends.",
+            f"  http://127.0.0.1:{self.port}",
+            f"  token {self._token}",
+            f"  ZCPLATFORM_API=http://127.0.0.1:{self.port} ZCPLATFORM_TOKEN={self._token} zcplatform tenants list",
+            f"  Sign in as {OPERATOR}; sign-in codes are printed here.",
         )
         try:
             await server.serve(sockets=[self._listener])
@@ -208,6 +214,6 @@ class Simulation:
             self._database.close()
 
 
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+def _print(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
