@@ -63,16 +63,6 @@ def simulation() -> Iterator[tuple[httpx2.Client, subprocess.Popen[str]]]:
             assert list(folder.iterdir()) == [], "temporary data is left"
 
 
-def test_the_command_that_it_prints_works(tmp_path: Path) -> None:
-    with simulation() as (_, process):
-        assert process.stdout is not None
-        variable, program, *arguments = process.stdout.readline().split()
-        assert program == "zcplatform"
-        environment = {**os.environ, "HOME": str(tmp_path), **dict([variable.split("=", 1)])}
-        done = subprocess.run([sys.executable, "-m", program, *arguments], capture_output=True, text=True, env=environment, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 def _state(client: httpx2.Client) -> str:
     return str(client.get("/api/tenants/shop").json()["state"])
 
