@@ -40,6 +40,7 @@ def sealed_boxes_loop(database: Database, vault: Secrets) -> Loop:
 def retention_loop(database: Database, settings: Settings, now: Callable[[], datetime] = clock.now) -> Loop:
     async def delete() -> None:
         moment = now()
-        await database.write(lambda tx: delete_expired(tx, settings, moment))
+        while await database.write(lambda tx: delete_expired(tx, settings, moment)):
+            continue
 
     return Loop("retention", RETENTION_S, delete, retry_s=lambda _: 60.0)

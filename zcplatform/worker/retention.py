@@ -15,11 +15,17 @@ KEEP_TRIES = timedelta(days=2)
 """Longer than the longest window of a rate limit."""
 
 
-def delete_expired(tx: Tx, settings: Settings, now: datetime) -> None:
+MOST_EVENTS = 20_000
+"""Deleted in one write, which takes less than a second."""
+
+
+def delete_expired(tx: Tx, settings: Settings, now: datetime, most_events: int = MOST_EVENTS) -> bool:
+    """True if there is more to delete: call it again."""
+
     def before(age: timedelta) -> str:
         return clock.text(now - age)
 
-    events.delete_before(tx, before(timedelta(days=settings.event_days)))
+    has_more = events.delete_before(tx, before(timedelta(days=settings.event_days)), most_events)
     idempotency.delete_before(tx, before(KEEP_RETRY_KEYS))
     outbox.delete_before(tx, before(KEEP_MAIL))
     challenges.delete_before(tx, before(KEEP_TRIES))
@@ -30,3 +36,4 @@ def delete_expired(tx: Tx, settings: Settings, now: datetime) -> None:
     sessions.delete_before(tx, before(KNOWN_FOR))
     sessions.delete_browsers_before(tx, before(BROWSER_LIVES))
     signing_keys.delete_before(tx, before(KEEP_TRIES))
+    return has_more
