@@ -83,7 +83,12 @@ def test_a_sound_host_has_nothing_to_fix() -> None:
         ({"forwards": False}, "forwarding", Level.PROBLEM, "ip_forward"),
         ({"engine_rules": False}, "engine_rules", Level.PROBLEM, "own firewall rules are gone"),
         ({"has_userland_proxy": True}, "userland_proxy", Level.WARNING, "past the edge"),
-        ({"engine_problems": ("it is rootless; run it as root",)}, "engine_fit", Level.PROBLEM, "The engine does not fit: it is rootless."),
+        (
+            {"engine_problems": ("it is rootless; run it as root",)},
+            "engine_fit",
+            Level.PROBLEM,
+            "The engine cannot run agents: it is rootless.",
+        ),
         ({"overlaps": ("10.83.5.0/24 on eth0",)}, "subnets", Level.PROBLEM, "10.83.5.0/24 on eth0"),
         ({"wider_overlaps": ("10.0.0.0/8 on tun0",)}, "subnets", Level.WARNING, "10.0.0.0/8 on tun0"),
         ({"unmapped_uids": "uids end at 65535"}, "uids", Level.PROBLEM, "65535"),

@@ -1,4 +1,4 @@
-"""Addresses that the platform itself may call for a tenant: the same that an agent reaches through the firewall, so that tests are truthful."""
+"""Addresses that the platform may call on behalf of a tenant. They are those an agent reaches through the firewall, so provider tests are realistic."""
 
 from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network
@@ -12,7 +12,7 @@ _MAIL = frozenset(int(port) for port in MAIL_PORTS.split(","))
 def may_be_called(address: str, port: int, allowed: Collection[str]) -> bool:
     """Whether the platform may call this address. `allowed`: the ADDRESS:PORT pairs of the settings file.
 
-    Anything but an IPv4 address is closed, as it is for agents.
+    Anything but IPv4 is closed, as it is for agents.
     """
     try:
         parsed = IPv4Address(address)

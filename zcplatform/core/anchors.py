@@ -1,6 +1,6 @@
-"""What is signed of the audit log: anchors of its head, kept in a second place, and checkpoints where its older part was removed.
+"""What is signed about the audit log: anchors of its head, stored elsewhere, and checkpoints where older entries were removed.
 
-Pure: texts and their order of bytes. Who signs and checks is `vault.signing`.
+Pure: this module defines the bytes. `vault.signing` signs and verifies them.
 """
 
 import re
@@ -43,7 +43,7 @@ class Signed:
 
 
 class NotAnAnchor(ValueError):
-    """A line that was cut or changed; `number` counts from 1."""
+    """A line of the anchor file that was cut or changed; `number` counts from 1."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"line {number} is not an anchor")
@@ -51,7 +51,7 @@ class NotAnAnchor(ValueError):
 
 
 def parse(lines: Iterable[str]) -> Iterator[Signed]:
-    """Raises NotAnAnchor. What a system log writes before the JSON object is passed over."""
+    """Parse one line; text that a system log writes before the JSON object is ignored. Raises NotAnAnchor."""
     for number, line in enumerate(lines, 1):
         begin = line.find("{")
         if begin < 0 and not line.strip():
@@ -72,5 +72,5 @@ def parse(lines: Iterable[str]) -> Iterator[Signed]:
 
 
 def checkpoint_message(sequence: int, hash_: bytes, at: str, signer: bytes) -> bytes:
-    """What a checkpoint signs: everything up to `sequence`, whose hash this is, was removed on purpose at that time."""
+    """Return the bytes that a checkpoint signs: all entries up to `sequence`, which has this hash, were removed on purpose at this time."""
     return b"zcplatform audit checkpoint 1\n" + canonical([sequence, hash_.hex(), at, signer.hex()]).encode()

@@ -8,9 +8,9 @@ FIRST_S = 10.0
 LONGEST_S = 300.0
 LONGEST_FAILURES = 10
 UNREACHABLE_S = 5.0
-"""The engine or the edge does not answer: look again soon, there is nothing to overload."""
+"""Retry delay while the engine or the edge does not respond. Short, because there is nothing to overload."""
 CALM_S = 600.0
-"""Healthy for this long, and earlier failures are forgotten."""
+"""After this long in good health, earlier failures no longer count."""
 
 
 def delay_s(failures: int, jitter: float) -> float:
@@ -20,7 +20,7 @@ def delay_s(failures: int, jitter: float) -> float:
 
 
 def is_due(next_attempt_at: str | None, now: datetime) -> bool:
-    """Whether to try again now. A time beyond the longest wait was written while the clock was ahead, or by somebody else: it is not believed."""
+    """Whether to try again now. A time beyond the longest delay is ignored: it was written while the clock was ahead, or by another program."""
     if next_attempt_at is None:
         return True
     latest = now + timedelta(seconds=delay_s(LONGEST_FAILURES, 1))

@@ -1,10 +1,10 @@
-"""What differs between two documents (settings of two revisions, a file as written and as found), path by path."""
+"""Compare two documents (settings of two revisions, a file as written and as found) path by path."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 Difference = dict[str, tuple[Any, Any]]
-"""Path (`channels.telegram.main.enabled`) → (before, after); None where it is not there. Lists are compared whole."""
+"""Return path (`channels.telegram.main.enabled`) → (before, after), with None for a missing value. Lists are compared as a whole."""
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference:
@@ -13,7 +13,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Differenc
 
 
 def flat(document: Mapping[str, Any], inside: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, value) of everything that is no mapping. A name that holds a dot is quoted."""
+    """Yield (path, value) of every value that is not a mapping. A name with a dot in it is quoted."""
     for name, value in document.items():
         path = f"{inside}.{_quoted(name)}" if inside else _quoted(name)
         if isinstance(value, Mapping):
@@ -27,7 +27,7 @@ def _quoted(name: str) -> str:
 
 
 def merged(document: Any, change: Any) -> Any:
-    """The document with a JSON merge patch (RFC 7396): null takes a name away, everything that is no mapping takes the old value's place."""
+    """Apply a JSON merge patch (RFC 7396): null removes a name, and any value but a mapping replaces the old one."""
     if not isinstance(change, Mapping):
         return change
     result = dict(document) if isinstance(document, Mapping) else {}

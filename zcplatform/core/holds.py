@@ -1,4 +1,4 @@
-"""Holds: recorded reasons that keep a tenant from running, whatever its members want. Each is lifted by its own cause."""
+"""Holds: recorded reasons that keep a tenant from running, whatever its members request. Each is lifted by its own cause."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Wanted(StrEnum):
 
 
 class HoldKind(StrEnum):
-    """What holds a tenant: the operator's suspension, or a limit of its plan that is used up."""
+    """The operator's suspension, or a used-up limit of the plan."""
 
     SUSPENDED = "suspended"
     QUOTA = "quota"
@@ -23,7 +23,7 @@ class HoldKind(StrEnum):
 
 @dataclass(frozen=True)
 class Hold:
-    """`reason` is for the tenant's members, `by` the name of who or what recorded it."""
+    """`reason` is shown to the tenant's members; `by` names who or what recorded the hold."""
 
     kind: HoldKind
     reason: str
@@ -32,5 +32,5 @@ class Hold:
 
 
 def effective_wanted(wanted: Wanted, holds: Collection[Hold]) -> Wanted:
-    """What the worker makes true: a tenant that is held does not run. Its desired state is kept for when the last hold is lifted."""
+    """Return the state to reconcile to: a tenant with a hold does not run. `wanted` is kept for when the last hold is lifted."""
     return Wanted.STOPPED if holds and wanted is Wanted.RUNNING else wanted

@@ -1,4 +1,4 @@
-"""Which images may run: what the root-owned settings file names, never what a row says."""
+"""Which images may run. The root-owned settings file decides, never a row of the database."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,12 +20,12 @@ _BEHIND = re.compile(r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f
 
 
 def is_allowed(reference: str, repositories: Iterable[str]) -> bool:
-    """The repository must be named in full; a tag or digest may follow. What looks like a tag may be a port: `name:5000/other` is another host."""
+    """The repository must be named in full; a tag or digest may follow. Text that looks like a tag may be a port: `name:5000/other` is another host."""
     return any(reference.startswith(name) and _BEHIND.fullmatch(reference, len(name)) is not None for name in repositories)
 
 
 def may_run(instance: str, labels: Mapping[str, str], digests: Sequence[str], repositories: Iterable[str]) -> bool:
-    """Made here (and not pulled from anywhere), or pulled from a repository that the settings file names.
+    """Whether the image was built here, or pulled from a repository that the settings file names.
 
     Engines with an image store of containerd's give images made here a digest too, under our own local name.
     """
@@ -44,7 +44,7 @@ def built_reference(instance: str, binary: str) -> str:
 
 
 def pinned(reference: str, digest: str) -> str:
-    """The same repository by digest: a tag may stand for something else tomorrow."""
+    """Return the repository with the digest instead of the tag, which may point elsewhere tomorrow."""
     repository = reference.partition("@")[0]
     if ":" in repository.rpartition("/")[2]:
         repository = repository.rpartition(":")[0]
@@ -52,5 +52,5 @@ def pinned(reference: str, digest: str) -> str:
 
 
 def pulled_reference(instance: str, digest: str) -> str:
-    """Our own name for what was pulled: an engine that tidies up removes images that no tag names."""
+    """Return our own tag for a pulled image. Engines prune images without a tag."""
     return f"{instance}-pulled:{digest.removeprefix('sha256:')}"

@@ -1,6 +1,6 @@
-"""How long idle HTTP connections are kept, hop by hop: the inner side always longer than the outer.
+"""How long idle HTTP connections are kept open, hop by hop. The server's side of each hop keeps them longer than the client's side.
 
-A request that is sent into a connection which the inner side closes at that moment is lost and answered with 502: a POST is never sent twice.
+Otherwise a request could be sent into a connection that the server is just closing. It would be answered with 502, because a POST is never repeated.
 """
 
 EDGE_TO_WEB_S = 60

@@ -1,6 +1,6 @@
 """Live requests of the web process to the worker: one frozen dataclass per verb. Both sides import this file, so they cannot differ.
 
-A request is one JSON line with the verb and the fields of its class. The worker believes none of them: here only their types are checked.
+A request is one JSON line with the verb and the fields of its class. Only types are checked here; the worker validates every value.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ class LiveMessage:
 
 @dataclass(frozen=True)
 class Wake(LiveMessage):
-    """Rows of this tenant changed (the empty text: something that belongs to no tenant). A hint, which may be lost."""
+    """Rows of this tenant changed (empty: something that belongs to no tenant). Only a hint, which may be lost."""
 
     verb = "wake"
     tenant_id: str = ""
@@ -87,7 +87,7 @@ class Channels(LiveMessage):
 
 @dataclass(frozen=True)
 class ProviderTest(LiveMessage):
-    """Of the saved provider `alias`; with a `family`, of that provider, whose key is sealed in `box`."""
+    """Test the saved provider `alias` or, if `family` is set, the provider in this request, whose key is sealed in `box`."""
 
     verb = "provider_test"
     tenant_id: str
@@ -105,12 +105,12 @@ MESSAGES: Mapping[str, type[LiveMessage]] = {
 
 
 def to_json(message: LiveMessage) -> dict[str, Any]:
-    """A field without a value is left out."""
+    """Return the JSON object; fields without a value are left out."""
     return {"verb": message.verb} | {name: value for name, value in asdict(message).items() if value is not None}
 
 
 def parse(request: Mapping[str, Any]) -> LiveMessage:
-    """Raises ValueError for an unknown verb, and for fields that its class does not have or of another type."""
+    """Return the message. Raises ValueError for an unknown verb, and for unknown, missing or wrongly typed fields."""
     given = dict(request)
     kind = MESSAGES.get(str(given.pop("verb", None)))
     if kind is None:

@@ -1,9 +1,9 @@
-"""Signing in without a password: every limit, and the decisions that follow from them. Pure; time and rows are parameters.
+"""Sign-in with mailed codes: the limits, and the decisions that follow from them. Pure; time and rows are parameters.
 
-Two things must be true together. Nobody guesses a code: a challenge has five tries, an account twenty wrong ones a day, whoever asks from
-wherever. And nobody is locked out by somebody who tries: so tries are kept apart by lane. A browser the person signed in with before has a
-lane of its own, an address he signed in from within a month another; strangers share the rest. A challenge is only sent while its five
-tries are still free in its lane, so that whoever got a code can always use it.
+Two goals must hold together. Nobody can guess a code: a challenge allows five tries, and an account twenty wrong ones a day, from wherever they
+come. And nobody can lock a user out by trying: tries are counted per lane. A browser that the user signed in with before has its own lane, a
+network they signed in from within a month has another, and all strangers share a third. A code is only sent while its five tries still fit into
+the lane's daily limit, so everyone who receives a code can use it.
 """
 
 import ipaddress
@@ -19,7 +19,7 @@ TRIES = 5
 TRIES_A_DAY = 20
 CODE_LIVES = timedelta(minutes=10)
 SENDS = ((timedelta(minutes=10), 3), (timedelta(days=1), 10))
-"""How many codes a mailbox gets within how long, in one lane."""
+"""Limits on codes mailed to one address in one lane: (window, number)."""
 DAY = timedelta(days=1)
 
 SESSION_LIVES = timedelta(hours=24)
@@ -28,7 +28,7 @@ SETUP_LIVES = timedelta(hours=1)
 KNOWN_FOR = timedelta(days=30)
 BROWSER_LIVES = timedelta(days=180)
 KEY_GRACE = SESSION_LIVES
-"""A signing key that was replaced is good until the last session signed with it has ended."""
+"""A replaced signing key stays valid until the last session signed with it has ended."""
 
 STRANGER = "stranger"
 _CODE = re.compile(r"[0-9]{8}", re.ASCII)
@@ -36,7 +36,7 @@ _CODE = re.compile(r"[0-9]{8}", re.ASCII)
 
 @dataclass(frozen=True)
 class Limit:
-    """So many within one window of time."""
+    """At most `most` within each window of this length."""
 
     most: int
     window: timedelta
@@ -46,9 +46,9 @@ REQUESTS = Limit(30, timedelta(minutes=1))
 VERIFIES = Limit(60, timedelta(minutes=1))
 LINKS = Limit(10, timedelta(minutes=1))
 STRANGERS = Limit(300, timedelta(hours=1))
-"""How many codes all strangers together are sent: nobody turns us into a mail cannon."""
+"""Codes mailed to all strangers together, so that the platform cannot be used to flood mailboxes."""
 RECORDED = Limit(10, timedelta(hours=1))
-"""Audit entries about refusals, for each network; what is beyond them is counted and told in one."""
+"""Audit entries about failed sign-ins, per network. Further ones are counted and recorded together in one entry."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Earlier:
 
 
 def may_send(earlier: Sequence[Earlier], now: datetime) -> bool:
-    """Whether one more code may be sent: within the limits of the mailbox, and with all its tries free."""
+    """Whether one more code may be sent: within the address's limits, and with all its tries available."""
     for window, most in SENDS:
         since = clock.text(now - window)
         if sum(one.created_at > since for one in earlier) >= most:
@@ -73,13 +73,13 @@ def may_send(earlier: Sequence[Earlier], now: datetime) -> bool:
 
 
 def typed(code: str) -> str | None:
-    """A code as a person typed it, spaces and hyphens left out, or None when it can not be one."""
+    """Return the digits of a code as a person typed it, without spaces and hyphens, or None if it cannot be a code."""
     bare = code.replace(" ", "").replace("-", "")
     return bare if _CODE.fullmatch(bare) else None
 
 
 def network(address: str) -> str:
-    """What one asker can easily have many of counts as one: a /64 of IPv6. The text of no address is the host itself."""
+    """Return the network that an address counts as: a /64 of IPv6, of which one visitor easily has many addresses. Text that is no address is `local`."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Canonical mail addresses: one spelling per mailbox, and nothing that a mail header or a log line would interpret."""
+"""Canonical mail addresses: one spelling per mailbox, without characters that a mail header or a log could interpret."""
 
 import re
 

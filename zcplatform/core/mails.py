@@ -32,7 +32,7 @@ class Mail:
 
 
 class MailFailed(PlatformError):
-    """Not sent, as far as we know. `is_final`: the server will never accept this mail."""
+    """The mail was not sent, as far as is known. `is_final`: the server will never accept it."""
 
     def __init__(self, code: str, detail: str, hint: str = "", *, is_final: bool = False) -> None:
         super().__init__(code, detail, hint)

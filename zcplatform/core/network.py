@@ -11,12 +11,12 @@ def capacity(pool: ipaddress.IPv4Network) -> int:
 
 
 def subnet(index: int, pool: ipaddress.IPv4Network) -> ipaddress.IPv4Network:
-    """The `index`th /29 of the pool, counted from 0; ValueError beyond its end."""
+    """Return the `index`th /29 of the pool, counted from 0. Raises ValueError beyond its end."""
     if type(index) is not int or not 0 <= index < capacity(pool):
         raise ValueError(f"subnet {index!r} is not inside {pool}")
     return ipaddress.IPv4Network((int(pool.network_address) + index * _SIZE, PREFIX_LENGTH))
 
 
 def address(index: int, pool: ipaddress.IPv4Network) -> str:
-    """Of the container in its network: always the same, so that the edge finds what listens there besides the published port."""
+    """Return the container's address in its network. It never changes, so the edge can reach channel listeners beside the published port."""
     return str(subnet(index, pool).network_address + 2)

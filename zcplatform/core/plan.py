@@ -1,6 +1,6 @@
-"""Decides what has to be done for one tenant: desired and observed state in, steps out. Nothing else decides their order.
+"""Decide the next steps for one tenant from desired and observed state. No other code decides their order.
 
-First run, retry, restart and repair are the same call: the loop looks at everything again and asks for the steps that are left.
+First run, retry, restart and repair are the same call: the worker observes everything again and runs the steps that remain.
 """
 
 from dataclasses import dataclass
@@ -50,44 +50,44 @@ FIRST_DEPLOY = (
 
 @dataclass(frozen=True)
 class ContainerFacts:
-    """The tenant's container as observed. `is_current`: the same specification as would be made now, in its own network only."""
+    """The tenant's container as observed. `is_current`: it has the present specification and is attached to its own network only."""
 
     is_running: bool
     is_current: bool
     has_wanted_limits: bool = True
-    """Nobody changed its limits since it was made (`docker update`). Only a close look shows it."""
+    """Whether its limits are those it was created with. `docker update` can change them; only an inspection shows it."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Everything that the decision needs, freshly observed. `container` is None if there is none."""
+    """All inputs of the decision, freshly observed. `container` is None if there is none."""
 
     is_allocated: bool
     firewall_stands: bool
     has_network: bool
     network_is_current: bool
-    """Same specification as would be made now."""
+    """Whether it has the present specification."""
     has_workspace: bool
     workspace_is_whole: bool
     has_config: bool
     config_is_current: bool
-    """The mount that stands now is the one the running container was started with, and holds the wanted revision."""
+    """Whether the configuration mount is the one that the running container was started with, and holds the desired revision."""
     container: ContainerFacts | None
     is_healthy: bool
     is_routed: bool
-    """A route to some port of this tenant stands or may stand."""
+    """A route to a port of this tenant exists, or may exist."""
     route_is_current: bool
     is_verified: bool
     is_waiting: bool
     """An attempt failed and the next one is not due yet."""
     needs_check: bool = False
-    """The wanted revision differs from the last good one, and the agent has not checked it yet."""
+    """The desired revision differs from the last good one and has not passed the agent's configuration check yet."""
 
 
 def plan(wanted: Wanted, seen: Seen) -> tuple[Step, ...]:
-    """The steps that are left, in order; empty when the desired state is reached."""
+    """Return the remaining steps in order; none if the desired state is reached."""
     if seen.is_waiting:
-        # one that runs, though not as desired, goes on answering: its replacement could not be made yet
+        # a running container keeps its route, even if outdated, until its replacement can be created
         answers = _serves(seen) or (_runs(seen) and seen.is_healthy)
         return (Step.UNROUTE,) if seen.is_routed and not answers else ()
     match wanted:
@@ -138,11 +138,11 @@ def _limits_drifted(seen: Seen) -> bool:
 
 
 def _replace_or_restart(seen: Seen) -> list[Step]:
-    """Never two containers of one tenant side by side: the agent locks its data directory. A swap costs the stop time."""
+    """Never run two containers of one tenant side by side: the agent locks its data directory. So a replacement costs the stop time."""
     steps: list[Step] = []
     replace = seen.container is None or not seen.container.is_current or not seen.network_is_current
     if seen.needs_check or (seen.container is not None and replace):
-        steps.append(Step.IMAGE)  # looked for before anything that serves is taken away
+        steps.append(Step.IMAGE)  # checked before anything that serves is removed
     if seen.needs_check:
         steps.append(Step.CHECK)
     if seen.is_routed:

@@ -1,7 +1,7 @@
-"""Token buckets: how often something may be asked by one key. Pure but for what it remembers; the time is a parameter.
+"""Token buckets: limit how often one key may make a request. In memory; the time is a parameter.
 
-A key may spend a whole minute's worth at once and gets it back evenly. What is remembered is bounded: the key that asked least recently is
-forgotten first, which gives it back what it had spent. Nothing survives a restart; what guards codes does (`store/throttles.py`).
+A bucket holds one minute's worth of requests and refills evenly. The number of buckets is bounded: the least recently used one is dropped
+first, so its key starts with a full bucket again. Nothing survives a restart; the limits on codes do (`store/throttles.py`).
 """
 
 from collections import OrderedDict
@@ -11,7 +11,7 @@ MOST_KEYS = 4_096
 
 
 class Buckets:
-    """`a_minute`: how many each key may ask within a minute."""
+    """`a_minute`: how many requests each key may make within a minute."""
 
     def __init__(self, a_minute: int, most_keys: int = MOST_KEYS) -> None:
         self._most = float(a_minute)
@@ -23,7 +23,7 @@ class Buckets:
         return len(self._left)
 
     def take(self, key: str, now_s: float) -> float:
-        """0 when it may be asked now, else in how many seconds. `now_s` is of a clock that never goes back."""
+        """Take a token and return 0, or return after how many seconds there will be one. `now_s` comes from a monotonic clock."""
         left, at = self._left.get(key, (self._most, now_s))
         left = min(self._most, left + max(0.0, now_s - at) * self._per_s)
         is_taken = left >= 1

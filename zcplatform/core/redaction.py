@@ -1,6 +1,6 @@
 """Remove secrets from text before it is stored, shown or logged.
 
-`redact_forms` removes what looks like a secret of a well-known form. A `Redactor` also removes a tenant's own secrets, in every encoding that a
+`redact_forms` removes text that has the form of a well-known kind of secret. A `Redactor` also removes a tenant's own secrets, in every encoding that a
 program prints by itself. Redact first and cut afterwards: half a key is still half a key.
 """
 
@@ -13,10 +13,10 @@ from urllib.parse import quote, quote_plus
 
 REDACTED = "[redacted]"
 SHORTEST = 6
-"""Characters of a secret. What is shorter is not redacted: it would remove ordinary words."""
+"""Minimum length of a secret. Shorter ones are not redacted: that would remove ordinary words."""
 _SHORTEST_ENCODED = 8
 _SHORTEST_LINE = 16
-"""Of a secret of several lines: a program prints it line by line."""
+"""Minimum length of one line of a multi-line secret, which programs print line by line."""
 _SHORTEST_START = 8
 _FORMS = re.compile(
     r"zcp_[\w-]{8,256}|\bzc_[0-9a-f]{64}|enc2:[0-9a-fA-F]{8,4000}|\bsk-[\w-]{8,256}|\bxox[a-z]-[\w-]{8,256}|\bgh[a-z]_\w{8,256}|\bAIza[\w-]{20,256}"
@@ -37,14 +37,14 @@ class Redactor:
         self._needles = sorted({form for part in parts for form in _encodings(part)}, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
-        """The text without secrets; one that was cut off at the end of the text is removed too."""
+        """Return the text without secrets, including one that is cut off at the end of the text."""
         for needle in self._needles:
             if needle in text:
                 text = text.replace(needle, REDACTED)
         return redact_forms(self._without_cut(text))
 
     def line(self, text: str, longest: int) -> str:
-        """Redacted first, then cut, on one line of printable characters."""
+        """Redact, then shorten to one line of printable characters."""
         shown = self(text)
         shown = "".join(character if character.isprintable() else " " for character in shown).strip()
         return shown if len(shown) <= longest else shown[:longest] + "…"
@@ -60,7 +60,7 @@ class Redactor:
 
 
 def redacted_json(redact: Callable[[str], str], words: Any) -> Any:
-    """JSON values without secrets and without lone surrogates, which UTF-8 cannot hold."""
+    """Redact JSON values, and remove lone surrogates, which UTF-8 cannot hold."""
     match words:
         case str():
             return redact(words.encode(errors="replace").decode())
@@ -95,7 +95,7 @@ def _encodings(secret: str) -> Iterator[str]:
 
 
 def _base64(data: bytes) -> Iterator[str]:
-    """As it appears inside the encoding of a longer text, at each of the three alignments, without what its neighbours decide."""
+    """Return its base64 forms inside a longer text: one per alignment, without the characters that depend on neighbouring bytes."""
     for shift, first in ((0, 0), (1, 2), (2, 3)):
         form = b64encode(bytes(shift) + data).decode()[first : (shift + len(data)) * 8 // 6]
         yield form

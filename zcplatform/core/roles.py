@@ -1,7 +1,7 @@
-"""Who may do what: the one table of permissions and the least standing each of them needs.
+"""The table of permissions, with the lowest role that has each of them.
 
-A member has one role in a tenant; each role may do what the ones before it may. A super-admin may do everything everywhere. What is no
-matter of one tenant is for everybody who is signed in, or for super-admins. docs/reference/permissions.md is made from it.
+A member has one role in a tenant, and each role includes the ones before it. A super-admin has every permission everywhere. Permissions
+that do not concern one tenant belong to everyone who is signed in, or to super-admins only. docs/reference/permissions.md is made from it.
 """
 
 from collections.abc import Mapping, Set
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Of a member in a tenant, weakest first."""
+    """Roles of a member in a tenant, weakest first."""
 
     VIEWER = "viewer"
     CONTRIBUTOR = "contributor"
@@ -23,7 +23,7 @@ class Role(StrEnum):
 
 
 class Standing(StrEnum):
-    """Standing that has nothing to do with one tenant."""
+    """Who has a permission that does not concern one tenant."""
 
     SIGNED_IN = "signed in"
     SUPER_ADMIN = "super-admin"
@@ -120,12 +120,12 @@ REQUIRED: Mapping[Permission, Role | Standing] = {
 AUDITED_READS: Set[Permission] = {
     _P.LOGS_READ, _P.CONFIG_READ, _P.CHANNEL_READ, _P.MEMBER_READ, _P.MEMBER_MANAGE, _P.TOKEN_MANAGE, _P.DEVICE_READ, _P.AUDIT_READ,
 }  # fmt: skip
-"""A super-admin who reads what needs one of these inside a tenant he is no member of leaves an entry in its audit log; changes always do."""
+"""Reads under these permissions are audited when the caller is a super-admin who is not a member of the tenant. Changes are always audited."""
 
 
 @dataclass(frozen=True)
 class Rights:
-    """What somebody may do: by a role in the tenant at hand (None: not in it, or no tenant is), as a super-admin, within a token's scopes.
+    """What a caller may do: by their role in the request's tenant (None: not a member, or no tenant), as a super-admin, within a token's scopes.
 
     `scopes` None means no limit beyond the role's.
     """
@@ -147,7 +147,7 @@ class Rights:
 
 @dataclass(frozen=True)
 class Visibility:
-    """Which tenants somebody sees: all, those a user is a member of, or one."""
+    """Which tenants a caller sees: all, those they are a member of, or one."""
 
     everything: bool
     user_id: str | None
@@ -155,10 +155,10 @@ class Visibility:
 
 
 def is_of_tenant(permission: Permission) -> bool:
-    """Whether it is given by a role in a tenant."""
+    """Whether the permission belongs to a role in a tenant."""
     return isinstance(REQUIRED[permission], Role)
 
 
 def weaker(first: Role | None, second: Role | None) -> Role | None:
-    """The weaker of two roles; None is no role at all."""
+    """Return the weaker of two roles; None means no role."""
     return None if first is None or second is None else min(first, second, key=lambda role: role.rank)

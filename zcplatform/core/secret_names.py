@@ -10,7 +10,7 @@ _PLURALS = {"providers": "provider", "channels": "channel"}
 
 
 def row_of(secret: str) -> tuple[str, str]:
-    """(kind, name) of the row. A provider's key is named after the provider alone."""
+    """Return (kind, name) of the row. A provider's key is named after the provider alone."""
     section, _, name = secret.partition(".")
     kind = _PLURALS.get(section, section)
     return kind, name.removesuffix(_KEY) if kind == "provider" else name

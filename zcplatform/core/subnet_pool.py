@@ -1,4 +1,4 @@
-"""The pool of the tenants' networks compared with what this host already routes: a network of ours inside one of those would cut it off."""
+"""Compare the pool of the tenants' networks with the host's routes: a tenant's network inside one of them would cut that network off."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class HostNetwork:
 
 
 def overlaps(pool: IPv4Network, routes: Iterable[HostNetwork], bridge_prefix: str) -> tuple[HostNetwork, ...]:
-    """Routes of others that share addresses with the pool. The default route and our own bridges do not count."""
+    """Return other programs' routes that overlap the pool. The default route and our own bridges are ignored."""
     return tuple(
         route
         for route in routes
@@ -28,7 +28,7 @@ def overlaps(pool: IPv4Network, routes: Iterable[HostNetwork], bridge_prefix: st
 
 
 def inside(pool: IPv4Network, found: Iterable[HostNetwork]) -> tuple[HostNetwork, ...]:
-    """Those within the pool, which our networks would cut off. A wider route (a whole 10.0.0.0/8 to a gateway) only loses the pool."""
+    """Return the networks within the pool, which tenants' networks would cut off. A wider route (10.0.0.0/8 to a gateway) only loses the pool."""
     return tuple(each for each in found if each.network.prefixlen >= pool.prefixlen)
 
 

@@ -1,4 +1,4 @@
-"""What carries our labels, of instance and tenant or of a check, and belongs to nobody: removed. What does not carry it is never touched."""
+"""Decide which containers and networks to remove: those with our labels that belong to no tenant. Without our labels nothing is ever touched."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT, LABEL_THROWAWAY, Tenant
 
 @dataclass(frozen=True)
 class Labelled:
-    """A container or network, as far as the sweep looks."""
+    """A container or network, reduced to what the sweep needs."""
 
     id: str
     name: str
@@ -16,7 +16,7 @@ class Labelled:
 
 
 def orphans(instance: str, found: Iterable[Labelled], names: Mapping[TenantId, str]) -> list[Labelled]:
-    """What to remove. `names` maps each tenant id that is not deleted to the one name its object may have."""
+    """Return what to remove. `names` maps each tenant id that is not deleted to the one name its object may have."""
     return [
         thing
         for thing in found

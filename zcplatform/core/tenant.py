@@ -1,4 +1,4 @@
-"""A tenant as its row, and the state that is shown for it: a pure function of what is wanted, what was seen and the last error."""
+"""A tenant's row, and the state shown for it: a pure function of desired state, observed state and last error."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from zcplatform.ids import LOCAL, ImageId, NodeId, TenantId
 
 
 class Request(StrEnum):
-    """What was asked last; it decides the word for being under way, nothing else."""
+    """The latest request. It only decides which word describes work in progress, such as deploying or restarting."""
 
     CREATE = "create"
     DEPLOY = "deploy"
@@ -41,14 +41,14 @@ HELD = {HoldKind.SUSPENDED: State.SUSPENDED, HoldKind.QUOTA: State.OVER_QUOTA}
 ENGINE_UNREACHABLE = "engine.unreachable"
 ATTEMPTS_BEFORE_FAILED = 3
 PERMANENT = frozenset({"image.missing", "image.not_allowed", "container.foreign", "network.foreign", "host.exhausted", "tenant.invalid"})
-"""Errors that will not mend themselves: told at once instead of after three attempts. The loop goes on trying all the same."""
+"""Errors that a retry is unlikely to fix: the tenant is shown as failed at once instead of after three attempts. Retries continue."""
 CRASHES = frozenset({"agent.exited", "agent.unhealthy"})
 IMAGE_GONE = frozenset({"image.missing", "image.not_allowed"})
-"""Reasons to go back to the last good image, where another one is wanted."""
+"""Errors that roll a tenant back to its last good image, if another one is desired."""
 UNREACHABLE = frozenset({ENGINE_UNREACHABLE, "edge.unreachable", "engine.rules_gone"})
-"""Nobody's fault and no reason to give up: waited for, however long it takes."""
+"""Errors of the host, not of the tenant: the worker waits, however long it takes."""
 OTHER_NUMBER = frozenset({"container.port_taken", "container.port_dead", "network.subnet_taken"})
-"""The number was passed over: the next attempt has another one and need not wait."""
+"""A port or subnet is in use by something else. The next attempt uses another one, without backoff."""
 EDGE = frozenset({"engine.rules_gone", "edge.unreachable", "edge.rejected", "edge.conflict", "edge.not_verified"})
 
 
@@ -72,7 +72,7 @@ class Tenant:
     seen_healthy: int
     seen_healthy_at: str | None
     seen_upstream: str | None
-    """Where the edge sends visitors. A hint: routes lead only where the place says that the tenant's workload answers."""
+    """Where the edge last sent visitors. Only a hint: a route is set after the place confirms the workload's address."""
     seen_verified: int
     seen_probe_failures: int
     failures: int
@@ -86,25 +86,27 @@ class Tenant:
     updated_at: str
     deleted_at: str | None
     checked_revision: int | None = None
-    """The agent's own check accepted it."""
+    """The revision that last passed the agent's configuration check."""
     last_good_revision: int | None = None
-    """It was healthy and reachable with this one."""
+    """The last revision with which the agent was healthy and reachable."""
     rejected_revision: int | None = None
-    """It was wanted, and taken back: refused by the check, or the agent did not get healthy with it."""
+    """The revision that was rolled back: the check rejected it, or the agent did not become healthy with it."""
     rejected_reason: str | None = None
     checked_image_id: ImageId | None = None
-    """Each of these three revisions goes with the image it was tried on: only the two together are good or refused."""
+    """Each of the three revisions above is paired with the image it was tried on: good and rejected apply to the pair."""
     last_good_image_id: ImageId | None = None
     rejected_image_id: ImageId | None = None
     node_id: NodeId = LOCAL
-    """The machine it is to run on."""
+    """The machine that the tenant runs on."""
     holds: tuple[Hold, ...] = ()
-    """Of other rows, read together with this one."""
+    """Rows of `holds`, read in the same transaction."""
 
     @property
     def effective_wanted(self) -> Wanted:
-        """What is to be true now: a tenant that is held does not run, though it may be wanted running. Neither does one with a value that no
-        request could have written: that is no reason to fail for whoever reads all tenants."""
+        """The desired state with holds applied: a tenant with a hold does not run, even if `wanted` is running.
+
+        An unknown `wanted`, which no request writes, counts as stopped, so that reading all tenants does not fail.
+        """
         known = Wanted(self.wanted) if self.wanted in _WANTED else Wanted.STOPPED
         return effective_wanted(known, self.holds)
 
@@ -113,23 +115,23 @@ class Tenant:
 
     @property
     def revision(self) -> int:
-        """The one it runs with: the wanted one, or the last good one in place of what was taken back."""
+        """The revision to run: the desired one, or the last good one if that was rolled back."""
         return self.last_good_revision if self.is_rolled_back and self.last_good_revision is not None else self.wanted_revision
 
     @property
     def image(self) -> ImageId | None:
-        """The same for the image; `image_id` is the wanted one."""
+        """The image to run: the desired one (`image_id`), or the last good one if that was rolled back."""
         return self.last_good_image_id if self.is_rolled_back else self.image_id
 
     @property
     def is_rolled_back(self) -> bool:
-        """What is wanted was tried and refused, and there is something good in its place."""
+        """Whether the desired revision and image were rejected, and a good pair runs instead."""
         wanted = (self.wanted_revision, self.image_id)
         return self.last_good_revision is not None and (self.rejected_revision, self.rejected_image_id) == wanted
 
     @property
     def is_unproven(self) -> bool:
-        """There is something good to go back to, and this is another revision or image."""
+        """Whether the revision or image to run differs from the last good pair, which a failure would return to."""
         return self.last_good_revision is not None and (self.revision, self.image) != (self.last_good_revision, self.last_good_image_id)
 
     @property
@@ -138,7 +140,7 @@ class Tenant:
 
 
 def state(tenant: Tenant) -> tuple[State, str]:
-    """The state and the reason for it in plain words."""
+    """Return the state and the reason for it, as shown to users."""
     match tenant.effective_wanted:
         case Wanted.DRAFT if tenant.holds:
             return _held(tenant)
@@ -159,11 +161,11 @@ def _stopped(tenant: Tenant) -> tuple[State, str]:
         return _held(tenant)
     if tenant.seen_generation == tenant.generation:
         return State.STOPPED, "stopped on request"
-    return State.STOPPING, tenant.error_detail or "the agent is being stopped"
+    return State.STOPPING, tenant.error_detail or "stopping the agent"
 
 
 def _held(tenant: Tenant) -> tuple[State, str]:
-    """The state of the first hold, in the order of the kinds, with the reasons of all."""
+    """Return the state of the most important hold (in the order of HoldKind), with the reasons of all holds."""
     holds = sorted(tenant.holds, key=lambda hold: list(HoldKind).index(hold.kind))
     return HELD[holds[0].kind], "; ".join(f"{HELD[hold.kind].replace('_', ' ')}: {hold.reason}" for hold in holds)
 
@@ -196,7 +198,7 @@ def _rolled_back(tenant: Tenant) -> str | None:
 
 
 def has_failed(error_code: str, attempts: int) -> bool:
-    """Whether an operation ends as failed with this error, or goes on waiting for the next attempt."""
+    """Whether an operation fails with this error. Otherwise it waits for the next attempt."""
     if error_code in UNREACHABLE:
         return False
     return error_code in PERMANENT or attempts >= ATTEMPTS_BEFORE_FAILED

@@ -1,7 +1,7 @@
-"""The workload of a tenant: what has to run, in words that no engine needs to know.
+"""The workload of a tenant: an engine-neutral description of what runs for it.
 
-Promise: a value out of bounds is a ValueError (`check`), whatever a row holds. Nothing secret is in it: engines write what they are given to disk
-in clear. What the agent needs (`Program`) is described in agent/runtime.py; how an engine is asked for it, beside that engine.
+`check` raises ValueError for every value out of bounds, whatever a row holds. A workload contains no secret, because engines write it to disk
+in the clear. What the agent needs (`Program`) is described in agent/runtime.py; how an engine creates it, beside that engine.
 """
 
 import functools
@@ -22,7 +22,7 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class TenantRef:
-    """Which tenant. Stopping and removing need no more than this, so no plan, image, setting or agent can prevent them."""
+    """Identifies a tenant's workload. Stopping and removing need only this, so an invalid plan, image or setting cannot prevent them."""
 
     id: TenantId
     slug: str
@@ -49,9 +49,9 @@ class Workload:
     tenant: TenantRef
     node_id: NodeId
     generation: int
-    """Noted on what runs; a new generation alone is no new workload."""
+    """Recorded as a label; a new generation alone does not replace the workload."""
     epoch: int
-    """Counts requested restarts with replacement: a new epoch is a new workload."""
+    """Counts restarts that replace the workload: a new epoch is a new workload."""
     image_id: str
     """The engine's id, `sha256:…`."""
     uid: int
@@ -66,13 +66,13 @@ class Workload:
     resolvers: tuple[str, ...]
     program: Program
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What pins the plan's ceilings: names of `program.variables` only, never a secret."""
+    """Variables that enforce the plan's limits: names of `program.variables` only, never a secret."""
     memo: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
-    """What was worked out of the rest before: each look at everything compares every workload with what runs."""
+    """Cache of values derived from the other fields, because every observation compares all workloads with what runs."""
 
     @functools.cached_property
     def spec_hash(self) -> str:
-        """Identifies the specification: the same hash means that nothing has to be replaced. Independent of engine and machine."""
+        """Hash of the specification, independent of engine and machine. While it stays the same, nothing is replaced."""
         canonical = {
             "tenant": self.tenant.id,
             "slug": self.tenant.slug,
@@ -100,7 +100,7 @@ class Task:
     """One command in a throw-away workload: the same hardening, no network, no port, none of the tenant's files."""
 
     purpose: str
-    """With `subject` it names the task; a leftover of the same name is replaced."""
+    """Names the task, together with `subject`. A leftover task of the same name is replaced."""
     subject: str
     """A tenant's slug or an image's id."""
     image_id: str
@@ -118,7 +118,7 @@ class Task:
 
 
 def check(workload: Workload) -> None:
-    """Raises ValueError and names the field."""
+    """Raise ValueError, naming the field, for the first value out of bounds."""
     if "checked" in workload.memo:
         return
     check_tenant(workload.tenant)

@@ -1,1 +1,1 @@
-"""The only SQL of the platform; one file for each subject. Functions take a connection, which is a transaction already open."""
+"""All SQL of the platform, one file per subject. Functions take a connection on which a transaction is open."""

@@ -1,4 +1,4 @@
-"""Ports, uids and subnets: who has which. A released number stays reserved, so that nothing left behind ever meets another tenant."""
+"""Ports, uids and subnets held by tenants. A released number stays in quarantine, so that no leftover reaches another tenant."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Allocation:
 
 
 def get(tx: Tx, tenant_id: TenantId) -> Allocation | None:
-    """None until all three are there."""
+    """Return the tenant's allocation, or None until all three numbers are assigned."""
     held: dict[str, int] = dict(
         tx.execute("SELECT kind, number FROM allocations WHERE tenant_id = ? AND released_at IS NULL", (tenant_id,))
     )
@@ -24,12 +24,12 @@ def get(tx: Tx, tenant_id: TenantId) -> Allocation | None:
 
 
 def held(tx: Tx, kind: str) -> set[int]:
-    """All numbers that some tenant has now."""
+    """Return all numbers of this kind that tenants hold now."""
     return {int(number) for (number,) in tx.execute("SELECT number FROM allocations WHERE kind = ? AND released_at IS NULL", (kind,))}
 
 
 def take(tx: Tx, tenant_id: TenantId, kind: str, span: tuple[int, int], at: str, reusable_before: str) -> int | None:
-    """The number the tenant has in the span, else the lowest free one; None when all are in use or reserved."""
+    """Return the tenant's number if it is within the span, else assign the lowest unused one, or one whose quarantine is over. None if there is none."""
     first, last = span
     held = scalar(tx, "SELECT number FROM allocations WHERE tenant_id = ? AND kind = ? AND released_at IS NULL", tenant_id, kind)
     if held is not None and first <= held <= last:
@@ -62,7 +62,7 @@ def _lowest_free(tx: Tx, kind: str, span: tuple[int, int], at: str, reusable_bef
 
 
 def free(tx: Tx, kind: str, span: tuple[int, int], at: str, reusable_before: str) -> int:
-    """How many numbers of the span could be given now."""
+    """Return how many numbers of the span are free."""
     first, last = span
     busy = scalar(
         tx,
@@ -78,7 +78,7 @@ def free(tx: Tx, kind: str, span: tuple[int, int], at: str, reusable_before: str
 
 
 def block(tx: Tx, kind: str, number: int, at: str, until: str) -> None:
-    """Something else on the machine uses it: no tenant gets it until then."""
+    """Block a number that something else on the machine uses: no tenant gets it until `until`."""
     tx.execute(
         "INSERT INTO allocations (kind, number, released_at, reusable_at) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (kind, number) DO UPDATE SET tenant_id = NULL, released_at = excluded.released_at, reusable_at = excluded.reusable_at",
@@ -87,6 +87,6 @@ def block(tx: Tx, kind: str, number: int, at: str, until: str) -> None:
 
 
 def release(tx: Tx, tenant_id: TenantId, at: str) -> None:
-    """Port and uid stay reserved for a while; a subnet is free at once, its network is proven to be gone."""
+    """Release a tenant's numbers. Port and uid stay in quarantine; the subnet is free at once, because its network is verified to be gone."""
     tx.execute("DELETE FROM allocations WHERE tenant_id = ? AND kind = 'subnet'", (tenant_id,))
     tx.execute("UPDATE allocations SET released_at = ? WHERE tenant_id = ? AND released_at IS NULL", (at, tenant_id))

@@ -1,4 +1,4 @@
-"""Audit entries, written in the transaction of what they tell of, followed as a chain, asked for, and pruned behind a signed checkpoint."""
+"""The audit log: append entries in the transaction of the change they record, verify the chain, query, and prune behind a signed checkpoint."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, field
@@ -14,7 +14,7 @@ from zcplatform.store.db import Tx, many, names, one, scalar
 
 @dataclass(frozen=True)
 class _Row:
-    """As it lies there; nothing is believed of it."""
+    """A row as it is stored, unvalidated: the web process can write the database."""
 
     sequence: Any
     at: Any
@@ -41,7 +41,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What is older than this entry, and the entry itself, was removed on purpose; `signature` is the worker's key's over it."""
+    """Up to and including this entry, the log was removed on purpose. `signature` is made with the worker's key."""
 
     sequence: int
     hash: bytes
@@ -52,7 +52,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Chain:
-    """A chain without a break. `checkpoint` is where it begins when older entries were pruned: its signature is still to be checked."""
+    """An unbroken chain. `checkpoint` is where it begins if older entries were pruned; the caller must verify its signature."""
 
     entries: int
     sequence: int
@@ -70,7 +70,7 @@ class Break:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which entries. Empty texts ask for all; actor and action may be beginnings (`usr_…`, `tenant.`); times are RFC 3339."""
+    """Select entries. Empty values match all; `actor` and `action` are prefixes (`usr_…`, `tenant.`); times are RFC 3339."""
 
     tenant_id: str = ""
     actor: str = ""
@@ -87,11 +87,11 @@ _FILTERS = (
 
 
 def append(tx: Tx, entry: Entry) -> None:
-    """Raises Unavailable when the log does not take it: the transaction it stands in is rolled back."""
+    """Append an entry. Raises Unavailable (`audit.unwritable`) if that fails; the caller's transaction is then rolled back."""
     try:
         _append(tx, entry)
     except (apsw.BusyError, apsw.FullError, apsw.IOError, apsw.ReadOnlyError):
-        raise  # no matter of the log's: the database tells what it is
+        raise  # not specific to the log: store.db turns these into errors
     except apsw.Error as error:
         raise Unavailable(
             "audit.unwritable", f"The audit log cannot be written ({error}); nothing was changed", "zcplatform doctor, on the host"
@@ -121,19 +121,19 @@ def _append(tx: Tx, entry: Entry) -> None:
 
 
 def head(tx: Tx) -> tuple[int, bytes]:
-    """Sequence and hash of the newest entry; (0, GENESIS) of an empty log."""
+    """Return sequence and hash of the newest entry; (0, GENESIS) for an empty log."""
     row = tx.execute("SELECT sequence, hash FROM audit_log ORDER BY sequence DESC LIMIT 1").fetchone()
     return (int(row[0]), bytes(row[1])) if row else (0, GENESIS)
 
 
 def verify(tx: Tx) -> Break | int:
-    """The number of entries of a whole chain, or the place where it is broken."""
+    """Return the number of entries if the chain is unbroken, or where it breaks."""
     found = follow(tx, {})
     return found if isinstance(found, Break) else found.entries
 
 
 def follow(tx: Tx, anchored: Mapping[int, bytes]) -> Chain | Break:
-    """Follow the chain from its first entry, or from the checkpoint it begins at. `anchored` are hashes that some entries must have."""
+    """Verify the chain from its first entry, or from its checkpoint. `anchored` maps sequences to the hashes that these entries must have."""
     start = checkpoint(tx) if scalar(tx, "SELECT 1 FROM sqlite_schema WHERE name = 'audit_checkpoints'") else None
     last, previous = (start.sequence, start.hash) if start else (0, GENESIS)
     entries = 0
@@ -143,25 +143,25 @@ def follow(tx: Tx, anchored: Mapping[int, bytes]) -> Chain | Break:
         except ValueError:
             return Break(int(row[0]), "it cannot be read")
         if start is not None and stored.sequence <= start.sequence:
-            return Break(stored.sequence, "it stands before the checkpoint that removed it")
+            return Break(stored.sequence, "it is covered by the checkpoint and should have been removed")
         if stored.previous_hash != previous or stored.hash != entry_hash(previous, stored.entry):
             return Break(stored.sequence, "it or one before it was changed, removed or moved")
         if anchored.get(stored.sequence, stored.hash) != stored.hash:
-            return Break(stored.sequence, "it is not the one that was anchored: the log was written again")
+            return Break(stored.sequence, "it differs from the anchored one: the log was rewritten")
         last, previous, entries = stored.sequence, stored.hash, entries + 1
     given = scalar(tx, "SELECT seq FROM sqlite_sequence WHERE name = 'audit_log'") or 0
     known = max(anchored, default=0)
     if known > last:
         return Break(
-            last + 1, f"the tail is cut, or this is a copy without its -wal: the anchors know {known - last} entries beyond {last}"
+            last + 1, f"the log was truncated, or this is a copy without its -wal: the anchors know of {known - last} entries after {last}"
         )
     if given > last:
-        return Break(last + 1, f"the tail is cut: entry {given} was written and is missing")
+        return Break(last + 1, f"the log was truncated: entry {given} was written and is missing")
     return Chain(entries, last, previous, start)
 
 
 def page(tx: Tx, wanted: Filter, before: int | None, limit: int) -> list[Stored]:
-    """Newest first; `before` is the sequence of the last one that was seen."""
+    """Return one page, newest first. `before` is the sequence of the last entry of the previous page."""
     found = many(
         tx, _Row, _statement(wanted) + " AND sequence < ?7 ORDER BY sequence DESC LIMIT ?8", *_values(wanted), before or 2**62, limit
     )
@@ -169,18 +169,18 @@ def page(tx: Tx, wanted: Filter, before: int | None, limit: int) -> list[Stored]
 
 
 def after(tx: Tx, wanted: Filter, sequence: int, limit: int) -> list[Stored]:
-    """Oldest first, those after `sequence`: for an export that goes on page by page."""
+    """Return one page of an export, oldest first, after `sequence`."""
     found = many(tx, _Row, _statement(wanted) + " AND sequence > ?7 ORDER BY sequence LIMIT ?8", *_values(wanted), sequence, limit)
     return [_stored(row) for row in found]
 
 
 def checkpoint(tx: Tx) -> Checkpoint | None:
-    """The newest one: where the chain begins."""
+    """Return the newest checkpoint, which is where the chain begins."""
     return one(tx, Checkpoint, f"SELECT {names(Checkpoint)} FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1")
 
 
 def last_before(tx: Tx, at: str) -> tuple[int, bytes] | None:
-    """Sequence and hash of the last entry of those that are all older than `at`; never the newest one of the log."""
+    """Return sequence and hash of the last entry to prune: it and all before it are older than `at`, and it is not the newest of the log."""
     row = tx.execute(
         "SELECT sequence, hash FROM audit_log WHERE sequence < coalesce((SELECT min(sequence) FROM audit_log WHERE at >= ?),"
         " (SELECT max(sequence) FROM audit_log)) ORDER BY sequence DESC LIMIT 1",
@@ -190,7 +190,7 @@ def last_before(tx: Tx, at: str) -> tuple[int, bytes] | None:
 
 
 def prune(tx: Tx, kept: Checkpoint) -> int:
-    """Remove what the checkpoint covers; the trigger lets nothing else go. The number of entries that went."""
+    """Delete the entries that the checkpoint covers and return their number. A trigger rejects every other deletion."""
     tx.execute(
         f"INSERT INTO audit_checkpoints ({names(Checkpoint)}) VALUES (?, ?, ?, ?, ?)",
         (kept.sequence, kept.hash, kept.at, kept.signer, kept.signature),
@@ -200,7 +200,7 @@ def prune(tx: Tx, kept: Checkpoint) -> int:
 
 
 def _statement(wanted: Filter) -> str:
-    """With the tenant's index where one tenant is asked for."""
+    """The condition on tenant_id comes first, so that SQLite uses its index for one tenant."""
     where = " WHERE tenant_id = ?1 AND" if wanted.tenant_id else " WHERE ?1 = '' AND"
     return f"SELECT {names(_Row)} FROM audit_log" + where + _FILTERS
 
@@ -210,9 +210,9 @@ def _values(wanted: Filter) -> Iterator[str]:
 
 
 def _stored(row: _Row) -> Stored:
-    """Raises ValueError for fields that no entry of ours has."""
+    """Validate a row. Raises ValueError for a type or a value that the platform never writes."""
     texts = (row.at, row.actor, row.action, row.object, row.tenant_id, row.role, row.address, row.outcome, row.changes, row.request_id)
-    if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, bytes) for one in (row.previous_hash, row.hash)):
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(value, bytes) for value in (row.previous_hash, row.hash)):
         raise ValueError("a field has another type")
-    told = _Row(**{**row.__dict__, "changes": bounded_json.loads(row.changes)})
-    return Stored(row.sequence, Entry(*astuple(told)[1:11]), row.previous_hash, row.hash)
+    decoded = _Row(**{**row.__dict__, "changes": bounded_json.loads(row.changes)})
+    return Stored(row.sequence, Entry(*astuple(decoded)[1:11]), row.previous_hash, row.hash)

@@ -1,4 +1,4 @@
-"""Challenges: what a browser that asked for a code has to answer. Tries are counted here, before anything is compared."""
+"""Challenges: one for each code that was requested by a browser. A try is counted before the code is compared."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from zcplatform.store.db import Tx, many, names, one
 
 @dataclass(frozen=True)
 class Challenge:
-    """`id` is the hash of what the browser holds. `email` is the address that a change of address is about."""
+    """`id` is the hash of the value in the browser's cookie. `email` is the new address, for a change of address."""
 
     id: bytes
     purpose: str
@@ -44,7 +44,7 @@ def insert(tx: Tx, challenge: Challenge) -> None:
 
 
 def count_try(tx: Tx, challenge_id: bytes, purpose: str, session_id: str | None, at: str) -> Challenge | None:
-    """One try of an open challenge is gone, whatever comes of it. None when there is none left, or no such challenge that is still good."""
+    """Use up one try of an open challenge and return it. None if no try is left, or if there is no such open challenge."""
     tx.execute(
         "UPDATE challenges SET tries = tries + 1 WHERE id = ? AND purpose = ? AND session_id IS ? AND status = 'open'"
         " AND tries < ? AND expires_at > ?",
@@ -56,15 +56,15 @@ def count_try(tx: Tx, challenge_id: bytes, purpose: str, session_id: str | None,
 
 
 def use(tx: Tx, challenge_id: bytes) -> bool:
-    """Once. False when somebody else did."""
+    """Mark the challenge as used. False if another request did so first."""
     tx.execute("UPDATE challenges SET status = 'used' WHERE id = ? AND status = 'open'", (challenge_id,))
     return tx.changes() == 1
 
 
 def supersede(tx: Tx, held: bytes, purpose: str, user_id: str, network: str) -> list[OutboxId]:
-    """A newer one voids what this browser held, and what was asked for this account from the same network. Gives the messages of these.
+    """Void older challenges of this browser, and those requested for this account from the same network. Return the ids of their mails.
 
-    Not what others asked for elsewhere: they could void the owner's code with every request of theirs.
+    Challenges requested elsewhere stay open. Otherwise strangers could void the owner's code with each of their requests.
     """
     voided = many(
         tx,
@@ -83,14 +83,14 @@ def supersede(tx: Tx, held: bytes, purpose: str, user_id: str, network: str) -> 
 
 
 def void_of_user(tx: Tx, user_id: str) -> list[OutboxId]:
-    """The account changed hands or address: no code that was sent for it is good any more."""
+    """Void all codes sent for an account whose owner or address changed."""
     voided = many(tx, _Message, "SELECT outbox_id FROM challenges WHERE status = 'open' AND user_id = ?", user_id)
     tx.execute("UPDATE challenges SET status = 'void' WHERE status = 'open' AND user_id = ?", (user_id,))
     return [one.outbox_id for one in voided]
 
 
 def earlier(tx: Tx, user_id: str, lane: str, since: str, at: str) -> list[Earlier]:
-    """Those made between `since` and `at`. One from the future was made while the clock was ahead, and blocks nobody."""
+    """Return challenges created between `since` and `at`. One from the future was created while the clock was ahead, and does not count."""
     found = tx.execute(
         "SELECT created_at, tries, status = 'used', status = 'open' AND expires_at > ? FROM challenges"
         " WHERE user_id = ? AND lane = ? AND created_at > ? AND created_at <= ?",
@@ -104,7 +104,7 @@ def delete_before(tx: Tx, at: str) -> None:
 
 
 def delete_decoys_before(tx: Tx, at: str) -> None:
-    """Those that nothing was sent for count for nothing once they are over: a flood of requests leaves nothing behind."""
+    """Delete expired challenges that no mail was sent for. They count towards no limit, and a flood of requests would fill the table."""
     tx.execute("DELETE FROM challenges WHERE user_id IS NULL AND expires_at < ?", (at,))
 
 

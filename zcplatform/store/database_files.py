@@ -1,7 +1,7 @@
 """The files of a database, checked before SQLite opens them.
 
 The web process may make files in the database's folder. SQLite would wait for ever on a pipe named `-journal`, roll a hot journal back into the
-database, or fail in words that name no file. The worker therefore keeps an empty `-journal` of its own there, which nobody else can replace.
+database, or fail with an error that names no file. So the worker keeps an empty `-journal` of its own there, which no one else can replace.
 """
 
 import os
@@ -17,7 +17,7 @@ _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a symbolic link", stat.S_IFIF
 
 
 def check(path: Path, *, is_in_use: bool = False) -> None:
-    """Raises CannotRun for a file that is none, or that would change the database. `is_in_use`: another process may have it open."""
+    """Raise CannotRun for a file that is not a regular file, or that would change the database. `is_in_use`: another process may have it open."""
     for suffix in SUFFIXES:
         file = path.with_name(path.name + suffix)
         try:
@@ -25,7 +25,7 @@ def check(path: Path, *, is_in_use: bool = False) -> None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise CannotRun("database.unusable", f"{file} cannot be read: {error.strerror}", "Check its disk and its rights") from None
+            raise CannotRun("database.unusable", f"{file} cannot be read: {error.strerror}", "Check its disk and permissions") from None
         if not stat.S_ISREG(found.st_mode):
             kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
             raise CannotRun("database.file", f"{file} is {kind}, not a file", f"Stop the platform and remove {file}, then start it again")
@@ -36,11 +36,13 @@ def check(path: Path, *, is_in_use: bool = False) -> None:
                 f"Stop the platform and move {file} away, then start it again",
             )
         if suffix == "-shm" and is_in_use and found.st_size % _SHM_BYTES:
-            raise CannotRun("database.shm", f"{file} was truncated while the database was open", "Restart the platform: it makes it anew")
+            raise CannotRun(
+                "database.shm", f"{file} was truncated while the database was open", "Restart the platform, which recreates the file"
+            )
 
 
 def reserve_journal(path: Path, gid: int) -> None:
-    """Put an empty `-journal` of root in place, readable for `gid` because SQLite looks at its first byte. Call with the database made."""
+    """Create an empty `-journal` owned by root, readable for `gid` because SQLite reads its first byte. The database must exist."""
     file = path.with_name(path.name + "-journal")
     try:
         if file.lstat().st_uid == os.geteuid():

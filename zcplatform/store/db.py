@@ -3,8 +3,8 @@
 An acknowledged write survives a power cut (FULL). A write that depends on a read cannot fail late, because the lock is taken first
 (IMMEDIATE). No transaction is open while anything outside the database is called: both `read` and `write` take a plain function.
 
-The file is not trusted: the web process can write it. Every statement has a deadline and every value a length; views are off, and a schema that
-changes is compared with the known one before anything else is read or written.
+The file is not trusted, because the web process can write it. Every statement has a deadline and every value a maximum length. Views are off. If
+the schema changes, it is compared with the known one before anything else is read or written.
 """
 
 import asyncio
@@ -31,14 +31,14 @@ BUSY_MS = 5_000
 CACHE_KIB = 256
 """Pages kept by each of the four connections of the two processes; the kernel keeps the whole file for all of them."""
 LONGEST_VALUE = 4 * 1024 * 1024
-"""No text, blob or row is longer; reading a longer one is an error instead of memory."""
+"""Maximum length of a text, blob or row. Reading a longer one is an error instead of a large allocation."""
 READ_S, WRITE_S = 5.0, 30.0
 _CHECK_EVERY = 20_000
-"""Steps of SQLite's machine between two looks at the clock, some hundred microseconds."""
+"""Steps of SQLite's virtual machine between two checks of the deadline: some hundred microseconds."""
 
 
 def connect(path: Path, *, query_only: bool, deadline: "Deadline | None" = None) -> apsw.Connection:
-    """Raises CannotRun for a path that is no file."""
+    """Open a connection. Raises CannotRun if a file of the database cannot be used."""
     database_files.check(path)
     connection = apsw.Connection(str(path))
     _distrust(connection, deadline)
@@ -54,7 +54,7 @@ def connect(path: Path, *, query_only: bool, deadline: "Deadline | None" = None)
 
 @contextmanager
 def open_read_only(path: Path, limit_s: float = float("inf")) -> Iterator[Tx]:
-    """A snapshot of a database file that nothing is written next to; a copy without its -wal may be in a folder that cannot be written. Raises apsw.Error."""
+    """Open a snapshot of a database file without creating files beside it, so a copy may be in a read-only folder. Raises apsw.Error."""
     database_files.check(path, is_in_use=True)
     has_log = path.with_name(path.name + "-wal").exists()
     quoted = str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
@@ -71,7 +71,7 @@ def open_read_only(path: Path, limit_s: float = float("inf")) -> Iterator[Tx]:
 
 
 class Deadline:
-    """Ends the statements of a connection that run past it. Between two looks at the clock signals are handled too."""
+    """Interrupts statements that run longer than a limit. Signals are handled at each check of the clock."""
 
     def __init__(self) -> None:
         self._at = float("inf")
@@ -137,7 +137,7 @@ class Database:
             return result
 
     def _require_known_schema(self, tx: Tx) -> None:
-        """Raises Unavailable, in each transaction, while the schema is another one than our steps make."""
+        """Raises Unavailable, in each transaction, while the schema is not the one that the migrations create."""
         number = int(tx.pragma("schema_version"))
         if number == self._known_schema:
             return
@@ -149,11 +149,11 @@ class Database:
         self._known_schema = number
 
     def truncate_log(self) -> None:
-        """Move everything into the file and empty the write-ahead log, so that neither holds pages of before a change."""
+        """Checkpoint and truncate the write-ahead log, so that no old version of a page is left in it."""
         self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def data_version(self) -> int:
-        """A number that changes when another connection has committed."""
+        """Return a number that changes when another connection has committed."""
         with _as_platform_errors():
             return int(self._reader.pragma("data_version"))
 
@@ -164,7 +164,7 @@ class Database:
 
 
 class ReadCache:
-    """Results of reads, kept until any connection commits: at rest nothing is read twice."""
+    """Results of reads, kept until any connection commits."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -172,8 +172,10 @@ class ReadCache:
         self._found: dict[Any, Any] = {}
 
     def get(self, key: Any, read: Callable[[Tx], T]) -> T:
-        """Return the result of `read` on one snapshot, or the one kept for this key. Errors are not kept."""
-        version = self._database.data_version()  # first: what is committed between this and the reading is read again
+        """Return the result of `read` on one snapshot, or the cached one of this key. Errors are not cached."""
+        version = (
+            self._database.data_version()
+        )  # read the version first: a commit between the two lines then causes another read, not a stale result
         if version != self._version:
             self._found.clear()
             self._version = version
@@ -197,9 +199,11 @@ def _as_platform_errors() -> Iterator[None]:
     except apsw.InterruptError:
         raise Unavailable("database.slow", "A query took too long and was ended; nothing was changed", "See the worker's log") from None
     except apsw.TooBigError:
-        raise Unavailable("database.oversized", "A row of the database is longer than any of ours", "Restore a backup") from None
+        raise Unavailable(
+            "database.oversized", "A row of the database is longer than any that the platform writes", "Restore a backup"
+        ) from None
     except (apsw.ReadOnlyError, apsw.IOError, apsw.CantOpenError) as error:
-        raise Unavailable("database.unwritable", f"The database cannot be used: {error}", "Check its disk and its rights") from None
+        raise Unavailable("database.unwritable", f"The database cannot be used: {error}", "Check its disk and permissions") from None
 
 
 def one(tx: Tx, row: type[T], sql: str, *values: Any) -> T | None:
@@ -208,14 +212,14 @@ def one(tx: Tx, row: type[T], sql: str, *values: Any) -> T | None:
 
 
 def many(tx: Tx, row: type[T], sql: str, *values: Any) -> list[T]:
-    """All rows; the statement selects `names(row)`, so position is enough."""
+    """Return all rows. The statement selects `names(row)`, so columns are matched by position."""
     return [row(*found) for found in tx.execute(sql, values)]
 
 
 def require(found: T | None) -> T:
-    """The row, which this transaction has shown to exist. Raises LookupError otherwise."""
+    """Return a row that this transaction knows to exist. Raises LookupError if it does not."""
     if found is None:
-        raise LookupError("a row that this transaction had found is gone")
+        raise LookupError("a row that this transaction had read is gone")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What an agent's own file differed in from the revision it was rendered from, when it was last read back; at most one row a tenant."""
+"""Drift: how an agent's own file differed from the revision it was rendered from when last read back. At most one row per tenant."""
 
 import json
 from collections.abc import Collection
@@ -10,7 +10,7 @@ from zcplatform.store.db import Tx, columns, names, one
 
 @dataclass(frozen=True)
 class Drift:
-    """`mount` is the tenant's `seen_config` then, `changes` JSON: path → [as rendered, as found]. `decided` is keep, discard or None."""
+    """`mount` is the tenant's `seen_config` at that time; `changes` is JSON: path → [as rendered, as found]. `decided` is keep, discard or None."""
 
     tenant_id: TenantId
     revision: int
@@ -25,7 +25,7 @@ def get(tx: Tx, tenant_id: TenantId) -> Drift | None:
 
 
 def undecided(tx: Tx, tenant_ids: Collection[TenantId]) -> set[TenantId]:
-    """Those of these tenants whose agent's file has edits without a decision."""
+    """Return those of the tenants whose agent's file has changes that were neither kept nor discarded."""
     statement = "SELECT tenant_id FROM drifts WHERE decided IS NULL AND tenant_id IN (SELECT value FROM json_each(?))"
     return {TenantId(str(row[0])) for row in tx.execute(statement, (json.dumps(list(tenant_ids)),))}
 
@@ -36,7 +36,7 @@ def put(tx: Tx, drift: Drift) -> None:
 
 
 def decide(tx: Tx, tenant_id: TenantId, decided: str) -> None:
-    """It stays until the file is written anew, so that the same edits are not found again."""
+    """Record the decision. The row stays until the file is rendered again, so that the same changes are not reported twice."""
     tx.execute("UPDATE drifts SET decided = ? WHERE tenant_id = ?", (decided, tenant_id))
 
 

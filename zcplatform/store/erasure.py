@@ -1,4 +1,4 @@
-"""What all rows together hold of one person, taken out at once. His own row stays as an id: the audit log and the work of others lead to it."""
+"""Erase a user's personal data from all tables at once. Their row stays as a bare id, because the audit log and other rows refer to it."""
 
 from zcplatform.ids import UserId
 from zcplatform.store.db import Tx
@@ -17,7 +17,7 @@ _GONE = (
     "UPDATE tokens SET name = '' WHERE user_id = :user",
     "UPDATE users SET email = '', name = '', is_super_admin = 0, deleted_at = :at WHERE id = :user",
 )
-_TOLD = (
+_NAMED = (
     "UPDATE revisions SET author = :new WHERE author = :old",
     "UPDATE operations SET requested_by = :new WHERE requested_by = :old",
     "UPDATE invitations SET inviter = :new WHERE inviter = :old",
@@ -35,20 +35,20 @@ _MOVED = (
 
 
 def erase(tx: Tx, user_id: UserId, address: str, at: str) -> None:
-    """Nothing of his opens anything from now on, and no row but those of the audit log holds his address or name."""
+    """Revoke all of a user's credentials and memberships, and remove their address and name from every table except the audit log."""
     for statement in _GONE:
         tx.execute(statement, {"user": user_id, "address": address, "at": at})
     rename(tx, address, user_id)
 
 
 def leave_address(tx: Tx, user_id: UserId, old: str, new: str, at: str) -> None:
-    """He has another address from now on, and no row tells of the old one: an erasure would not find it."""
+    """Replace a user's old address in every table, because a later erasure only looks for the new one."""
     for statement in _MOVED:
         tx.execute(statement, {"user": user_id, "address": old, "at": at})
     rename(tx, old, new)
 
 
 def rename(tx: Tx, old: str, new: str) -> None:
-    """Who has another name where rows tell people who did something."""
-    for statement in _TOLD:
+    """Replace a user's name where rows record who did something."""
+    for statement in _NAMED:
         tx.execute(statement, {"old": old, "new": new})

@@ -1,4 +1,4 @@
-"""Things that became true, numbered in the order of their commits; what a stream of server-sent events resumes from."""
+"""Events, numbered in the order of their commits. A stream of server-sent events resumes from such a number."""
 
 import json
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def _insert(tx: Tx, at: str, kind: str, tenant_id: str | None, object_id: str | 
 
 
 def after(tx: Tx, last_id: int, visibility: Visibility, *, tenant_id: str | None = None, limit: int = BATCH) -> list[Event]:
-    """Of what one sees: events of no tenant are for those who see everything."""
+    """Return events that the caller may see. Events of no tenant are for those who see all tenants."""
     return many(
         tx,
         Event,
@@ -51,7 +51,7 @@ def after(tx: Tx, last_id: int, visibility: Visibility, *, tenant_id: str | None
 
 
 def count(tx: Tx, kind: str, tenant_id: str, since: str) -> int:
-    """How often something happened to a tenant since then."""
+    """Count the tenant's events of this kind since then."""
     return int(scalar(tx, "SELECT count(*) FROM events WHERE tenant_id = ? AND kind = ? AND at > ?", tenant_id, kind, since))
 
 

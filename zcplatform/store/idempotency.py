@@ -1,4 +1,4 @@
-"""First requests with an Idempotency-Key and what they returned, so that a retry gets the same and nothing is done twice."""
+"""Requests with an Idempotency-Key and what they returned, so that a retry returns the same and changes nothing."""
 
 from dataclasses import dataclass
 

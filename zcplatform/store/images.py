@@ -1,4 +1,4 @@
-"""Agent images: wanted by requests, prepared or removed by the worker, pinned by the engine's image id."""
+"""Agent images. Requests add them, the worker prepares or removes them, and the engine's image id pins them."""
 
 import json
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from zcplatform.store.db import Tx, columns, many, names, one, require, scalar
 
 @dataclass(frozen=True)
 class Image:
-    """`image_id` is the engine's id (`sha256:…`), `digest` the registry's, or for one that was made here that of its files and recipe.
+    """`image_id` is the engine's id (`sha256:…`). `digest` is the registry's or, for an image built here, a hash of its files and recipe.
 
     `status` is the row's; a ready image that no machine has any more is `lost`.
     """
@@ -32,9 +32,9 @@ class Image:
     created_at: str
     updated_at: str
     asked_version: str | None = None
-    """The version its reference names; `agent_version` is the one that its program reports."""
+    """The version that the reference names; `agent_version` is what the program itself reports."""
     channels: str | None = None
-    """JSON list of the channel types that are compiled in; None while nobody knows."""
+    """JSON list of the channel types that are compiled in; None while unknown."""
 
     @property
     def channel_types(self) -> frozenset[str] | None:
@@ -65,7 +65,7 @@ def by_ids(tx: Tx, image_ids: Collection[str]) -> dict[str, Image]:
 
 
 def find(tx: Tx, id_or_reference: str) -> Image | None:
-    """By id, reference or the engine's id; the newest that is not removed."""
+    """Find an image by id, reference or engine id; the newest one that is not removed."""
     return one(
         tx,
         Image,
@@ -77,19 +77,19 @@ def find(tx: Tx, id_or_reference: str) -> Image | None:
 
 
 def choose(tx: Tx, id_or_reference: str) -> Image | None:
-    """The one to run with: the newest that is ready, or else what `find` gives. A tag that is pulled again stands for what it was until then."""
+    """Find the image to run: the newest ready one, or else what `find` returns. While a tag is pulled again, it still means the old image."""
     statement = _SELECT + f"WHERE status = 'ready' AND {_PRESENT} AND (id = ?1 OR reference = ?1 OR image_id = ?1) ORDER BY id DESC LIMIT 1"
     return one(tx, Image, statement, id_or_reference) or find(tx, id_or_reference)
 
 
 def same_content(tx: Tx, image_id: ImageId, reference: str, digest: str) -> Image | None:
-    """Another row that stands for the same of the same name already."""
+    """Return another row with the same reference and content, if there is one."""
     statement = _SELECT + "WHERE status = 'ready' AND reference = ? AND digest = ? AND id != ? ORDER BY id DESC"
     return one(tx, Image, statement, reference, digest, image_id)
 
 
 def default(tx: Tx) -> Image | None:
-    """The one that a new tenant gets: the default, or if it is lost, the newest that is there."""
+    """Return the image for a new tenant: the default or, if that is lost, the newest ready one."""
     found = one(tx, Image, _SELECT + "WHERE is_default = 1")
     if found is None or found.status != "lost":
         return found
@@ -101,7 +101,7 @@ def everything(tx: Tx) -> list[Image]:
 
 
 def unsettled(tx: Tx) -> list[Image]:
-    """What the worker has to do something about."""
+    """Return images that the worker must prepare or remove."""
     return many(
         tx,
         Image,
@@ -121,9 +121,9 @@ def ready(
     asked_version: str | None = None,
     channels: str | None = None,
 ) -> None:
-    """The first image that gets ready becomes the default one, and so does one that was asked for as that.
+    """Record that an image is ready. It becomes the default if it is the first one, or if that was requested.
 
-    One that was removed meanwhile keeps the engine's id, so that the removal finds it.
+    An image that was removed meanwhile keeps the engine's id, so that the removal finds it.
     """
     tx.execute(
         "UPDATE images SET image_id = ?, digest = ?, agent_version = ?, size_bytes = ?, asked_version = ?, channels = ?, error = NULL, updated_at = ?"
@@ -140,14 +140,14 @@ def ready(
 
 
 def set_engine_id(tx: Tx, image_id: ImageId, engine_id: str, at: str) -> None:
-    """The engine has what this row stands for under another id now."""
+    """Record that the engine now has the image under another id."""
     tx.execute("UPDATE images SET image_id = ?, updated_at = ? WHERE id = ?", (engine_id, at, image_id))
     _set_places(tx, image_id, (LOCAL,), at)
     _tell(tx, image_id, at)
 
 
 def keep_after_failed_removal(tx: Tx, image_id: ImageId, at: str) -> None:
-    """It could not be removed: something uses it."""
+    """Keep an image whose removal failed because something uses it."""
     tx.execute("UPDATE images SET wanted = 'present', status = 'ready', updated_at = ? WHERE id = ?", (at, image_id))
     _set_places(tx, image_id, (LOCAL,), at)
     if default(tx) is None:
@@ -162,7 +162,7 @@ def failed(tx: Tx, image_id: ImageId, at: str, error: str) -> None:
 
 
 def remove(tx: Tx, image_id: ImageId, at: str) -> None:
-    """When it was the default one, the newest of the others that are ready takes its place: where there is an image, there is a default."""
+    """Record the removal. If the image was the default, the newest other ready one becomes it, so that there is a default while there is an image."""
     tx.execute("UPDATE images SET wanted = 'absent', status = 'removing', is_default = 0, updated_at = ? WHERE id = ?", (at, image_id))
     _tell(tx, image_id, at)
     if default(tx) is None:
@@ -178,12 +178,12 @@ def removed(tx: Tx, image_id: ImageId, at: str) -> None:
 
 
 def places(tx: Tx, image_id: ImageId) -> set[NodeId]:
-    """The machines that have it."""
+    """Return the machines that have the image."""
     return {NodeId(node) for (node,) in tx.execute("SELECT node_id FROM image_places WHERE image_id = ?", (image_id,))}
 
 
 def record_places(tx: Tx, image_id: ImageId, nodes: Collection[NodeId], at: str) -> None:
-    """What a look at the machines found. Reported when the image was lost, or is there again."""
+    """Record which machines have the image. An event says when it is lost, or available again."""
     before = require(get(tx, image_id)).status
     _set_places(tx, image_id, nodes, at)
     if require(get(tx, image_id)).status != before:
@@ -203,12 +203,12 @@ def make_default(tx: Tx, image_id: ImageId, at: str) -> None:
 
 
 def request_default(tx: Tx, image_id: ImageId) -> None:
-    """When it is ready it becomes the default one."""
+    """Make the image the default as soon as it is ready."""
     tx.execute("UPDATE images SET wants_default = 1 WHERE id = ?", (image_id,))
 
 
 def users(tx: Tx, image_id: ImageId) -> list[str]:
-    """The slugs of the tenants that run with it, want it, or would go back to it; not of those that gave it up."""
+    """Return the slugs of the tenants that run the image, are to run it, or would be rolled back to it."""
     rows = tx.execute(
         "SELECT slug FROM tenants WHERE deleted_at IS NULL AND (last_good_image_id = ?1 OR (image_id = ?1 AND NOT"
         " (last_good_revision IS NOT NULL AND rejected_image_id IS image_id AND rejected_revision IS wanted_revision))) ORDER BY slug",
@@ -218,7 +218,7 @@ def users(tx: Tx, image_id: ImageId) -> list[str]:
 
 
 def same_engine_id(tx: Tx, engine_id: str) -> int:
-    """How many rows stand for this one image of the engine."""
+    """Return how many rows refer to this image of the engine."""
     return int(scalar(tx, "SELECT count(*) FROM images WHERE image_id = ? AND status = 'ready'", engine_id))
 
 

@@ -1,4 +1,4 @@
-"""Invitations: a place in a tenant that waits for one address. At most one is open for each; the token is kept as a keyed hash."""
+"""Invitations of one address to a tenant. At most one is open for each address; the token is stored as a keyed hash."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from zcplatform.store.db import Tx, columns, many, names, one, scalar
 
 @dataclass(frozen=True)
 class Invitation:
-    """`inviter` is a name for people to read; `inviter_user_id` who answers for it, of a service account who made that; None means the host."""
+    """`inviter` is a name to show. `inviter_user_id` is the user whose role limits the invitation (for a service account, its creator); None means the host."""
 
     id: InvitationId
     tenant_id: TenantId
@@ -24,7 +24,7 @@ class Invitation:
 
 
 def insert(tx: Tx, row: Invitation) -> None:
-    """In the place of one that is open for the same address."""
+    """Create an invitation, replacing an open one for the same address."""
     tx.execute(
         "UPDATE invitations SET revoked_at = ? WHERE tenant_id = ? AND email = ? AND accepted_at IS NULL AND revoked_at IS NULL",
         (row.created_at, row.tenant_id, row.email),
@@ -34,7 +34,7 @@ def insert(tx: Tx, row: Invitation) -> None:
 
 
 def address(tx: Tx, invitation_id: str) -> str | None:
-    """Whom it is for; None when he was deleted."""
+    """Return the invited address, or None if that user was deleted."""
     found = scalar(tx, "SELECT email FROM invitations WHERE id = ? AND instr(email, '@')", invitation_id)
     return None if found is None else str(found)
 
@@ -58,7 +58,7 @@ def open_of_tenant(tx: Tx, tenant_id: str, at: str) -> list[Invitation]:
 
 
 def count_of_others(tx: Tx, tenant_id: str, email: str, at: str) -> int:
-    """How many are open for other addresses than this one."""
+    """Count the tenant's open invitations for other addresses."""
     return int(
         scalar(
             tx,
@@ -72,7 +72,7 @@ def count_of_others(tx: Tx, tenant_id: str, email: str, at: str) -> int:
 
 
 def count_since(tx: Tx, tenant_id: str, email: str, at: str) -> tuple[int, int]:
-    """How many were made since then by this tenant, and by all for this address; whatever became of them."""
+    """Count invitations created since then: by this tenant, and by all tenants for this address. Those accepted or revoked count too."""
     of_tenant = scalar(tx, "SELECT count(*) FROM invitations WHERE tenant_id = ? AND created_at > ?", tenant_id, at)
     return int(of_tenant), int(scalar(tx, "SELECT count(*) FROM invitations WHERE email = ? AND created_at > ?", email, at))
 
@@ -82,7 +82,7 @@ def accept(tx: Tx, invitation_id: InvitationId, at: str) -> None:
 
 
 def revoke(tx: Tx, tenant_id: str, invitation_id: str, at: str) -> bool:
-    """False when this tenant has no such open invitation."""
+    """Revoke an open invitation. False if the tenant has no such one."""
     tx.execute(
         "UPDATE invitations SET revoked_at = ? WHERE id = ? AND tenant_id = ? AND accepted_at IS NULL AND revoked_at IS NULL",
         (at, invitation_id, tenant_id),

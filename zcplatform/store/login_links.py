@@ -1,4 +1,4 @@
-"""Links that sign somebody in once; root on the host makes them."""
+"""Links that sign a user in once. Root creates them on the host."""
 
 from zcplatform.ids import UserId
 from zcplatform.store.db import Tx, scalar
@@ -9,7 +9,7 @@ def insert(tx: Tx, link_hash: bytes, user_id: str, at: str, expires_at: str) -> 
 
 
 def use(tx: Tx, link_hash: bytes, at: str) -> UserId | None:
-    """Whom it signs in; None when it was used, is too old, or never was."""
+    """Use up a link and return its user; None if it was used, has expired or never existed."""
     tx.execute("UPDATE login_links SET used_at = ? WHERE hash = ? AND used_at IS NULL AND expires_at > ?", (at, link_hash, at))
     if tx.changes() != 1:
         return None
@@ -17,7 +17,7 @@ def use(tx: Tx, link_hash: bytes, at: str) -> UserId | None:
 
 
 def void_of_user(tx: Tx, user_id: str, at: str) -> None:
-    """Those that were not used are good for nothing any more."""
+    """Void a user's unused links."""
     tx.execute("UPDATE login_links SET expires_at = ? WHERE user_id = ? AND used_at IS NULL AND expires_at > ?", (at, user_id, at))
 
 

@@ -21,7 +21,7 @@ class MachineRow:
     seen_at: str | None
 
     def same_as(self, other: "MachineRow | None") -> bool:
-        """Whether nothing but the time of the look differs."""
+        """Whether two rows differ at most in the time of observation."""
         return other is not None and replace(self, seen_at=other.seen_at) == other
 
 

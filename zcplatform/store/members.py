@@ -17,7 +17,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Person:
-    """A member with what is told of the user."""
+    """A member with the public fields of the user."""
 
     user_id: UserId
     email: str
@@ -66,7 +66,7 @@ def of_user(tx: Tx, user_id: str) -> list[Member]:
 
 
 def owned_alone(tx: Tx, user_id: str) -> list[str]:
-    """Slugs of the tenants that have no other owner who can act."""
+    """Return slugs of the tenants that have no other owner who can sign in."""
     found = tx.execute(
         "SELECT t.slug FROM members AS m JOIN tenants AS t ON t.id = m.tenant_id WHERE m.user_id = ?1 AND m.role = 'owner'"
         " AND t.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM members AS o JOIN users AS u ON u.id = o.user_id WHERE o.tenant_id = t.id"
@@ -77,7 +77,7 @@ def owned_alone(tx: Tx, user_id: str) -> list[str]:
 
 
 def other_owners(tx: Tx, tenant_id: str, user_id: str) -> int:
-    """How many owners who can act there are besides this one."""
+    """Count the other owners who can sign in."""
     return int(
         scalar(
             tx,
@@ -91,7 +91,7 @@ def other_owners(tx: Tx, tenant_id: str, user_id: str) -> int:
 
 @dataclass(frozen=True)
 class Membership:
-    """A tenant somebody is a member of."""
+    """A tenant with the caller's role in it."""
 
     id: TenantId
     slug: str
@@ -101,7 +101,7 @@ class Membership:
 
 
 def tenants_of(tx: Tx, user_id: str | None, service_of: str | None, service_role: str) -> list[Membership]:
-    """Of a user; or the one of a service account, with its own role."""
+    """Return the tenants of a user, or the one tenant of a service account with the account's role."""
     return many(
         tx,
         Membership,

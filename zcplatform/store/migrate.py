@@ -16,9 +16,9 @@ def version(connection: apsw.Connection) -> int:
 
 
 def migrate(connection: apsw.Connection, path: Path) -> int:
-    """Bring the database to the newest schema and return its version.
+    """Migrate the database to the newest schema and return its version.
 
-    Raises CannotRun for a schema of a newer program, and for one that somebody changed: its triggers would run inside the steps.
+    Raises CannotRun for a schema of a newer version, and for one that was edited: its triggers would run during the migration.
     """
     known = schema.steps()
     newest = known[-1][0]
@@ -39,7 +39,7 @@ def migrate(connection: apsw.Connection, path: Path) -> int:
 
 
 def _step(connection: apsw.Connection, number: int, sql: str, migrated_from: int | None) -> None:
-    """The step and the new version in one transaction; the last one adds the audit entry, whose table is the newest by then."""
+    """Run one step and set the version in the same transaction. The last step writes the audit entry, because its table is current by then."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute(sql)

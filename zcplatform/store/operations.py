@@ -1,4 +1,4 @@
-"""Operations: something a person asked for, with its steps as the worker takes them. At most one is open for each tenant."""
+"""Operations: requests that the worker carries out step by step. At most one is open for each tenant."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -28,7 +28,7 @@ class Operation:
     started_at: str | None
     finished_at: str | None
     result: str | None = None
-    """JSON; what it found out, for those that ask something."""
+    """JSON: what the operation returned, such as the report of a pre-flight."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class OperationStep:
 def requested(
     kind: str, requested_by: str, at: str, *, tenant_id: TenantId | None = None, image_id: ImageId | None = None, generation: int = 0
 ) -> Operation:
-    """A new operation, not begun yet."""
+    """Create an operation that has not begun."""
     return Operation(
         id=new_operation_id(),
         tenant_id=tenant_id,
@@ -96,7 +96,7 @@ def steps_of_all(tx: Tx, operation_ids: Collection[OperationId]) -> dict[str, li
 
 
 def of_tenant(tx: Tx, tenant_id: TenantId, before_id: str, limit: int, status: str = "", kind: str = "") -> list[Operation]:
-    """Newest first; `before_id` is the last id of the page before, or the empty text. Empty filters match all."""
+    """Return one page, newest first. `before_id` is the last id of the previous page or empty. Empty filters match all."""
     return many(
         tx,
         Operation,
@@ -130,7 +130,7 @@ def open_of_image(tx: Tx, image_id: ImageId, kind: str) -> Operation | None:
 
 
 def supersede_open(tx: Tx, tenant_id: TenantId, at: str) -> None:
-    """Somebody asked for something newer: what was under way ends here, the loop goes on with the newer wish."""
+    """End the open operation as superseded by a newer request."""
     operation = open_of(tx, tenant_id)
     if operation is not None:
         tx.execute(
@@ -141,12 +141,12 @@ def supersede_open(tx: Tx, tenant_id: TenantId, at: str) -> None:
 
 
 def carry_over(tx: Tx, tenant_id: TenantId, generation: int) -> None:
-    """A change beside it made a new generation: what is under way is still what is wanted."""
+    """Move the open operation to the new generation: another change was made, but what the operation requests is still desired."""
     tx.execute("UPDATE operations SET generation = ? WHERE tenant_id = ? AND finished_at IS NULL", (generation, tenant_id))
 
 
 def begin(tx: Tx, operation_id: OperationId, at: str) -> None:
-    """An attempt begins."""
+    """Record that an attempt begins."""
     tx.execute(
         "UPDATE operations SET status = 'running', reason = '', next_attempt_at = NULL, attempts = attempts + 1,"
         " started_at = coalesce(started_at, ?) WHERE id = ? AND finished_at IS NULL",
@@ -156,13 +156,13 @@ def begin(tx: Tx, operation_id: OperationId, at: str) -> None:
 
 
 def progress(tx: Tx, operation_id: OperationId, at: str, words: str) -> None:
-    """How far the attempt is that goes on now."""
+    """Record the progress of the current attempt."""
     tx.execute("UPDATE operations SET reason = ? WHERE id = ? AND status = 'running'", (words, operation_id))
     _tell(tx, operation_id, at)
 
 
 def wait(tx: Tx, operation_id: OperationId, at: str, code: str, detail: str, hint: str, next_attempt_at: str) -> None:
-    """An attempt failed; there will be another."""
+    """Record that an attempt failed and when the next one is due."""
     tx.execute(
         "UPDATE operations SET status = 'waiting', reason = ?, error_code = ?, error_detail = ?, error_hint = ?, next_attempt_at = ?"
         " WHERE id = ? AND finished_at IS NULL",
@@ -181,7 +181,7 @@ def fail(tx: Tx, operation_id: OperationId, at: str, code: str, detail: str, hin
 
 
 def succeed(tx: Tx, operation_id: OperationId, at: str, result: str | None = None) -> None:
-    """Steps that turned out not to be needed are dropped: what is listed is what was done. `result` is JSON."""
+    """Record success. Steps that were not needed are deleted, so the list shows what was done. `result` is JSON."""
     tx.execute("DELETE FROM operation_steps WHERE operation_id = ? AND status = 'pending'", (operation_id,))
     tx.execute(
         "UPDATE operations SET status = 'succeeded', reason = '', error_code = NULL, error_detail = NULL, error_hint = NULL,"
@@ -192,7 +192,7 @@ def succeed(tx: Tx, operation_id: OperationId, at: str, result: str | None = Non
 
 
 def plan_steps(tx: Tx, operation_id: OperationId, steps: Iterable[str]) -> None:
-    """List the steps to come; one that is listed already keeps its place and is done again."""
+    """Add the steps to come. A step that is listed already keeps its position and becomes pending again."""
     for name in steps:
         tx.execute(
             "INSERT INTO operation_steps (operation_id, position, name, status)"

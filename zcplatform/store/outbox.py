@@ -1,4 +1,4 @@
-"""Mail that waits for the worker, and for some days what became of it. The box can only be opened by the worker and goes when the mail does."""
+"""Mail to be sent by the worker, and for some days its outcome. Only the worker can decrypt the box, which is deleted once the mail was sent."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ from zcplatform.store.db import Tx, many, names, one
 
 @dataclass(frozen=True)
 class Message:
-    """`recipient` is a canonical address, and empty when the message has ended: whose it was is nobody's business any more.
+    """`recipient` is a canonical address. It is emptied when the message ends, because it is no longer needed.
 
-    `box` is None for a message that is not to be sent: it is written down as void.
+    `box` is None for a message that must not be sent; it is recorded as void.
     """
 
     id: OutboxId
@@ -39,7 +39,7 @@ def get(tx: Tx, outbox_id: str) -> Message | None:
 
 
 def due(tx: Tx, at: str, latest: str, limit: int) -> list[Message]:
-    """Those whose next attempt has come, or lies beyond `latest` (the clock was ahead), or that have expired. Oldest first."""
+    """Return mail that has expired or whose next attempt is due, oldest first. A time after `latest` counts as due: the clock was ahead."""
     statement = (
         f"SELECT {names(Message)} FROM outbox WHERE status = 'waiting' AND (next_attempt_at <= ? OR next_attempt_at > ? OR expires_at <= ?)"
         " ORDER BY next_attempt_at LIMIT ?"
@@ -52,12 +52,12 @@ def waiting(tx: Tx) -> list[Message]:
 
 
 def rebox(tx: Tx, outbox_id: OutboxId, box: bytes) -> None:
-    """The same message in a box for another key."""
+    """Replace the box by one sealed for another key."""
     tx.execute("UPDATE outbox SET box = ? WHERE id = ? AND status = 'waiting'", (box, outbox_id))
 
 
 def end(tx: Tx, outbox_id: OutboxId, status: str, at: str, error: str | None = None) -> bool:
-    """Sent, expired, failed or void: the box is gone. False when it had ended before."""
+    """End a message as sent, expired, failed or void, and delete its box. False if it had already ended."""
     tx.execute(
         "UPDATE outbox SET status = ?, box = NULL, recipient = '', error = ?, ended_at = ? WHERE id = ? AND status = 'waiting'",
         (status, error, at, outbox_id),
@@ -73,7 +73,7 @@ def again(tx: Tx, outbox_id: OutboxId, error: str, next_attempt_at: str) -> None
 
 
 def expire(tx: Tx, at: str) -> int:
-    """What is too old to be sent is never sent."""
+    """Void messages that are too old to be sent."""
     tx.execute(
         "UPDATE outbox SET status = 'expired', box = NULL, recipient = '', ended_at = ? WHERE status = 'waiting' AND expires_at <= ?",
         (at, at),

@@ -1,4 +1,4 @@
-"""Plans: what a tenant of that plan gets. Rows, so that an operator may edit them."""
+"""Plans: the limits of their tenants. They are rows, so that an operator can edit them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class Plan:
     tokens_month: int
     dollars_month_micros: int
     most_level: str
-    """readonly, supervised or full: how far an agent may go by itself."""
+    """readonly, supervised or full: what an agent may do without confirmation."""
     excluded_tools: str
     """JSON list."""
     actions_per_hour: int
 
     def ceilings(self) -> dict[str, Any]:
-        """What an agent of this plan may do at most, in the words of agent.policy.Policy."""
+        """Return the upper bounds on an agent of this plan, as an agent.policy.Policy."""
         return {
             "most_level": self.most_level,
             "excluded_tools": tuple(bounded_json.loads(self.excluded_tools)),
@@ -47,7 +47,7 @@ def everything(tx: Tx) -> list[Plan]:
 
 
 def update(tx: Tx, name: str, changes: Mapping[str, object]) -> None:
-    """Column names are those of the row type, never from outside."""
+    """Update a plan. Column names must be fields of the row type, never input."""
     if not changes.keys() <= set(columns(Plan)) - {"name"}:
         raise ValueError(f"not columns of a plan: {sorted(changes)}")
     assignments = ", ".join(f"{column} = ?" for column in changes)

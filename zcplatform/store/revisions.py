@@ -1,4 +1,4 @@
-"""Numbered snapshots of a tenant's settings. What was saved never changes; how it went with it is written beside it once."""
+"""Revisions: numbered snapshots of a tenant's settings. Settings never change once saved; the outcome of running them is recorded once."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from zcplatform.store.db import Tx, columns, many, names, one, scalar
 
 @dataclass(frozen=True)
 class Revision:
-    """`settings` is JSON text without any secret. `outcome` is `good`, `rejected` (for `reason`), or None while nobody knows."""
+    """`settings` is JSON text without any secret. `outcome` is `good`, `rejected` (with `reason`), or None if it was not run yet."""
 
     tenant_id: TenantId
     number: int
@@ -27,7 +27,7 @@ def get(tx: Tx, tenant_id: TenantId, number: int) -> Revision | None:
 
 
 def settings_of(tx: Tx, numbers: Mapping[TenantId, int]) -> dict[TenantId, str]:
-    """The settings of one revision of each of these tenants."""
+    """Return the settings of one revision of each of these tenants."""
     rows = tx.execute(
         "SELECT r.tenant_id, r.settings FROM json_each(?) AS wanted JOIN revisions AS r ON r.tenant_id = wanted.key AND r.number = wanted.value",
         (json.dumps(dict(numbers)),),
@@ -36,7 +36,7 @@ def settings_of(tx: Tx, numbers: Mapping[TenantId, int]) -> dict[TenantId, str]:
 
 
 def of_tenant(tx: Tx, tenant_id: TenantId, below: int | None, limit: int) -> list[Revision]:
-    """Newest first; `below` is the last number of the page before."""
+    """Return one page, newest first. `below` is the last number of the previous page."""
     return many(
         tx,
         Revision,
@@ -58,7 +58,7 @@ def append(tx: Tx, revision: Revision) -> None:
 
 
 def set_outcome(tx: Tx, tenant_id: TenantId, number: int, outcome: str, reason: str | None = None) -> None:
-    """The first outcome stays: a revision that was good once does not get bad by what happens later."""
+    """Record the outcome. Only the first one is kept: a revision that was good once is not rejected because of a later failure."""
     tx.execute(
         "UPDATE revisions SET outcome = ?, reason = ? WHERE tenant_id = ? AND number = ? AND outcome IS NULL",
         (outcome, reason, tenant_id, number),

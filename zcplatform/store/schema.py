@@ -1,7 +1,7 @@
-"""What a schema means, so that two of them can be compared: the one that the numbered steps make, and the one a database has.
+"""Compare schemas by meaning: the one that the numbered steps create, and the one in a database.
 
-Compared are all objects by type, name and definition. White space, comments, quotes around names and the order of a table's columns mean
-nothing: SQLite rewrites the text of a table when a step alters it. SQLite's own tables and indexes are left out; a trigger or a view never is.
+All objects are compared by type, name and definition. White space, comments, quotes around names and the order of a table's columns are
+ignored, because SQLite rewrites the text of a table when a step alters it. SQLite's own tables and indexes are left out; triggers and views never are.
 """
 
 import re
@@ -15,7 +15,7 @@ import apsw
 from zcplatform.errors import CannotRun
 
 Objects = Mapping[tuple[str, str], str]
-"""Type and name of an object, with the meaning of its definition."""
+"""(type, name) of an object → its normalized definition."""
 
 _TOKEN = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"[^\"]*\"|\w+|\s+|.", re.DOTALL)
 _INTERNAL = {"table": ("sqlite_sequence", "sqlite_stat1", "sqlite_stat4"), "index": ("sqlite_autoindex_",)}
@@ -28,12 +28,12 @@ def steps() -> list[tuple[int, str]]:
 
 
 def has_objects(connection: apsw.Connection) -> bool:
-    """Whether the file holds any schema at all."""
+    """Whether the database has any object at all."""
     return next(connection.execute("SELECT count(*) FROM sqlite_schema"))[0] > 0  # type: ignore[no-any-return]
 
 
 def require_known(connection: apsw.Connection) -> None:
-    """Raises CannotRun unless the schema is exactly the one that the steps up to its version make."""
+    """Raise CannotRun unless the schema is exactly the one that the steps up to its version create."""
     version = int(connection.pragma("user_version"))
     found = differences(_expected(version), objects(connection))
     if found:
@@ -56,7 +56,7 @@ def objects(connection: apsw.Connection) -> Objects:
 
 
 def made_by(statements: list[str]) -> Objects:
-    """The objects that these statements make in an empty database."""
+    """Return the objects that these statements create in an empty database."""
     connection = apsw.Connection(":memory:")
     try:
         for sql in statements:
@@ -67,7 +67,7 @@ def made_by(statements: list[str]) -> Objects:
 
 
 def differences(expected: Objects, found: Objects) -> list[str]:
-    """One phrase for each object that is unknown, missing or changed, in a fixed order."""
+    """Return one phrase per object that is unknown, missing or changed, in a fixed order."""
     words = []
     for kind, name in sorted({*expected, *found}):
         if (kind, name) not in expected:
@@ -80,7 +80,7 @@ def differences(expected: Objects, found: Objects) -> list[str]:
 
 
 def meaning(sql: str) -> str:
-    """The statement as one line of tokens; of a table, its definitions sorted."""
+    """Normalize a statement to one line of tokens; a table's definitions are sorted."""
     tokens = [token for token in _TOKEN.findall(sql) if not token.isspace() and not token.startswith(("--", "/*"))]
     tokens = [token[1:-1] if re.fullmatch(r'"\w+"', token) else token for token in tokens]
     if tokens[:2] != ["CREATE", "TABLE"] or "(" not in tokens:
@@ -90,7 +90,7 @@ def meaning(sql: str) -> str:
 
 
 def _definitions(tokens: list[str], start: int) -> tuple[list[str], int]:
-    """The columns and constraints between the parenthesis at `start` and the one that closes it, whose index is returned too."""
+    """Return the columns and constraints between the parenthesis at `start` and its closing one, and the index of the latter."""
     found: list[list[str]] = [[]]
     depth = 0
     for index in range(start, len(tokens)):

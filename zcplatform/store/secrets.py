@@ -1,4 +1,4 @@
-"""Secrets as ciphertexts, and the sealed boxes in which submitted ones wait for the worker. Nothing here can open either."""
+"""Secrets as ciphertext, and sealed boxes with submitted secrets that wait for the worker. This module can decrypt neither."""
 
 import json
 from collections.abc import Collection
@@ -33,7 +33,7 @@ def of_tenant(tx: Tx, tenant_id: TenantId) -> list[Secret]:
 
 
 def hosts(tx: Tx, kind: str, name: str, tenant_ids: Collection[TenantId]) -> dict[TenantId, str]:
-    """For those of these tenants that have this secret in good order: the host it is for."""
+    """Return tenant → host of the secret, for those of the tenants that have a usable secret of this name."""
     rows = tx.execute(
         "SELECT tenant_id, host FROM secrets WHERE kind = ? AND name = ? AND error IS NULL AND tenant_id IN (SELECT value FROM json_each(?))",
         (kind, name, json.dumps(list(tenant_ids))),
@@ -42,7 +42,7 @@ def hosts(tx: Tx, kind: str, name: str, tenant_ids: Collection[TenantId]) -> dic
 
 
 def boxed(tx: Tx) -> list[Secret]:
-    """Those that wait for the worker."""
+    """Return secrets whose box waits for the worker."""
     return many(tx, Secret, f"SELECT {names(Secret)} FROM secrets WHERE box IS NOT NULL ORDER BY updated_at")
 
 
@@ -51,7 +51,7 @@ def any_boxed(tx: Tx) -> bool:
 
 
 def put(tx: Tx, secret: Secret) -> None:
-    """Insert, or replace the one with this tenant, kind and name; the caller has counted the version up."""
+    """Insert a secret, or replace the one with this tenant, kind and name. The caller increments the version."""
     tx.execute("DELETE FROM secrets WHERE tenant_id = ? AND kind = ? AND name = ?", (secret.tenant_id, secret.kind, secret.name))
     tx.execute(
         f"INSERT INTO secrets ({names(Secret)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -73,7 +73,7 @@ def put(tx: Tx, secret: Secret) -> None:
 
 
 def keep(tx: Tx, secret: Secret, ciphertext: bytes, at: str) -> bool:
-    """The worker opened the box: ciphertext in, box out. False when a newer box took its place."""
+    """Replace the box by the ciphertext that the worker made of it. False if a newer box has arrived meanwhile."""
     tx.execute(
         "UPDATE secrets SET ciphertext = ?, box = NULL, error = NULL, updated_at = ? WHERE id = ? AND version = ? AND box IS ?",
         (ciphertext, at, secret.id, secret.version, secret.box),
@@ -82,12 +82,12 @@ def keep(tx: Tx, secret: Secret, ciphertext: bytes, at: str) -> bool:
 
 
 def reencrypt(tx: Tx, secret: Secret, ciphertext: bytes) -> None:
-    """The same value under another key."""
+    """Replace the ciphertext by one under another key."""
     tx.execute("UPDATE secrets SET ciphertext = ? WHERE id = ? AND version = ?", (ciphertext, secret.id, secret.version))
 
 
 def refuse(tx: Tx, secret: Secret, error: str, at: str) -> None:
-    """The box does not belong here or can not be opened."""
+    """Record that a box does not belong to this row or cannot be decrypted."""
     tx.execute(
         "UPDATE secrets SET box = NULL, ciphertext = NULL, error = ?, updated_at = ? WHERE id = ? AND version = ?",
         (error, at, secret.id, secret.version),
@@ -99,19 +99,19 @@ def remove(tx: Tx, tenant_id: TenantId, kind: str, name: str) -> None:
 
 
 def destroy(tx: Tx, tenant_id: TenantId) -> None:
-    """All secrets of a tenant and its data key: what copies remain elsewhere can not be read again."""
+    """Delete a tenant's secrets and its data key. Copies that remain elsewhere, such as backups, cannot be decrypted without it."""
     tx.execute("DELETE FROM secrets WHERE tenant_id = ?", (tenant_id,))
     tx.execute("DELETE FROM data_keys WHERE tenant_id = ?", (tenant_id,))
 
 
 def data_key(tx: Tx, tenant_id: TenantId) -> bytes | None:
-    """The tenant's data key, wrapped."""
+    """Return the tenant's wrapped data key."""
     row = tx.execute("SELECT wrapped FROM data_keys WHERE tenant_id = ?", (tenant_id,)).fetchone()
     return bytes(row[0]) if row else None
 
 
 def data_keys(tx: Tx) -> list[tuple[TenantId, bytes]]:
-    """All of them, wrapped."""
+    """Return all wrapped data keys."""
     return [(TenantId(row[0]), bytes(row[1])) for row in tx.execute("SELECT tenant_id, wrapped FROM data_keys ORDER BY tenant_id")]
 
 

@@ -1,4 +1,4 @@
-"""Sessions of people who signed in, and the browsers they did it with. A session is what its row says now: ended here, it is ended everywhere."""
+"""Sessions of users, and the browsers they signed in with. The row is read on every request, so a session ended here is ended everywhere."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from zcplatform.store.db import Tx, many, names, one, scalar
 
 @dataclass(frozen=True)
 class Session:
-    """`address` is who asked then, `network` what it counts as, `agent` what the browser called itself."""
+    """`address` is where the sign-in came from, `network` what it counts as for limits, `agent` the browser's User-Agent."""
 
     id: SessionId
     user_id: UserId
@@ -46,19 +46,19 @@ def insert(tx: Tx, session: Session) -> None:
 
 
 def active(tx: Tx, session_id: str, at: str) -> Session | None:
-    """None when it ended, idled out or expired."""
+    """Return an active session, or None if it ended, idled out or expired."""
     return one(tx, Session, f"SELECT {names(Session)} FROM sessions WHERE id = ? AND " + _ACTIVE, session_id, at, at)
 
 
 def of_user(tx: Tx, user_id: str, at: str) -> list[Session]:
-    """Active ones, newest first."""
+    """Return a user's active sessions, newest first."""
     return many(
         tx, Session, f"SELECT {names(Session)} FROM sessions WHERE user_id = ? AND " + _ACTIVE + " ORDER BY id DESC", user_id, at, at
     )
 
 
 def used(tx: Tx, session_id: str, at: str, idle_until: str) -> None:
-    """Never wakes one that idled out meanwhile."""
+    """Extend a session's idle time, unless it idled out meanwhile."""
     tx.execute("UPDATE sessions SET last_used_at = ?, idle_until = ? WHERE id = ? AND " + _ACTIVE, (at, idle_until, session_id, at, at))
 
 
@@ -67,7 +67,7 @@ def stepped_up(tx: Tx, session_id: str, at: str) -> None:
 
 
 def end(tx: Tx, session_id: str, user_id: str, at: str, reason: str) -> bool:
-    """False when this user has no such session that had not ended."""
+    """End a session. False if the user has no such active session."""
     tx.execute(
         "UPDATE sessions SET ended_at = ?, end_reason = ? WHERE id = ? AND user_id = ? AND ended_at IS NULL",
         (at, reason, session_id, user_id),
@@ -76,7 +76,7 @@ def end(tx: Tx, session_id: str, user_id: str, at: str, reason: str) -> bool:
 
 
 def end_all(tx: Tx, user_id: str, at: str, reason: str, kept: str = "") -> int:
-    """Every session of a user but `kept`; his browsers are strangers again."""
+    """End all sessions of a user except `kept`, and forget their browsers, which then count as strangers."""
     statement = "UPDATE sessions SET ended_at = ?, end_reason = ? WHERE user_id = ? AND id != ? AND ended_at IS NULL"
     tx.execute(statement, (at, reason, user_id, kept))
     ended = tx.changes()

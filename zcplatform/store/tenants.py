@@ -1,4 +1,4 @@
-"""Tenants: what is wanted of them (written by requests) and what was seen (written by the worker, guarded by the generation)."""
+"""Tenants: desired state (written by requests) and observed state (written by the worker, guarded by the generation)."""
 
 import json
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ SEEN = frozenset(
 NOT_TRIED: dict[str, object] = dict.fromkeys(
     ("rejected_revision", "rejected_reason", "rejected_image_id", "checked_revision", "checked_image_id")
 )
-"""An image that was taken back, or only checked, and is asked for again."""
+"""Clears the outcome of an image that was rolled back or only checked, when it is requested again."""
 WANTED = frozenset(
     {
         "name",
@@ -79,7 +79,7 @@ def _tenant(row: list[Any]) -> Tenant:
 
 
 def _holds(text: str) -> tuple[Hold, ...]:
-    """A kind that this version does not know holds the tenant too, as a suspension."""
+    """An unknown kind of hold, written by a newer version, is treated as a suspension."""
     if text == "[]":
         return ()
     known = set(HoldKind)
@@ -87,7 +87,7 @@ def _holds(text: str) -> tuple[Hold, ...]:
 
 
 def get(tx: Tx, tenant_id: TenantId) -> Tenant | None:
-    """Also a deleted one: its operations still name it."""
+    """Find a tenant by id, including a deleted one, which its operations still name."""
     return next(iter(_many(tx, "WHERE id = ?", tenant_id)), None)
 
 
@@ -96,12 +96,12 @@ def generation(tx: Tx, tenant_id: TenantId) -> int | None:
 
 
 def find(tx: Tx, id_or_slug: str) -> Tenant | None:
-    """A tenant that is not deleted. Slugs have no underscore and ids have one, so the two never meet."""
+    """Find a tenant that is not deleted. Ids contain an underscore and slugs do not, so they cannot be confused."""
     return next(iter(_many(tx, "WHERE deleted_at IS NULL AND (id = ?1 OR slug = ?1)", id_or_slug)), None)
 
 
 def were_never_any(tx: Tx) -> bool:
-    """The table is empty: not even a deleted tenant is in it."""
+    """Whether there was never a tenant, not even one that is deleted now."""
     return scalar(tx, "SELECT 1 FROM tenants LIMIT 1") is None
 
 
@@ -111,7 +111,7 @@ def everything(tx: Tx) -> list[Tenant]:
 
 @dataclass(frozen=True)
 class TenantFilter:
-    """Which tenants. Empty values match all. `image` is an id, a reference or the engine's id; `hold` a kind, `any` or `none`."""
+    """Select tenants. Empty values match all. `image` is an id, a reference or the engine's id; `hold` is a kind, `any` or `none`."""
 
     q: str = ""
     states: tuple[str, ...] = ()
@@ -135,7 +135,7 @@ SORTS = ("slug", "name", "state", "plan", "created_at", "updated_at")
 
 
 def page(tx: Tx, visibility: Visibility, wanted: TenantFilter, order: tuple[str, bool, tuple[Any, str] | None], limit: int) -> list[Tenant]:
-    """`order`: one of SORTS, whether descending, and value and id of the last tenant of the page before."""
+    """Return one page. `order` is one of SORTS, whether to descend, and value and id of the last tenant of the previous page."""
     field, is_descending, after = order
     if field not in SORTS:
         raise ValueError(f"not a column to sort by: {field}")
@@ -156,18 +156,18 @@ def _values(visibility: Visibility, wanted: TenantFilter) -> tuple[object, ...]:
 
 
 def slug_released_at(tx: Tx, slug: str, deleted_after: str) -> str | None:
-    """When a tenant of that slug was deleted after the given time: that deletion's time."""
+    """Return when a tenant of this slug was last deleted, if that was after the given time."""
     return scalar(tx, "SELECT max(deleted_at) FROM tenants WHERE slug = ? AND deleted_at > ?", slug, deleted_after)  # type: ignore[no-any-return]
 
 
 def want(tx: Tx, tenant: Tenant, at: str, **changes: object) -> Tenant:
-    """Write down what is wanted now: a new generation, with a clean slate of attempts."""
+    """Record a new desired state: a new generation without failed attempts."""
     _update(tx, tenant.id, WANTED, {**changes, **NO_ERROR, "generation": tenant.generation + 1, "updated_at": at})
     return settle(tx, tenant.id, at)
 
 
 def end_waits(tx: Tx, plan: str, at: str) -> None:
-    """The plan changed: tenants of it that wait for their next attempt are tried again at once."""
+    """Retry tenants of a changed plan at once, instead of after their backoff."""
     for tenant in everything(tx):
         if tenant.plan == plan and tenant.next_attempt_at is not None:
             _update(tx, tenant.id, frozenset(), {"next_attempt_at": None, "failures": 0})
@@ -180,7 +180,7 @@ def rename(tx: Tx, tenant: Tenant, at: str, name: str) -> Tenant:
 
 
 def record_seen(tx: Tx, tenant_id: TenantId, expected: int, at: str, changes: Mapping[str, object]) -> bool:
-    """Record what the worker saw. False, and nothing changes, when somebody wants something else by now."""
+    """Record observed state. False, without writing, if the generation has moved on."""
     if generation(tx, tenant_id) != expected:
         return False
     _update(tx, tenant_id, SEEN, changes)
@@ -189,7 +189,7 @@ def record_seen(tx: Tx, tenant_id: TenantId, expected: int, at: str, changes: Ma
 
 
 def settle(tx: Tx, tenant_id: TenantId, at: str) -> Tenant:
-    """Derive the shown state again; where it changed, an event and an audit entry say so in the same transaction."""
+    """Derive the shown state again. If it changed, record an event and an audit entry in the same transaction."""
     tenant = require(get(tx, tenant_id))
     shown, reason = state(tenant)
     if (shown, reason) == (tenant.state, tenant.reason):
@@ -212,7 +212,7 @@ def settle(tx: Tx, tenant_id: TenantId, at: str) -> Tenant:
 
 
 def _update(tx: Tx, tenant_id: TenantId, allowed: frozenset[str], changes: Mapping[str, object]) -> None:
-    """Column names come from the lists above, never from outside."""
+    """Update columns. Their names come from the lists above, never from input."""
     if not changes.keys() <= allowed | _OWN:
         raise ValueError(f"not columns of this side: {sorted(changes.keys() - allowed)}")
     assignments = ", ".join(f"{column} = ?" for column in changes)

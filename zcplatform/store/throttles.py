@@ -1,4 +1,4 @@
-"""How often something was asked for: windows of fixed length that begin with their first count."""
+"""Rate counters in the database: windows of fixed length that begin with their first count."""
 
 from zcplatform.store.db import Tx, scalar
 
@@ -6,10 +6,10 @@ LATEST = "9999"
 
 
 def hit(tx: Tx, key: str, at: str, window_began: str) -> tuple[int, int]:
-    """Count one more: (how many in this window, how many there were in the one that is over by now, else 0).
+    """Count one more. Return (count of the current window, count of the previous window if this call ended it, else 0).
 
-    A window that began at `window_began` or before is over. One that begins in the future, because the clock was ahead, begins now: no window
-    is longer than its length.
+    A window that began at `window_began` or before has ended. One that begins in the future, because the clock was ahead, is moved to begin now,
+    so that no window is longer than its length.
     """
     row = tx.execute("SELECT started_at, count FROM throttles WHERE key = ?", (key,)).fetchone()
     if row is not None and row[0] > window_began:
@@ -23,7 +23,7 @@ def hit(tx: Tx, key: str, at: str, window_began: str) -> tuple[int, int]:
 
 
 def count(tx: Tx, key: str, window_began: str = "", at: str = LATEST) -> int:
-    """How many in the window that is not over yet, and has begun."""
+    """Return the count of the current window."""
     return int(scalar(tx, "SELECT count FROM throttles WHERE key = ? AND started_at > ? AND started_at <= ?", key, window_began, at) or 0)
 
 

@@ -1,4 +1,4 @@
-"""Bearer tokens, stored as keyed hashes: of people, of tenants (service accounts), and those made on the host."""
+"""Bearer tokens, stored as keyed hashes: of users, of tenants (service accounts), and those created on the host."""
 
 import json
 from collections.abc import Iterable
@@ -10,10 +10,10 @@ from zcplatform.store.db import Tx, columns, many, names, one
 
 @dataclass(frozen=True)
 class Token:
-    """`hint` is the token's first characters, for people who look for it in their files.
+    """`hint` is the token's first characters, to find it in one's files.
 
-    `user_id` or `tenant_id` says whose it is; with neither it was made on the host and is a super-admin's. `role` is the most it may
-    be in a tenant, `scopes` (JSON list) the most it may do; None is no limit of its own.
+    `user_id` or `tenant_id` is its owner; a token with neither was created on the host and has super-admin rights. `role` and `scopes` (JSON list)
+    limit what it may do; None adds no limit.
     """
 
     id: TokenId
@@ -62,7 +62,7 @@ def of_tenant(tx: Tx, tenant_id: str) -> list[Token]:
 
 
 def revoke(tx: Tx, token_id: str, at: str) -> bool:
-    """With every token it made. False when there is no such token or it was revoked before."""
+    """Revoke a token and all tokens created with it. False if there is no such token or it was revoked before."""
     tx.execute("UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (at, token_id))
     if tx.changes() != 1:
         return False

@@ -1,4 +1,4 @@
-"""Users: people with an address. `email` is canonical; two users who are not deleted never share one."""
+"""Users. `email` is canonical and unique among users who are not deleted."""
 
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ def everything(tx: Tx) -> list[User]:
 
 
 def other_super_admins(tx: Tx, user_id: str) -> int:
-    """How many active super-admins there are besides this one."""
+    """Count the other active super-admins."""
     counted = "SELECT count(*) FROM users WHERE is_super_admin = 1 AND disabled_at IS NULL AND deleted_at IS NULL AND id != ?"
     return int(scalar(tx, counted, user_id))
 
@@ -49,12 +49,12 @@ def rename(tx: Tx, user_id: UserId, name: str) -> None:
 
 
 def readdress(tx: Tx, user_id: UserId, email: str) -> None:
-    """`email` is canonical and nobody's."""
+    """Create a user. `email` must be canonical and unused."""
     tx.execute("UPDATE users SET email = ? WHERE id = ?", (email, user_id))
 
 
 def disable(tx: Tx, user_id: UserId, at: str | None) -> None:
-    """`at` None enables again."""
+    """Disable a user, or enable them again if `at` is None."""
     tx.execute("UPDATE users SET disabled_at = ? WHERE id = ?", (at, user_id))
 
 

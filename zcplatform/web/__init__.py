@@ -1,1 +1,1 @@
-"""The unprivileged HTTP process: parse, call ops, shape the answer."""
+"""The unprivileged HTTP process: parse requests, call ops, render responses."""

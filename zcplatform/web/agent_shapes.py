@@ -8,7 +8,7 @@ from zcplatform.web.inputs import Input
 
 
 class PairingCode(BaseModel):
-    """Given once: it is not stored, and a repeated request makes a new one."""
+    """A pairing code. It is not stored, so a repeated request creates a new one."""
 
     code: str
     expires_at: str
@@ -16,7 +16,7 @@ class PairingCode(BaseModel):
 
 
 class Device(BaseModel):
-    """As the agent tells it. `is_platform`: the token with which the platform itself talks to the agent."""
+    """A paired device, as the agent reports it. `is_platform`: the platform's own token for the agent."""
 
     id: str
     name: str | None
@@ -32,7 +32,7 @@ class Devices(BaseModel):
 
 
 class DevicesReset(BaseModel):
-    """`restarts`: the agent is started again to be rid of the last of them."""
+    """`restarts`: the agent is restarted to revoke the last of its devices."""
 
     restarts: bool
 
@@ -42,14 +42,14 @@ class MessageInput(Input):
 
 
 class Reply(BaseModel):
-    """What the agent answered. It is the agent's text: treat it as such."""
+    """The agent's reply. Treat it as untrusted text."""
 
     text: str
     model: str
 
 
 class ChannelHealth(BaseModel):
-    """`is_ready` null: the agent can not tell whether it listens. `error` is its own words, without the tenant's secrets."""
+    """The health of a channel. `is_ready` is null if the agent does not report it. `error` is the agent's text, with secrets redacted."""
 
     name: str
     kind: str
@@ -67,8 +67,8 @@ class ChannelsHealth(BaseModel):
 
 
 class ProviderTest(BaseModel):
-    """`works`: it took the key. `refused`: it did not. `limited`: no credit or too many requests. `odd`: it answered something else.
-    `unreachable`: whatever kept an answer from coming. `not_testable`: `detail` says why. `status` is its last HTTP status."""
+    """The result of a provider test. `works`: the provider accepted the key. `refused`: it rejected the key. `limited`: no credit, or too many
+    requests. `odd`: an unexpected answer. `unreachable`: no answer. `not_testable`: `detail` says why. `status` is the last HTTP status."""
 
     result: Literal["works", "refused", "limited", "odd", "unreachable", "not_testable"]
     detail: str

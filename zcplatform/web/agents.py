@@ -29,8 +29,8 @@ RESET_S = 60.0
 MESSAGE_S = 130.0
 """Longer than the worker waits for the agent, so that the worker's error is shown."""
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-"""Beyond these, adding a time zone could leave the range of times."""
-DeviceId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$", description="The device's id")]
+"""Bounds that leave room for adding a time zone."""
+DeviceId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$", description="The device's id.")]
 Managing = Annotated[Caller, changes(Permission.DEVICE_MANAGE)]
 
 
@@ -115,12 +115,14 @@ async def logs(
     row = caller.read(lambda call: tenants.get(call.tx, tenant))
     since = clock.text(wanted.since) if wanted.since else None
     answers = worker_of(request).follow(live_messages.Logs(row.id, wanted.tail, since, follow=wanted.follow, timestamps=wanted.timestamps))
-    first = await anext(answers, None)  # an error is answered as a problem, not in the middle of a stream
+    first = await anext(answers, None)  # so that an error is answered as a problem, not in the middle of a stream
     as_events = "text/event-stream" in (accept or "")
     body = _lines(while_permitted(caller, request.app.state.watcher, answers), first, as_events=as_events)
     if as_events:
         return StreamingResponse(body, media_type="text/event-stream", headers=HEADERS)
-    download = {"Content-Disposition": f'attachment; filename="{row.slug}.log"'}  # a browser must not show an agent's output as our page
+    download = {
+        "Content-Disposition": f'attachment; filename="{row.slug}.log"'
+    }  # keeps a browser from rendering an agent's output as a page of ours
     return StreamingResponse(body, media_type="text/plain; charset=utf-8", headers=HEADERS | download)
 
 

@@ -1,6 +1,6 @@
 """Composition root of the web process: unprivileged, child of the worker, given a socket to serve and a few keys over a pipe.
 
-It ends when the pipe ends (the worker is gone), on SIGTERM within seconds even with open streams, and holds nothing that opens a secret.
+It ends when the pipe ends (the worker is gone), and within seconds of SIGTERM, even with open streams. It holds no key that decrypts a secret.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ GRACE_S = 3
 
 @dataclass(frozen=True)
 class Handed:
-    """What the worker hands over: settings without secrets, the public key to seal with, the keys of hashes, those that sign sessions."""
+    """What the worker passes to the web process: settings without secrets, the public seal key, the keys of keyed hashes, and the keys that sign sessions."""
 
     settings: Settings
     seal_public: bytes
@@ -80,17 +80,21 @@ class Handed:
         while not line.endswith(b"\n"):
             part = os.read(descriptor, 65536)
             if not part:
-                raise SystemExit("the worker ended before it handed over the keys")
+                raise SystemExit("the worker ended before it passed the keys")
             line += part
-        told = json.loads(line)
-        settings = Settings.model_validate(told["settings"])
+        handed = json.loads(line)
+        settings = Settings.model_validate(handed["settings"])
         return cls(
-            settings, b64decode(told["seal_public"]), b64decode(told["token_pepper"]), b64decode(told["code_mac"]), signing_keys(told)
+            settings,
+            b64decode(handed["seal_public"]),
+            b64decode(handed["token_pepper"]),
+            b64decode(handed["code_mac"]),
+            signing_keys(handed),
         )
 
 
-def signing_keys(told: Mapping[str, Any]) -> dict[int, bytes]:
-    return {int(number): b64decode(key) for number, key in told["signing_keys"].items()}
+def signing_keys(handed: Mapping[str, Any]) -> dict[int, bytes]:
+    return {int(number): b64decode(key) for number, key in handed["signing_keys"].items()}
 
 
 def create_app(handed: Handed) -> FastAPI:
@@ -98,7 +102,7 @@ def create_app(handed: Handed) -> FastAPI:
 
 
 def described() -> FastAPI:
-    """The routes and what they say of themselves, without anything to answer from."""
+    """Build the application with its routes and documentation, without the collaborators that requests need."""
     subjects = (
         tenants, agents, provider_tests, audit, config, channels, drift, revisions, catalog, members, tokens, me, users, plans, operations, events,
         images, loops, health, openapi, auth, sessions, email_change, pages,
@@ -121,7 +125,7 @@ def described() -> FastAPI:
 
 
 def furnish(app: FastAPI, handed: Handed) -> FastAPI:
-    """What the routes answer from; what was there before goes."""
+    """Set the collaborators that requests need, replacing those set before."""
     app.state.metrics = Metrics()
     app.state.rates = Rates(handed.settings)
     app.state.streams = Streams(handed.settings)
@@ -135,28 +139,28 @@ def furnish(app: FastAPI, handed: Handed) -> FastAPI:
 
 
 class Server(uvicorn.Server):
-    """A server whose streams end when it is told to: without this an open event stream holds SIGTERM for ever.
+    """A server that ends open streams when it shuts down. Otherwise one open event stream would delay SIGTERM for ever.
 
-    It looks once a second, not ten times, whether it is to end: being told wakes it.
+    A shutdown wakes its main loop, which therefore polls once a second instead of ten times.
     """
 
     def __init__(self, config: uvicorn.Config, watcher: Watcher) -> None:
         super().__init__(config)
         self._watcher = watcher
-        self._told = asyncio.Event()
+        self._woken = asyncio.Event()
         self._stopping: asyncio.Task[None] | None = None
 
     async def main_loop(self) -> None:
         while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._told.wait(), 1)
+                await asyncio.wait_for(self._woken.wait(), 1)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         asyncio.get_running_loop().call_soon_threadsafe(self._end)  # a signal by itself does not wake the loop
 
     def _end(self) -> None:
-        self._told.set()
+        self._woken.set()
         self._stopping = asyncio.ensure_future(self._watcher.stop())
 
 
@@ -176,7 +180,7 @@ def server_config(app: ASGIApp) -> uvicorn.Config:
 
 
 async def _follow(descriptor: int, references: References) -> None:
-    """Take the signing keys that the worker hands over later; return when the pipe ends: the worker is gone."""
+    """Apply new signing keys from the worker. Return when the pipe ends, which means that the worker is gone."""
     reader = asyncio.StreamReader()
     pipe = os.fdopen(descriptor, "rb", 0)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)

@@ -47,7 +47,7 @@ FILES: dict[int | str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a request asks for: which entries, in which form, and which page of them."""
+    """The query of a request: which entries, in which format, and which page."""
 
     entries: Filter
     form: str

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 
 class AuditEntry(BaseModel):
-    """What was done, by whom, to what. `changes` holds fields that are no secrets: `{field: [before, after]}`."""
+    """What was done, by whom, to what. `changes` holds non-secret fields: `{field: [before, after]}`."""
 
     sequence: int
     at: str
@@ -21,7 +21,7 @@ class AuditEntry(BaseModel):
     request_id: str
     hash: str
     people: dict[str, str]
-    """Addresses, as they are now, of the users and invitations that the entry names; no part of what the hash covers."""
+    """The present addresses of users and invitations that the entry names. The hash does not cover them."""
 
 
 class AuditEntries(BaseModel):

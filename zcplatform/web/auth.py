@@ -18,7 +18,7 @@ from zcplatform.web.caller import Caller, ContextOf, address_of, reads
 router = APIRouter(tags=["sign-in"])
 Person = Annotated[Caller, reads(Permission.SELF_MANAGE)]
 CODE_SENT = shapes.CodeSent(
-    detail="If somebody signs in with this address, a code is on its way to it", expires_in_s=int(login.CODE_LIVES.total_seconds())
+    detail="If this address belongs to a user, a code was sent to it", expires_in_s=int(login.CODE_LIVES.total_seconds())
 )
 NO_MAIL = "No mail server is configured: ask the operator for a link, which `zcplatform admin login-link EMAIL` creates on the host"
 

@@ -34,6 +34,6 @@ BaseRevision = Annotated[int | None, Depends(_base_revision)]
 
 
 def require_base(call: Call, tenant: str, base: int | None) -> None:
-    """Raises Outdated (412), with what changed meanwhile, when the settings are not those of this revision any more."""
+    """Raises Outdated (412), naming what changed, if the settings are no longer those of this revision."""
     if base is not None:
         revisions.require_current(call, tenant, base)

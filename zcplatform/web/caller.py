@@ -1,4 +1,4 @@
-"""Who sent a request and whether they may: every route names the permission it needs, which is read from the database on every request."""
+"""Authenticate and authorize requests. Every route names the permission it needs; the caller's permissions are read from the database each time."""
 
 import hashlib
 import re
@@ -32,7 +32,7 @@ def context_of(request: Request) -> Context:
 
 
 class Needs:
-    """A dependency that returns the caller, or answers 401, 403 or 404. The tenant of the request is the one that `{tenant}` in the path names."""
+    """A dependency that returns the caller, or answers 401, 403 or 404. `{tenant}` in the path names the request's tenant."""
 
     def __init__(self, permission: Permission, *, step_up: bool) -> None:
         self.needed = Needed(permission, step_up)
@@ -58,7 +58,7 @@ class Needs:
         return caller
 
     async def _audit_read(self, request: Request, caller: Caller) -> None:
-        """What a super-admin does in a tenant needs a reason; the reads among it leave an audit entry here, the changes where they are written."""
+        """Require a reason from a super-admin who acts in a tenant. Audited reads are recorded here, changes in the transaction that makes them."""
         is_change = request.method in cookies.MUTATIONS
         is_audited_read = not is_change and self.needed.permission in AUDITED_READS
         if is_audited_read or is_change:
@@ -68,13 +68,13 @@ class Needs:
 
 
 class NeedsToChange(Needs):
-    """The same for a route that changes something: a retry with the same Idempotency-Key gets the first response again."""
+    """As Needs, for a route that changes something: a retry with the same Idempotency-Key returns the first response."""
 
     async def __call__(
         self,
         request: Request,
         idempotency_key: Annotated[
-            str | None, Header(max_length=200, description="A random text. A retry with the same key gets the first response again.")
+            str | None, Header(max_length=200, description="A random text. A retry with the same key returns the first response.")
         ] = None,
     ) -> Caller:
         if idempotency_key is not None and not (idempotency_key.isascii() and idempotency_key.isprintable() and idempotency_key):
@@ -86,7 +86,7 @@ class NeedsToChange(Needs):
 
 
 def reads(permission: Permission, *, step_up: bool = False) -> Any:
-    """`caller: Annotated[Caller, reads(Permission.TENANT_READ)]`. With `step_up` a person must have entered a code within ten minutes."""
+    """Require a permission: `caller: Annotated[Caller, reads(Permission.TENANT_READ)]`. With `step_up` a code must have been entered within ten minutes."""
     return Depends(Needs(permission, step_up=step_up))
 
 

@@ -59,7 +59,7 @@ async def channels(_: Reader) -> Response:
 
 
 def _answer(items: Iterable[dict[str, Any]]) -> Response:
-    """Written item by item: thousands of fields as objects at once would stay in the memory of the process."""
+    """Serialize item by item, because thousands of fields as objects at once would stay in the process's memory."""
     return Response('{"items": [' + ", ".join(json.dumps(item) for item in items) + "]}", media_type="application/json")
 
 

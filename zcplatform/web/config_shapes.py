@@ -12,7 +12,7 @@ PlaceName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class ConfigChange(Input):
-    """`settings` is a JSON merge patch: only what is sent changes, null takes away. `secrets` are values by the names of their places."""
+    """`settings` is a JSON merge patch: only what is sent changes, null removes. `secrets` maps names of secrets to values."""
 
     settings: dict[str, Any] = Field(default_factory=dict)
     secrets: dict[PlaceName, SecretValue] = Field(default_factory=dict)
@@ -20,7 +20,7 @@ class ConfigChange(Input):
 
 
 class RollBack(Input):
-    """`secrets` are those that the older settings need and that are gone, or were given for another server."""
+    """`secrets` are those that the older settings need and that were deleted, or are stored for another server."""
 
     secrets: dict[PlaceName, SecretValue] = Field(default_factory=dict)
     note: Note | None = None
@@ -86,7 +86,7 @@ class Channel(BaseModel):
     ignored: list[str]
     options: dict[str, Any]
     secrets: dict[str, bool]
-    """Which of them have a value."""
+    """Which of the channel's secrets have a value."""
     webhook_url: str | None
     """The address to enter at the other service, for channels that are called; null for those that call, and while disabled."""
 
@@ -94,7 +94,7 @@ class Channel(BaseModel):
 class Channels(BaseModel):
     items: list[Channel]
     most: int
-    """As many the plan allows."""
+    """How many channels the plan allows."""
 
 
 class FieldShape(BaseModel):
@@ -110,7 +110,7 @@ class FieldShape(BaseModel):
 class Family(BaseModel):
     """`auth` begins with the usual form; `base_url` is needed, honoured or ignored.
 
-    `test` names how a key of it is tested; null with the reason why it can not be.
+    `test` names how a key is tested; null, with a reason, if it cannot be.
     """
 
     name: str
@@ -130,7 +130,7 @@ class Families(BaseModel):
 
 
 class ChannelType(BaseModel):
-    """`use` is talk, announce (only sends) or none, with the reason; `peer` is what names a person there."""
+    """`use` is talk, announce (only sends) or none, with the reason. `peer` is what identifies a person there."""
 
     name: str
     label: str
@@ -149,7 +149,7 @@ class ChannelTypes(BaseModel):
 
 
 class DriftChange(BaseModel):
-    """Null where it is not there. `can_be_kept` tells whether the settings have a place for it."""
+    """A change of one path; null means no value. `can_be_kept`: the settings have a place for it."""
 
     path: str
     rendered: Any
@@ -158,7 +158,7 @@ class DriftChange(BaseModel):
 
 
 class Drift(BaseModel):
-    """Edits that the agent's own file holds and nobody decided about; empty when there are none."""
+    """Changes in the agent's own file that were neither kept nor discarded."""
 
     revision: int | None
     found_at: str | None

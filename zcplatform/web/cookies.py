@@ -1,7 +1,7 @@
 """The session of a browser: cookies that only this host receives. The session is read from the database on every request.
 
-A browser sends a cookie whichever page makes the request, a tenant's page on a neighbouring name included. So a request that changes something
-must come from the panel's own origin, and a request that only reads must not come from a page that the browser itself reports as foreign.
+A browser sends the cookie whichever page makes the request, including a tenant's page on a sibling host name. So a request that changes something
+must come from the panel's own origin, and a read must not come from a page that the browser reports as cross-site.
 """
 
 from contextlib import suppress
@@ -25,7 +25,7 @@ MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 async def signed_in(request: Request, context: Context) -> Session | None:
-    """None when the request has no session. Raises NotSignedIn for one that has ended, NotAllowed for a change requested by a foreign page."""
+    """Return the session, or None if the request has none. Raises NotSignedIn if it has ended, NotAllowed if a foreign page requests a change."""
     cookie = request.cookies.get(SESSION)
     if cookie is None:
         return None
@@ -54,13 +54,13 @@ def visitor(request: Request, address: str, request_id: str) -> Visitor:
 
 
 def require_own_page(request: Request, context: Context) -> None:
-    """Signing in from a browser works on the panel only, so that no other page can sign its visitors in as somebody else. Programs send no origin."""
+    """Reject sign-in from other pages, which could sign their visitors in to another account. Programs send no Origin."""
     if "origin" in request.headers:
         _require_own_origin(request.headers["origin"], context)
 
 
 def begin(response: Response, references: References, begun: Begun) -> None:
-    """Give the browser its new session. It replaces whatever the browser held before."""
+    """Set the cookies of a new session, replacing those the browser had."""
     _set(response, SESSION, references.sign(begun.session), login.SESSION_LIVES, "lax")
     _set(response, BROWSER, begun.browser, login.BROWSER_LIVES, "lax")
     drop(response, CHALLENGE)

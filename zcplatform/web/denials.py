@@ -1,7 +1,7 @@
-"""Requests that were refused for who asked them, as audit entries, and few of them however many there are.
+"""Audit entries about denied requests (401, 403, and 404 for hidden objects), in bounded number.
 
-The first of a minute by the same bearer, address and permission is an entry at once; those after it are counted, and one entry tells how many
-they were when the minute is over. After `MOST` different ones in a minute the rest is one entry.
+The first denial of a minute for the same caller, address, permission and status is recorded at once. Further ones are counted and recorded in
+one entry when the minute is over. After `MOST` different denials in a minute, all others share one entry.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ OUTCOMES = {401: "not_signed_in", 403: "denied", 404: "hidden"}
 
 @dataclass(frozen=True)
 class Denial:
-    """`action` is the permission that was needed, `subject` the tenant as it was asked for, or nothing."""
+    """`action` is the permission that was needed; `subject` is the tenant as the request named it, or empty."""
 
     actor: str
     address: str
@@ -44,11 +44,11 @@ class Denials:
         self._begun = False
 
     async def note(self, denial: Denial) -> None:
-        """An entry that can not be written changes nothing for who asked: he is refused all the same."""
+        """Record or count a denial. If the entry cannot be written, the request is denied all the same."""
         if not self._begun:
             self._begun = True
             asyncio.get_running_loop().call_later(WINDOW_S, lambda: asyncio.ensure_future(self.flush()))
-        known = next((one for one in self._more if _key(one) == _key(denial)), None)
+        known = next((counted for counted in self._more if _key(counted) == _key(denial)), None)
         if known is None and len(self._more) < MOST:
             self._more[denial] = 0
             await self._write([_entry(denial, 1)])
@@ -56,7 +56,7 @@ class Denials:
             self._more[known or MANY] += 1
 
     async def flush(self) -> None:
-        """The minute is over, or the process ends."""
+        """Record what was counted. Called when the minute is over, and when the process ends."""
         counted, self._more, self._begun = self._more, Counter(), False
         await self._write([_entry(denial, count) for denial, count in counted.items() if count])
 
@@ -65,11 +65,11 @@ class Denials:
             if entries:
                 await denials.record(self._context, entries)
         except PlatformError as error:
-            logger.error("a refused request could not be told to the audit log", code=error.code, error=error.detail)
+            logger.error("a denied request could not be recorded in the audit log", code=error.code, error=error.detail)
 
 
-async def told(request: Request, error: PlatformError) -> None:
-    """Called for every error that is answered; tells those that were for who asked. Failed logins are told where they are counted."""
+async def record(request: Request, error: PlatformError) -> None:
+    """Record an error response if it denied the caller something. Called for every error; failed sign-ins are recorded where they are counted."""
     needed, counter = getattr(request.state, "needed", None), getattr(request.app.state, "denials", None)
     is_hidden = error.status == HTTPStatus.NOT_FOUND and getattr(request.state, "hidden", False)
     if needed is None or counter is None or not (is_hidden or error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)):

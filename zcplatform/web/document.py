@@ -1,4 +1,4 @@
-"""The OpenAPI document: what the framework generates from the routes, completed with what it cannot know."""
+"""The OpenAPI document: generated from the routes by the framework, and completed here with what it cannot know."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ REASON: Json = {
     "name": "X-Reason",
     "in": "header",
     "required": False,
-    "description": "Why a super-admin does this in a tenant without being its member. Required then; its owners read it in their audit log.",
+    "description": "Why a super-admin acts in a tenant that they are not a member of; required then. The tenant's owners see it in their audit log.",
     "schema": {"type": "string", "maxLength": 200},
 }
 
@@ -88,7 +88,7 @@ def _needs(route: APIRoute) -> Iterator[Needs]:
 
 
 def _complete(operation: Json, *, needs_caller: bool) -> None:
-    """Any route may answer with a problem. Said here: the framework would keep three more serializers for every route."""
+    """Add the problem responses, which any route may return. Declaring them per route would cost three serializers for each."""
     responses = operation["responses"]
     for status, headers in (("201", LOCATION), ("202", LOCATION)):
         if status in responses:

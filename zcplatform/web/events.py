@@ -1,6 +1,6 @@
-"""/api/events: what became true, as server-sent events that resume where they broke off.
+"""/api/events: events as a stream of server-sent events that a client can resume.
 
-While somebody listens, one watcher looks whether another process committed (a number that SQLite keeps; no query) and wakes all streams.
+While a stream is open, one watcher polls SQLite's data version (no query) for commits of other processes, and wakes all streams.
 """
 
 import asyncio

@@ -61,7 +61,7 @@ def _ready(found: shapes.Ready) -> JSONResponse:
 
 
 async def _require_writable(request: Request, context: Context) -> None:
-    """At most every ten seconds, however many ask; a failure is looked at again at once."""
+    """Check the disk at most every ten seconds, however many requests come. A failure is not cached."""
     now = time.monotonic()
     if now >= request.app.state.look_again_at:
         await require_writable(context)
@@ -69,7 +69,7 @@ async def _require_writable(request: Request, context: Context) -> None:
 
 
 async def _loop_troubles(request: Request) -> list[str]:
-    """Names of loops that are late or failing. A worker that does not answer has its heartbeat to speak for it."""
+    """Return loops that are late or failing; none if the worker does not answer, which its heartbeat shows."""
     worker: Worker = request.app.state.worker
     try:
         found = (await worker.ask(live_messages.Loops(), 2.0))["loops"]

@@ -1,4 +1,4 @@
-"""What every request body has in common: unknown fields are rejected, and so is text that UTF-8 cannot hold."""
+"""The base of all request bodies: unknown fields are rejected, and so is text that UTF-8 cannot hold."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -38,7 +38,7 @@ class Input(BaseModel):
 
 
 def _unencodable(sent: object) -> Iterator[str]:
-    """Paths of the texts that UTF-8 cannot hold. A name that is one is shown as `…`."""
+    """Return the paths of texts that UTF-8 cannot hold. In a path, such a name is shown as `…`."""
     waiting: list[tuple[object, tuple[str, ...]]] = [(sent, ())]  # no recursion: a body may be nested as deep as it likes
     while waiting:
         value, path = waiting.pop()

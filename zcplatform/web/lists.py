@@ -70,7 +70,7 @@ def cursor_of(value: Any, item_id: str) -> str:
 
 
 def page(items: Sequence[T], query: ListQuery, keys: Mapping[str, Callable[[T], Any]], item_id: Callable[[T], str]) -> Page[T]:
-    """One page of a list that is small enough to be read whole. `q` looks into the fields that it can be sorted by, and into the id."""
+    """Return one page of a list that is small enough to be read at once. `q` searches the id and the fields that the list can be sorted by."""
     wanted, limit = order(query.sort, query.cursor, tuple(keys)), query.limit
     matching = [item for item in items if _matches(query.q, [*(get(item) for get in keys.values()), item_id(item)])]
 
@@ -90,7 +90,7 @@ def _matches(q: str, values: Sequence[Any]) -> bool:
 
 
 def _after(cursor: str) -> tuple[str, str]:
-    """Raises BadInput for anything but two texts that can be stored: no column to sort by holds another type."""
+    """Decode a cursor. Raises BadInput for anything but a pair of texts that UTF-8 can hold."""
     try:
         found = bounded_json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:

@@ -12,7 +12,7 @@ class CodeRequest(Input):
 
 
 class CodeAnswer(Input):
-    """`challenge` is for programs that keep no cookies: the value of the cookie that the request for the code set."""
+    """`challenge` is for programs without cookies: the value of the cookie that the request for the code set."""
 
     code: Annotated[SecretStr, Pasted, Field(min_length=1, max_length=40, description="8 digits; spaces and hyphens do not matter")]
     challenge: Annotated[SecretStr, Pasted, Field(min_length=1, max_length=100)] | None = None
@@ -27,11 +27,11 @@ class EmailChanged(BaseModel):
 
 
 class LinkToken(Input):
-    token: Annotated[SecretStr, Pasted, Field(min_length=1, max_length=100, description="what stands behind `#link=` in the link")]
+    token: Annotated[SecretStr, Pasted, Field(min_length=1, max_length=100, description="the part of the link after `#link=`")]
 
 
 class Methods(BaseModel):
-    """How people can sign in here; `hint` says what to do where there is no mail."""
+    """The sign-in methods. `hint` says what to do if codes cannot be mailed."""
 
     mail: bool
     hint: str
@@ -53,7 +53,7 @@ class SignedIn(BaseModel):
 
 
 class SteppedUp(BaseModel):
-    """Good for ten minutes from then."""
+    """A confirmed session; valid for ten minutes from `stepped_up_at`."""
 
     stepped_up_at: str
 

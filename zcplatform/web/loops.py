@@ -1,4 +1,4 @@
-"""/api/loops: what the worker does periodically, and how it goes."""
+"""/api/loops: the worker's periodic tasks and their status."""
 
 from typing import Annotated
 

@@ -28,7 +28,7 @@ def _me(actor: Actor, user: User | None) -> shapes.Me:
     )
 
 
-@router.get("", operation_id="getMe", summary="Show who you are", response_model=shapes.Me)
+@router.get("", operation_id="getMe", summary="Show the current user", response_model=shapes.Me)
 async def show(caller: Annotated[Caller, reads(Permission.SELF_READ)]) -> shapes.Me:
     """The user or token that sends this request."""
     return _me(caller.actor, caller.read(users.show_self))

@@ -1,6 +1,6 @@
 """/login and /invitation: small static pages that complete the links of mails and of the host's commands, until the panel replaces them.
 
-Scripts and styles come from these two files only; nothing inline runs, and the pages may talk to nobody but this origin.
+Scripts and styles come from two files only; inline scripts do not run, and the pages may connect to this origin only.
 """
 
 from importlib.resources import files

@@ -53,7 +53,7 @@ class MeChange(Input):
 
 
 class Me(BaseModel):
-    """Who asks. `user` is null for tokens that belong to no person; `scopes` is null where a token has no limit of its own."""
+    """The caller. `user` is null for tokens that belong to no person; `scopes` is null for a token without limits of its own."""
 
     id: str
     kind: ActorKind
@@ -113,7 +113,7 @@ class Invitation(BaseModel):
 
 
 class CreatedInvitation(Invitation):
-    """`link` only where no mail is configured: bring it to the person yourself. It works for the invited address only."""
+    """`link` is set only if no mail is configured: pass it to the person yourself. It works for the invited address only."""
 
     link: str | None
 
@@ -132,7 +132,7 @@ class AcceptedInvitation(BaseModel):
 
 
 class TokenInput(Input):
-    """`role` and `scopes` bound what it may do; it is never stronger than who makes it, now or later."""
+    """`role` and `scopes` limit what it may do. It may never do more than its creator may at that time."""
 
     name: Name
     days: Annotated[int, Field(ge=1, le=365)] = 90
@@ -145,7 +145,7 @@ class ServiceTokenInput(TokenInput):
 
 
 class Token(BaseModel):
-    """`hint` is how it begins."""
+    """A token, without its value. `hint` is how it begins."""
 
     id: str
     name: str
@@ -159,7 +159,7 @@ class Token(BaseModel):
 
 
 class CreatedToken(Token):
-    """`token` is shown this once."""
+    """A new token. `token` is shown only this once."""
 
     token: str
 
@@ -169,7 +169,7 @@ class Tokens(ItemPage):
 
 
 class Plan(BaseModel):
-    """Bytes, thousandths of a processor, counts; money in millionths of a dollar. 0 a month or day means none."""
+    """A plan's limits in bytes, thousandths of a core and counts; money in millionths of a dollar. 0 per month or day means none."""
 
     name: str
     memory_bytes: int

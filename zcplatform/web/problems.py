@@ -24,7 +24,7 @@ _HTTP = {
     413: ("request.too_large", "The body is larger than 64 KiB", "send a smaller body"),
 }
 _ENDS = frozenset({408, 413})
-"""The rest of the body is not read: the connection can not be used again."""
+"""After these responses the rest of the body is not read, so the connection is closed."""
 _MOST_FIELDS = 20
 _WORDS = re.compile(r"[A-Za-z' ,:]{1,100}", re.ASCII)
 _QUOTE = re.compile(r"`([^`]*)`")
@@ -60,7 +60,7 @@ def of(error: PlatformError) -> JSONResponse:
 
 
 def _quoted(text: str) -> str:
-    """What our errors quote of what was sent, as far as it has the form of a name."""
+    """Text of a request that an error may quote: only what has the form of a name."""
     return _QUOTE.sub(lambda match: match[0] if _NAMES.fullmatch(match[1]) else "`…`", text)
 
 
@@ -69,7 +69,7 @@ def too_large() -> JSONResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Every error of the application leaves as a problem."""
+    """Make the application answer every error as a problem."""
     app.add_exception_handler(PlatformError, _platform)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
@@ -77,7 +77,7 @@ def install(app: FastAPI) -> None:
 
 async def _platform(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, PlatformError)  # noqa: S101
-    await denials.told(request, error)
+    await denials.record(request, error)
     return of(error)
 
 
@@ -94,7 +94,7 @@ async def _validation(_: Request, error: Exception) -> JSONResponse:
 
 
 def _not_json(error: RequestValidationError) -> JSONResponse:
-    """400 with the place, which is no part of what was sent."""
+    """Return 400 with the position of the error, without quoting the body."""
     item = next(item for item in error.errors() if item["type"] == "json_invalid")
     why = str(item.get("ctx", {}).get("error", "it cannot be parsed"))
     place = f"character {item['loc'][-1]}" if isinstance(item["loc"][-1], int) else "its beginning"
@@ -103,7 +103,7 @@ def _not_json(error: RequestValidationError) -> JSONResponse:
 
 
 def _named(part: object) -> str:
-    """A place in the body as far as it is a name: what a person chose as a key may be anything."""
+    """Return a location in the body. Keys that do not have the form of a name are not quoted."""
     text = str(part)
     return text if _NAME.fullmatch(text) else "…"
 
@@ -124,7 +124,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 def _allowed(request: Request) -> list[str]:
-    """The methods of all routes with this path."""
+    """Return the methods of all routes with this path."""
     found: set[str] = set()
     for route in request.app.routes:
         if route.matches(request.scope)[0] is not Match.NONE:

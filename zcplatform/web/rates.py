@@ -1,7 +1,7 @@
-"""How often one address, one account and one tenant may ask this process. The host itself, which needs no edge, has no address.
+"""Rate limits per address, account and tenant. Requests from the host itself do not pass the edge and have no address.
 
-The limits are far above what people and their programs need: they keep one from taking the others' share. What guards codes is stricter,
-kept in the database, and not here.
+The limits are far above what people and their programs need; they keep one caller from taking the others' share. The limits on codes are stricter
+and kept in the database (`store/throttles.py`).
 """
 
 import math
@@ -20,7 +20,7 @@ WHO = {
 
 
 class Rates:
-    """Raises TooMany, which says when to ask again."""
+    """Raises TooMany, which says when to try again."""
 
     def __init__(self, settings: Settings) -> None:
         self._buckets = {

@@ -1,4 +1,4 @@
-"""Rows as JSON of the API. Pure: what is shown was read before, together."""
+"""Convert rows to the API's JSON. Pure: everything shown was read before, in one transaction."""
 
 import json
 
@@ -17,7 +17,7 @@ def respond(model: BaseModel, status: int = 200, location: str | None = None) ->
 
 
 def accepted(settings: Settings, result: TenantView | OperationView) -> Response:
-    """The answer to a change of a tenant: the operation (202), or the tenant where there is nothing to do (200)."""
+    """The response to a change of a tenant: 202 with the operation, or 200 with the tenant if there is nothing to do."""
     if isinstance(result, OperationView):
         return accepted_operation(result)
     return respond(tenant(settings, result))

@@ -1,5 +1,7 @@
-"""What is checked of every request before any route sees it, and put on every answer: how much, how slowly, how often, in which form; security
-headers; timing. An error that nobody foresaw becomes an answer here, or it would leave without them."""
+"""Middleware around all routes: limits on size, duration, rate and content type of requests; security headers and timing on responses.
+
+Unexpected errors become responses here too, because they would otherwise lack these headers.
+"""
 
 import asyncio
 import time
@@ -32,9 +34,9 @@ MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 JSON_TYPES = frozenset({b"application/json", b"application/json;charset=utf-8"})
 PATCH_TYPES = JSON_TYPES | {b"application/merge-patch+json"}
 ONCE = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key", b"origin", b"x-forwarded-for"})
-"""Two of these could be read differently by two readers."""
+"""Headers that may appear only once: two servers could each use a different one."""
 UNCOUNTED = frozenset({"/healthz", "/readyz", "/internal/ask"})
-"""RetryKey by the edge and by what watches over us."""
+"""Paths that the edge and monitoring request."""
 
 
 class Guard:
@@ -67,7 +69,7 @@ class Guard:
                 await self._app(scope, _limited(receive, self._body_within_s), answer)
         except Exception as error:
             unexpected = problems.unexpected(scope, error)
-            if not status:  # else the answer breaks off, which the server does by itself
+            if not status:  # otherwise the server aborts the response, which has begun
                 await unexpected(scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
@@ -94,16 +96,16 @@ def _refusal(scope: Scope) -> Response | None:
         return problem(431, "request.headers", "The request has too many headers, or too long ones", "send fewer")
     if any(count > 1 and name in ONCE for name, count in Counter(name for name, _ in headers).items()):
         return problem(400, "request.headers", "A header that may appear only once was sent twice", "send each header once")
-    told = dict(headers)
-    length = told.get(b"content-length", b"0")
+    sent = dict(headers)
+    length = sent.get(b"content-length", b"0")
     if not (length.isdigit() and len(length) < 20):
         return problem(400, "request.unreadable", "Content-Length is not a number", "send the number of bytes of the body")
     if int(length) > LARGEST_BODY:
         return problems.too_large()
-    if told.get(b"content-encoding"):
+    if sent.get(b"content-encoding"):
         return problem(415, "request.encoding", "Compressed bodies are not accepted", "send plain JSON")
-    has_body = length != b"0" or b"transfer-encoding" in told
-    content_type = told.get(b"content-type", b"").replace(b" ", b"").lower()
+    has_body = length != b"0" or b"transfer-encoding" in sent
+    content_type = sent.get(b"content-type", b"").replace(b" ", b"").lower()
     types = PATCH_TYPES if scope["method"] == "PATCH" else JSON_TYPES
     if scope["method"] in MUTATIONS and (has_body or content_type) and content_type not in types:
         return problem(415, "request.content_type", "Bodies must be application/json", "send Content-Type: application/json")
@@ -111,9 +113,9 @@ def _refusal(scope: Scope) -> Response | None:
 
 
 def _limited(receive: Receive, within_s: float) -> Receive:
-    """Count what really arrives, and how long it takes: a chunked body has no length to believe, a slow one holds a connection.
+    """Limit the bytes that really arrive and the time they take: a chunked body declares no length, and a slow one holds a connection.
 
-    After the body the application waits for the asker to leave; that may take as long as it likes.
+    After the body the application waits for the client to disconnect, without a time limit.
     """
     seen, is_whole = 0, False
     until = asyncio.get_running_loop().time() + within_s

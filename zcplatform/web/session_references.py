@@ -1,6 +1,6 @@
-"""The signed reference to a session that a browser holds: a JWT that says which row, and nothing else. What somebody may do is never in it.
+"""The signed reference to a session in a browser's cookie: a JWT that only identifies the row. It contains no permissions.
 
-One algorithm, one type, one issuer; headers that name a key, or where to get one, are refused. Keys come from the worker, the newest signs.
+One algorithm, one type, one issuer; headers that name a key, or where to get one, are rejected. Keys come from the worker; the newest one signs.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class References:
         return jwt.encode(claims, self.keys[number], ALGORITHM, {"typ": TYPE, "kid": str(number)})
 
     def read(self, text: str) -> tuple[str, str] | None:
-        """(session, user), or None for everything that is not ours, not yet, or not any more."""
+        """Return (session, user), or None for a reference that is invalid, not valid yet, or expired."""
         try:
             key = self._key(text)
             if key is None:

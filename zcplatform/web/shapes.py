@@ -1,4 +1,4 @@
-"""The JSON of the API: what may be sent (closed models) and what is answered. docs/openapi.json is made from it."""
+"""The JSON of the API: request bodies (unknown fields are rejected) and responses. docs/openapi.json is generated from it."""
 
 from typing import Annotated, Any, Literal
 
@@ -68,7 +68,7 @@ class ImageName(BaseModel):
 
 
 class Rejected(BaseModel):
-    """What was rolled back: the agent rejected it, or did not become healthy with it."""
+    """The revision or image that was rolled back: the agent rejected it, or did not become healthy with it."""
 
     revision: int
     image: str | None = None
@@ -101,7 +101,7 @@ class Tenant(BaseModel):
     image: ImageName | None
     provider: Provider | None
     has_drift: bool
-    """The agent's own file holds edits that nobody decided about yet."""
+    """Whether the agent's own file has changes that were neither kept nor discarded."""
     machine: str
     """Name of the machine that the tenant runs on."""
     url: str
@@ -114,7 +114,7 @@ class Tenants(ItemPage):
 
 
 class Revision(BaseModel):
-    """`outcome` is null while nobody knows how it went: it was not run yet."""
+    """A revision of the settings. `outcome` is null if it was not run yet."""
 
     number: int
     author: str
@@ -136,7 +136,7 @@ class Revisions(ItemPage):
 
 
 class Change(BaseModel):
-    """One path of the settings; null where it is not there."""
+    """A change of one path of the settings; null means no value."""
 
     path: str
     before: Any
@@ -195,7 +195,7 @@ class Operation(BaseModel):
     finished_at: str | None
     steps: list[Step]
     result: dict[str, Any] | None
-    """What it found out, for those that ask something (image.preflight)."""
+    """The result, for operations that return one (image.preflight)."""
 
 
 class Operations(ItemPage):

@@ -1,6 +1,6 @@
-"""How many answers that go on are open at once: event streams, logs, exports; for one account, one tenant, and altogether.
+"""Limits on open streams (events, logs, exports) per account, per tenant and in total.
 
-Each holds a connection, and is looked at again after every commit. In memory: a connection ends with the process that counts it.
+Each stream holds a connection and is checked again after every commit. Counted in memory, because connections end with the process.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from zcplatform.ops.actor import Actor
 from zcplatform.settings import Settings
 
 MOST_LOGS = 100
-"""Each is a live request to the worker, which takes 200: others, such as pairing codes, keep their part."""
+"""Each log is a live request to the worker, which accepts 200. The rest is left to other requests, such as pairing codes."""
 RETRY_AFTER_S = 10
 
 
@@ -27,7 +27,7 @@ class StreamKind(StrEnum):
 
 
 class Streams:
-    """Raises TooMany, which says whose limit it is and how to get below it."""
+    """Raises TooMany, which says whose limit is reached and what to do."""
 
     def __init__(self, settings: Settings) -> None:
         self._most = {
@@ -53,7 +53,7 @@ class Streams:
 
 
 class Opening:
-    """What a route calls once it knows for whom its answer goes on; it counts until the answer has ended, however it does."""
+    """Count a stream until its response has ended. A route calls this once it knows the caller and the tenant."""
 
     def __init__(self, streams: Streams, until_the_end: ExitStack) -> None:
         self._streams = streams
@@ -72,7 +72,7 @@ OpeningOf = Annotated[Opening, Depends(_opening)]
 
 
 def _too_many(whose: str, most: int) -> TooMany:
-    told = {
+    limits = {
         "account": (
             f"You have {most} streams of events and logs open",
             "close one (a page of the panel, a `logs --follow`), then try again",
@@ -81,4 +81,4 @@ def _too_many(whose: str, most: int) -> TooMany:
         "all": (f"This platform has {most} streams open", "try again later; the operator can raise `streams_all` in the settings file"),
         "logs": (f"{most} logs are already open on this platform", "try again later"),
     }
-    return TooMany("stream.too_many", *told[whose], retry_after_s=RETRY_AFTER_S)
+    return TooMany("stream.too_many", *limits[whose], retry_after_s=RETRY_AFTER_S)

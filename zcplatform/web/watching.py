@@ -1,4 +1,4 @@
-"""A stream continues only while its reader may read it. Rights are checked after every commit, so a silent stream ends too."""
+"""End streams whose reader loses the permission. It is checked after every commit, so a silent stream ends too."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -30,7 +30,7 @@ async def while_permitted(caller: Caller, watcher: Watcher, source: AsyncGenerat
                 except StopAsyncIteration:
                     return
                 yield item
-        finally:  # before the source is closed: it can not be while somebody waits for its next item
+        finally:  # first, because the source cannot be closed while its next item is awaited
             await _end(lost)
             if upcoming is not None:
                 await _end(upcoming)

@@ -1,4 +1,4 @@
-"""The worker as the web process sees it: live requests over its socket, one JSON line for each request and each answer.
+"""A client for live requests to the worker over its socket: one JSON line per request and per answer.
 
 The requests are the classes of `core.live_messages`.
 """
@@ -36,7 +36,7 @@ class Worker:
             await self.ask(Wake(tenant_id), 2.0)
 
     async def ask(self, message: LiveMessage, timeout_s: float) -> dict[str, Any]:
-        """One answer. Raises Unavailable (503) when the worker, the engine or the agent cannot answer now."""
+        """Send a request and return its answer. Raises Unavailable (503) if the worker, the engine or the agent cannot answer now."""
         try:
             async with asyncio.timeout(timeout_s), aclosing(self.follow(message)) as answers:
                 async for answer in answers:
@@ -46,7 +46,7 @@ class Worker:
         raise _silent("closed the connection without an answer")
 
     async def follow(self, message: LiveMessage) -> AsyncGenerator[dict[str, Any]]:
-        """Answers until the worker ends the stream or the caller does."""
+        """Yield answers until the worker or the caller ends the stream."""
         try:
             async with asyncio.timeout(CONNECT_S):
                 reader, writer = await asyncio.open_unix_connection(str(self._socket), limit=LONGEST_LINE)
@@ -69,6 +69,6 @@ def _silent(how: str) -> Unavailable:
     return Unavailable("worker.unreachable", f"The worker {how}", "try again; if it persists, read the worker's log", retry_after_s=5)
 
 
-def _error(told: dict[str, Any]) -> PlatformError:
-    kind = KINDS.get(int(told.get("status", 503)), Unavailable)
-    return kind(str(told.get("code")), str(told.get("detail")), str(told.get("hint", "")), retry_after_s=told.get("retry_after_s"))
+def _error(answer: dict[str, Any]) -> PlatformError:
+    kind = KINDS.get(int(answer.get("status", 503)), Unavailable)
+    return kind(str(answer.get("code")), str(answer.get("detail")), str(answer.get("hint", "")), retry_after_s=answer.get("retry_after_s"))

@@ -16,7 +16,7 @@ def ports(facts: Facts) -> Iterator[Finding]:
     elif facts.edge_answers:
         yield problem("edge", f"The edge runs, but does not answer visitors: {facts.edge_trouble}.", "see the log of the edge; restart it")
     elif facts.taken_ports and not facts.is_root:
-        yield unknown("edge", f"Only root can look whether it is the edge that listens on port {taken}.")
+        yield unknown("edge", f"Only root can check whether it is the edge that listens on port {taken}.")
     elif facts.taken_ports:
         yield problem("ports", f"Another program listens on port {taken}.", "stop it, or set http_port and https_port")
     elif facts.is_installed:
@@ -26,10 +26,10 @@ def ports(facts: Facts) -> Iterator[Finding]:
 
 
 def certificate(facts: Facts) -> Iterator[Finding]:
-    """Nothing to say where the edge gets its certificates by itself."""
+    """No finding where the edge obtains its certificates itself."""
     expires = facts.certificate_expires_at
     if facts.tls == "files" and not facts.is_root:
-        yield unknown("certificate", "Only root can read the certificate files as the edge's user does.")
+        yield unknown("certificate", "Only root can check whether the edge's user can read the certificate files.")
     elif facts.certificate_trouble:
         yield problem("certificate", facts.certificate_trouble, "docs/reference/edge.md has a place and modes that work")
     elif expires is None:
@@ -39,4 +39,4 @@ def certificate(facts: Facts) -> Iterator[Finding]:
     elif expires - facts.now < RENEW_WITHIN:
         yield warning("certificate", f"The certificate expires on {expires:%Y-%m-%d}.", "replace tls_certificate and tls_key")
     else:
-        yield ok("certificate", f"The certificate can be used until {expires:%Y-%m-%d}.")
+        yield ok("certificate", f"The certificate is valid until {expires:%Y-%m-%d}.")

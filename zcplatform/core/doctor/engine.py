@@ -10,7 +10,7 @@ MIN_ENGINE = (20, 10)
 
 def engine(facts: Facts) -> Iterator[Finding]:
     if not facts.engine and not facts.is_root and facts.engine_error.startswith("Permission denied"):
-        yield unknown("engine", "Only root can ask the engine.")
+        yield unknown("engine", "Only root can query the engine.")
         return
     if not facts.engine:
         yield problem("engine", facts.engine_error or "The Docker engine does not respond.", "install and start docker.io or Docker Engine")
@@ -29,10 +29,10 @@ def engine(facts: Facts) -> Iterator[Finding]:
 
 
 def _unfit(facts: Facts) -> Iterator[Finding]:
-    """Ways to run the engine that take from the platform what it needs."""
+    """Engine modes that lack what the platform needs."""
     for trouble in facts.engine_problems:
         what, _, advice = trouble.partition("; ")
-        yield problem("engine_fit", f"The engine does not fit: {what}.", advice or "see docs/how-to/install.md")
+        yield problem("engine_fit", f"The engine cannot run agents: {what}.", advice or "see docs/how-to/install.md")
     if facts.has_userland_proxy:
         yield warning(
             "userland_proxy",
@@ -42,7 +42,7 @@ def _unfit(facts: Facts) -> Iterator[Finding]:
 
 
 def network(facts: Facts) -> Iterator[Finding]:
-    """What agents need between their network and the internet."""
+    """Host settings that agents need to reach the internet."""
     if facts.engine_rules is False:
         yield problem(
             "engine_rules",

@@ -1,4 +1,4 @@
-"""What the doctor looks at: facts about this host, collected by adapters/facts.py."""
+"""Facts about this host that the doctor evaluates, collected by adapters/facts.py."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ class Facts:
     taken_ports: tuple[int, ...]
     """Of the two public ports, those that something listens on."""
     edge_answers: bool
-    """Its admin socket takes connections."""
+    """The edge's admin socket accepts connections."""
     edge_trouble: str
     """Why its public listener does not answer, if it should."""
     is_installed: bool
@@ -37,9 +37,9 @@ class Facts:
     """Whether the engine's own firewall rules exist; None: unknown, or not needed yet."""
     has_userland_proxy: bool
     engine_problems: tuple[str, ...]
-    """Promises that this engine cannot keep, each as words; after a semicolon what to do."""
+    """Promises that this engine cannot keep, each as a sentence; after a semicolon what to do."""
     overlaps: tuple[str, ...]
-    """Networks of this host inside the pool of the tenants' networks, as words."""
+    """Networks of this host inside the pool of the tenants' networks, as text."""
     wider_overlaps: tuple[str, ...]
     """Routes that contain the whole pool."""
     unmapped_uids: str
@@ -48,7 +48,7 @@ class Facts:
     certificate_trouble: str
     certificate_expires_at: datetime | None
     free_bytes: dict[str, int]
-    """Free space below each directory of ours and of the engine."""
+    """Free space of the file systems of our directories and the engine's."""
     now: datetime
     clock_is_synchronized: bool | None
     web_user: str

@@ -10,9 +10,9 @@ class Level(StrEnum):
     WARNING = "warning"
     """It works, with a risk that an operator should know."""
     UNKNOWN = "unknown"
-    """It could not be looked at."""
+    """It could not be checked."""
     PROBLEM = "problem"
-    """Something we promise is not true on this host."""
+    """A promise of the platform does not hold on this host."""
 
 
 @dataclass(frozen=True)

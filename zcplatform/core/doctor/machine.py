@@ -63,7 +63,7 @@ def clock(facts: Facts) -> Iterator[Finding]:
 
 def users(facts: Facts) -> Iterator[Finding]:
     if not facts.is_root:
-        yield unknown("web_user", f"Only root can try whether user {facts.web_user} can run the program.")
+        yield unknown("web_user", f"Only root can check whether user {facts.web_user} can run the program.")
     elif facts.web_blocker:
         yield problem(
             "web_user",
@@ -88,7 +88,7 @@ def users(facts: Facts) -> Iterator[Finding]:
 
 def anchors(facts: Facts) -> Iterator[Finding]:
     if facts.anchor_trouble and not facts.is_root:
-        yield unknown("audit_anchor", "Only root can look where the audit log is anchored.")
+        yield unknown("audit_anchor", "Only root can check where the audit log is anchored.")
     elif facts.anchor_trouble:
         yield problem(
             "audit_anchor", f"The audit log cannot be anchored: {facts.anchor_trouble}", "see `audit_anchor` in docs/reference/audit.md"

@@ -34,7 +34,7 @@ def document(site: Site, routes: Sequence[Route]) -> Json:
 
 
 def base(site: Site) -> Json:
-    """The document without any name: 404 for everything, until the worker sets a full one."""
+    """Return the document without any name: 404 for everything, until the worker sets a full one."""
     return _whole(site, [], ask=[])
 
 

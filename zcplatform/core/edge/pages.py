@@ -17,7 +17,7 @@ _PAGE = """<!doctype html>
 
 
 class Page(StrEnum):
-    """Why a tenant's name leads to no agent."""
+    """Why a tenant's address leads to no agent."""
 
     STOPPED = "stopped"
     SUSPENDED = "suspended"

@@ -13,7 +13,12 @@ def pages() -> dict[str, str]:
     """File name and text of each page."""
     former = "".join(f"| `{old}` | `{new}` |\n" for old, new in FORMER.items())
     return {
-        "error-codes.md": _page("Error codes", "The `code` of a problem. `…` stands for what the message names.", "code", ERRORS),
+        "error-codes.md": _page(
+            "Error codes",
+            "The `code` of a problem, with what it means. `detail` in the response names the object, `hint` what to do.",
+            "code",
+            ERRORS,
+        ),
         "events.md": _page("Events", "Kinds of events of `GET /api/events`.", "kind", EVENTS),
         "audit-actions.md": _page("Audit actions", "The `action` of an audit entry.", "action", ACTIONS)
         + f"\n## Former names\n\nEntries of older versions keep their names.\n\n| former | present |\n|---|---|\n{former}",
