@@ -37,6 +37,12 @@ def test_the_committed_document_is_current(document: Json) -> None:
     assert json.loads((ROOT / "docs" / "openapi.json").read_text()) == document, "run scripts/openapi"
 
 
+async def test_everybody_gets_the_same_document(web: Web, document: Json) -> None:
+    """What was asked for last changes nothing."""
+    for _ in range(3):
+        assert (await web.client.get("/api/openapi.json")).json() == document
+
+
 async def test_the_description_is_for_people_who_are_signed_in(web: Web) -> None:
     assert (await web.client.get("/api/openapi.json")).json()["info"]["title"] == "zcplatform"
     assert (await web.client.get("/api/openapi.json", headers={"Authorization": ""})).status_code == 401

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -53,7 +54,9 @@ def complete(app: FastAPI) -> None:
         if route.methods == {"GET"} and route.response_class is not StreamingResponse:
             route.methods = {"GET", "HEAD"}
 
+    @cache
     def openapi() -> Json:
+        """Made once: it is completed in place, so a second time would add everything again."""
         with _without_head(routes.values()):
             document = made()
         components = document["components"]
