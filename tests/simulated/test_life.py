@@ -29,3 +29,17 @@ def test_create_deploy_stop_start_restart_delete(rig: Rig) -> None:
     assert rig.world.tenants == {}
     invariants.at_rest(rig)
     invariants.at_the_end(rig)
+
+
+def test_more_name_servers_than_an_agent_reads_prevent_no_start(rig: Rig) -> None:
+    """A settings file may name more: the firewall opens them all, an agent gets the first three."""
+    servers = ["1.1.1.1", "9.9.9.9", "8.8.8.8", "8.8.4.4"]
+    rig.settings = rig.settings.model_copy(update={"resolvers": servers})
+    rig.start_worker()
+    rig.create("shop")
+    rig.deploy("shop")
+    rig.settle()
+    container = rig.remains("shop").container
+    assert rig.row("shop").state == "running", rig.row("shop").reason
+    assert container is not None
+    assert container.workload.resolvers == tuple(servers[:3])

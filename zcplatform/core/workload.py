@@ -16,6 +16,8 @@ from zcplatform.core.slugs import is_slug
 from zcplatform.ids import NodeId, TenantId, is_id
 
 STOP_TIMEOUT_S = 20
+MOST_RESOLVERS = 3
+"""The C library of an agent reads no more."""
 _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _MIB = 1024 * 1024
 
@@ -138,7 +140,7 @@ def check(workload: Workload) -> None:
         form = workload.program.variables.get(name)
         if form is None or form.fullmatch(value) is None:
             raise ValueError(f"{name[:80]} is not a variable that an agent is given, or has no such value")
-    if not 1 <= len(workload.resolvers) <= 3:
+    if not 1 <= len(workload.resolvers) <= MOST_RESOLVERS:
         raise ValueError("resolvers must be one to three addresses")
     for resolver in workload.resolvers:
         ipaddress.IPv4Address(resolver)

@@ -17,7 +17,7 @@ from zcplatform.agent.providers import Price
 from zcplatform.core.network import capacity
 from zcplatform.core.slugs import check as slug_problem
 from zcplatform.core.tenant import Tenant
-from zcplatform.core.workload import TenantRef, Workload
+from zcplatform.core.workload import MOST_RESOLVERS, TenantRef, Workload
 from zcplatform.errors import BadInput, StepFailed
 from zcplatform.ids import TenantId, is_id
 from zcplatform.settings import Settings
@@ -103,7 +103,7 @@ class TenantSnapshot:
             memory_bytes=self.plan.memory_bytes,
             cpu_millis=self.plan.cpu_millis,
             pids=self.plan.pids,
-            resolvers=tuple(self.installation.resolvers),
+            resolvers=tuple(self.installation.resolvers[:MOST_RESOLVERS]),
             program=runtime.PROGRAM,
             environment=policy.environment(self.settings, self.policy),
         )
