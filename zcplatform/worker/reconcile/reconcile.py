@@ -92,7 +92,7 @@ async def _step(deps: Deps, tenant_id: TenantId, generation: int, step: Step, to
     except PlatformError as error:
         deps.metrics.steps.labels(step, "failed").observe(asyncio.get_running_loop().time() - started)
         if snapshot.operation is not None:
-            operation, detail = snapshot.operation, error.detail
+            operation, detail = snapshot.operation, deps.redactor(tenant_id)(error.detail)  # it may hold words of the agent
             await deps.database.write(lambda tx: operations.end_step(tx, operation.id, step, clock.text(clock.now()), detail))
         raise
     deps.metrics.steps.labels(step, "done").observe(asyncio.get_running_loop().time() - started)
