@@ -30,6 +30,7 @@ DAMAGES = {
     "a wait without end": "UPDATE tenants SET next_attempt_at = '2999-01-01T00:00:00.000Z', failures = 1 << 60, error_code = 'x' WHERE slug = 'shop'",
     "good revisions that never were": "UPDATE tenants SET last_good_revision = -1, rejected_revision = wanted_revision,"
     " rejected_image_id = image_id, last_good_image_id = 'x' WHERE slug = 'shop'",
+    "the last generation": "UPDATE tenants SET generation = 9223372036854775807, seen_generation = 9223372036854775807 WHERE slug = 'shop'",
     "a hold of another kind": "INSERT INTO holds VALUES (:shop, 'garbage', '', 'x', char(0))",
 }
 REQUESTS: dict[str, tuple[Callable[[Rig], None], str]] = {
@@ -53,9 +54,11 @@ def _runs(rig: Rig, slug: str) -> bool:
     return container is not None and container.is_alive
 
 
+@pytest.mark.parametrize("comes", ["before", "after"])
 @pytest.mark.parametrize("request_kind", REQUESTS)
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_no_row_keeps_a_tenant_from_being_stopped(rig: Rig, damage: str, request_kind: str) -> None:
+def test_no_row_keeps_a_tenant_from_being_stopped(rig: Rig, damage: str, request_kind: str, comes: str) -> None:
+    """The damage comes before or after the request."""
     act, expected = REQUESTS[request_kind]
     for slug in ("shop", "other"):
         rig.create(slug)
@@ -63,8 +66,12 @@ def test_no_row_keeps_a_tenant_from_being_stopped(rig: Rig, damage: str, request
     rig.settle()
     assert _runs(rig, "shop")
     shop, other = rig.row("shop"), rig.row("other")
+    if comes == "before":
+        _write(rig, DAMAGES[damage])
+        rig.run(15)
     act(rig)
-    _write(rig, DAMAGES[damage])
+    if comes == "after":
+        _write(rig, DAMAGES[damage])
     rig.run(60)
     left = rig.world.tenants.get(TenantRef(shop.id, "shop"))
     container = left.container if left is not None else None

@@ -51,7 +51,9 @@ def record_request(call: Call, tenant: Tenant, request: Request, **wanted: objec
     """Write the desired state, an operation and an audit entry. An open operation of the tenant is superseded."""
     operations.supersede_open(call.tx, tenant.id, call.at)
     is_first = tenant.wanted == Wanted.DRAFT and request is Request.DEPLOY
-    changed = tenants.want(call.tx, tenant, call.at, last_request=str(request), **(_currently_running(tenant) | wanted))
+    # One that only stops writes nothing that refers to other rows: no damage to those prevents it.
+    runs_with = {} if request in (Request.STOP, Request.DELETE) else _currently_running(tenant)
+    changed = tenants.want(call.tx, tenant, call.at, last_request=str(request), **(runs_with | wanted))
     operation = operations.requested(f"tenant.{request}", call.actor.author, call.at, tenant_id=tenant.id, generation=changed.generation)
     operations.insert(call.tx, operation, FIRST_DEPLOY if is_first else ())
     call.record(f"tenant.{request}", tenant.id, tenant.id, operation=[None, operation.id])

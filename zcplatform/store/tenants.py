@@ -55,6 +55,8 @@ WANTED = frozenset(
     }
 )
 _OWN = frozenset({"generation", "updated_at", "state", "reason", "failures", "error_code", "error_detail", "error_hint", "next_attempt_at"})
+LAST_GENERATION = 2**62
+"""Only somebody else can have written it; it is no reason to refuse a request."""
 NO_ERROR = {"failures": 0, "error_code": None, "error_detail": None, "error_hint": None, "next_attempt_at": None}
 
 
@@ -162,7 +164,8 @@ def slug_released_at(tx: Tx, slug: str, deleted_after: str) -> str | None:
 
 def want(tx: Tx, tenant: Tenant, at: str, **changes: object) -> Tenant:
     """Record a new desired state: a new generation without failed attempts."""
-    _update(tx, tenant.id, WANTED, {**changes, **NO_ERROR, "generation": tenant.generation + 1, "updated_at": at})
+    generation = tenant.generation % LAST_GENERATION + 1
+    _update(tx, tenant.id, WANTED, {**changes, **NO_ERROR, "generation": generation, "updated_at": at})
     return settle(tx, tenant.id, at)
 
 
