@@ -105,23 +105,6 @@ def test_what_carries_our_label_and_belongs_to_nobody_goes(platform: Platform) -
     platform.docker("rm", foreign)
 
 
-def test_a_missing_image_is_told_and_nothing_is_pulled(platform: Platform) -> None:
-    platform.create("imageless")
-    item = platform.api("GET", "/api/images").body["items"][0]
-    platform.docker("tag", item["image_id"], "kept:latest")
-    saved = platform.root / "image.tar"
-    platform.docker("save", "-o", str(saved), "kept:latest", item["reference"])
-    platform.docker("rmi", "-f", item["image_id"])
-    ended = platform.end(platform.ask("imageless", "deploy"))
-    assert (ended["status"], ended["error"]["code"]) == ("failed", "image.missing")
-    assert platform.tenant("imageless")["state"] == "failed"
-    platform.docker("load", "-i", str(saved))
-    saved.unlink()
-    platform.do("imageless", "deploy")
-    platform.do("imageless", "delete")
-    invariants.check(platform)
-
-
 def test_a_port_that_a_stranger_uses_is_passed_over(platform: Platform) -> None:
     platform.create("porty")
     platform.do("porty", "deploy")

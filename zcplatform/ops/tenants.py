@@ -199,7 +199,8 @@ def run(call: Call, tenant: Tenant, request: Request) -> tuple[Tenant, Operation
         raise Conflict(
             "image.none", f"There is no agent image to deploy `{tenant.slug}` with", "zcplatform images pull REF, or zcplatform images demo"
         )
-    images.require_ready(image)
+    if tenant.image is None or image.status != "lost":  # one that was lost may be back: the worker looks for it
+        images.require_ready(image)
     _require_capacity(call, tenant.id)
     return record_request(call, tenant, request, wanted=Wanted.RUNNING, image_id=image.id)
 
