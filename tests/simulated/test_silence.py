@@ -1,5 +1,7 @@
 """A silent engine says nothing: no agent counts as stopped, no route goes, nothing is removed, and the machine is unknown."""
 
+import apsw
+
 from tests.simulated.rig import Rig
 from zcplatform.store import machines
 
@@ -9,18 +11,39 @@ def _machine(rig: Rig) -> tuple[str, int | None, str | None]:
     return row.state, row.cpus, row.seen_at
 
 
+def _running(rig: Rig) -> dict[str, tuple[str, int]]:
+    found = {ref.slug: remains.container for ref, remains in rig.world.tenants.items()}
+    return {slug: (one.ref, one.starts) for slug, one in found.items() if one is not None and one.is_alive}
+
+
 def test_nothing_is_concluded_from_silence(rig: Rig) -> None:
     for slug in ("acme", "other"):
         rig.create(slug)
         rig.deploy(slug)
     rig.settle()
-    world, routes, (state, cpus, seen_at) = dict(rig.world.tenants), rig.edge.routes(), _machine(rig)
+    world, routes, (state, cpus, seen_at) = _running(rig), rig.edge.routes(), _machine(rig)
     assert (state, len(routes)) == ("up", 2)
     rig.place.faults.is_silent = True
     rig.run(900)
-    assert (dict(rig.world.tenants), rig.edge.routes()) == (world, routes)
+    assert (_running(rig), rig.edge.routes()) == (world, routes)
     assert [(row.state, row.seen_container, row.error_code) for row in rig.rows()] == [("unknown", "running", "engine.unreachable")] * 2
     assert _machine(rig) == ("unknown", cpus, seen_at), "what was known of it stays, with its time"
     rig.settle()
     assert _machine(rig)[:2] == ("up", cpus)
     assert [row.state for row in rig.rows()] == ["running"] * 2
+
+
+def test_nothing_is_removed_on_the_word_of_an_empty_table(rig: Rig) -> None:
+    """B6: a database that lost every tenant is more likely than one that never had any beside what runs."""
+    rig.create("acme")
+    rig.deploy("acme")
+    rig.settle()
+    (remains,) = rig.world.tenants.values()
+    container = remains.container
+    assert container is not None
+    somebody = apsw.Connection(str(rig.database.path))
+    somebody.execute("PRAGMA foreign_keys = OFF; DELETE FROM tenants")
+    somebody.close()
+    rig.run(120)
+    assert list(rig.world.tenants.values()) == [remains]
+    assert remains.container is container

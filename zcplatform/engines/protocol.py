@@ -264,10 +264,10 @@ class Place(Protocol):
         """Whatever is left of the tenant, everywhere a tenant leaves something, in words for people. Leftovers of tasks are removed first."""
         ...
 
-    async def sweep(self, known: Callable[[], Known]) -> tuple[str, ...]:
+    async def sweep(self, known: Callable[[], Known], look: Look | None = None) -> tuple[str, ...]:
         """Remove what carries this installation's marks and belongs to none of its tenants, networks and bridges included. Returns what was
         removed. `known` is called after everything was listed: what was made in between has its row by then. One that cannot be removed does not
-        keep the others. Callers ask for it only while they trust their list: an empty database is more likely a lost one."""
+        keep the others. With `look`, a look of a moment ago, only what that saw is swept, without asking for it again. Callers ask for it only while they trust their list: an empty database is more likely a lost one."""
         ...
 
     async def clear(self) -> Cleared:

@@ -109,6 +109,8 @@ class Look:
     """By slug."""
     firewall_stands: bool
     trouble: Trouble | None = None
+    listing: object = field(default=None, compare=False, repr=False)
+    """The place's own: what `Place.sweep` may be given so that nothing is asked for twice."""
 
     def of(self, tenant: TenantRef) -> TenantSeen:
         return replace(self.tenants.get(tenant, NOTHING), files=self.files.get(tenant.slug, NO_FILES))

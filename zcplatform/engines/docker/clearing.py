@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 
 from zcplatform.adapters import files, firewall, host
@@ -12,7 +13,7 @@ from zcplatform.engines.docker.answers import ContainerSeen, DockerNetwork
 from zcplatform.engines.docker.client import Docker
 from zcplatform.engines.docker.tasks import Tasks
 from zcplatform.engines.protocol import EngineUnreachable
-from zcplatform.engines.seen import Cleared, Known
+from zcplatform.engines.seen import Cleared, Known, Look
 from zcplatform.errors import PlatformError
 from zcplatform.ids import LABEL_TENANT, Names
 from zcplatform.log import logger
@@ -21,11 +22,28 @@ from zcplatform.settings import Settings
 STRAY_STOP_S = 5
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What the engine listed: a sweep asks for nothing again that the look of its round listed."""
+
+    containers: list[ContainerSeen]
+    networks: list[DockerNetwork]
+    active: frozenset[str]
+    """Names of the tasks that ran then."""
+
+
 class Clearing:
     _settings: Settings
     _names: Names
     _docker: Docker
     _tasks: Tasks
+
+    async def _list(self) -> Listing:
+        """Tasks that run now, or when it is swept, are no leftovers."""
+        active = frozenset(self._tasks.active)
+        containers = await self._docker.containers(self._settings.instance)
+        networks = await self._docker.networks(self._settings.instance)
+        return Listing(containers, networks, active)
 
     async def remains(self, tenant: TenantRef) -> tuple[str, ...]:
         await self._tasks.clear_tenant(tenant.slug)
@@ -38,21 +56,20 @@ class Clearing:
             left.append("its workspace")
         return tuple(left)
 
-    async def sweep(self, known: Callable[[], Known]) -> tuple[str, ...]:
+    async def sweep(self, known: Callable[[], Known], look: Look | None = None) -> tuple[str, ...]:
         standing = await asyncio.to_thread(host.bridges, self._names.bridge_prefix)
-        containers = await self._docker.containers(self._settings.instance)
-        networks = await self._docker.networks(self._settings.instance)
-        active, now = set(self._tasks.active), known()
+        listing = look.listing if look is not None and isinstance(look.listing, Listing) else await self._list()
+        active, now = self._tasks.active | listing.active, known()
         owners = {tenant.id: self._names.container(tenant.slug) for tenant in now.tenants}
         bridges = standing - {self._names.bridge(subnet) for subnet in now.subnets}
         acts = [
             *(
                 (f"container {one.name}", partial(self._remove_container, one.id))
-                for one in orphans(self._settings.instance, [_labelled(c) for c in containers if c.name not in active], owners)
+                for one in orphans(self._settings.instance, [_labelled(c) for c in listing.containers if c.name not in active], owners)
             ),
             *(
                 (f"network {one.name}", partial(self._docker.remove_network, one.id))
-                for one in orphans(self._settings.instance, [_labelled(n) for n in networks], owners)
+                for one in orphans(self._settings.instance, [_labelled(n) for n in listing.networks], owners)
             ),
             *((f"bridge {bridge}", partial(asyncio.to_thread, host.remove_bridge, bridge)) for bridge in sorted(bridges)),
         ]

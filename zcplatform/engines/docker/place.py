@@ -83,13 +83,12 @@ class LocalPlace(HostFiles, DockerImages, Clearing):
 
     async def look(self) -> Look | Silence:
         try:
-            containers = await self._docker.containers(self._settings.instance)
-            networks = await self._docker.networks(self._settings.instance)
+            listing = await self._list()
         except EngineUnreachable as error:
             return Silence(error.detail, error.hint)
-        seen = observing.tenants(self._names, self._program, containers, networks)
+        seen = observing.tenants(self._names, self._program, listing.containers, listing.networks)
         trouble = RULES_GONE if self._firewall.engine_rules_gone else None
-        return Look(seen, await asyncio.to_thread(self._files), self._firewall.stands, trouble)
+        return Look(seen, await asyncio.to_thread(self._files), self._firewall.stands, trouble, listing)
 
     async def look_at(self, tenant: TenantRef) -> TenantSeen | Silence:
         try:

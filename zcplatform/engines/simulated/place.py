@@ -237,7 +237,8 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
         return tuple(name for name, part in parts.items() if part is not None)
 
     @call(lie=())
-    async def sweep(self, known: Callable[[], Known]) -> tuple[str, ...]:
+    async def sweep(self, known: Callable[[], Known], look: Look | None = None) -> tuple[str, ...]:
+        del look
         listed = dict(self.world.tenants)
         tenants = known().tenants
         swept = [ref for ref, found in listed.items() if ref not in tenants and (found.container is not None or found.subnet is not None)]

@@ -85,7 +85,7 @@ class Driver:
                 self.wake(row.id)
         if deps.database.read(tenants.were_never_any):
             return  # an empty table is more likely a lost database: nothing is removed on its word
-        await place.sweep(lambda: deps.database.read(_known))
+        await place.sweep(lambda: deps.database.read(_known), look)
 
     def _needs_work(self, row: Tenant, look: Look) -> bool:
         """A look from afar; what it wakes is looked at closely. A row that cannot be read is work too: reconciling reports it."""
