@@ -1,8 +1,8 @@
 """The edge process: Caddy as an unprivileged user, started with the last document it had accepted.
 
-`run` is root only until the last line, which replaces this process by Caddy without any right but that of low ports. It does not need the
-platform: if that is down, the routes of the kept document go on. A kept document that is torn, refused by Caddy or made for other settings is
-passed over, and Caddy starts with 404 for everything until the worker sets a whole one.
+`run` is root until its last line, which replaces this process with Caddy; the only privilege that Caddy keeps is to bind low ports. The edge does not need the
+worker: while that is down, the routes of the saved document keep working. A saved document that is torn, rejected by Caddy or made for other settings is
+ignored, and Caddy answers 404 for everything until the worker sets a complete one.
 """
 
 import fcntl
@@ -28,11 +28,11 @@ from zcplatform.log import logger
 from zcplatform.settings import Settings
 
 OLDEST = (2, 7)
-"""`stream_close_delay` and modes of admin sockets came with it."""
+"""The first version with `stream_close_delay` and with modes for admin sockets."""
 
 
 def run(settings: Settings) -> NoReturn:
-    """Becomes Caddy. Raises CannotRun with what is wrong and what to do."""
+    """Replace this process with Caddy. Raises CannotRun if a check fails before that."""
     if os.geteuid() != 0:
         raise CannotRun(
             "edge.not_root", "`zcplatform edge` must be started as root; Caddy itself runs unprivileged", "Use sudo, or the systemd unit"
@@ -52,7 +52,7 @@ def run(settings: Settings) -> NoReturn:
     document = _document(settings, user, caddy, environment)
     os.chdir(state)
     os.umask(0o077)
-    # A core file would hold the keys of certificates.
+    # A core dump would contain the private keys of certificates.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.execvpe(caddy[0], [*caddy, "run", "--config", str(document)], environment)  # noqa: S606  a list of arguments, none of them from outside
 
@@ -67,7 +67,10 @@ def _state_dir(settings: Settings, user: pwd.struct_passwd) -> Path:
 
 
 def _only_one(settings: Settings) -> None:
-    """Two Caddys would share the ports (SO_REUSEPORT) and answer in turn. Caddy inherits the lock and keeps it as long as it lives."""
+    """Lock the run directory for this edge. Caddy inherits the lock and holds it until it ends.
+
+    Without it, two instances of Caddy would share the ports (SO_REUSEPORT) and answer alternately.
+    """
     handle = os.open(settings.run_dir / "edge.lock", os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -99,7 +102,7 @@ def _unprivileged(settings: Settings, user: pwd.struct_passwd) -> list[str]:
 
 
 def _environment(state: Path) -> dict[str, str]:
-    """Nothing is passed on but where a unit of type notify listens."""
+    """Return the environment for Caddy. Of our own, only the notify socket of systemd is passed on."""
     kept = {name: os.environ[name] for name in ("NOTIFY_SOCKET",) if name in os.environ}
     return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(state), "XDG_DATA_HOME": str(state), "XDG_CONFIG_HOME": str(state), **kept}
 
@@ -129,7 +132,7 @@ def _version(caddy: list[str], environment: dict[str, str]) -> None:
 
 
 def _document(settings: Settings, user: pwd.struct_passwd, caddy: list[str], environment: dict[str, str]) -> Path:
-    """The kept document, or else the base."""
+    """Return the saved document if Caddy accepts it, otherwise the base document."""
     site = edge.Site.of(settings, certificate_stamp(settings.tls_certificate, settings.tls_key))
     kept = settings.edge_document
     wrong = _unfit(site, kept) or _refusal(caddy, environment, kept)

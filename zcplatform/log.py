@@ -1,10 +1,10 @@
 """Structured logging: one JSON object per line on standard error. Fields are bounded, and characters outside plain ASCII are escaped.
 
-Callers never pass secrets to a logger. As a second line of defence, fields named like a secret and text of well-known forms are redacted, on
-every path: fields, exceptions and the messages of libraries. The text of an exception may repeat input, so it is written only for our own
-errors and those of the operating system, the database and the engine's client; of any other, the type and the place.
+Callers never pass secrets to a logger. As a second line of defence, fields named like a secret and text that looks like one are redacted on
+every path: fields, exceptions and messages of libraries. The text of an exception may repeat input, so it is written only for our own
+errors and those of the operating system, the database and the engine's client. For any other exception, its type and location are written.
 
-Standard library only: a logging library costs five megabytes in each of two processes that share a hundred.
+It uses the standard library only: a logging library would cost five megabytes in each of two processes that share a budget of a hundred.
 """
 
 import json
@@ -23,11 +23,11 @@ _LONGEST = 2_000
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 _SECRET_NAME = re.compile(r"(^|_)(secret|password|passphrase|authorization|cookie|api_key|pairing_code|token|key)$", re.IGNORECASE)
 Field = str | bytes | int | float | bool | PurePath | BaseException | None
-"""What a field may be. An exception is written under the rules above; `str(error)` would go around them."""
+"""The types of a field. Pass an exception itself: the rules above apply to it, but not to `str(error)`."""
 
 
 class Logger:
-    """Every line names the `process`: worker, web or edge."""
+    """Send all logging to standard error. Every line names the `process`: worker, web or edge."""
 
     def __init__(self) -> None:
         self._process = ""
@@ -50,7 +50,7 @@ class Logger:
         self._write("ERROR", event, fields)
 
     def exception(self, event: str, exc: BaseException | None = None, **fields: Field) -> None:
-        """Log an error with its causes and places: `exc`, or the exception that is being handled."""
+        """Log an error with its causes and locations: those of `exc`, or of the exception that is being handled."""
         self._write("ERROR", event, {**fields, **_exception_fields(exc or sys.exc_info()[1])})
 
     def _write(self, level: str, event: str, fields: Mapping[str, object]) -> None:
@@ -72,14 +72,14 @@ def _redacted(name: str, value: object) -> object:
 
 
 def _described(error: BaseException) -> str:
-    """The type of an error, and its text if that is known to repeat no input."""
+    """Return the type of an error, and its text if that cannot repeat input."""
     kind = type(error)
     is_known = isinstance(error, PlatformError | OSError) or kind.__module__.partition(".")[0] in ("apsw", "aiodocker")
     return f"{kind.__module__}.{kind.__qualname__}" + (f": {error}" if is_known else "")
 
 
 def _exception_fields(error: BaseException | None) -> dict[str, object]:
-    """The error and up to four causes, each with the last places of its traceback."""
+    """Return the error and up to four causes, each with the end of its traceback."""
     words: list[str] = []
     places: list[str] = []
     while error is not None and len(words) < 5:
@@ -91,12 +91,12 @@ def _exception_fields(error: BaseException | None) -> dict[str, object]:
 
 
 class _Libraries(logging.Handler):
-    """Messages of libraries, in the same form and under the same rules."""
+    """Writes messages of libraries in the same form and under the same rules."""
 
     def emit(self, record: logging.LogRecord) -> None:
         exception = _exception_fields(record.exc_info[1]) if record.exc_info else {}
         level = "ERROR" if record.levelno >= logging.ERROR else "WARNING"
-        first = record.getMessage().partition("\n")[0]  # the lines after it show objects with all they contain
+        first = record.getMessage().partition("\n")[0]  # further lines may print whole objects, secrets included
         logger._write(level, "library message", {"library": record.name, "message": first, **exception})  # noqa: SLF001
 
 

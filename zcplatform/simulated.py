@@ -1,4 +1,4 @@
-"""Composition root of `zcplatform serve --simulated`: the whole API over tenants in memory, for people who work on the panel or a client.
+"""Composition root of `zcplatform serve --simulated`: the whole API over tenants in memory, for work on the panel or a client.
 
 It needs no root, Docker or edge. Data is temporary, HTTP listens on a loopback port, and mail is printed to standard output. Every response
 carries the header `Zcplatform-Simulated`.

@@ -15,7 +15,7 @@ from zcplatform.errors import BadInput
 LONGEST_JSON = 200_000
 
 Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:_?[a-z0-9])*$", max_length=40)]
-"""What the agent accepts as the name of a provider or job; short enough to be part of a longer name."""
+"""A name that the agent accepts for a provider or job, short enough to be part of a longer name."""
 ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,20}\.[a-z0-9](?:_?[a-z0-9])*$", max_length=60)]
 """`type.alias`"""
 ServerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[_-]?[a-z0-9])*$", max_length=40)]
@@ -43,27 +43,27 @@ class _Part(BaseModel):
 
 
 class Provider(_Part):
-    """`main` answers. `cheap`, if there is one, summarizes and classifies; `embedding` serves the memory; others are fallbacks."""
+    """The model providers by name. `main` answers; `cheap` (optional) summarizes and classifies; `embedding` serves the memory; others are fallbacks."""
 
     family: str = Field(max_length=40)
     model: Line
     base_url: Address | None = None
     auth: Literal["key", "none", "refresh_token", "login"] | None = None
-    """None is the usual one of the family."""
+    """None: the default of the family."""
     temperature: float | None = Field(default=None, ge=0, le=2)
     fallbacks: tuple[Alias, ...] = Field(default=(), max_length=5)
     """Aliases of providers to try next."""
     fallback_models: tuple[Line, ...] = Field(default=(), max_length=10)
     """Models of the same provider to try next."""
     headers: tuple[HeaderName, ...] = Field(default=(), max_length=20)
-    """Names of further headers; their values are secrets."""
+    """Names of additional headers. Their values are secrets."""
     options: dict[str, Option] = Field(default_factory=dict, max_length=50)
 
 
 class Channel(_Part):
     enabled: bool = True
     peers: tuple[Line, ...] = Field(default=(), max_length=1_000)
-    """Who may talk to the agent; `*` is everybody."""
+    """Who may talk to the agent. `*` is everyone."""
     ignored: tuple[Line, ...] = Field(default=(), max_length=1_000)
     """Who is never answered."""
     options: dict[str, Option] = Field(default_factory=dict, max_length=50)
@@ -72,15 +72,15 @@ class Channel(_Part):
 class Risk(_Part):
     level: Literal["readonly", "supervised", "full"] = "supervised"
     tools: tuple[Tool, ...] | None = Field(default=None, max_length=200)
-    """Only these; None is all that the agent has."""
+    """The only tools allowed. None: all tools of the agent."""
     excluded_tools: tuple[Tool, ...] = Field(default=(), max_length=200)
     auto_approve: tuple[Tool, ...] | None = Field(default=None, max_length=200)
-    """Used without asking; None is the agent's own list."""
+    """Tools used without approval. None: the agent's own list."""
     always_ask: tuple[Tool, ...] = Field(default=(), max_length=200)
     allowed_commands: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]{1,40}$")], ...] | None = Field(
         default=None, max_length=200
     )
-    """Programs the shell tool may start; None is the agent's own list."""
+    """Programs that the shell tool may start. None: the agent's own list."""
     actions_per_hour: int | None = Field(default=None, ge=1, le=1_000_000)
 
 
@@ -90,7 +90,7 @@ class Cost(_Part):
 
 
 class McpServer(_Part):
-    """Over HTTP only: a program in the container would run with all its rights."""
+    """MCP servers over HTTP. A local program is not supported: it would run with all rights of the container."""
 
     url: Address
     transport: Literal["http", "sse"] = "http"
@@ -105,7 +105,7 @@ class Delivery(_Part):
 
 
 class Job(_Part):
-    """A prompt that the agent gets at certain times: exactly one of `cron`, `every_s` and `at`."""
+    """A prompt sent to the agent on a schedule: exactly one of `cron`, `every_s` and `at`."""
 
     prompt: Annotated[Lines, StringConstraints(min_length=1)]
     cron: Line | None = None
@@ -130,7 +130,7 @@ class Heartbeat(_Part):
 
 class Memory(_Part):
     backend: Literal["sqlite", "markdown", "none"] = "sqlite"
-    """Cannot be changed once there is something to remember."""
+    """Cannot be changed once the memory has content."""
     auto_save: bool = True
     conversation_days: int = Field(default=30, ge=1, le=3_650)
     embedding_dimensions: int = Field(default=1_536, ge=1, le=16_384)
@@ -158,7 +158,7 @@ class AgentSettings(_Part):
 
 
 def parse(sent: Mapping[str, Any]) -> AgentSettings:
-    """Raises BadInput with the path of each value that is not of its type. Accepts what was stored before there were several providers."""
+    """Parse stored settings. Raises BadInput with the path of each value of a wrong type. Also accepts the older form with a single provider."""
     plain = dict(sent)
     if "provider" in plain:
         plain["providers"] = {**plain.get("providers", {}), **({MAIN: plain["provider"]} if plain["provider"] else {})}
@@ -177,14 +177,14 @@ def parse(sent: Mapping[str, Any]) -> AgentSettings:
 
 
 def settings_error(found: Mapping[str, str]) -> BadInput:
-    """One error for all problems, by path."""
+    """Return one error that lists all problems by path."""
     path, why = next(iter(found.items()))
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return BadInput("settings.bad", f"`{path}` {why}{more}", "Correct the fields that are named", fields=found)
+    return BadInput("settings.bad", f"`{path}` {why}{more}", "Correct the named fields", fields=found)
 
 
 def to_json(settings: AgentSettings) -> dict[str, Any]:
-    """What differs from the defaults, and of each channel whether it is enabled. `parse` returns the same settings."""
+    """Return the values that differ from the defaults, and for each channel whether it is enabled. `parse` restores the settings."""
     plain = settings.model_dump(mode="json", exclude_defaults=True)
     for name, channel in settings.channels.items():
         plain["channels"][name]["enabled"] = channel.enabled
@@ -205,7 +205,7 @@ def _why(kind: str, message: str) -> str:
         case "missing":
             return "is missing"
         case "string_pattern_mismatch":
-            return "holds characters it must not, or is blank"
+            return "is blank or contains characters that are not allowed"
         case "value_error":
             return message.removeprefix("Value error, ")
         case _:

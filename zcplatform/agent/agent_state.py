@@ -1,7 +1,7 @@
-"""What the agent itself added to its file: paired devices, and people admitted to channels. It is kept and rendered again.
+"""Read what the agent added to its file: paired devices, and people admitted to channels. It is kept and rendered again.
 
-Every other change of the file is drift (`drift.py`). The file is hostile: it may have been rewritten by the agent, by its dashboard or by a
-tenant who owns it.
+Any other change of the file is drift (`drift.py`). The file is hostile: it may have been rewritten by the agent, by its dashboard or by a
+tenant, who owns it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +15,7 @@ from zcplatform.agent.fields import LONGEST_TEXT, is_plain
 MOST_PEERS = 1_000
 """Per channel."""
 MOST_PEER_BYTES = 48_000
-"""UTF-8, over all channels: what the agent writes into its file must not make the next file too long to be written."""
+"""Bytes of UTF-8 over all channels, so that what the agent adds cannot make the next file too long."""
 
 Unseal = Callable[[str], str]
 
@@ -25,10 +25,10 @@ class AgentState:
     paired_tokens: tuple[str, ...] = ()
     """SHA-256 of each token, hex."""
     peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By channel (`type.alias`): who was admitted by the agent, with /bind or in its dashboard."""
+    """By channel (`type.alias`): people admitted inside the agent, with /bind or in its dashboard."""
 
     def bounded(self) -> "AgentState":
-        """The same within the limits; the first entries stay."""
+        """Return the state cut to the limits; the first entries stay."""
         left = MOST_PEER_BYTES
         kept: dict[str, tuple[str, ...]] = {}
         for channel, peers in self.peers.items():
@@ -38,9 +38,9 @@ class AgentState:
 
 
 def read(document: Mapping[str, Any], settings: AgentSettings, unseal: Unseal) -> AgentState:
-    """The state in a parsed file. Raises Unreadable and nothing else.
+    """Return the state in a parsed file. Raises Unreadable and nothing else.
 
-    `settings` are those the file was rendered from: compared with newer ones, a person who was removed from the list would return.
+    `settings` must be those that the file was rendered from: compared with newer ones, a person removed from the list would return.
     """
     groups = document.get("peer_groups", {})
     found = {name: _peers(groups, name, channel.peers) for name, channel in settings.channels.items()}
@@ -48,16 +48,16 @@ def read(document: Mapping[str, Any], settings: AgentSettings, unseal: Unseal) -
 
 
 def group_of(channel: str) -> str:
-    """The name of a channel's peer group in the agent's file."""
+    """Return the name of a channel's peer group in the agent's file."""
     return channel.replace(".", "_")
 
 
 def _peers(groups: object, channel: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    """The people in the channel's group besides those of the settings; the agent makes a group where it finds none."""
+    """Return the people in the channel's group who are not in the settings. The agent creates a group if there is none."""
     if not isinstance(groups, dict):
         raise Unreadable("peer_groups is not a table")
     if not all(isinstance(group, dict) for group in groups.values()):
-        raise Unreadable("peer_groups holds something other than groups")
+        raise Unreadable("peer_groups contains something other than groups")
     group = groups.get(group_of(channel), {})
     if group.get("channel") != channel:
         return ()
@@ -68,7 +68,7 @@ def _peers(groups: object, channel: str, known: tuple[str, ...]) -> tuple[str, .
 
 
 def _is_peer(peer: object) -> bool:
-    """`*` is not one: whoever writes themselves into the file may not admit everybody."""
+    """Whether an entry names a person. `*` does not: what is written into the file must not admit everyone."""
     return isinstance(peer, str) and peer != "*" and bool(peer.strip()) and len(peer) <= LONGEST_TEXT and is_plain(peer)
 
 

@@ -1,7 +1,7 @@
-"""Where a secret may be sent: the one server (or set of servers) it was saved for.
+"""Bind a secret to the server (or set of servers) that it was saved for; it is sent nowhere else.
 
-A stored secret is bound to the text made here. If the settings change so that this text changes, the secret is not used any more and has to
-be given again. The text holds scheme, host and port, and every other option that decides where or how the secret travels.
+A stored secret is bound to a text made here. If the settings change so that this text changes, the secret is no longer used and has to
+be submitted again. The text contains the scheme, host and port, and every other option that decides where or how the secret travels.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883, "ws": 8
 
 
 def origin(uri: str | None) -> str | None:
-    """`scheme://host[:port]` of an address, in one spelling; None if it names no host."""
+    """Return `scheme://host[:port]` of an address, normalized; None if it names no host."""
     try:
         parts = urlsplit(uri or "")
         host, port = parts.hostname, parts.port
@@ -28,7 +28,7 @@ def origin(uri: str | None) -> str | None:
 
 
 def address(provider: Provider) -> str | None:
-    """The base URL that the agent uses; None where only the agent knows it."""
+    """Return the base URL that the agent uses; None if only the agent knows it."""
     known = FAMILIES.get(provider.family)
     if known is None:
         return None
@@ -38,13 +38,13 @@ def address(provider: Provider) -> str | None:
 
 
 def of_provider(provider: Provider) -> str:
-    """The family's name stands for an address that only the agent knows."""
+    """Return the binding of a provider's key. The name of the family stands for an address that only the agent knows."""
     known = FAMILIES.get(provider.family)
     return " ".join((origin(address(provider)) or provider.family, *_bound(known.fields if known else {}, provider.options)))
 
 
 def of_channel(channel: Channel, fields: Mapping[str, Field]) -> str | None:
-    """The servers that the settings name; None where the service is always the same."""
+    """Return the servers that the settings name; None if the service has a fixed address."""
     servers = [origin(value) or value if "://" in value else value for value in _servers(channel, fields)]
     return " ".join((*servers, *_bound(fields, channel.options))) or None
 
@@ -59,7 +59,7 @@ def _bound(fields: Mapping[str, Field], options: Mapping[str, object]) -> list[s
 
 
 def old_of_provider(provider: Provider) -> str:
-    """As it was until version 0.1: without scheme and options."""
+    """Return the binding as version 0.1 made it: without scheme and options."""
     return old_origin(address(provider)) or f"{provider.family}:443"
 
 

@@ -1,4 +1,4 @@
-"""The channel types of the agent, from `catalog/channels.toml`. Forms, validation and rendering use the same data."""
+"""Load the agent's channel types from `catalog/channels.toml`, which forms, validation and rendering share."""
 
 import functools
 import tomllib
@@ -23,7 +23,7 @@ class Use(StrEnum):
 
 @dataclass(frozen=True)
 class Public:
-    """Where the other side calls the channel: a path of the agent's gateway, or of a listener of its own if `port_field` is set.
+    """Where the service calls the channel: a path of the agent's gateway, or of the channel's own listener if `port_field` is set.
 
     `{alias}` in the path is the channel's name. `when` is `field` (has a value) or `field=value`.
     """
@@ -36,7 +36,7 @@ class Public:
 
 @dataclass(frozen=True)
 class Need:
-    """Fields that are needed `when` another one has a value; or, with `any`, one of several sets of fields."""
+    """Fields that are required `when` another field has a value; or, with `any`, one of several sets of fields."""
 
     when: str | None = None
     fields: tuple[str, ...] = ()
@@ -56,10 +56,10 @@ class ChannelType:
     link: str | None = None
     steps: tuple[str, ...] = ()
     peer: str | None = None
-    """What identifies a person who may talk to the agent; without a gate, to whom the agent may write by itself."""
+    """What identifies a person who may talk to the agent. For a channel without a gate: whom the agent may write to unprompted."""
     peer_example: str | None = None
     gate: bool = True
-    """False: the agent does not know its senders; a secret protects the channel."""
+    """False: the agent cannot identify senders, and a secret protects the channel."""
     public: Public | None = None
     needs: tuple[Need, ...] = ()
     only_one: bool = False
@@ -67,7 +67,7 @@ class ChannelType:
 
 @functools.cache
 def types() -> Mapping[str, ChannelType]:
-    """By name, those for people first. Loaded on first use."""
+    """Return the types by name, those for people first. Loaded on first use."""
     text = files("zcplatform.agent").joinpath("catalog/channels.toml").read_text("utf-8")
     return MappingProxyType({name: _type(name, row) for name, row in tomllib.loads(text).items()})
 

@@ -1,4 +1,4 @@
-"""The paths of an agent that nobody reaches from outside, and those that only a channel opens."""
+"""The paths of an agent that the edge does not serve, and those that it serves only for a channel."""
 
 TENANT = [
     "/admin*",

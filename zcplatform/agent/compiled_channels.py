@@ -1,4 +1,4 @@
-"""The channel types compiled into an agent program, from the output of `zeroclaw channel list`: one line each, by label."""
+"""Parse the channel types compiled into an agent program from the output of `zeroclaw channel list`, which has one label per line."""
 
 import re
 
@@ -14,11 +14,11 @@ _TYPES = {
     "voicecall": "voice_call",
     "voicewake": "voice_wake",
 }
-"""Labels, letters and digits only, that are not spelled like the type."""
+"""Labels (letters and digits only) that are spelled differently from their type."""
 
 
 def types(printed: str) -> tuple[str, ...] | None:
-    """Sorted; None if nothing could be parsed, which must not be read as “no channels”."""
+    """Return the types, sorted; None if nothing could be parsed, which must not be taken for “no channels”."""
     labels = [label.partition("(")[0].strip() for label in _LINE.findall(printed)]
     plain = {re.sub(r"[^a-z0-9]", "", label.lower()) for label in labels}
     return tuple(sorted(_TYPES.get(label, label) for label in plain - {"cli"})) or None

@@ -1,6 +1,6 @@
-"""Parse a tenant's `config.toml` after the agent had it.
+"""Parse a tenant's `config.toml` after the agent used it.
 
-The agent may have rewritten the file, or a tenant who owns it: it is hostile. `parse` either returns a document whose size, depth and
+The file is hostile: the agent may have rewritten it, or the tenant, who owns it. `parse` either returns a document whose size, depth and
 numbers are bounded, or raises Unreadable. It never raises anything else and never takes long.
 """
 
@@ -15,11 +15,11 @@ from zcplatform.agent.fields import is_text
 from zcplatform.agent.sealed import PREFIX, token_hash
 
 LONGEST_FILE = 262_144
-"""Characters. The agent's own file, as the platform writes it, is never longer."""
+"""In characters. The platform never writes a longer file."""
 MOST_TOKENS = 256
 DEEPEST = 32
 MOST_VALUES = 20_000
-"""Keys and list elements of the whole document; lists and tables count too."""
+"""Keys and list elements in the whole document, including lists and tables themselves."""
 _LARGEST_WHOLE = 2**63
 _MOST_DOTS = 1_000_000
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -27,15 +27,15 @@ _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
 
 
 class Unreadable(ValueError):
-    """The configuration file cannot be read back; the message says why."""
+    """The configuration file cannot be read back. The message gives the reason."""
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The document: tables, lists, text, whole numbers of 64 bits, finite numbers, booleans, dates. Raises Unreadable and nothing else."""
+    """Return the document: tables, lists, text, 64-bit integers, finite numbers, booleans, dates. Raises Unreadable and nothing else."""
     if len(text) > LONGEST_FILE:
         raise Unreadable(f"the file is longer than {LONGEST_FILE} characters")
     if sum(_dots(line) ** 2 for line in text.split("\n")) > _MOST_DOTS:
-        raise Unreadable("the file holds keys of too many parts")
+        raise Unreadable("the file contains keys with too many parts")
     try:
         document = tomllib.loads(text)
     except (ValueError, ArithmeticError, RecursionError, MemoryError) as error:
@@ -45,7 +45,7 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def paired_token_hashes(document: dict[str, Any], unseal: Callable[[str], str]) -> tuple[str, ...]:
-    """The hashes of the paired tokens in a parsed document, sorted. Raises Unreadable and nothing else."""
+    """Return the hashes of the paired tokens in a parsed document, sorted. Raises Unreadable and nothing else."""
     gateway = document.get("gateway", {})
     tokens = gateway.get("paired_tokens", []) if isinstance(gateway, dict) else None
     if not isinstance(tokens, list) or len(tokens) > MOST_TOKENS:
@@ -54,9 +54,9 @@ def paired_token_hashes(document: dict[str, Any], unseal: Callable[[str], str]) 
 
 
 def _dots(line: str) -> int:
-    """The parser's time grows with the square of the parts of a dotted key: one of 250 kB would hold the worker for minutes.
+    """Whether a dotted key has too many parts. The parser's time grows with their square: a key of 250 kB would block the worker for minutes.
 
-    Dots in quotes are no parts. Next to the end of a multi-line text it is unknown which quotes belong together, so there all dots count.
+    Dots inside quotes do not count. Near the end of a multi-line text it is unknown which quotes match, so all dots count there.
     """
     if '"""' in line or "'''" in line:
         return line.count(".")
@@ -64,14 +64,14 @@ def _dots(line: str) -> int:
 
 
 def _check_bounds(document: dict[str, Any]) -> None:
-    """What is compared and stored later must not recurse without end, and must be valid JSON."""
+    """Check that the document is small and shallow enough to be compared, and that it is valid JSON when it is stored."""
     waiting: list[tuple[object, int]] = [(document, 0)]
     values = 0
     while waiting:
         value, depth = waiting.pop()
         values += 1
         if values > MOST_VALUES:
-            raise Unreadable(f"the file holds more than {MOST_VALUES} values")
+            raise Unreadable(f"the file contains more than {MOST_VALUES} values")
         match value:
             case dict() | list() if depth >= DEEPEST:
                 raise Unreadable(f"the file is nested deeper than {DEEPEST} levels")
@@ -85,7 +85,7 @@ def _check_bounds(document: dict[str, Any]) -> None:
 
 def _check_value(value: object) -> None:
     match value:
-        case bool() | date() | time():  # a date with a time is a date too
+        case bool() | date() | time():  # datetime is a subclass of date
             return
         case int() if -_LARGEST_WHOLE <= value < _LARGEST_WHOLE:
             return
@@ -94,13 +94,13 @@ def _check_value(value: object) -> None:
         case str() if is_text(value):
             return
         case _:
-            raise Unreadable("the file holds a number or a text that no agent writes")
+            raise Unreadable("the file contains a number or text that no agent writes")
 
 
 def _hash(token: object, unseal: Callable[[str], str]) -> str:
-    """As the agent reads an element: sealed or not, a hash or the token itself."""
+    """Read an element as the agent does: sealed or in clear text, a hash or the token itself."""
     if not isinstance(token, str):
-        raise Unreadable("gateway.paired_tokens holds something other than text")
+        raise Unreadable("gateway.paired_tokens contains something other than text")
     try:
         plain = unseal(token) if token.startswith(PREFIX) else token
     except ValueError as error:

@@ -1,7 +1,7 @@
 """Check a configuration with the agent itself: the two commands to run, and what their output means.
 
-The strict parser finds what is malformed, the empty patch runs the agent's own validation. Neither alone finds everything, and the daemon itself
-starts with both kinds of mistake and drops the broken part. The output may repeat values of the configuration, so secrets are placeholders.
+The strict parser finds malformed sections, and an empty patch runs the agent's own validation. Neither alone finds everything, and the daemon itself
+starts in spite of both kinds of mistake and drops the broken part. The output may repeat values of the configuration, so secrets are replaced by placeholders.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 EMPTY_PATCH_NAME = "nothing.json"
 EMPTY_PATCH = b"[]"
-"""An empty JSON patch changes nothing, and makes the agent validate everything."""
+"""An empty JSON patch: it changes nothing, and makes the agent validate everything."""
 LONGEST_WORDS = 400
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _OBJECT = re.compile(r"(?m)^\{")
@@ -18,12 +18,12 @@ _MALFORMED = re.compile(r"config section `[^`\n]{1,200}` is malformed[^\n]{0,300
 
 
 def commands(config_target: str) -> tuple[tuple[str, ...], ...]:
-    """Run one by one, in this order. The patch is a file, because a container's standard input would have to be attached."""
+    """Return the commands, to be run one by one in this order. The patch is a file, because standard input would have to be attached."""
     return ("config", "migrate", "--json"), ("config", "patch", "--json", f"{config_target}/{EMPTY_PATCH_NAME}")
 
 
 def rejection(exit_code: int | None, printed: str) -> str | None:
-    """Why the agent rejects the configuration, in its words; None if it accepts it."""
+    """Return why the agent rejects the configuration, in its words; None if it accepts it."""
     text = _COLOURS.sub("", printed)
     malformed = _MALFORMED.search(text)
     if malformed is not None:
@@ -38,7 +38,7 @@ def rejection(exit_code: int | None, printed: str) -> str | None:
 
 
 def _answer(text: str) -> dict[str, Any]:
-    """The one JSON object in the output; it begins a line."""
+    """Return the one JSON object in the output, which starts at the beginning of a line."""
     for start in _OBJECT.finditer(text):
         try:
             found, _ = json.JSONDecoder().raw_decode(text[start.start() :])

@@ -1,7 +1,7 @@
-"""Compare the configuration file that an agent left behind with the file as it was rendered.
+"""Compare the configuration file that an agent left with the file as it was rendered.
 
-Paired devices and admitted people are the agent's own business (`agent_state.py`). Everything else that differs is drift, for a person to
-keep or discard. The file belongs to the tenant and is hostile: what is taken from it is bounded, and never a secret.
+Paired devices and admitted people are kept separately (`agent_state.py`). Every other difference is drift, which a person can
+keep or discard. The file belongs to the tenant and is hostile: what is taken from it is bounded and never a secret.
 """
 
 import json
@@ -17,21 +17,21 @@ TOO_LONG = "(too long to show)"
 MOST_CHANGES = 200
 _LONGEST_TEXT = 200
 _LONGEST_VALUE = 2_000
-"""Characters of JSON."""
+"""In characters of JSON."""
 _SECRET_NAME = re.compile(r"(key|token|secret|password|passphrase|credential)s?$")
 _WRITTEN_BY_AGENT = re.compile(r"gateway\.paired_tokens|schema_version|tools\.optional|peer_groups\..*")
-"""Paths that the agent writes by itself, or that are read back in another way."""
+"""Paths that are not drift: the agent writes them by itself, or they are read back in another way."""
 
 
 def marked(_: str) -> str:
-    """Stands in for sealing when a document is made only to be compared."""
+    """Replace sealing in a document that is rendered only for comparison."""
     return PREFIX
 
 
 def drift(rendered: Mapping[str, Any], found: Mapping[str, Any], ignored: Collection[str] = ()) -> dict[str, list[Any]]:
-    """Path → [as rendered, as found]. `found` is a document of `config_file.parse`.
+    """Return the differences: path → [as rendered, as found]. `found` is a document of `config_file.parse`.
 
-    A value that is missing from a table that is still there is not drift: the agent leaves out its defaults.
+    A value missing from a table that still exists is not drift: the agent omits its defaults.
     """
     changes: dict[str, list[Any]] = {}
     tables = set(_tables(found))
@@ -54,7 +54,7 @@ def _tables(document: Mapping[str, Any], inside: str = "") -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Every sealed value becomes the same mark: its content cannot be compared and need not be."""
+    """Replace every sealed value by the same mark: its content cannot be compared and need not be."""
     match value:
         case Mapping():
             return {str(name): _plain(inner) for name, inner in value.items()}

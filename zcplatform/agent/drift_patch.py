@@ -20,7 +20,7 @@ _ELSEWHERE = {
 
 
 def settings_patch(settings: AgentSettings, changes: Mapping[str, list[Any]]) -> tuple[dict[str, Any], frozenset[str]]:
-    """A merge patch of the settings, and the paths of the drift it covers. It is validated like any other change."""
+    """Return a merge patch of the settings, and the paths of drift that it covers. It is validated like any other change."""
     patch: dict[str, Any] = {}
     kept = set()
     for path, (_, found) in changes.items():

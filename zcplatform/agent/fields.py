@@ -1,4 +1,4 @@
-"""Describe one field of a provider family or a channel type, as the catalog has it, and check values against it."""
+"""Fields of provider families and channel types, as the catalog describes them, and checks of their values."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 Value = bool | int | float | str | tuple[str, ...]
-"""What a person may put into a field."""
+"""The type of a field's value."""
 
 LONGEST_TEXT = 2_000
 LONGEST_LINES = 20_000
@@ -30,7 +30,7 @@ class Type(StrEnum):
 
 
 class Check(StrEnum):
-    """What else a text has to be."""
+    """A further rule for a text."""
 
     URL = "url"
     HOST = "host"
@@ -43,7 +43,7 @@ class Check(StrEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """`default` is the agent's own; `preset` is written if the settings say nothing, `fixed` always (unless the field `unless` has a value)."""
+    """One field. `default` is the agent's own default; `preset` is written if the settings have no value, `fixed` always (unless the field `unless` has one)."""
 
     name: str
     type: Type
@@ -52,9 +52,9 @@ class Field:
     plain: bool = False
     """A secret that the agent does not decrypt: it is written in clear text."""
     required: bool = False
-    """Without the key the agent drops the whole entry."""
+    """The key must be in the file, or the agent drops the whole entry."""
     needed: bool = False
-    """Nothing works without a value."""
+    """A value is required."""
     default: Any = None
     preset: Any = None
     fixed: Any = None
@@ -63,21 +63,21 @@ class Field:
     """Why it cannot be set."""
     choices: tuple[str, ...] = ()
     closed_choices: Mapping[str, str] | None = None
-    """Values the agent has that cannot be chosen, with the reason."""
+    """Values of the agent that cannot be chosen, with the reason."""
     least: float | None = None
     most: float | None = None
     least_length: int = 1
     lines: bool = False
     """Text of several lines."""
     binds: bool = False
-    """Decides, besides the server's name, where or how a secret of the same entry travels: port, TLS."""
+    """Decides, beside the server's name, where or how a secret of the same entry is sent (port, TLS)."""
     check: Check | None = None
     agent_type: str | None = None
-    """The agent's type where ours is narrower."""
+    """The agent's type, if ours is narrower."""
 
     @property
     def is_open(self) -> bool:
-        """Whether it can be set with the settings."""
+        """Whether it can be set in the settings."""
         return self.closed is None and not self.secret
 
     @property
@@ -96,7 +96,7 @@ def read(name: str, row: Mapping[str, Any]) -> Field:
 
 
 def problem(field: Field, value: object) -> str | None:
-    """Why the value does not fit; None if it does."""
+    """Return what is wrong with a value; None if it is valid."""
     match field.type:
         case Type.YES_NO:
             return None if isinstance(value, bool) else "must be true or false"
@@ -125,7 +125,7 @@ def text_problem(field: Field, value: object) -> str | None:
     if not isinstance(value, str):
         return "must be text"
     if not is_plain(value, lines=field.lines):
-        return "holds characters that cannot be written"
+        return "contains characters that cannot be written"
     if len(value) > (LONGEST_LINES if field.lines else LONGEST_TEXT):
         return "is too long"
     if (field.needed or field.secret) and len(value.strip()) < field.least_length:
@@ -165,20 +165,20 @@ def _texts_problem(field: Field, value: object) -> str | None:
 
 
 def is_text(value: str) -> bool:
-    """Whether UTF-8 can hold it: a lone surrogate cannot be encoded."""
+    """Whether UTF-8 can encode it. It cannot encode a lone surrogate."""
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def is_plain(text: str, *, lines: bool = False) -> bool:
-    """No control characters, and nothing that UTF-8 cannot hold."""
+    """Whether it has no control characters and nothing that UTF-8 cannot encode."""
     allowed = "\n\r\t" if lines else ""
     return all((c >= " " and c != "\x7f" and not "\ud800" <= c <= "\udfff") or c in allowed for c in text)
 
 
 def unsendable(value: str, *, header: bool = False, password: bool = False, lines: bool = False) -> str | None:
-    """The first character that came with a key by copying it from a document or a chat, by code and name; None if there is none.
+    """Describe the first character that was copied along with a key from a document or chat, by code and name; None if there is none.
 
-    A `header` is sent with HTTP and may hold printable ASCII only. A `password` may hold every visible character.
+    A `header` is sent with HTTP and may contain printable ASCII only. A `password` may contain every visible character.
     """
     for position, character in enumerate(value, 1):
         kind = unicodedata.category(character)
@@ -195,7 +195,7 @@ def unsendable(value: str, *, header: bool = False, password: bool = False, line
 
 
 def is_address(uri: str, *schemes: str) -> bool:
-    """An absolute address without user, password and fragment."""
+    """Whether it is an absolute address without user, password and fragment."""
     if not uri.isascii() or any(c <= " " or c in '\x7f"<>\\^`{|}' for c in uri):
         return False
     try:

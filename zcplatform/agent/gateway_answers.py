@@ -1,6 +1,6 @@
-"""Reads the answers of an agent's gateway. The agent is hostile: whatever it sends becomes a bounded value or an Unavailable.
+"""Parse the answers of an agent's gateway. The agent is hostile: whatever it sends becomes a bounded value or raises Unavailable.
 
-What people may see of it is cut to a few printable characters.
+Text that people see is cut to a few printable characters.
 """
 
 import json
@@ -11,7 +11,7 @@ from zcplatform.errors import NotFound, Unavailable
 
 MOST_COMPONENTS = 256
 MOST_ROWS = 512
-"""Channels or devices of one agent."""
+"""The most channels or devices that are read of one agent."""
 _MOST_RESTARTS = 2**31
 _LONGEST_ERROR = 300
 
@@ -25,7 +25,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Health:
-    """The agent's report about itself, or why there is none. `is_ok` alone proves nothing: a component that keeps restarting alternates."""
+    """The agent's report about itself, or why there is none. `is_ok` alone proves nothing: a component that keeps restarting reports ok now and then."""
 
     is_ok: bool
     is_paired: bool = False
@@ -69,7 +69,7 @@ class Said:
 
 
 def parse_json(body: bytes, status: int) -> Any:
-    """Errors of the agent may be plain text; only a good answer must be JSON."""
+    """Parse an answer. Errors of the agent may be plain text; only a successful answer must be JSON."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -80,7 +80,7 @@ def parse_json(body: bytes, status: int) -> Any:
 
 def health(body: Any) -> Health:
     if not isinstance(body, dict) or not isinstance(body.get("status"), str):
-        return Health(False, error="the agent's answer to /health has another form")
+        return Health(False, error="the agent's answer to /health has an unknown form")
     runtime = body.get("runtime")
     rows = runtime.get("components") if isinstance(runtime, dict) else None
     if not isinstance(rows, dict) or len(rows) > MOST_COMPONENTS:
@@ -121,7 +121,7 @@ def rows(status: int, body: Any, name: str) -> list[dict[str, Any]]:
 
 
 def channel(row: dict[str, Any], components: dict[str, Any]) -> Channel:
-    """The component's own state takes precedence over the listing's, which has it for few types only."""
+    """Return a channel's state. The component's own state takes precedence over the listing's, which exists for a few types only."""
     readiness = row.get("readiness")
     readiness = readiness if isinstance(readiness, dict) else {}
     requirements = readiness.get("requirements")
@@ -156,7 +156,7 @@ def device(row: dict[str, Any]) -> Device:
 
 
 def plain(text: str, longest: int = 64) -> str:
-    """Short and printable: it is shown to people and stored in rows."""
+    """Return the text short and printable: it is shown to people and stored in rows."""
     return "".join(character if character.isprintable() else "?" for character in text[:longest])
 
 

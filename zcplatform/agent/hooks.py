@@ -1,10 +1,10 @@
 """The public webhook paths of channels that other services call.
 
-There are two kinds. The gateway serves some types under paths of its own. Others listen on a port of their own, on all addresses of the container:
-the platform chooses their port and path, and gives them a public path under the tenant's name. A port chosen by a person could be the
-gateway's, and a path one that is closed.
+There are two kinds. The gateway serves some types under fixed paths. Others listen on a port of their own, on all addresses of the container:
+for these the platform chooses port and path, and a public path under the tenant's name. A port chosen by a person could be the
+gateway's, and a path could be one that is closed.
 
-The settings may come from a hostile row: whatever has a wrong form opens nothing.
+The settings may come from a hostile row: anything malformed opens no path.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ from zcplatform.agent import closed_paths
 from zcplatform.agent.names import is_alias
 
 GATEWAY_TYPES = frozenset(closed_paths.HOOKS)
-"""The gateway serves their paths whether or not such a channel is configured; the edge opens them for a tenant that has one."""
+"""Types with a path of the gateway, which serves it whether or not such a channel is configured. The edge opens it only for a tenant that has one."""
 
 INNER_PATHS: Mapping[str, str] = MappingProxyType({"webhook": "/webhook", "line": "/line/webhook", "lark": "/lark"})
-"""What a listener of a type serves on its own port."""
+"""The paths that a listener of a type serves on its own port."""
 
 FIRST_PORT, LAST_PORT = 8090, 8121
 
@@ -28,7 +28,7 @@ class Listener:
     channel: str
     """`type.alias`"""
     path: str
-    """Under the tenant's name, for `POST` alone."""
+    """Public path under the tenant's name, for `POST` only."""
     port: int
     """Inside the container."""
     inner: str
@@ -38,14 +38,18 @@ class Listener:
 class Hooks:
     listeners: tuple[Listener, ...] = ()
     gateway: tuple[str, ...] = ()
-    """Those of `GATEWAY_TYPES` that are configured."""
+    """Return the types of `GATEWAY_TYPES` that are configured."""
 
 
 NONE = Hooks()
 
 
 def of(channels: object) -> Hooks:
-    """`channels`: `type.alias` to `{"enabled": …, "options": {…}}` as settings are stored. Ports go by the order of the names among those that are enabled."""
+    """Return the listeners of a tenant.
+
+    `channels` maps `type.alias` to `{"enabled": …, "options": {…}}`, as settings are stored. Ports are assigned to enabled channels in the order of
+    their names.
+    """
     if not isinstance(channels, Mapping):
         return NONE
     enabled = sorted(name for name, channel in channels.items() if isinstance(name, str) and _is_enabled(channel))
@@ -62,11 +66,11 @@ def of(channels: object) -> Hooks:
 
 
 def _is_enabled(channel: object) -> bool:
-    """Settings are kept without what is as by default."""
+    """Read whether a channel is enabled. Stored settings omit defaults."""
     return isinstance(channel, Mapping) and channel.get("enabled", True) is True
 
 
 def _listens(kind: str, channel: Mapping[str, object]) -> bool:
-    """Lark is called only when it is set so; else it holds a connection of its own."""
+    """Whether Lark calls the channel. By default it is the channel that keeps a connection to Lark."""
     options = channel.get("options")
     return kind != "lark" or (isinstance(options, Mapping) and options.get("receive_mode") == "webhook")

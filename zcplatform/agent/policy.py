@@ -1,7 +1,7 @@
 """The limits of a plan, and how they are pinned: as environment variables, which override the agent's file at every load.
 
-A paired person can edit the file through the agent's dashboard, but not the environment of its container. Only names that every 0.8 knows are
-used, and no value is a secret. What cannot be pinned this way (more agents, prices of models) shows as drift.
+A paired person can edit the file through the agent's dashboard, but not the environment of its container. Only variables that every 0.8 knows are
+used, and no value is a secret. Changes that cannot be prevented this way (more agents, prices of models) show as drift.
 """
 
 import json
@@ -26,7 +26,7 @@ AGENT = "main"
 
 @dataclass(frozen=True)
 class Policy:
-    """Limits of a plan; None is no limit."""
+    """The limits of a plan. None: no limit."""
 
     most_level: str = "full"
     excluded_tools: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class Policy:
     daily_usd: float | None = None
     monthly_usd: float | None = None
     prices: Mapping[str, Price] = field(default_factory=dict)
-    """The operator's, by `family/model`; they override those of the catalog."""
+    """The operator's prices by `family/model`, which override those of the catalog."""
 
 
 def level(settings: AgentSettings, policy: Policy) -> str:
@@ -59,13 +59,13 @@ def excluded_tools(settings: AgentSettings, policy: Policy) -> tuple[str, ...]:
 
 
 def price(family: str, model: str, policy: Policy) -> Price | None:
-    """None is unpriced: the agent counts its tokens, but no cost limit applies."""
+    """Return the price of a model. None: no price is known, so the agent counts its tokens but no cost limit applies."""
     found = policy.prices.get(f"{family}/{model}")
     return found or (FAMILIES[family].prices.get(model) if family in FAMILIES else None)
 
 
 def unpriced(settings: AgentSettings, policy: Policy) -> tuple[str, ...]:
-    """`family/model` of every model in use that has no price."""
+    """Return `family/model` of every model in use that has no price."""
     names = {
         f"{provider.family}/{model}"
         for provider in settings.providers.values()
@@ -76,7 +76,7 @@ def unpriced(settings: AgentSettings, policy: Policy) -> tuple[str, ...]:
 
 
 def environment(settings: AgentSettings, policy: Policy) -> dict[str, str]:
-    """The variables that pin it; their names are those of `runtime.ENVIRONMENT`, and a test holds them to it."""
+    """Return the environment variables that pin a policy. A test compares their names with `runtime.ENVIRONMENT`."""
     pinned: dict[str, object] = {
         "gateway.host": "0.0.0.0",  # noqa: S104
         "gateway.port": GATEWAY_PORT,
@@ -124,6 +124,6 @@ def _text(value: object) -> str:
 
 
 def _lowest_usd(*values: float | None) -> float:
-    """Within bounds that the agent's environment can hold, whatever a row says."""
+    """Limit a number from a row to what the agent's environment accepts."""
     lowest = min((float(value) for value in values if value is not None), default=UNLIMITED_USD)
     return min(max(lowest, LOWEST_USD), UNLIMITED_USD)

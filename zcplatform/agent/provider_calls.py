@@ -1,7 +1,7 @@
-"""Test a provider's key: the HTTP calls to make, and what their answers prove. Pure; somebody else sends the calls.
+"""Decide which HTTP calls test a provider's key, and what their answers prove. Pure: the caller sends them.
 
-A list of models that everybody may read proves nothing about a key, so a good list is requested again without the key. Where there is no
-list, or everybody may read it, another request decides: the smallest completion, at the very address the agent uses.
+A list of models that anyone may read proves nothing about a key, so a successful list is requested again without the key. If there is no
+list, or anyone may read it, another request decides: the smallest completion, at the address that the agent uses.
 """
 
 import hmac
@@ -31,7 +31,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True)
 class ProviderTestOutcome:
-    """`status` is the last HTTP status; `model_listed` is None if the service did not list its models."""
+    """The outcome of a test. `status` is the last HTTP status; `model_listed` is None if the service did not list its models."""
 
     result: Result
     detail: str
@@ -45,23 +45,23 @@ class Call:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: str | None = None
-    """JSON."""
+    """The body, as JSON."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """`body` is the parsed JSON, the empty text if it is not JSON, None if it was too long to be read."""
+    """A reply. `body` is the parsed JSON, the empty text if it is not JSON, None if it was too long to be read."""
 
     status: int
     body: object = None
 
 
 Talk = Generator[Call, Reply, ProviderTestOutcome]
-"""Yields the calls to make, is sent the reply to each, returns what they prove."""
+"""A generator that yields calls, is sent the reply to each, and returns what they prove."""
 
 
 def talk(provider: ProviderWithKey, now: datetime) -> Talk:
-    """The conversation that tests `provider` (checked before, with its key in clear text)."""
+    """Return the conversation that tests `provider`, which was validated before and has its key in clear text."""
     known, reason = family(provider.family), not_testable(provider)
     if known.test is None or reason is not None:
         return ProviderTestOutcome(Result.NOT_TESTABLE, reason or "")
@@ -70,13 +70,13 @@ def talk(provider: ProviderWithKey, now: datetime) -> Talk:
 
 
 def not_testable(provider: ProviderWithKey) -> str | None:
-    """Why it cannot be tested from here; None if it can."""
+    """Return why the provider cannot be tested from here; None if it can."""
     known = family(provider.family)
     if known.test is None:
         return known.test_reason
     parts = urlsplit(provider.address)
     if provider.base_url is None and parts.hostname in ("localhost", "127.0.0.1"):
-        return "its usual address is inside the agent's own container; give a `base_url`"
+        return "its default address is inside the agent's own container; set a `base_url`"
     if known.key is Key.REQUIRED and not provider.api_key:
         return "no key is saved for it"
     if provider.api_key and not (provider.api_key.isascii() and provider.api_key.isprintable()):
@@ -87,7 +87,7 @@ def not_testable(provider: ProviderWithKey) -> str | None:
 
 
 def _ask(request: RequestTemplate, base: str, key: Mapping[str, str], model: str, listed: bool | None) -> Talk:
-    """`listed` is what a list requested before said about the model."""
+    """Interpret a reply. `listed` says whether an earlier list contained the model."""
     reply = yield _call(request, base, key, model)
     if request.name is not None:
         listed = _listed(reply.body, request.rows, request.name, model)
@@ -99,7 +99,7 @@ def _ask(request: RequestTemplate, base: str, key: Mapping[str, str], model: str
 
 
 def _is_open(request: RequestTemplate, reply: Reply, base: str, key: Mapping[str, str]) -> Generator[Call, Reply, bool]:
-    """Whether a good answer proves nothing about the key: it is not a list, or everybody gets it."""
+    """Whether a successful answer proves nothing about the key: it is not a list, or anyone gets it."""
     if not _has(reply.body, request.rows):
         return True
     return bool(key) and (yield _call(request, base, {}, "")).status not in request.refused
@@ -115,10 +115,10 @@ def _call(request: RequestTemplate, base: str, key: Mapping[str, str], model: st
 def _judge(request: RequestTemplate, reply: Reply, listed: bool | None, has_key: bool) -> ProviderTestOutcome:
     status = reply.status
     if status == 200:
-        # A list may be longer than what is read of it; the answer to a message of one word is not.
+        # A list may be longer than the limit on bodies; the answer to a message of one word is not.
         if _has(reply.body, request.rows) or (reply.body is None and request.name is not None):
             return _works(listed, status, has_key)
-        return ProviderTestOutcome(Result.ODD, "the answer is not one of this service", status)
+        return ProviderTestOutcome(Result.ODD, "the answer does not look like one of this service", status)
     if status in request.refused:
         why = "it refused the key" if has_key else "it requires a key, and none is saved"
         return ProviderTestOutcome(Result.REFUSED, f"{why} (status {status})", status)
@@ -160,7 +160,7 @@ def _key_headers(form: KeyForm, key: str | None, now: datetime) -> dict[str, str
 
 
 def _short_token(key: str, now: datetime) -> str:
-    """`id.secret` as the short JWT that this service requires; any other key as it is."""
+    """Return a key `id.secret` as the short-lived JWT that this service requires; any other key unchanged."""
     name, dot, secret = key.partition(".")
     if not dot or not name or not secret:
         return key

@@ -1,4 +1,4 @@
-"""A provider together with its key, as it is tested before or after it is saved."""
+"""A provider with its key, as tested before or after it is saved."""
 
 from dataclasses import dataclass, field
 
@@ -25,27 +25,27 @@ class ProviderWithKey:
 
     @property
     def base_url(self) -> str | None:
-        """As given; None for the family's own address."""
+        """As entered. None: the family's own address."""
         return self.provider.base_url
 
     @property
     def address(self) -> str:
-        """Where the agent sends its requests; empty where only the agent knows."""
+        """The address that the agent sends requests to; empty if only the agent knows it."""
         return bindings.address(self.provider) or ""
 
     @property
     def name(self) -> str:
-        """In the agent's file."""
+        """The provider's name in the agent's file."""
         return f"{self.family}.{self.alias}"
 
 
 def of(family_name: str, model: str, base_url: str | None = None, api_key: str | None = None, alias: str = MAIN) -> ProviderWithKey:
-    """Raises BadInput for values of a wrong form. `check` says whether the agent could use them."""
+    """Parse the values. Raises BadInput for malformed ones. `check` decides whether the agent could use them."""
     sent = {"family": family_name, "model": model, "base_url": base_url}
     if not is_alias(alias):
         raise _bad({"alias": f"must be 1 to {LONGEST_ALIAS} of a-z, 0-9 and single underscores inside"})
     if not fields.is_text(f"{family_name}{model}{base_url or ''}"):
-        raise _bad({"model": "holds characters that cannot be written"})
+        raise _bad({"model": "contains characters that cannot be written"})
     try:
         parsed = agent_settings.parse({"providers": {MAIN: {name: value for name, value in sent.items() if value is not None}}})
     except BadInput as error:
@@ -54,7 +54,7 @@ def of(family_name: str, model: str, base_url: str | None = None, api_key: str |
 
 
 def check(given: ProviderWithKey, *, needs_key: bool = True) -> None:
-    """Raises BadInput that names the field the agent could not use."""
+    """Raise BadInput naming the field that the agent could not use, if there is one."""
     known = family(given.family)
     found = {
         path.removeprefix("provider."): why
@@ -74,4 +74,4 @@ def check(given: ProviderWithKey, *, needs_key: bool = True) -> None:
 
 def _bad(found: dict[str, str]) -> BadInput:
     name, why = next(iter(found.items()))
-    return BadInput("provider.invalid", f"The provider cannot be used: `{name}` {why}", "Correct the fields that are named", fields=found)
+    return BadInput("provider.invalid", f"The provider cannot be used: `{name}` {why}", "Correct the named fields", fields=found)

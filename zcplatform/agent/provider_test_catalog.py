@@ -1,4 +1,4 @@
-"""The requests that test a key, and what their answers mean, from `catalog/provider_tests.toml`. A family names the one it uses."""
+"""Load the requests that test a key, and the meaning of their answers, from `catalog/provider_tests.toml`. Each family names one of them."""
 
 import tomllib
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class KeyForm:
-    """The headers that carry a key, with `{key}` or `{short_token}` in them; other ones for keys that begin with a prefix."""
+    """The headers that carry a key, with `{key}` or `{short_token}` in them, and others for keys that begin with a certain prefix."""
 
     headers: Mapping[str, str]
     prefixes: Mapping[str, Mapping[str, str]]
@@ -18,7 +18,7 @@ class KeyForm:
 
 @dataclass(frozen=True)
 class RequestTemplate:
-    """One request. `otherwise` names the one that decides if there is no list, or everybody may read it."""
+    """One request. `otherwise` names the request that decides if there is no list, or anyone may read it."""
 
     method: str
     path: str

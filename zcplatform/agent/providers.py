@@ -1,4 +1,4 @@
-"""The families of model providers, from `catalog/`. Forms, validation and rendering use the same data."""
+"""Load the families of model providers from `catalog/`, which forms, validation and rendering share."""
 
 import functools
 import tomllib
@@ -29,7 +29,7 @@ class Key(StrEnum):
 
 
 class Auth(StrEnum):
-    """How the agent authenticates. `login` is that of a program in the agent's image."""
+    """How the agent authenticates. `login` uses the login of a program in the agent's image."""
 
     KEY = "key"
     NONE = "none"
@@ -39,7 +39,7 @@ class Auth(StrEnum):
 
 @dataclass(frozen=True)
 class Price:
-    """USD per million tokens; None is unknown."""
+    """USD per million tokens. None: unknown."""
 
     input: float
     output: float
@@ -55,14 +55,14 @@ class Family:
     uri: Uri
     key: Key
     auth: tuple[Auth, ...]
-    """The first is the usual one."""
+    """The first is the default."""
     header: str
-    """How a key is sent: bearer, x-api-key, x-goog-api-key, api-key, github (exchanged for another one), zhipu (as a short token)."""
+    """How a key is sent: bearer, x-api-key, x-goog-api-key, api-key, github (exchanged for a token), zhipu (as a short-lived token)."""
     test: str | None
     """The request that tests a key; None with the reason why there is none."""
     test_reason: str | None
     models: tuple[str, ...]
-    """Suggestions."""
+    """Suggested models."""
     endpoints: Mapping[str, str]
     """Addresses by the option `endpoint`."""
     prices: Mapping[str, Price]
@@ -70,7 +70,7 @@ class Family:
 
     @property
     def fields(self) -> Mapping[str, Field]:
-        """Of an entry: those of every family, and its own."""
+        """Fields of an entry: those of every family, and its own."""
         return _fields(self.name)
 
 

@@ -1,7 +1,7 @@
 """Render the agent's `config.toml` from settings, secrets and what the agent itself added before.
 
-Every key is chosen here or by the catalog, values are escaped by the TOML writer, and every secret passes `seal`, so a value cannot become a
-key. What the platform decides (gateway, logs, limits) is not part of the settings.
+Keys come from this module or the catalog, the TOML writer escapes values, and every secret passes through `seal`, so a value cannot become a
+key. What the platform controls (gateway, logs, limits) is not part of the settings.
 """
 
 import re
@@ -24,14 +24,14 @@ from zcplatform.errors import BadInput
 
 PLACEHOLDER = "placeholder"
 NO_KEY = "none"
-"""In the place of a key where the agent would otherwise use another one."""
+"""Written instead of a missing key where the agent would otherwise use another provider's."""
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 Seal = Callable[[str], str]
 
 
 def document(settings: AgentSettings, secrets: Mapping[str, str], policy: Policy, kept: AgentState, seal: Seal) -> dict[str, Any]:
-    """The whole configuration. `secrets` are values by the names of their slots; slots without a value are left out."""
+    """Return the whole configuration. `secrets` are values by slot name; slots without a value are left out."""
     if not all(_HASH.fullmatch(token) for token in kept.paired_tokens):
         raise BadInput("settings.bad_token", "Paired tokens must be SHA-256 hashes in lower-case hexadecimal")
     kept = kept.bounded()
@@ -45,7 +45,7 @@ def document(settings: AgentSettings, secrets: Mapping[str, str], policy: Policy
         "memory": _memory(settings),
         "cost": _cost(settings, policy),
         "gateway": {
-            # Inside the container; it is published on the loopback address of the host only.
+            # This is inside the container. The port is published on the host's loopback address only.
             "host": "0.0.0.0",  # noqa: S104
             "port": GATEWAY_PORT,
             "allow_public_bind": True,
@@ -63,7 +63,7 @@ def document(settings: AgentSettings, secrets: Mapping[str, str], policy: Policy
         if value:
             _put(found, slot.key, value if slot.is_plain else seal(value))
     if "embedding_provider" in found["memory"]:
-        # Without a key here the agent sends that of the first provider to the embedding server, whoever runs it.
+        # Without a key here, the agent sends the first provider's key to the embedding server, whoever runs it.
         found["memory"]["embedding_api_key"] = seal(secrets.get(f"providers.{EMBEDDING}.api_key") or NO_KEY)
     return found
 
@@ -76,7 +76,7 @@ def render(settings: AgentSettings, secrets: Mapping[str, str], policy: Policy, 
 
 
 def path_of(settings: AgentSettings, name: str) -> str | None:
-    """The path below the tenant's address where the other side of this channel posts; None if it does not call."""
+    """Return the path below the tenant's address that the channel's service posts to; None if the service makes no calls."""
     channel = settings.channels[name]
     known = types()[name.partition(".")[0]]
     if known.public is None or not holds(known.public.when, {one.name: one.default for one in known.fields.values()} | channel.options):
@@ -85,12 +85,12 @@ def path_of(settings: AgentSettings, name: str) -> str | None:
 
 
 def placeholders(settings: AgentSettings, stored: Mapping[str, object] | frozenset[str]) -> dict[str, str]:
-    """A placeholder for every stored secret, for a check by the agent."""
+    """Return a placeholder for every stored secret, for the configuration check."""
     return {place.name: PLACEHOLDER for place in secret_slots(settings) if place.name in stored}
 
 
 def _agent(settings: AgentSettings, kept: AgentState) -> dict[str, Any]:
-    """Everything that needs an agent. Without a main provider there is none, and nothing may refer to it."""
+    """Return the sections that refer to the agent. Without a main provider there is no agent, and nothing may refer to one."""
     models: dict[str, Any] = {}
     for alias, provider in settings.providers.items():
         models.setdefault(provider.family, {})[alias] = _provider(settings, provider)
@@ -167,7 +167,7 @@ def _channel(known: ChannelType, alias: str, channel: Channel, listener: hooks.L
         elif one.required and not one.secret:
             entry[name] = ""
         if one.required and one.secret:
-            # The key must exist, or the agent drops the channel. The value comes with the secrets.
+            # Without this key the agent drops the channel. Its value is added with the secrets.
             entry[name] = ""
     return entry
 
@@ -177,9 +177,9 @@ def _value(value: object) -> object:
 
 
 def _groups(settings: AgentSettings, kept: AgentState) -> dict[str, Any]:
-    """Who may talk: a group for each channel, under the name that the agent itself uses when it admits a person.
+    """Return who may talk to the agent: a group for each channel, named as the agent names it when it admits a person.
 
-    On channels that do not know their senders, the peers are whom the agent may write to: its tool `send_via` finds recipients in groups alone.
+    On channels that cannot identify senders, the peers are those whom the agent may write to: its tool `send_via` looks for recipients in groups only.
     """
     groups = {}
     for name, channel in settings.channels.items():
@@ -258,7 +258,7 @@ def _memory(settings: AgentSettings) -> dict[str, Any]:
 
 
 def _cost(settings: AgentSettings, policy: Policy) -> dict[str, Any]:
-    """Limits apply only to models with a price, so every known price is written."""
+    """Return every known price: cost limits apply only to models with a price."""
     rates: dict[str, Any] = {}
     for provider in settings.providers.values():
         for model in (provider.model, *provider.fallback_models):

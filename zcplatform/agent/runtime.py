@@ -1,7 +1,7 @@
 """How the agent runs: its program, port, directories and the variables that it may be given.
 
-The agent puts variables above its file at every load, so they pin what its operators cannot change from inside. Only the names below, with values
-of these forms, ever reach one; nothing secret is among them.
+Variables override the agent's file at every load, so they pin what nobody can change from inside the agent. Only the names below, with values
+of these forms, are ever passed to an agent; none is a secret.
 """
 
 import re
@@ -13,9 +13,9 @@ from zcplatform.core.workload import Program
 GATEWAY_PORT = 42617
 CONFIG_TARGET = "/zeroclaw-data/.zeroclaw"
 WORKSPACE_NAMES = ("data", "agents", "shared", "state")
-"""What outlives a container. Each is mounted into the configuration directory under its own name."""
+"""The directories that outlive a container. Each is mounted into the configuration directory under its own name."""
 DASHBOARDS = ("web/dist", "../web/dist", "../share/zeroclawlabs/web/dist")
-"""Where an installed program keeps the files of its dashboard, seen from the program's folder."""
+"""Where an installed program keeps the files of its dashboard, relative to the program's folder."""
 
 _FLAGS = (
     "gateway__require_pairing",
@@ -57,7 +57,7 @@ _HOME = ("HOME", "/tmp")  # noqa: S108
 _ONE_ARENA = ("MALLOC_ARENA_MAX", "1")
 CONSTANTS = (_HOME, ("ZEROCLAW_CONFIG_DIR", CONFIG_TARGET), _ONE_ARENA)
 BARE_CONSTANTS = (_HOME, ("ZEROCLAW_CONFIG_DIR", "/tmp/config"), _ONE_ARENA)  # noqa: S108
-"""For a program that is only asked what it is: it has no configuration."""
+"""For a program that only reports its version or channels, without a configuration."""
 
 PROGRAM = Program(
     command=("--verbose", "daemon"),

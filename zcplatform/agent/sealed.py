@@ -1,7 +1,7 @@
-"""Seal secrets as the agent does in its configuration file, and create its tokens.
+"""Seal secrets as the agent does in its configuration file, and create tokens for its gateway.
 
 `enc2:` + hex of nonce, ciphertext and tag; ChaCha20-Poly1305 (IETF) without associated data. The empty text stays empty. The agent opens
-these values with the key in its `.secret_key`. A value that does not open prevents its start, so nothing else may ever write one.
+these values with the key in its `.secret_key`. A value that does not open prevents the agent's start, so only this module writes sealed values.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ _TAG_BYTES: int = crypto_aead_chacha20poly1305_ietf_ABYTES
 
 
 class NotSealed(ValueError):
-    """The value cannot be opened: it has another form, was changed, or was made with another key."""
+    """The value cannot be opened: it is malformed, was changed, or was sealed with another key."""
 
 
 def new_key() -> bytes:
@@ -43,7 +43,7 @@ def _sealed(key: bytes, text: str, nonce: bytes) -> str:
 
 
 def unseal(key: bytes, value: str) -> str:
-    """Raises NotSealed. A value without the prefix is rejected, although the agent would read it as plain text: we never write one."""
+    """Open a sealed value. Raises NotSealed, also for a value without the prefix, which the agent would read as plain text: we never write one."""
     if not value:
         return ""
     _require_key(key)
@@ -68,10 +68,10 @@ def _require_key(key: bytes) -> None:
 
 
 def new_token() -> str:
-    """A new bearer for the agent's gateway. The agent stores only its hash, so the platform can create it."""
+    """Create a bearer for the agent's gateway. The agent stores only its hash, so the platform can make it."""
     return "zc_" + secrets.token_hex(32)
 
 
 def token_hash(token: str) -> str:
-    """As the agent stores it (sealed) in `gateway.paired_tokens`."""
+    """Return the hash that the agent stores (sealed) in `gateway.paired_tokens`."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""The secrets that settings have room for: what can be stored, where it may be sent, and where the renderer writes it.
+"""List the secrets that settings can have: what may be stored, where it may be sent, and where the renderer writes it.
 
-A secret has one name everywhere, which is its path in the settings: `providers.main.api_key`, `channels.telegram.main.bot_token`,
+A secret has one name everywhere, its path in the settings: `providers.main.api_key`, `channels.telegram.main.bot_token`,
 `mcp.docs.headers.Authorization`.
 """
 
@@ -18,12 +18,12 @@ from zcplatform.agent.providers import FAMILIES, Auth
 class SecretSlot:
     name: str
     binding: str | None
-    """Where the secret may be sent (S-59): see `bindings`. None where only the agent knows it."""
+    """Where the secret may be sent (S-59; see `bindings`). None: only the agent knows."""
     is_needed: bool
     key: tuple[str, ...]
-    """Its place in the agent's file."""
+    """Its path in the agent's file."""
     is_plain: bool = False
-    """The agent does not decrypt a sealed value there."""
+    """The agent does not decrypt a sealed value there, so it is written in clear text."""
     field: Field | None = None
     old_binding: str | None = None
     """The binding that a version before 0.2 made of the same settings."""
@@ -35,7 +35,7 @@ class SecretSlot:
 
 
 def secret_slots(settings: AgentSettings) -> tuple[SecretSlot, ...]:
-    """Everything that may hold a secret with these settings. What the catalog does not know has none."""
+    """Return all slots of these settings. Types that the catalog does not know have none."""
     return (*_of_providers(settings), *_of_channels(settings), *_of_servers(settings))
 
 
@@ -44,7 +44,7 @@ def auth_of(provider: Provider) -> Auth:
 
 
 def needed(needs: tuple[Need, ...], channel: Channel, fields: Mapping[str, Field]) -> frozenset[str]:
-    """The fields that are needed because another one has a value."""
+    """Return the fields that are required because another field has a value."""
     values = {name: field.default for name, field in fields.items()} | channel.options
     return frozenset(name for need in needs if need.when and holds(need.when, values) for name in need.fields)
 
@@ -64,10 +64,10 @@ def _of_providers(settings: AgentSettings) -> Iterator[SecretSlot]:
 
 
 def _credential(provider: Provider) -> tuple[str | None, bool]:
-    """The field that proves who pays, and whether it is needed."""
+    """Return the field that authenticates to the provider, and whether it is required."""
     name = {Auth.KEY: "api_key", Auth.REFRESH_TOKEN: "oauth_refresh_token"}.get(auth_of(provider))
     if name is None and provider.auth is None and Auth.KEY in FAMILIES[provider.family].auth:
-        return "api_key", False  # usually used without a key; one that is given is used
+        return "api_key", False  # normally used without a key, but a stored key is sent
     return name, name is not None
 
 

@@ -1,7 +1,7 @@
-"""Validate settings before they are saved: everything the agent or the platform would refuse later, by path.
+"""Validate settings before they are saved, and report by path everything that the agent or the platform would reject later.
 
-Covers what the agent's strict parser and its own checks refuse, what the plan does not allow, what cannot be written into the agent's file
-and environment, and what would serve nobody. Settings without a problem can be rendered, and their container can be made.
+Covers what the agent's strict parser and its own checks reject, what the plan does not allow, what cannot be written into the agent's file
+or environment, and settings without any effect. Settings without a problem can be rendered, and their container can be created.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -20,19 +20,19 @@ from zcplatform.agent.secret_slots import SecretSlot, needed, secret_slots
 from zcplatform.errors import PlatformError
 
 Problems = Iterator[tuple[str, str]]
-"""(path, what is wrong), to be read as one sentence."""
+"""(path, problem): together they read as one sentence."""
 LOWEST_USD = Decimal("0.01")
 _FALLBACK_DEPTH = 3
 _SEALED_OVERHEAD = 75
-"""Characters of `enc2:`, nonce, tag and quotes."""
+"""Length of `enc2:`, nonce, tag and quotes."""
 _ROOM_FOR_STATE = MOST_TOKENS * (2 * 64 + _SEALED_OVERHEAD) + MOST_PEER_BYTES
-"""Of the file, for what the agent itself adds."""
+"""Characters reserved in the file for what the agent adds."""
 _ROOM_FOR_PLAN, _ROOM_FOR_PRICE = 20_000, 200
-"""Of the file, for tools that the plan may exclude later, and for the price of each model."""
+"""Characters reserved in the file for tools that the plan may exclude later, and for the price of each model."""
 
 
 def problems(settings: AgentSettings, plan: Policy, stored: Collection[str] | None = None) -> dict[str, str]:
-    """What is wrong, by path; empty if nothing is. `stored` are the names of the secrets that have a value (None: do not check)."""
+    """Return all problems by path. `stored` are the names of the secrets that have a value (None: do not check them)."""
     found: dict[str, str] = {}
     for part in (
         _providers(settings),
@@ -48,7 +48,7 @@ def problems(settings: AgentSettings, plan: Policy, stored: Collection[str] | No
 
 
 def size_problem(settings: AgentSettings, plan: Policy, secret_lengths: Mapping[str, int]) -> dict[str, str]:
-    """Whether the agent's file would be too long, with secrets of these lengths (UTF-8 bytes) and what the agent may add to it."""
+    """Report an agent's file that would be too long with secrets of these lengths (UTF-8 bytes) and what the agent may add."""
     models = [model for one in settings.providers.values() for model in (one.model, *one.fallback_models)]
     size = len(rendering.render(settings, {}, plan, AgentState(), lambda _: "")) + _ROOM_FOR_STATE + _ROOM_FOR_PLAN
     size += sum(_ROOM_FOR_PRICE + len(model) for model in models)
@@ -61,7 +61,7 @@ def size_problem(settings: AgentSettings, plan: Policy, secret_lengths: Mapping[
 
 
 def secret_problem(slot: SecretSlot, value: str) -> str | None:
-    """Why a secret's value cannot be used; None if it can. Never contains the value."""
+    """Return why a secret's value cannot be used; None if it can. The text never contains the value."""
     is_password = slot.field is not None and "password" in slot.field.name
     odd = fields.unsendable(value, header=slot.is_header, password=is_password, lines=slot.field is not None and slot.field.lines)
     if odd is not None:
@@ -74,7 +74,7 @@ def secret_problem(slot: SecretSlot, value: str) -> str | None:
 
 
 def cleaned(settings: AgentSettings) -> AgentSettings:
-    """The settings without the white space around servers' addresses that comes with copying."""
+    """Return the settings with servers' addresses stripped of the white space that comes with copying."""
     channels = {}
     for name, channel in settings.channels.items():
         known = types().get(name.partition(".")[0])
@@ -87,7 +87,7 @@ def cleaned(settings: AgentSettings) -> AgentSettings:
 
 
 def addresses(settings: AgentSettings) -> tuple[tuple[str, str], ...]:
-    """(path, URL or host) of every server that the settings name, for whoever decides which may be reached."""
+    """Return (path, URL or host) of every server that the settings name, for the check of which may be reached."""
     found = [(f"providers.{alias}.base_url", one.base_url) for alias, one in settings.providers.items() if one.base_url]
     found += [(f"mcp.{name}.url", server.url) for name, server in settings.mcp.items()]
     for name, channel in settings.channels.items():
@@ -99,7 +99,7 @@ def addresses(settings: AgentSettings) -> tuple[tuple[str, str], ...]:
 
 
 def provider_problems(path: str, provider: Provider) -> Problems:
-    """What is wrong with one provider by itself, without its key."""
+    """Return the problems of one provider by itself, without its key."""
     known = FAMILIES.get(provider.family)
     if known is None:
         yield f"{path}.family", f"{provider.family!r} is not a provider the agent knows"
@@ -142,7 +142,7 @@ def _is_remote(provider: Provider) -> bool:
 
 
 def _depth(settings: AgentSettings) -> Problems:
-    """The agent follows three fallbacks of fallbacks, and drops what leads in a circle."""
+    """Check the fallbacks: the agent follows them to a depth of three, and drops cycles."""
 
     def is_deep(alias: str, seen: tuple[str, ...]) -> bool:
         provider = settings.providers.get(alias)
@@ -283,7 +283,7 @@ def _missing(settings: AgentSettings, stored: Collection[str] | None) -> Problem
 
 
 def _unrenderable(settings: AgentSettings, plan: Policy) -> Problems:
-    """The last line of defence: what passed every rule and still cannot be written. A tenant with such settings could not be started."""
+    """Report, as a last defence, what passed every rule and still cannot be rendered. A tenant with such settings could not be started."""
     for name, value in policy.environment(settings, plan).items():
         if name not in ENVIRONMENT or ENVIRONMENT[name].fullmatch(value) is None:
             yield "settings", f"cannot be passed to the agent: `{name}` would be {value[:60]!r}"

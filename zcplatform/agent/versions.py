@@ -1,4 +1,4 @@
-"""The versions of the agent that the platform supports: every 0.8, whose configuration is schema 3."""
+"""The supported versions of the agent: every 0.8, whose configuration is schema 3."""
 
 import re
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ BEYOND = Version(0, 9, 0)
 
 
 def parse(text: str) -> Version:
-    """A version (`0.8.7`, `v0.8.7`) or what `zeroclaw --version` prints (`zeroclaw 0.8.7 (unknown)`)."""
+    """Parse a version (`0.8.7`, `v0.8.7`) or the output of `zeroclaw --version` (`zeroclaw 0.8.7 (unknown)`)."""
     match = _NUMBER.search(text[:_LONGEST])
     if match is None:
         raise NotAVersion(f"{text[:60]!r} does not name a version such as 0.8.7")
@@ -39,7 +39,7 @@ def is_supported(version: Version) -> bool:
 
 
 def problem(version: Version) -> str | None:
-    """Why the platform does not support this version; None if it does."""
+    """Return why this version is not supported; None if it is."""
     if is_supported(version):
         return None
     age = "older" if version < FIRST else "newer"

@@ -1,4 +1,4 @@
-"""The files of the settings that belong into the tenant's workspace: instructions, tasks, procedures."""
+"""Render the workspace files that come from the settings: instructions, tasks, procedures."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _WORKSPACE = f"agents/{AGENT}/workspace"
 
 
 def workspace_files(settings: AgentSettings) -> dict[str, str]:
-    """Content by path in the workspace. The empty text stands for a file to be removed."""
+    """Return file contents by path in the workspace. The empty text means that the file is to be removed."""
     tasks = "".join(f"- {task}\n" for task in settings.heartbeat.tasks)
     files = {
         f"{_WORKSPACE}/AGENTS.md": settings.instructions,
@@ -26,7 +26,10 @@ def workspace_files(settings: AgentSettings) -> dict[str, str]:
 
 
 def _procedure(name: str, channel: Channel) -> dict[str, Any]:
-    """MQTT starts procedures, not conversations: this one passes each message to the agent. The usual mode would wait for an approval forever."""
+    """Return the procedure that passes each MQTT message to the agent.
+
+    MQTT starts procedures, not conversations, and the default mode would wait for an approval forever.
+    """
     topics = channel.options.get("topics") or ("#",)
     return {
         "sop": {

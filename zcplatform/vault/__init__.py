@@ -1,1 +1,1 @@
-"""Keys and encryption. `sealing` is what the web process may do; everything else is for the worker. No SQL."""
+"""Keys and encryption. The web process may use `sealing`; everything else is for the worker. No SQL."""

@@ -22,13 +22,13 @@ def hkdf(key: bytes, info: bytes) -> bytes:
 
 
 def purpose_key(root: bytes, purpose: str) -> bytes:
-    """Derive a key that reveals nothing about the others."""
+    """Derive the key for one purpose. It reveals nothing about the other keys."""
     return hkdf(root, b"zcplatform/1/" + purpose.encode())
 
 
 @dataclass(frozen=True)
 class Keys:
-    """Everything derived from the root key; only `token_pepper`, `code_mac`, `seal_public` and live signing keys ever leave the worker."""
+    """All keys derived from the root key. Only `token_pepper`, `code_mac`, `seal_public` and live signing keys leave the worker."""
 
     wrap: bytes
     seal_private: PrivateKey
@@ -43,7 +43,7 @@ class Keys:
         return bytes(self.seal_private.public_key)
 
     def signing_key(self, number: int) -> bytes:
-        """One of the keys that sign sessions. The next one cannot be derived from it."""
+        """Return one of the keys that sign sessions. The next one cannot be derived from it."""
         return hkdf(self.signing, f"signing key {number}".encode())
 
     @property
@@ -63,7 +63,7 @@ class Keys:
         )
 
     def with_pepper(self, token_pepper: bytes) -> "Keys":
-        """These keys with the token pepper of an earlier root key: tokens survive a change of the root key."""
+        """Return these keys with the token pepper of an earlier root key, so that tokens survive a rotation."""
         return replace(self, token_pepper=token_pepper)
 
     def __repr__(self) -> str:

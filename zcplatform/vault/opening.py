@@ -1,6 +1,6 @@
-"""What only the worker can do: open sealed boxes, encrypt for the database, decrypt. Uses libsodium's XChaCha20-Poly1305 with associated data.
+"""Open sealed boxes, encrypt secrets for the database, and decrypt them. Only the worker has the keys. XChaCha20-Poly1305 of libsodium, with associated data.
 
-Associated data bind a ciphertext to its tenant, kind, name, host, row and version. Anywhere else it raises an error and never yields a wrong secret.
+The associated data binds a ciphertext to its tenant, kind, name, host, row and version. Anywhere else, decryption fails and never yields a wrong secret.
 """
 
 import secrets
@@ -22,14 +22,16 @@ _NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 
 
 class CannotOpen(PlatformError):
-    """The ciphertext or box is damaged, foreign, or for another binding. It never says which."""
+    """The ciphertext or box is damaged, made with another key, or for another binding. The error never reveals which."""
 
     def __init__(self) -> None:
-        super().__init__("secret.unreadable", "A stored secret cannot be opened: it was damaged or moved", "submit the secret again")
+        super().__init__(
+            "secret.unreadable", "A stored secret cannot be decrypted: it was damaged or moved to another row", "Submit the secret again"
+        )
 
 
 def _bound_to(parts: tuple[str, ...]) -> bytes:
-    """Each part with its length before it, so that no two lists of parts give the same bytes."""
+    """Encode parts with length prefixes, so that no two lists of parts give the same bytes."""
     return b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in ("zcplatform", str(FORMAT), *parts))
 
 
@@ -64,7 +66,7 @@ def unwrap(wrap_key: bytes, tenant_id: str, wrapped: bytes) -> bytes:
 
 
 def wrap_previous(wrap_key: bytes, name: str, key: bytes) -> bytes:
-    """A key derived from an earlier root key that is still needed."""
+    """Return a key derived from an earlier root key that is still in use."""
     return _encrypt(wrap_key, key, _bound_to(("kept key", name)))
 
 

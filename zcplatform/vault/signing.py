@@ -1,4 +1,4 @@
-"""Ed25519 signatures of the audit log's anchors and checkpoints. Verification needs only the public key."""
+"""Sign and verify the audit log's anchors and checkpoints with Ed25519. Verification needs only the public key."""
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey

@@ -1,4 +1,4 @@
-"""Sources of the root key other than a file: a systemd credential, or a passphrase from which argon2id derives the key."""
+"""Read the root key from a systemd credential, or derive it from a passphrase with argon2id. (`keys` reads it from a file.)"""
 
 import json
 import os
@@ -23,7 +23,7 @@ _MOST_OPS = 20
 
 @dataclass(frozen=True)
 class Stretch:
-    """Parameters that turn a passphrase into a key; not secret. Stored in the database, so that a copy of it opens with the passphrase alone."""
+    """The argon2id parameters of a passphrase. They are not secret, and stored in the database: a copy of it needs only the passphrase."""
 
     salt: str
     ops: int = 4
@@ -35,7 +35,10 @@ class Stretch:
 
     @classmethod
     def parse(cls, text: str) -> "Stretch":
-        """Raises CannotRun. The web process may write the row, so the values are bounded: it cannot make the worker use up the host's memory."""
+        """Parse the stored parameters. Raises CannotRun.
+
+        The values are bounded, because the web process can write the row and must not make the worker use up the host's memory.
+        """
         try:
             found = cls(**bounded_json.loads(text))
             if len(bytes.fromhex(found.salt)) != argon2id.SALTBYTES or not (0 < found.ops <= _MOST_OPS):
@@ -43,9 +46,7 @@ class Stretch:
             if not argon2id.MEMLIMIT_MIN <= found.memory_bytes <= _MOST_MEMORY:
                 raise ValueError(text)
         except (ValueError, TypeError):
-            raise CannotRun(
-                "key.stretch", "The parameters of the passphrase in the database are damaged", "Restore it from a backup"
-            ) from None
+            raise CannotRun("key.stretch", "The passphrase parameters in the database are damaged", "Restore it from a backup") from None
         return found
 
     def text(self) -> str:
@@ -56,7 +57,7 @@ class Stretch:
 
 
 def credential() -> Path:
-    """The path where systemd put the credential for this unit. Raises CannotRun."""
+    """Return the path of the credential that systemd passed to this unit. Raises CannotRun."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     if folder is None:
         raise CannotRun(
@@ -68,21 +69,23 @@ def credential() -> Path:
 
 
 def passphrases(prompts: Sequence[str]) -> list[bytes]:
-    """Return one passphrase for each prompt: lines of the descriptor that the variable names, which is then closed, or typed at the terminal."""
+    """Return one passphrase for each prompt, read from the file descriptor that the variable names (and then closed), or typed at the terminal."""
     number = os.environ.pop(DESCRIPTOR, None)
     if number is not None:
         try:
             with os.fdopen(int(number), "rb") as file:
                 lines = file.read(64 * 1024).split(b"\n")
         except (OSError, ValueError):
-            raise CannotRun("key.passphrase", f"The descriptor {number} in {DESCRIPTOR} cannot be read", "Open it for reading") from None
+            raise CannotRun("key.passphrase", f"File descriptor {number} of {DESCRIPTOR} cannot be read", "Open it for reading") from None
         if len(lines) < len(prompts) or not all(lines[: len(prompts)]):
             raise CannotRun(
-                "key.passphrase", f"The descriptor in {DESCRIPTOR} has too few lines", f"It needs one line each for: {', '.join(prompts)}"
+                "key.passphrase",
+                f"The file descriptor of {DESCRIPTOR} has too few lines",
+                f"It needs one line each for: {', '.join(prompts)}",
             )
         return lines[: len(prompts)]
     if not sys.stdin.isatty():
-        raise CannotRun("key.passphrase", "The passphrase is needed, and there is no terminal to type it", f"{DESCRIPTOR}=3 … 3<FILE")
+        raise CannotRun("key.passphrase", "A passphrase is needed, and there is no terminal to type it", f"{DESCRIPTOR}=3 … 3<FILE")
     return [getpass(f"{prompt}: ").encode() for prompt in prompts]
 
 
