@@ -289,7 +289,7 @@ def test_a_newer_database_is_refused(platform: Platform) -> None:
 
 def test_serve_needs_root(platform: Platform) -> None:
     told = _as_web(platform, "from zcplatform import settings; from zcplatform.worker import app; app.run(settings.Settings())")
-    assert "must be started by root" in told
+    assert "must be started as root" in told
 
 
 def test_no_secret_is_where_it_must_not_be(platform: Platform) -> None:

@@ -59,7 +59,7 @@ def test_a_trace_of_an_installation_refuses_the_start(
 ) -> None:
     trace(settings)
     lose(settings)
-    with pytest.raises(CannotRun, match="no new installation") as refused:
+    with pytest.raises(CannotRun, match="not a new installation") as refused:
         is_new(settings)
     assert refused.value.code == "database.missing"
 

@@ -1,1 +1,1 @@
-"""The root process: loops that make true what the rows want."""
+"""The root process: loops that bring the machine to the desired state in the database."""

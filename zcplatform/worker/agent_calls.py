@@ -1,7 +1,7 @@
-"""Calls to a running agent on behalf of people: a pairing code, its devices, the health of its channels, an answer to a message.
+"""Call a running agent on behalf of people: pairing codes, devices, channel health, messages.
 
-Codes, messages and answers pass through; nothing of them is stored or logged. Everything an agent says is cleaned of the tenant's secrets, and
-of characters that UTF-8 cannot hold.
+Codes, messages and answers are never stored or logged. Everything that an agent answers is redacted of the tenant's secrets, and
+stripped of characters that UTF-8 cannot encode.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -36,7 +36,7 @@ class AgentCalls:
         self._messages = ConcurrencyLimit(each=2, altogether=64)
 
     async def pairing_code(self, request: dict[str, Any]) -> Answers:
-        """A new code. The one before ends."""
+        """Create a pairing code. The previous one becomes invalid."""
         snapshot = load_tenant(self._deps, request)
         code = await self._call(snapshot, lambda gateway, at, bearer: gateway.initiate_pairing(at, bearer))
         yield {"code": code, "expires_at": clock.text(clock.now() + PAIRING_LIVES)}
@@ -60,14 +60,14 @@ class AgentCalls:
         yield redacted_json(self._deps.redactor(snapshot.tenant.id), {"devices": devices})
 
     async def revoke(self, request: dict[str, Any]) -> Answers:
-        """Revoke one device. The agent's file is read back at once: if the host restarts now, the device must not be admitted again."""
+        """Revoke one device, and read the agent's file back at once: if the host restarts now, the device must not be admitted again."""
         snapshot, device_id = load_tenant(self._deps, request), require_text(request, "device_id", 64)
         own = _own(await self._devices(snapshot))
         if own is not None and own.id == device_id:
             raise Conflict(
                 "device.platform",
                 f"The platform itself uses this device to call the agent of `{snapshot.tenant.slug}`",
-                "choose another device",
+                "Choose another device",
             )
         await self._call(snapshot, lambda gateway, at, bearer: gateway.revoke(at, bearer, device_id))
         await self._read_back(snapshot)
@@ -89,14 +89,14 @@ class AgentCalls:
         return await with_bearer(self._deps, snapshot, self._wake, lambda at, bearer: call(self._deps.gateway, at, bearer))
 
     async def _revoke_all(self, snapshot: TenantSnapshot) -> bool:
-        """False when the agent does not do it: then only a file without them, and a restart, ends what they may do."""
+        """Revoke devices at the agent. False if it does not do so: then only a restart with a file without them removes their access."""
         try:
             found = await self._devices(snapshot)
             for device in [device for device in found if not device.is_legacy]:
                 await self._revoke_if_there(snapshot, device.id)
         except PlatformError as error:
             logger.warning(
-                "an agent does not revoke its devices; its file is rendered without them", tenant=snapshot.tenant.id, error=error.detail
+                "an agent did not revoke its devices; its file is rendered without them", tenant=snapshot.tenant.id, error=error.detail
             )
             return False
         return True
@@ -116,6 +116,6 @@ class AgentCalls:
 
 
 def _own(devices: tuple[Device, ...]) -> Device | None:
-    """The platform's entry, if there is no doubt: the only token that the agent found in its file without having paired it."""
+    """Return the platform's own entry if it is unambiguous: the only token that the agent found in its file and did not pair."""
     legacy = [device for device in devices if device.is_legacy]
     return legacy[0] if len(legacy) == 1 else None

@@ -1,6 +1,6 @@
-"""The head of the audit log, signed and written to a second place each hour, at the start and at the end: so that cutting the tail is found.
+"""Anchor the audit log: sign its head and write it to a second place every hour, at the start and at the end, so that truncation is detected.
 
-An anchor that could not be written is tried again in a minute; nothing else waits for it.
+An anchor that could not be written is retried after a minute; nothing else waits for it.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class Anchors:
         self._kind = "hour"
 
     async def write(self, kind: str) -> None:
-        """Raises Unavailable. A slow disk holds nobody else."""
+        """Write one anchor, on a thread, so that a slow disk delays nothing else. Raises Unavailable."""
         sequence, hash_ = self._database.read(audit.head)
         signer = self._keys.audit_public.hex()
         anchor = Anchor(kind, self._instance, clock.text(clock.now()), sequence, hash_.hex(), signer)
@@ -53,7 +53,7 @@ class Anchors:
 
 
 def put_change(tx: Tx, settings: Settings, old: Keys, new: Keys, at: str) -> None:
-    """A change of key, signed by both, waits in the database until it is in the second place: the old key is gone by then."""
+    """Write a pending change of key. Signed by both keys, it stays in the database until it is anchored, because the old key is gone by then."""
     sequence, hash_ = audit.head(tx)
     before, after = old.audit_public.hex(), new.audit_public.hex()
     lines = [
@@ -64,7 +64,7 @@ def put_change(tx: Tx, settings: Settings, old: Keys, new: Keys, at: str) -> Non
 
 
 def deliver_change(settings: Settings, keys: Keys, database: Database) -> None:
-    """Raises Unavailable, and the lines wait on. What is not signed by our key was not put there by us."""
+    """Write the pending lines. Raises Unavailable and keeps them for the next attempt. Lines not signed by our key are discarded: others wrote them."""
     told = database.read(lambda tx: instance.get(tx, CHANGE))
     if told is None:
         return
@@ -77,7 +77,7 @@ def deliver_change(settings: Settings, keys: Keys, database: Database) -> None:
         for one in found:
             place(settings)(one.line())
     else:
-        logger.error("anchors of a change of key waited that are not signed by this key; they are thrown away")
+        logger.error("pending anchors of a change of key are not signed by this key and are discarded")
     database.write_now(lambda tx: instance.remove(tx, CHANGE))
 
 

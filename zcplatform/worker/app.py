@@ -1,7 +1,7 @@
-"""Composition root of the worker: `zcplatform serve` makes everything here once, in the order in which it may be trusted.
+"""Composition root of the worker: `zcplatform serve` creates everything here once, checking each part before the next one relies on it.
 
-First folders, lock, key and database (startup.py), then the loops and whatever wakes them, then the sockets; the loops start last. On SIGTERM
-waiting work is abandoned: the next start takes it up.
+First come folders, lock, key and database (startup.py), then the loops and what wakes them, then the sockets; the loops start last. On SIGTERM,
+unfinished work is abandoned: the next start continues it.
 """
 
 import asyncio
@@ -55,14 +55,14 @@ LAST_WRITE_S = 1.0
 
 
 def run(settings: Settings) -> int:
-    """`zcplatform serve`. Raises CannotRun, with nothing touched, when it must not start like this."""
+    """Run `zcplatform serve`. Raises CannotRun, with nothing changed, if it must not start."""
     if os.geteuid() != 0:
-        raise CannotRun("serve.not_root", "zcplatform serve must be started by root", "sudo zcplatform serve")
+        raise CannotRun("serve.not_root", "`zcplatform serve` must be started as root", "sudo zcplatform serve")
     log.configure("worker", settings.log_level)
     os.umask(0o077)
     memory.one_arena()
     memory.never_dumped()
-    faulthandler.enable(all_threads=False)  # a file truncated under its memory map ends the process by SIGBUS: the log shows where
+    faulthandler.enable(all_threads=False)  # a memory-mapped file that was truncated ends the process with SIGBUS: the log shows where
     web = ensure_user(settings.web_user)
     ensure_user(settings.edge_user)
     startup.make_data_dirs(settings, web)
@@ -71,7 +71,7 @@ def run(settings: Settings) -> int:
         startup.check_host(settings)
         rundirs.prepare(settings)
         if is_new(settings):
-            startup.make_database(settings, web)  # before its key: a key without a database means that the database was lost
+            startup.make_database(settings, web)  # checked before a key is made: a key without a database means that the database was lost
         key = root_key.obtain(settings, make=True)
         database = startup.open_database(settings, key, web)
         return asyncio.run(_serve(settings, key.keys, database, web))
@@ -82,7 +82,7 @@ async def _serve(settings: Settings, keys: Keys, database: Database, web: pwd.st
 
 
 class Worker:
-    """The parts of a running worker. Made in one go; nothing runs before `serve`."""
+    """The parts of a running worker. Nothing runs before `serve`."""
 
     def __init__(self, settings: Settings, keys: Keys, database: Database, web: pwd.struct_passwd) -> None:
         self._settings = settings
@@ -124,7 +124,7 @@ class Worker:
         memory.settle()
         logger.info("the platform runs", web=self._settings.web_socket, database=self._settings.database)
         await stop.wait()
-        logger.info("stopping; unfinished work is taken up by the next start")
+        logger.info("stopping; the next start continues unfinished work")
         live_socket.close()
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
@@ -134,18 +134,18 @@ class Worker:
         os._exit(0)
 
     async def _prepare(self) -> None:
-        """What a loop would do too, done before the first of them where it can be."""
+        """Do early, if possible, what must precede the first loop. The loops retry what fails here."""
         try:
             deliver_change(self._settings, self._keys, self._database)
         except PlatformError as error:
-            logger.error("a change of key could not be anchored; the next start tries again", code=error.code, error=error.detail)
+            logger.error("a change of key could not be anchored; the next start retries it", code=error.code, error=error.detail)
         try:
             await self._firewall.ensure()
         except PlatformError as error:
-            logger.error("no agent is started until the firewall stands", error=error.detail, hint=error.hint)
+            logger.error("no agent is started until the firewall rules are in place", error=error.detail, hint=error.hint)
 
     def _wake(self, tenant_id: str) -> None:
-        """The empty text wakes whatever is not about one tenant."""
+        """Wake the reconciliation of a tenant; the empty text wakes the loops that serve no single tenant."""
         if tenant_id:
             self._driver.wake(TenantId(tenant_id))
         else:
@@ -170,7 +170,7 @@ class Worker:
         return {number: self._keys.signing_key(number) for number in self._database.read(lambda tx: signing_keys.live(tx, at))}
 
     async def _record_stop(self) -> None:
-        """Write and anchor the last audit entry. Nothing that prevents this prevents the end."""
+        """Write and anchor the last audit entry. A failure is logged and does not prevent the stop."""
         entry = Entry(clock.text(clock.now()), "system:worker", "worker.stop", "")
         try:
             async with asyncio.timeout(LAST_WRITE_S):
@@ -188,7 +188,7 @@ def make_firewall(settings: Settings) -> FirewallLoop:
 
 
 def make_deps(settings: Settings, keys: Keys, database: Database, engine: Engine) -> Deps:
-    """Everything the loops act with; nothing is opened or called yet."""
+    """Create the collaborators of the loops. Nothing is opened or called yet."""
     caddy = Caddy.of(settings)
     edge_gid = ensure_user(settings.edge_user).pw_gid
     upstreams = Upstreams(of_document(saved_document(settings.edge_document)))
@@ -212,7 +212,7 @@ def make_deps(settings: Settings, keys: Keys, database: Database, engine: Engine
 
 
 def _mail_server(settings: Settings) -> Sender | None:
-    """The mail library is loaded only if mail is configured."""
+    """Create the mail client. The mail library is loaded only if mail is configured."""
     if settings.mail_host is None:
         return None
     from zcplatform.adapters.mail import MailServer

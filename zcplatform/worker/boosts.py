@@ -1,4 +1,4 @@
-"""Which agents have a start-up boost now (see reconcile/start_boost.py). In memory only: a new worker knows of none, and gives back what was left."""
+"""Which agents have a start-up boost now (see reconcile/start_boost.py). In memory only: a new worker knows of none, and ends those left by the last."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ class Boosts:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, tenant_id: TenantId, at_most: int) -> bool:
-        """False if it has one already, or if `at_most` others have one."""
+        """Register a boost. False if the agent has one already, or if `at_most` others have one."""
         if tenant_id in self._ends or len(self._ends) >= at_most:
             return False
         self._ends[tenant_id] = asyncio.Event()
@@ -31,6 +31,6 @@ class Boosts:
         del self._ends[tenant_id]
 
     def keep(self, task: asyncio.Task[None]) -> None:
-        """asyncio itself keeps no reference to a task."""
+        """Keep a task alive: asyncio itself holds no strong reference to it."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -1,4 +1,4 @@
-"""The worker's collaborators, made once by the composition root: what its loops act with."""
+"""The collaborators of the worker's loops, created once by the composition root."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -35,26 +35,26 @@ class Deps:
     upstreams: Upstreams
     metrics: Metrics
     engine_slots: asyncio.Semaphore
-    """How many tenants may load the engine at once."""
+    """Limits how many tenants load the engine at once."""
     cache: ReadCache
     inspect_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_AT_ONCE))
-    """How many tenants are inspected closely at once when all are woken."""
+    """Limits how many tenants are inspected at once when all are woken."""
 
     boosts: Boosts = field(default_factory=Boosts)
-    """Agents that start with more processor time than their plan's."""
+    """Agents that currently have more processor time than their plan allows, because they start."""
 
     def redactor(self, tenant_id: TenantId) -> Redactor:
-        """Cleans every word of a tenant's agent before it is stored, shown or logged."""
+        """Return the redactor for everything that a tenant's agent prints or answers, before it is stored, shown or logged."""
         return self.database.read(lambda tx: self.secrets.redactor(tx, tenant_id))
 
     def snapshot(self, tenant_id: TenantId) -> TenantSnapshot | None:
-        """Like `load`, for those who only read: kept until somebody writes."""
+        """Load a snapshot for reading only. It is cached until the database changes."""
         return self.cache.get(tenant_id, lambda tx: load(tx, self.settings, tenant_id))
 
     def place(self, snapshot: TenantSnapshot) -> Place:
-        """The machine of a tenant. Raises StepFailed for one that this installation does not have.
+        """Return the place of a tenant. Raises StepFailed for a machine that this installation does not have.
 
-        That keeps a tenant from being started only: what is to stop or to be removed is looked for on this machine then.
+        That prevents only a start. To stop or remove such a tenant, the local machine is used.
         """
         try:
             return self.engine.place(snapshot.tenant.node_id)

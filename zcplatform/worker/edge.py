@@ -1,7 +1,7 @@
-"""The edge loop: what Caddy serves is what the database says, and any difference is repaired within the period.
+"""The edge loop: keeps Caddy's document equal to the one computed from the database, and repairs any difference within the period.
 
-One round at a time compares and sets on a difference. The first change is set at once; changes within `settle_s` after that wait for one
-common round, because each set costs Caddy a reload. The last accepted document is saved for the edge's next start.
+One round at a time compares, and sets the document if it differs. The first change is set at once; changes within `settle_s` after it wait for one
+common round, because each one makes Caddy reload. The last accepted document is saved for the edge's next start.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class EdgeLoop:
             )
 
     async def apply(self) -> None:
-        """Returns when Caddy serves a document that was computed after this call. Simultaneous callers share one round."""
+        """Return once Caddy serves a document that was computed after this call. Simultaneous callers share one round."""
         if self._next is None:
             self._next = asyncio.create_task(self._round())
             self._rounds.add(self._next)
@@ -75,7 +75,7 @@ class EdgeLoop:
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._rounds.discard(task)
         if not task.cancelled():
-            # Retrieved, so that asyncio does not warn about a round whose callers have all left: the error is in the status.
+            # Retrieve the error, so that asyncio does not warn about a round whose callers have all left: it is in the status.
             task.exception()
 
     async def _round(self) -> None:
@@ -110,12 +110,12 @@ class EdgeLoop:
             await self._caddy.set(wanted, etag)
             failpoint("edge.set.after")
             self.status.sets += 1
-            self._kept = None  # an edge that lost its document may have lost the saved one too
+            self._kept = None  # an edge that lost its document may also have lost the saved one
             self._quiet_until = asyncio.get_running_loop().time() + self._settle_s
         return wanted
 
     def _keep(self, standing: Json) -> Exception | None:
-        """The routes are in place even if they cannot be saved for the edge's next start. That is recorded and retried, and no caller fails because of it."""
+        """Save the document for the edge's next start. A failure is recorded and retried; no caller fails, because the routes are in place."""
         if standing == self._kept:
             return None
         try:

@@ -1,4 +1,4 @@
-"""Follows the engine's events. They are hints: a container that died or got other limits is looked at now, not at the next period."""
+"""Follow the engine's events. They are hints: a container that died or whose limits changed is inspected now instead of in the next period."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ _ACTIONS = ("die", "oom", "update", "destroy")
 
 
 def engine_events_loop(engine: Engine, wake: Callable[[TenantId], None]) -> Loop:
-    """One round follows the stream until it breaks off."""
+    """Return the loop. One round follows the stream until it ends."""
 
     async def follow() -> None:
         async for tenant_id, action in engine.events():

@@ -1,7 +1,7 @@
-"""The firewall loop: our constant rules are in place before the first container starts, and are restored when someone removes them.
+"""The firewall loop: puts the installation's rules in place before the first container starts, and restores them if they are removed.
 
-The engine's own rules belong to the engine. When they are gone, published ports do not lead to agents and agents have no way out, although they run: this loop
-says so, and while it does nothing is started, replaced or judged by its silence.
+The engine's own rules belong to the engine. Without them, agents run but cannot be reached through their published ports and cannot reach the internet: this loop
+reports it, and until they are back, nothing is started or replaced, and no agent is restarted because it does not answer.
 """
 
 import asyncio
@@ -18,20 +18,20 @@ LOOK_EVERY_S = 300.0
 
 
 class FirewallLoop:
-    """`stands`: outcome of the last look; no container is started while it is False. `has_bridges`: whether the engine has networks of ours.
+    """`stands`: whether the rules were in place at the last check; no container is started while it is False. `has_bridges`: whether the engine has networks of ours.
 
-    Where the kernel numbers the changes of its rules, a look is due when the number has changed, and now and then all the same.
+    If the kernel numbers the changes of its rules, the rules are checked when that number has changed, and now and then in any case.
     """
 
     def __init__(self, rules: Rules, period_s: float, has_bridges: Callable[[], bool] = lambda: False) -> None:
         self.loop = Loop("firewall", period_s, self._round)
         self.stands = False
         self.engine_rules_gone = False
-        """Agents may be well, but their ports lead nowhere until the engine is restarted."""
+        """The engine's rules are gone: agents may be healthy, but their ports lead nowhere until the engine is restarted."""
         self._rules = rules
         self._has_bridges = has_bridges
         self._seen: tuple[int, float] | None = None
-        """The number under which the rules were seen in place, and when."""
+        """The kernel's number at which the rules were last seen in place, and the time."""
         self._counts: bool | None = None
 
     async def _round(self) -> None:
@@ -44,7 +44,7 @@ class FirewallLoop:
             )
 
     async def ensure(self) -> None:
-        """Look, and apply what is missing. Raises StepFailed if the rules cannot be put in place or the engine's are gone."""
+        """Check the rules and apply what is missing. Raises StepFailed if they cannot be put in place or the engine's are gone."""
         number, now = firewall.generation(), asyncio.get_running_loop().time()
         if self.stands and self._seen is not None and self._seen[0] == number and now - self._seen[1] < LOOK_EVERY_S:
             return
@@ -66,6 +66,6 @@ class FirewallLoop:
         if self.engine_rules_gone:
             raise StepFailed(
                 "engine.rules_gone",
-                "The engine's own firewall rules are gone: ports do not lead to agents, and agents have no way out",
-                "Restart the engine (systemctl restart docker); with live-restore agents survive it",
+                "The engine's own firewall rules are gone: agents cannot be reached and have no access to the internet",
+                "Restart the engine (systemctl restart docker). Agents keep running if live-restore is on",
             )

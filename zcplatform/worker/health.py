@@ -1,6 +1,6 @@
 """The health loop: checks every running agent at once, bounded; after three failed checks in a row the agent is restarted.
 
-Docker never restarts an agent that hangs. A good answer proves little (the agent says ok early), so it only resets the count.
+Docker never restarts an agent that hangs. A good answer proves little (the agent reports ok early), so it only resets the count.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from zcplatform.worker.reconcile.outcome import record_failure
 AT_ONCE = 32
 FAILURES_BEFORE_RESTART = 3
 CLOSE_LOOK_EVERY = 20
-"""Rounds. What a look from afar does not show (a container's limits) is looked at for one tenant in twenty each round."""
+"""In rounds. What a listing does not show (a container's limits) is inspected for one tenant in twenty each round."""
 
 
 def is_close_look(position: int, round_: int) -> bool:
-    """In the first round (`round_` 1) everybody has one: hints of before the start were sent to nobody."""
+    """Return whether a close look at the tenant is due. In the first round (`round_` 1) it is due for all: events before the start were missed."""
     return round_ == 1 or (position + round_) % CLOSE_LOOK_EVERY == 0
 
 
@@ -41,11 +41,11 @@ class HealthLoop:
         self._wake = wake
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._kept: dict[TenantId, Stamp] = {}
-        """Of the agents' files as they were read last."""
+        """Stamps of the agents' files when they were last read."""
         self._rounds = 0
 
     async def _round(self) -> None:
-        """Check agents that run. One that is silent because the engine or its rules are gone is not at fault."""
+        """Check running agents. One that does not answer because the engine or its rules are gone is not counted as failing."""
         place, began = self._deps.engine.place(LOCAL), self._deps.upstreams.moment
         look = await place.look()
         if isinstance(look, Silence):
@@ -58,7 +58,7 @@ class HealthLoop:
         self._rounds += 1
         for position, row in enumerate(rows):
             if is_close_look(position, self._rounds):
-                self._kept.pop(row.id, None)  # what was written through a mapping of the file leaves its stamp alone
+                self._kept.pop(row.id, None)  # a write through a memory map does not change the stamp
                 self._wake(row.id)
         found = ((row, look.of(TenantRef(row.id, row.slug)).workload) for row in rows)
         running = [(row, seen.address) for row, seen in found if seen is not None and seen.address is not None]
@@ -69,7 +69,7 @@ class HealthLoop:
             try:
                 await self._ask(row, address)
             except Exception:
-                logger.exception("a health look failed; the others go on", tenant=row.id)
+                logger.exception("a health check failed with an error; the other checks continue", tenant=row.id)
 
     async def _ask(self, row: Tenant, address: Address) -> None:
         deps = self._deps
@@ -91,7 +91,7 @@ class HealthLoop:
             await self._unwell(row, answer.error)
 
     async def _well(self, row: Tenant) -> None:
-        """Write only what changes: a healthy tenant costs no write."""
+        """Record the outcome. Only changes are written: a healthy tenant costs no write."""
         calm = row.failures and _is_calm(row)
         changes: dict[str, object] = {}
         if row.seen_probe_failures:
@@ -122,5 +122,5 @@ class HealthLoop:
 
 
 def _is_calm(row: Tenant) -> bool:
-    """Healthy for a while: one that does away with our token at every start is not started again all the time."""
+    """Whether the agent has been healthy for a while: one that removes our token at every start must not be restarted over and over."""
     return row.seen_healthy_at is not None and row.seen_healthy_at < clock.text(clock.now() - timedelta(seconds=backoff.CALM_S))

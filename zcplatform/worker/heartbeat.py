@@ -1,4 +1,4 @@
-"""The small periodic duties of the worker: proof of life, keys for the web process, secrets that wait in boxes, and retention."""
+"""Small periodic tasks of the worker: the heartbeat, keys for the web process, and secrets that wait in sealed boxes."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +16,7 @@ RETENTION_S = 3_600.0
 
 
 def heartbeat_loop(database: Database, settings: Settings, hand_over_keys: Callable[[], None]) -> Loop:
-    """A worker that cannot take the write lock is not alive. Without a change nothing is committed, so that caches stay valid."""
+    """Return the heartbeat loop. A worker that cannot take the write lock does not count as alive. Nothing is committed without a change, so caches stay valid."""
 
     async def beat() -> None:
         await database.write(lambda _: None)
@@ -27,7 +27,7 @@ def heartbeat_loop(database: Database, settings: Settings, hand_over_keys: Calla
 
 
 def sealed_boxes_loop(database: Database, vault: Secrets) -> Loop:
-    """Boxes that no reconciliation has opened are opened here, so that no secret waits in one for long."""
+    """Return the loop that opens sealed boxes which no reconciliation has opened, so that no secret waits in one for long."""
 
     async def open_boxes() -> None:
         if database.read(secrets.any_boxed):

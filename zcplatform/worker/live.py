@@ -1,7 +1,7 @@
-"""The worker's socket: wake-ups and the few live things that are no rows. One JSON line asks, JSON lines answer.
+"""The worker's socket: wake-ups, and the few requests that are answered live instead of through the database. A request is one JSON line, an answer several.
 
-The web process may be anybody by now, so nothing in a request is believed: a verb from a short list, a tenant id that must be one, scalars in
-bounds. Only root and the web user get an answer; the kernel says who is asking.
+The web process may have been taken over, so requests are not trusted: the verb is from a short list, the tenant id is checked, and arguments are scalars within
+bounds. Only root and the web user get an answer; the kernel reports which user is connected.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ Verb = Callable[[dict[str, Any]], Answers]
 
 class LiveServer:
     def __init__(self, deps: Deps, wake: Callable[[str], None], uids: frozenset[int], more: Mapping[str, Verb], loops: Loops) -> None:
-        """`more` are the verbs that call an agent or a provider."""
+        """Create the server. `more` are the verbs that call an agent or a provider."""
         self._deps = deps
         self._wake = wake
         self._uids = uids
@@ -62,7 +62,7 @@ class LiveServer:
                 line = await reader.readline()
             await self._answer(line, reader, writer)
         except (OSError, TimeoutError, ValueError, KeyError) as error:
-            logger.debug("a live request broke off", error=error)
+            logger.debug("a live request ended with an error", error=error)
         finally:
             self._open -= 1
             writer.close()
@@ -116,7 +116,7 @@ class LiveServer:
             raise Unavailable(
                 "agent.no_container", f"`{snapshot.tenant.slug}` has no container yet: it is {snapshot.tenant.state}", "wait for its deploy"
             )
-        yield {"line": None}  # an error was raised by now: the web process can begin its answer
+        yield {"line": None}  # any error would have been raised by now: the web process can begin its response
         tail, since = int(request.get("tail", 100)), request.get("since")
         redact = deps.redactor(snapshot.tenant.id)
         async for line in place.logs(

@@ -13,7 +13,7 @@ from zcplatform.worker.reconcile.snapshot import TenantSnapshot, load
 
 
 def load_tenant(deps: Deps, request: dict[str, Any], *, with_drafts: bool = False) -> TenantSnapshot:
-    """Raises BadInput, NotFound, or Conflict for a tenant that was never deployed."""
+    """Return the snapshot of the named tenant. Raises BadInput, NotFound, or Conflict for a tenant that was never deployed."""
     tenant_id = request.get("tenant_id")
     if not isinstance(tenant_id, str) or not is_id(tenant_id):
         raise BadInput("live.tenant", "`tenant_id` is not the id of a tenant")
@@ -26,7 +26,7 @@ def load_tenant(deps: Deps, request: dict[str, Any], *, with_drafts: bool = Fals
 
 
 def require_text(request: dict[str, Any], name: str, longest: int) -> str:
-    """Raises BadInput."""
+    """Return a text argument. Raises BadInput."""
     value = request.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= longest or not is_text(value):
         raise BadInput("live.request", f"`{name}` must be text of 1 to {longest} characters")
@@ -34,7 +34,7 @@ def require_text(request: dict[str, Any], name: str, longest: int) -> str:
 
 
 class ConcurrencyLimit:
-    """Bounds slow requests per tenant, and in total. The total is a multiple of what a tenant may have, so one tenant never blocks others."""
+    """Limits slow requests per tenant and in total. The total is a multiple of the limit per tenant, so one tenant never blocks others."""
 
     def __init__(self, each: int, altogether: int) -> None:
         self._each = each
@@ -43,7 +43,7 @@ class ConcurrencyLimit:
 
     @contextmanager
     def taken(self, tenant_id: TenantId) -> Iterator[None]:
-        """Holds one turn of the tenant's. Raises Unavailable if there is none now."""
+        """Occupy one of the tenant's slots. Raises Unavailable if none is free."""
         if self._taken[tenant_id] >= self._each or self._taken.total() >= self._altogether:
             raise Unavailable("live.busy", "Too many of these requests are running", "try again in a moment", retry_after_s=5)
         self._taken[tenant_id] += 1
@@ -51,4 +51,4 @@ class ConcurrencyLimit:
             yield
         finally:
             self._taken[tenant_id] -= 1
-            self._taken += Counter()  # drops tenants that hold none
+            self._taken += Counter()  # forgets tenants without a running request

@@ -1,9 +1,9 @@
-"""A loop: a named periodic task whose rounds never overlap, with a status that users can read.
+"""Loops: named periodic tasks whose rounds never overlap, with a status that users can read.
 
-The period is the guarantee, a wake-up only a hint: each round looks at all state again, so the first round, a retry, a restart and a missed
+The period is the guarantee, and a wake-up only a hint: each round looks at all state again, so the first round, a retry, a restart and a missed
 wake-up are the same code path. A round that raises is recorded and logged here and nowhere else; the next round is the retry.
 
-Loops are made first, so that everyone can be given one to wake, and started later: see `Loops`.
+Loops are created before they are started, so that other parts can get a reference to wake them: see `Loops`.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from zcplatform.errors import PlatformError, Unavailable
 from zcplatform.log import logger
 
 Round = Callable[[], Awaitable[str | None]]
-"""One round. What it returns is shown as its result; `None` stands for nothing to report."""
+"""One round. What it returns is shown as its result; None means that there is nothing to report."""
 
 LATE_AFTER_S = 60.0
 
 
 @dataclass(frozen=True)
 class LoopStatus:
-    """`is_late`: a round is overdue, or has been running for longer than a round may. `error` belongs to the last round that ended."""
+    """The status of a loop. `is_late`: a round is overdue or takes too long. `error` belongs to the last round that ended."""
 
     name: str
     period_s: float
@@ -38,7 +38,7 @@ class LoopStatus:
     error_code: str
     error: str
     failures: int
-    """Failed rounds since the last good one."""
+    """Failed rounds since the last successful one."""
     rounds: int
 
     @property
@@ -47,9 +47,9 @@ class LoopStatus:
 
 
 class Loop:
-    """`run` is one round. `retry_s` gives the wait after so many failed rounds in a row; by default it is the period.
+    """`run` is one round. `retry_s` returns the wait after a number of failed rounds in a row; by default it is the period.
 
-    `longest_s` is how long a round may take before the loop counts as late; None for a round that runs until something ends it.
+    `longest_s` is how long a round may take before the loop counts as late; None for a round that runs until something else ends it.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Loop:
         self._status = LoopStatus(name, period_s, False, False, None, None, None, "", "", "", 0, 0)
 
     def wake(self) -> None:
-        """Run a round now, or one more when the running one ends."""
+        """Start a round now, or one more when the running one ends."""
         self._woken.set()
 
     @property
@@ -98,7 +98,7 @@ class Loop:
             self._due = time.monotonic() + wait_s
 
     async def once(self) -> float:
-        """Run one round, after the one that is running. Returns how long to wait for the next; errors are in the status."""
+        """Run one round, after the running one. Returns how long to wait for the next; errors are in the status."""
         async with self._one_at_a_time:
             began, started_at, result, error = time.monotonic(), clock.now(), "", None
             self._began = began
@@ -138,7 +138,7 @@ class Loop:
         return self.period_s
 
     def _log(self, error: Exception, *, is_news: bool) -> None:
-        """An error that repeats is logged once: the status and the metrics show that it persists."""
+        """Log an error. One that repeats is logged once: the status and the metrics show that it persists."""
         if not isinstance(error, PlatformError):
             logger.exception("loop round failed; the next round tries again", error, loop=self.name)
         elif is_news:
@@ -148,14 +148,14 @@ class Loop:
 
 
 def _described(error: Exception) -> tuple[str, str]:
-    """Code and text. The text of an unforeseen error may hold anything, so it stays in the log, under the log's rules."""
+    """Return code and text of an error. An unexpected error's text may contain anything, so it is only logged, under the log's rules."""
     if isinstance(error, PlatformError):
         return error.code, error.detail
     return "internal.error", f"An error inside the platform ({type(error).__name__}); the worker's log has the details"
 
 
 class Loops:
-    """All loops of a process, in the order in which they start. Their names differ."""
+    """All loops of a process, in the order in which they start. Their names are unique."""
 
     def __init__(self, *loops: Loop) -> None:
         self._loops = {loop.name: loop for loop in loops}
@@ -163,7 +163,7 @@ class Loops:
             raise ValueError("two loops have the same name")
 
     def start(self) -> list[asyncio.Task[None]]:
-        """The second phase: every wake-up handle has been handed out by now."""
+        """Start all loops. Every part has its references to wake them by now."""
         return [asyncio.create_task(loop.forever(), name=f"loop {loop.name}") for loop in self._loops.values()]
 
     def statuses(self) -> list[LoopStatus]:

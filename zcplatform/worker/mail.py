@@ -1,8 +1,8 @@
 """The mail loop: opens messages that wait in the outbox, writes them, sends them, and records the outcome.
 
-Promises: an expired message is never sent, however slow the server; no box outlives its message; a message that cannot be sent delays no other.
+Promises: an expired message is never sent, however slow the server; no sealed box outlives its message; a message that cannot be sent delays no other.
 A message may arrive twice when the worker is killed between sending and recording it. Rows are hostile: recipient and text come from the sealed
-box and our own texts, and a box that is not for its row is discarded.
+box and our own texts, and a box that does not belong to its row is discarded.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ AGAIN_S = (2, 5, 15, 30, 60, 120, 300)
 
 class Sender(Protocol):
     async def send(self, recipient: str, mail: Mail, limit_s: float = LIMIT_S) -> None:
-        """Raises MailFailed."""
+        """Send one message. Raises MailFailed."""
 
 
 class MailLoop:
-    """`server` is None if no mail is configured: messages wait until they expire, as if the server were down."""
+    """`server` is None if mail is not configured: messages wait until they expire, as if the server were down."""
 
     def __init__(self, database: Database, private_key: PrivateKey, panel_url: str, server: Sender | None, metrics: Metrics) -> None:
         self.loop = Loop("mail", PERIOD_S, self.look)
@@ -47,7 +47,7 @@ class MailLoop:
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
     async def look(self) -> None:
-        """End expired messages and begin to send those that are due. A slow server delays the sending tasks, never this round."""
+        """Expire old messages and begin to send those that are due. A slow server delays the sending tasks, never this round."""
         now = clock.now()
         at, latest = clock.text(now), clock.text(now + timedelta(seconds=AGAIN_S[-1]))
         messages = self._database.read(lambda tx: outbox.due(tx, at, latest, AT_ONCE * 8))
@@ -69,7 +69,7 @@ class MailLoop:
             async with self._places:
                 await self._send(server, message)
         except Exception as error:
-            logger.exception("message failed with an unforeseen error", message=message.id, error=type(error).__name__)
+            logger.exception("message failed with an unexpected error", message=message.id, error=type(error).__name__)
             await self._later(message, "an error inside the platform")
         finally:
             del self._under_way[message.id]
@@ -78,12 +78,12 @@ class MailLoop:
         left_s = (clock.parse(message.expires_at) - clock.now()).total_seconds()
         still = self._database.read(lambda tx: outbox.get(tx, message.id))
         if left_s <= 0 or still is None or still.status != "waiting":
-            return  # the next round ends it, or it was voided while it waited for its turn
+            return  # it expired (the next round records that), or it was voided while it waited
         try:
             written = self._written(message)
         except (CannotOpen, ValueError, KeyError):
             await self._ended(message, "failed", "the sealed box belongs to another message")
-            logger.warning("message discarded: its box is not for it", message=message.id)
+            logger.warning("message discarded: its sealed box belongs to another message", message=message.id)
             return
         try:
             await server.send(message.recipient, written, min(LIMIT_S, left_s))

@@ -18,7 +18,7 @@ class Metrics:
         )
         self.rounds = registry.counter("zcplatform_worker_rounds", "Rounds of the reconcile loop").labels()
         self.round_seconds = registry.gauge("zcplatform_worker_round_seconds", "Time the last round of the reconcile loop took").labels()
-        self.engine_up = registry.gauge("zcplatform_worker_engine_up", "Whether the container engine answered last time").labels()
+        self.engine_up = registry.gauge("zcplatform_worker_engine_up", "Whether the container engine answered at the last call").labels()
         self.edge_sets = registry.gauge("zcplatform_worker_edge_sets", "Documents sent to the edge since the start").labels()
         self.edge_ok_at = registry.gauge(
             "zcplatform_worker_edge_ok_timestamp_seconds",
@@ -30,7 +30,7 @@ class Metrics:
         self.anchors = registry.counter("zcplatform_worker_audit_anchors", "Attempts to anchor the audit log, by outcome", ["outcome"])
         self.mails = registry.counter("zcplatform_worker_mails", "Attempts to send a mail, by outcome", ["outcome"])
         self._loop_rounds = registry.gauge("zcplatform_worker_loop_rounds", "Rounds of a loop since the start", ["loop"])
-        self._loop_failures = registry.gauge("zcplatform_worker_loop_failures", "Failed rounds since the last good one", ["loop"])
+        self._loop_failures = registry.gauge("zcplatform_worker_loop_failures", "Failed rounds since the last successful one", ["loop"])
         self._loop_late = registry.gauge("zcplatform_worker_loop_late", "Whether a round is overdue or takes too long", ["loop"])
         self._loop_seconds = registry.gauge("zcplatform_worker_loop_seconds", "Time the last round took", ["loop"])
         self.text = registry.text

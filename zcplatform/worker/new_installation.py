@@ -1,7 +1,7 @@
-"""Distinguishes a new installation from one whose database is gone.
+"""Distinguish a new installation from one whose database is gone.
 
-A `data_dir` that is not mounted, or a database that was truncated, would otherwise look like a first start: every container would be swept, a new
-key made, and a second audit log begun.
+A `data_dir` that is not mounted, or a truncated database, would otherwise look like a first start: every container would be removed, a new
+key created, and a second audit log begun.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ ENGINE_S = 5.0
 
 
 def is_new(settings: Settings) -> bool:
-    """Whether there is no database yet. Raises CannotRun when it is missing or empty and something shows that there was one."""
+    """Whether this is a new installation. Raises CannotRun if the database is missing or empty and something shows that there was one."""
     if _has_tables(settings):
         return False
     found = list(_traces(settings))
@@ -27,14 +27,14 @@ def is_new(settings: Settings) -> bool:
         state = "is empty" if settings.database.exists() else "does not exist"
         raise CannotRun(
             "database.missing",
-            f"{settings.database} {state}, but there is {' and '.join(found)}: this is no new installation",
-            "Mount `data_dir` or restore a backup. To begin anew, move away what is named here",
+            f"{settings.database} {state}, but there is {' and '.join(found)}: this is not a new installation",
+            "Mount `data_dir` or restore a backup. To start over, move the named items away",
         )
     return True
 
 
 def _has_tables(settings: Settings) -> bool:
-    """A first start that was killed may leave an empty file."""
+    """Whether the database has no schema yet: a first start that was killed may leave an empty file."""
     if not settings.database.exists() or settings.database.stat().st_size == 0:
         return False
     try:
@@ -45,7 +45,7 @@ def _has_tables(settings: Settings) -> bool:
 
 
 def _traces(settings: Settings) -> Iterator[str]:
-    """Whatever an installation leaves outside of its database, in words."""
+    """Describe everything that an installation leaves outside of its database."""
     if settings.key_source == "file" and settings.key_file.exists():
         yield f"a root key at {settings.key_file}"
     if settings.audit_anchor != "syslog" and settings.anchor_file.exists() and settings.anchor_file.stat().st_size:
@@ -58,7 +58,7 @@ def _traces(settings: Settings) -> Iterator[str]:
 
 
 async def _has_containers(settings: Settings) -> bool:
-    """An engine that does not answer shows nothing; the sweep asks again before it removes anything."""
+    """Whether the engine has containers of this installation. An engine that does not answer counts as no; the sweep checks again before it removes anything."""
     try:
         async with Docker(settings.docker_socket, deadline_s=ENGINE_S) as docker:
             return bool(await docker.containers(settings.instance))

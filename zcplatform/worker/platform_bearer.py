@@ -1,7 +1,7 @@
-"""The platform's own token at a tenant's agent: used for calls, and repaired if it was revoked inside the agent.
+"""Call tenants' agents with the platform's own token, and replace the token if it was revoked inside the agent.
 
-A paired person is the full operator of an agent, so any of them may revoke it. The repair is an ordinary restart: the configuration is rendered
-again with the token in it, and the agent is started with that.
+Any paired person has full control of an agent and can revoke the token. The repair is an ordinary restart: the configuration is rendered
+again with the token in it, and the agent is started with it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -25,16 +25,16 @@ Wake = Callable[[TenantId], None]
 
 
 async def with_bearer(deps: Deps, snapshot: TenantSnapshot, wake: Wake, call: Callable[[Address, str], Awaitable[T]]) -> T:
-    """Call a running agent with the platform's token. Raises Unavailable; where the agent rejects the token, its repair is under way by then.
+    """Call a running agent with the platform's token. Raises Unavailable; if the agent rejects the token, the repair has begun by then.
 
-    The token is sent only where the place says that this tenant's own workload answers, never to an address from a row.
+    The token is sent only to the address that the place reports for this tenant's own workload, never to an address from a row.
     """
     bearer = deps.database.read(lambda tx: deps.secrets.get(tx, snapshot.tenant.id, "agent", "bearer"))
     if bearer is None or snapshot.tenant.effective_wanted != Wanted.RUNNING or not snapshot.tenant.seen_healthy:
         raise Unavailable(
             "agent.not_ready",
             f"The agent of `{snapshot.tenant.slug}` is {snapshot.tenant.state}",
-            "wait until it is running",
+            "Wait until it is running",
             retry_after_s=5,
         )
     address = await deps.place(snapshot).agent(snapshot.ref)
@@ -47,7 +47,7 @@ async def with_bearer(deps: Deps, snapshot: TenantSnapshot, wake: Wake, call: Ca
 
 
 async def repair_token(deps: Deps, snapshot: TenantSnapshot, wake: Wake, why: str) -> None:
-    """Render the configuration and start the agent again, once: a second call for the same container does nothing."""
+    """Render the configuration and restart the agent, once: a second call for the same container does nothing."""
     tenant, at = snapshot.tenant, clock.text(clock.now())
 
     def write(tx: Tx) -> bool:

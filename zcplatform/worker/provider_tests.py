@@ -1,7 +1,7 @@
-"""Test a provider, saved or about to be saved. Only here does the platform itself call a server that a tenant named.
+"""Test a provider, saved or about to be saved. Only here does the platform call a server that a tenant named.
 
-A saved key is sent to no other server than the one it was saved for. A key that is not saved arrives in a box that only this process opens,
-bound to tenant, name and server. Neither is logged, nor anything of the answer.
+A saved key is sent only to the server that it was saved for. A key that is not saved arrives in a sealed box that only this process can open,
+bound to tenant, name and server. Neither the key nor any part of the answer is logged.
 """
 
 from base64 import b64decode
@@ -28,7 +28,7 @@ from zcplatform.worker.reconcile.snapshot import TenantSnapshot
 NO_ANSWER = "it did not answer, or its address is one that agents may not reach"
 LONGEST_BOX = 48_000
 MOST_AT_ONCE = 64
-"""Of all tenants. Each has one at a time, so tenants whose providers are silent leave room for the others."""
+"""Simultaneous tests of all tenants. Each tenant has one at a time, so silent providers of some leave room for others."""
 
 
 class ProviderTests:
@@ -39,7 +39,7 @@ class ProviderTests:
         self._limit = ConcurrencyLimit(each=1, altogether=MOST_AT_ONCE)
 
     async def run(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-        """Yields one answer: the outcome, the family, and the server that was called."""
+        """Run a test and yield one answer: the outcome, the family, and the server that was called."""
         snapshot = load_tenant(self._deps, request, with_drafts=True)
         alias = require_text(request, "alias", 63)
         with self._limit.taken(snapshot.tenant.id):
@@ -55,7 +55,7 @@ class ProviderTests:
             return ProviderTestOutcome(Result.UNREACHABLE, NO_ANSWER)
 
     async def _saved(self, snapshot: TenantSnapshot, alias: str) -> ProviderWithKey:
-        """With its key, if one is stored for the server it names."""
+        """Return a saved provider with its key, if one is stored for the server that it names."""
         provider, tenant_id, at = snapshot.settings.providers.get(alias), snapshot.tenant.id, clock.text(clock.now())
         if provider is None:
             raise NotFound(

@@ -1,4 +1,4 @@
-"""Retention: rows that have served their purpose are deleted once an hour."""
+"""Retention: delete rows that are no longer needed, once an hour."""
 
 from datetime import datetime, timedelta
 

@@ -1,7 +1,7 @@
-"""Reads the root key from where the settings say and checks it against the database before anything is touched.
+"""Read the root key from the configured source and check it against the database before anything is changed.
 
 The check record distinguishes a wrong key (refused here) from damage (an error of the one damaged secret). A rotation that was killed between
-the database and the key file is completed here: the key that the database names is beside the old one.
+the database and the key file is completed here: the key that the database names is next to the old one.
 """
 
 import os
@@ -26,7 +26,7 @@ CHECK, STRETCH, PEPPER = "key_check", "key_stretch", "kept_token_pepper"
 
 @dataclass(frozen=True)
 class KeyRecord:
-    """What the database records about its key; none of it opens anything."""
+    """What the database records about its key. None of it can decrypt anything."""
 
     check: str | None = None
     stretch: str | None = None
@@ -35,7 +35,7 @@ class KeyRecord:
 
 @dataclass(frozen=True)
 class RootKey:
-    """`finished`: an interrupted rotation was completed now."""
+    """The keys. `finished`: an interrupted rotation was completed by this call."""
 
     keys: Keys
     stretch: Stretch | None = None
@@ -43,7 +43,7 @@ class RootKey:
 
 
 def obtain(settings: Settings, *, make: bool = False) -> RootKey:
-    """Raises CannotRun for a key that is missing, unsafe, or of another database. With `make`, a new installation gets one."""
+    """Return the keys. Raises CannotRun if the root key is missing, unsafe, or of another database. With `make`, a new installation gets one."""
     record = key_record(settings.database)
     match settings.key_source:
         case "file":
@@ -63,13 +63,13 @@ def obtain(settings: Settings, *, make: bool = False) -> RootKey:
 
 
 def with_passphrase(settings: Settings, record: KeyRecord, passphrase: bytes) -> RootKey:
-    """Raises CannotRun for a wrong key."""
+    """Check a root key against the database's record. Raises CannotRun if it is wrong."""
     stretch = Stretch.parse(record.stretch) if record.stretch else Stretch.new()
     return RootKey(_keys(settings, stretch.key(passphrase), record), stretch)
 
 
 def key_record(database: Path) -> KeyRecord:
-    """Opened read-only; otherwise its write-ahead log would be written back."""
+    """Read the record. The database is opened read-only, or its write-ahead log would be written back."""
     if not database.exists():
         return KeyRecord()
     try:
@@ -89,7 +89,7 @@ def put_key_record(tx: Tx, keys: Keys, stretch: Stretch | None) -> None:
 
 
 def next_key_file(settings: Settings) -> Path:
-    """The path of the next key during a rotation."""
+    """Return the path of the next key during a rotation."""
     return settings.key_file.with_name(settings.key_file.name + ".next")
 
 
@@ -102,9 +102,9 @@ def install_next_key(settings: Settings) -> None:
 
 
 def _from_file(settings: Settings, record: KeyRecord, *, make: bool) -> tuple[bytes, bool]:
-    """A missing key is made only while the database records none: another one could not open its secrets."""
+    """Read the key file, or create it if the database records no key. If it records one, a new key could not decrypt its secrets."""
     if make and not settings.key_file.exists() and record.check is None:
-        logger.info("made a new root key; keep a copy of it apart from the data", path=settings.key_file)
+        logger.info("created a new root key; keep a copy of it in another place than the data", path=settings.key_file)
         return key_files.create(settings.key_file), False
     root = key_files.load(settings.key_file)
     if record.check in (None, Keys.of(root).check) or not next_key_file(settings).exists():
@@ -113,7 +113,7 @@ def _from_file(settings: Settings, record: KeyRecord, *, make: bool) -> tuple[by
     if Keys.of(after).check != record.check:
         return root, False
     install_next_key(settings)
-    logger.info("a change of the root key that was cut off is finished", path=str(settings.key_file))
+    logger.info("completed an interrupted rotation of the root key", path=str(settings.key_file))
     return after, True
 
 
@@ -122,7 +122,7 @@ def _keys(settings: Settings, root: bytes, record: KeyRecord) -> Keys:
     if record.check not in (None, keys.check):
         named = str(settings.key_file) if settings.key_source == "file" else f"the {settings.key_source}"
         raise CannotRun(
-            "key.wrong", f"{named} is not the key of {settings.database}", "Restore the key that belongs to it; nothing was changed"
+            "key.wrong", f"{named} is not the key of {settings.database}", "Restore the key that belongs to it. Nothing was changed"
         )
     if record.pepper is None:
         return keys

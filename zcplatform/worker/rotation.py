@@ -1,11 +1,11 @@
-"""Rotation of the root key, step by step. If it is killed anywhere, the next call or the next start continues.
+"""Rotate the root key, step by step. If it is killed at any point, the next call or the next start continues.
 
   prepare   the new key is written beside the old one and synced
   rewrap    one transaction: wrap data keys again (with `deep`: new ones, and encrypt each secret again), seal boxes again, replace the check record
   switch    the new key replaces the old one
   finish    empty the write-ahead log of old ciphertexts; anchor the change of signer
 
-Refused while `zcplatform serve` runs, because it holds the old key. Agents keep running. Tokens stay valid: their pepper is carried over. Sessions do not:
+It cannot run while `zcplatform serve` runs, which holds the old key. Agents keep running. Tokens stay valid, because their pepper is carried over. Sessions do not:
 the keys that sign them are new.
 """
 
@@ -34,7 +34,7 @@ from zcplatform.worker.secrets import Secrets, binding_of
 
 @dataclass(frozen=True)
 class Rotated:
-    """`unreadable`: data keys and secrets that could not be opened before the rotation either, and were left as they are."""
+    """The outcome. `unreadable`: data keys and secrets that could not be decrypted with the old key either, and were left as they are."""
 
     tenants: int
     secrets: int
@@ -50,14 +50,14 @@ class _Count:
 
 
 def rotate(settings: Settings, *, deep: bool, to: Path | None) -> Rotated:
-    """`to` is where the new key is written if systemd passes the key; the operator makes a credential from it. Raises CannotRun."""
+    """Rotate the key. `to` is where the new key is written for key_source = credential; the operator makes a credential from it. Raises CannotRun."""
     if not settings.database.exists():
         raise CannotRun("database.missing", f"There is no database at {settings.database}", "Start the platform once: zcplatform serve")
     if (settings.key_source == "credential") != (to is not None):
         raise CannotRun(
             "key.to",
-            "The option --to belongs to key_source = credential, which needs it",
-            "Add --to PATH with key_source = credential; leave it out otherwise",
+            "The option --to is required with key_source = credential, and is not allowed otherwise",
+            "Add --to PATH with key_source = credential. Leave it out otherwise",
         )
     if to is not None and to.exists() and Keys.of(key_files.load(to)).check == root_key.key_record(settings.database).check:
         with _opened(settings) as database:
@@ -80,7 +80,7 @@ def rotate(settings: Settings, *, deep: bool, to: Path | None) -> Rotated:
 
 
 def _old_and_new(settings: Settings, to: Path | None) -> tuple[RootKey, Callable[[], tuple[Keys, Stretch | None]] | None]:
-    """The present keys and the source of the next ones, or None if an interrupted rotation has just been completed."""
+    """Return the current keys and the source of the next ones; None if an interrupted rotation has just been completed."""
     if settings.key_source == "passphrase":
         told = root_key.key_record(settings.database)
         old, new, again = sources.passphrases(["Passphrase", "New passphrase", "Again"])
@@ -94,7 +94,7 @@ def _old_and_new(settings: Settings, to: Path | None) -> tuple[RootKey, Callable
 
 
 def _prepared(path: Path) -> bytes:
-    """The next key, on disk. A complete one from an earlier call is used again; an incomplete one is in use nowhere."""
+    """Return the next key, saved to disk. A complete one of an earlier call is used again; an incomplete one is not in use anywhere."""
     failpoint("rotate.prepare.before")
     if path.exists():
         try:

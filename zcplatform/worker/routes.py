@@ -1,4 +1,4 @@
-"""The edge's routes: as the database has them, and each only as far as the place confirms that the tenant's own workload answers there."""
+"""Compute the edge's routes from the database. A route leads to an agent only if the place confirms that the tenant's own workload answers there."""
 
 from zcplatform import bounded_json
 from zcplatform.adapters.caddy import certificate_stamp
@@ -15,7 +15,7 @@ from zcplatform.worker.upstreams import Upstreams
 
 
 class Routes:
-    """Caches what it read of a revision as long as the tenant runs with it: revisions never change."""
+    """Caches what it read of a revision while the tenant runs with it: revisions never change."""
 
     def __init__(self, settings: Settings, database: Database, upstreams: Upstreams) -> None:
         self._settings = settings
@@ -24,7 +24,7 @@ class Routes:
         self._kept = ReadCache(database)
 
     def document(self) -> Json:
-        """Return the wanted document: the same object until something changes. Callers must not modify it."""
+        """Return the desired document: the same object until something changes. Callers must not modify it."""
         settings = self._settings
         stamp = certificate_stamp(settings.tls_certificate, settings.tls_key)
         site = Site.of(settings, stamp)

@@ -1,4 +1,4 @@
-"""Bring secrets stored by a version before 0.2 to the binding of now, which holds the scheme of their server too. Runs once at each start."""
+"""Migrate secrets stored before version 0.2 to today's binding, which includes the scheme of their server. Runs at each start."""
 
 from contextlib import suppress
 
@@ -12,7 +12,10 @@ from zcplatform.worker.secrets import Secrets
 
 
 def rebind(tx: Tx, secrets: Secrets) -> None:
-    """Rows that cannot be read are left alone: they are reported where they are used. Boxes of before are opened first: they hold such secrets too."""
+    """Migrate all tenants' secrets. Sealed boxes are opened first, as they may contain such secrets too.
+
+    Rows that cannot be read are left alone: they are reported where they are used.
+    """
     secrets.open_boxes(tx, clock.text(clock.now()))
     for tenant in tenants.everything(tx):
         for number in dict.fromkeys((tenant.revision, tenant.last_good_revision)):

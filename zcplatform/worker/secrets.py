@@ -1,4 +1,4 @@
-"""Move secrets between the database and the vault: open boxes, encrypt values for their row, decrypt them for rendering. Worker only."""
+"""Open submitted secrets, encrypt them for their row, and decrypt them for rendering. Worker only."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -23,7 +23,7 @@ class Secrets:
         self._keys = keys
 
     def get(self, tx: Tx, tenant_id: TenantId, kind: str, name: str) -> tuple[str, str] | None:
-        """(binding, value); None if nothing is stored. Raises CannotOpen for a ciphertext that was damaged or moved."""
+        """Return (binding, value) of a secret; None if nothing is stored. Raises CannotOpen for a ciphertext that was damaged or moved."""
         secret = secrets.get(tx, tenant_id, kind, name)
         if secret is None or secret.ciphertext is None:
             return None
@@ -33,11 +33,11 @@ class Secrets:
         return secret.host, opening.decrypt(opening.unwrap(self._keys.wrap, tenant_id, wrapped), binding_of(secret), secret.ciphertext)
 
     def redactor(self, tx: Tx, tenant_id: TenantId) -> Redactor:
-        """For every word that the tenant's agent says."""
+        """Return the redactor for everything that the tenant's agent prints or answers."""
         return Redactor(self.values(tx, tenant_id))
 
     def values(self, tx: Tx, tenant_id: TenantId) -> tuple[str, ...]:
-        """Every value of the tenant that can be opened, the longest first, for redaction. What is too short to be a secret is left out."""
+        """Return every value of the tenant that can be decrypted, the longest first, for redaction. Values too short to be a secret are left out."""
         found = []
         for secret in secrets.of_tenant(tx, tenant_id):
             with suppress(CannotOpen):
@@ -45,7 +45,7 @@ class Secrets:
         return tuple(sorted({value for _, value in filter(None, found) if len(value) >= SHORTEST}, key=len, reverse=True))
 
     def put(self, tx: Tx, tenant_id: TenantId, kind: str, name: str, value: str, at: str) -> None:
-        """Store a secret that the platform made itself."""
+        """Store a secret that the platform created."""
         stored = secrets.get(tx, tenant_id, kind, name)
         version = 1 if stored is None else stored.version + 1
         secret = Secret(new_secret_id(), tenant_id, kind, name, "", version, None, b"", None, at, at)
@@ -55,7 +55,7 @@ class Secrets:
     def open_boxes(self, tx: Tx, at: str, tenant_id: TenantId | None = None) -> None:
         """Move submitted secrets (of one tenant) from their boxes into the vault. A box that does not belong to its row is rejected and audited.
 
-        Only kinds that people may submit: secrets of our own making have no box, so a box there was planted.
+        Only kinds that people may submit are accepted: the platform's own secrets never have a box, so one there was planted.
         """
         for secret in secrets.boxed(tx):
             if tenant_id is not None and secret.tenant_id != tenant_id:
@@ -73,9 +73,9 @@ class Secrets:
             audit.append(tx, Entry(at, "system:vault", "secret.keep", secret.id, secret.tenant_id))
 
     def rebind(self, tx: Tx, tenant_id: TenantId, slots: Iterable[SecretSlot]) -> None:
-        """Encrypt secrets that a version before 0.2 stored without the scheme of their server for the binding of now.
+        """Encrypt secrets for today's binding that were stored before version 0.2, without the scheme of their server.
 
-        Only where the settings in use name the very server it was stored for: a scheme that was changed since stays unbound.
+        Only if the settings in use name the very server that the secret was stored for; if the scheme was changed since, the secret stays unbound.
         """
         for slot in slots:
             row = secrets.get(tx, tenant_id, *row_of(slot.name))

@@ -1,7 +1,7 @@
-"""SIGTERM and SIGINT end the worker, also when its event loop hangs.
+"""Stop the worker on SIGTERM and SIGINT, even if its event loop hangs.
 
-The handlers of asyncio run in the event loop, so a loop that is stuck in one call would ignore them for ever. Here the kernel's signal is passed
-through a pipe to a thread of its own: it asks the event loop to stop, and ends the process when that takes too long.
+The handlers of asyncio run in the event loop, so a loop that is stuck in one call would ignore them forever. Here the signal is passed
+through a pipe to a separate thread, which requests the event loop to stop and ends the process if that takes too long.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ def stop_on_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None], l
 
 
 def _ignore(*_: object) -> None:
-    """The wake-up pipe does the work; without a handler the kernel would end the process at once."""
+    """Do nothing: the wake-up pipe does the work. Without a handler, the kernel would end the process at once."""
 
 
 def _watch(reads: int, loop: asyncio.AbstractEventLoop, stop: Callable[[], None], limit_s: float) -> None:

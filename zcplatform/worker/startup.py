@@ -1,6 +1,6 @@
 """What `zcplatform serve` does before the first loop: folders, locks, the checks of the host, and the database.
 
-In the order in which things may be trusted. Everything here raises CannotRun with the file, key or user named, and leaves nothing half done.
+Each check precedes what relies on it. All errors are CannotRun and name the file, key or user; nothing is left half done.
 """
 
 import fcntl
@@ -32,7 +32,7 @@ MIGRATE_S = 600.0
 
 
 def make_data_dirs(settings: Settings, web: pwd.struct_passwd) -> None:
-    """Owners and modes as in docs/explanation/architecture.md. Without the sticky bit the web process could rename the live -wal."""
+    """Create the folders with the owners and modes of docs/explanation/architecture.md. Without the sticky bit, the web process could rename the live -wal."""
     try:
         rundirs.make_parents(settings.data_dir)
         for path, mode, gid in (
@@ -51,14 +51,14 @@ def make_data_dirs(settings: Settings, web: pwd.struct_passwd) -> None:
 
 @contextmanager
 def locked(settings: Settings) -> Iterator[None]:
-    """Allow one process per data directory, and one per instance name on this host. The kernel releases both locks when the process ends."""
+    """Ensure that one process runs per data directory, and one per instance name on this host. The kernel releases both locks when the process ends."""
     with _held(settings.data_dir / "serve.lock"), _held(Path("/run") / f"zcplatform-{settings.instance}.lock"):
         yield
 
 
 @contextmanager
 def alone(settings: Settings) -> Iterator[None]:
-    """For a change of the root key: no worker has this database open, and none can start."""
+    """Lock the database for a rotation of the root key: no worker has it open, and none can start."""
     if not settings.database.exists():
         raise CannotRun("database.missing", f"There is no database at {settings.database}", "Start the platform once: zcplatform serve")
     with _held(settings.data_dir / "serve.lock"):
@@ -78,7 +78,7 @@ def _held(path: Path) -> Iterator[None]:
 
 
 def check_sqlite() -> None:
-    """Raises CannotRun for a SQLite that can damage a database, or that nobody tried with this program."""
+    """Raise CannotRun for a version of SQLite that can damage a database, or that was not tested with the platform."""
     found = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
     if found < MIN_SQLITE:
         least = ".".join(str(part) for part in MIN_SQLITE)
@@ -93,7 +93,9 @@ def check_host(settings: Settings) -> None:
         raise CannotRun("settings.uids", f"The range `uids` {settings.uids} overlaps {culprit}", "Set `uids` to a free range")
     unmapped = host.unmapped_uid(settings.uid_span)
     if unmapped:
-        raise CannotRun("settings.uids", f"The range `uids` {settings.uids} does not exist: {unmapped}", "Set `uids` to a range within it")
+        raise CannotRun(
+            "settings.uids", f"The range `uids` {settings.uids} does not exist on this host: {unmapped}", "Set `uids` to a range within it"
+        )
     _check_subnets(settings)
     blocker = host.interpreter_blocker(settings.web_user)
     if blocker is not None:
@@ -105,7 +107,10 @@ def check_host(settings: Settings) -> None:
 
 
 def _check_subnets(settings: Settings) -> None:
-    """A new installation must not cut off a network of this host. One that has tenants starts, and uses no number that would."""
+    """Check that the pool does not overlap a network of this host, which would be cut off.
+
+    A new installation does not start then. One with tenants starts, and assigns no subnet that overlaps.
+    """
     pool = settings.subnet_network
     foreign = subnet_pool.overlaps(pool, host.routes(), Names(settings.instance).bridge_prefix)
     found = ", ".join(str(each) for each in subnet_pool.inside(pool, foreign))
@@ -118,7 +123,7 @@ def _check_subnets(settings: Settings) -> None:
 
 
 def make_database(settings: Settings, web: pwd.struct_passwd) -> int:
-    """Make or migrate the database file. Returns the version of its schema."""
+    """Create or migrate the database file. Returns the version of its schema."""
     if not settings.database.exists():
         os.close(os.open(settings.database, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
@@ -144,12 +149,12 @@ def open_database(settings: Settings, key: RootKey, web: pwd.struct_passwd) -> D
 
 
 def write_first(database: Database, key: RootKey, version: int) -> None:
-    """Record the start, and bring secrets of older versions to the binding of now: before the first agent is given any."""
+    """Record the start, and migrate the bindings of older secrets before any agent gets one."""
     database.write_now(lambda tx: _first_write(tx, key, version))
     try:
         database.write_now(lambda tx: secret_bindings.rebind(tx, Secrets(key.keys)), MIGRATE_S)
     except PlatformError as error:
-        logger.error("secrets of an older version could not be bound again; the next start tries it", code=error.code, error=error.detail)
+        logger.error("secrets of an older version could not be migrated; the next start retries it", code=error.code, error=error.detail)
 
 
 def _first_write(tx: Tx, key: RootKey, version: int) -> None:

@@ -1,4 +1,4 @@
-"""Removes everything that this installation put on the machine. The desired state stays in the database; the next start restores it."""
+"""Remove everything that this installation put on the machine. The desired state stays in the database, and the next start restores it."""
 
 from zcplatform.agent import runtime
 from zcplatform.engines.docker.local import LocalEngine
@@ -18,7 +18,7 @@ from zcplatform.worker.startup import locked
 
 
 async def take_down(settings: Settings, keys: Keys) -> Cleared:
-    """Raises CannotRun while a serve runs. An engine that is gone has nothing of this installation running."""
+    """Remove everything. Raises CannotRun while `zcplatform serve` runs. If the engine is gone, nothing of this installation runs in it."""
     with locked(settings):
         engine = LocalEngine(settings, make_firewall(settings), runtime.PROGRAM)
         try:

@@ -1,7 +1,7 @@
-"""Where each tenant's agent answers, as the place reported it: what routes and calls with the platform's token may lead to.
+"""Remember where each tenant's agent answers, as the place reported it. Routes, and calls with the platform's token, lead only there.
 
-A row may be written by a web process that was taken over, so a row alone never decides where a visitor, or a token, is sent. In memory: a worker
-that starts knows what the edge's saved document says (only root can write it) until its first look.
+A web process that was taken over can write any row, so a row alone never decides where a visitor or a token is sent. In memory: a worker
+that starts relies on the edge's saved document (only root can write it) until its first observation.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from zcplatform.ids import TenantId
 
 @dataclass(frozen=True)
 class Reached:
-    """`listener` is the host of what listens in the tenant's network beside the agent's gateway."""
+    """Addresses of a tenant. `listener` is the host of channels that listen in the tenant's network beside the agent's gateway."""
 
     upstream: Upstream
     listener: str | None
@@ -30,7 +30,7 @@ class Upstreams:
         self.moment = 0
         """Counts close looks: says which of them a look at everything began after."""
         self.version = 0
-        """Another one after every change."""
+        """Changes after every change of an address."""
         self.on_change: Callable[[], None] = lambda: None
 
     def get(self, tenant_id: TenantId) -> Reached | None:
@@ -64,7 +64,7 @@ def _reached(place: Place, seen: TenantSeen) -> Reached | None:
 
 
 def of_document(document: Any) -> dict[TenantId, Reached]:
-    """What the edge's saved document leads to. Its routes set `zcp_tenant` beside `zcp_port`, or beside `zcp_dial` for a listener."""
+    """Read the addresses from the edge's saved document. Its routes set `zcp_tenant` with `zcp_port`, or with `zcp_dial` for a listener."""
     ports: dict[str, str] = {}
     hosts: dict[str, str] = {}
     pending = [document]

@@ -1,6 +1,6 @@
-"""The web process as the worker's child: runs as its own user, inherits its listening socket and a few keys, and is restarted when it ends.
+"""Run the web process as a child: as its own user, with an inherited listening socket and a few keys. It is restarted when it ends.
 
-It is executed, never forked with our memory, and has no groups or capabilities and no way to gain any. The worker keeps the listening socket,
+It is executed afresh, so it has none of our memory; it has no groups or capabilities and cannot gain any. The worker keeps the listening socket open,
 so that a request sent during a restart waits instead of being refused.
 """
 
@@ -26,11 +26,11 @@ AGAIN_S = 0.2
 LONGEST_WAIT_S = 10.0
 STOP_S = 5.0
 NICENESS = -10
-"""Takes precedence over deploys: twenty agents that start at once must not delay the API."""
+"""The API takes precedence over deploys: twenty agents that start at once must not delay it."""
 
 
 def listen(path: Path, gid: int) -> socket.socket:
-    """The socket that the edge connects to: root and the edge's group may open it."""
+    """Create the socket that the edge connects to. Root and the edge's group may open it."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o117)
@@ -44,7 +44,7 @@ def listen(path: Path, gid: int) -> socket.socket:
 
 
 class WebChild:
-    """`signing_keys` returns the live ones, by number. They are passed again whenever they have changed."""
+    """`signing_keys` returns the live keys by number. They are passed again whenever they have changed."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class WebChild:
         self._process: asyncio.subprocess.Process | None = None
 
     async def _life(self) -> str:
-        """One round: start the process and wait until it ends."""
+        """Run one round: start the process and wait until it ends."""
         started = asyncio.get_running_loop().time()
         try:
             code = await self._once()
@@ -77,7 +77,7 @@ class WebChild:
             await self._stop()
         lived_s = asyncio.get_running_loop().time() - started
         words = f"The web process ended with code {code} after {lived_s:.1f} s"
-        logger.error("the web process ended and is started again", code=code, lived_s=round(lived_s, 1))
+        logger.error("the web process ended and is restarted", code=code, lived_s=round(lived_s, 1))
         if lived_s < LONGEST_WAIT_S:
             raise Unavailable("web.ended", words, "The log of the web process has the reason")
         return words
@@ -93,7 +93,7 @@ class WebChild:
                 cwd="/",
                 start_new_session=True,
             )
-            with suppress(OSError):  # a kernel that shares CPU time among sessions applies nice values only within one
+            with suppress(OSError):  # a kernel with autogroup scheduling applies nice values only within one session
                 await asyncio.to_thread(Path(f"/proc/{self._process.pid}/autogroup").write_text, str(NICENESS))
             os.close(reads)
             reads = -1
@@ -149,7 +149,7 @@ class WebChild:
 
 
 def _wait_s(failures: int) -> float:
-    """A process that keeps ending at once is restarted less and less often."""
+    """Return the wait before the next start. A process that keeps ending at once is restarted less and less often."""
     return min(AGAIN_S * (1 << min(failures, 10)), LONGEST_WAIT_S)
 
 

@@ -42,8 +42,8 @@ from zcplatform.settings import Settings
 FACTS_LAST_S = 60.0
 RULES_GONE = Trouble(
     "engine.rules_gone",
-    "The engine's own firewall rules are gone: ports do not lead to agents, and agents have no way out",
-    "Restart the engine (systemctl restart docker); with live-restore agents survive it",
+    "The engine's own firewall rules are gone: agents cannot be reached and have no access to the internet",
+    "Restart the engine (systemctl restart docker). Agents keep running if live-restore is on",
 )
 
 

@@ -1,6 +1,6 @@
-"""The agent's own check of a configuration, before it or another image replaces what runs: in a throw-away container of the image it will run on.
+"""Let the agent check a configuration, in a throw-away container of the image that it will run on, before the configuration or image is used.
 
-It has no network, no file of the tenant's and none of its secrets: placeholders under a key of their own, on a mount of its own.
+The container has no network and no file or secret of the tenant: secrets are placeholders, sealed with a separate key on a separate mount.
 """
 
 from zcplatform.agent import configuration_check as agent_check
@@ -16,7 +16,7 @@ CHECK, PREFLIGHT = "check", "preflight"
 
 
 async def check(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """The step. Raises RevisionRejected with the agent's words."""
+    """Run the check as a step. Raises RevisionRejected with the agent's words."""
     words = await rejection(deps, snapshot, CHECK)
     if words is not None:
         raise RevisionRejected("revision.rejected", f"the agent rejects it: {words}")
@@ -24,7 +24,7 @@ async def check(deps: Deps, snapshot: TenantSnapshot) -> None:
 
 
 async def rejection(deps: Deps, snapshot: TenantSnapshot, purpose: str) -> str | None:
-    """Why the agent of the snapshot's image rejects the snapshot's configuration; None when it accepts it."""
+    """Return why the agent of the snapshot's image rejects the snapshot's configuration; None if it accepts it."""
     key = sealed.new_key()
     content = {
         "config.toml": placeholders(deps, snapshot, key).encode(),

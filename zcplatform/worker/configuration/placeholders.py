@@ -1,4 +1,4 @@
-"""A tenant's configuration without its secrets: with sealed placeholders for a check, or with marks for a comparison."""
+"""Render a tenant's configuration without its secrets: with sealed placeholders for a check, or with marks for a comparison."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from zcplatform.worker.reconcile.snapshot import TenantSnapshot
 
 
 def placeholders(deps: Deps, snapshot: TenantSnapshot, key: bytes) -> str:
-    """The file, its placeholders sealed with a key of their own."""
+    """Return the file, with placeholders sealed with a separate key."""
     rows = deps.database.read(lambda tx: {(row.kind, row.name) for row in secrets.of_tenant(tx, snapshot.tenant.id)})
     there = frozenset(place.name for place in secret_slots(snapshot.settings) if row_of(place.name) in rows)
     values = rendering.placeholders(snapshot.settings, there)
@@ -21,6 +21,6 @@ def placeholders(deps: Deps, snapshot: TenantSnapshot, key: bytes) -> str:
 
 
 def reference(snapshot: TenantSnapshot) -> dict[str, Any]:
-    """The document with a mark in place of every secret, and without the people whom the agent approved."""
+    """Return the document with a mark in place of every secret, and without people whom the agent approved."""
     everywhere = {place.name: rendering.PLACEHOLDER for place in secret_slots(snapshot.settings)}
     return rendering.document(snapshot.settings, everywhere, snapshot.policy, AgentState(), drift.marked)

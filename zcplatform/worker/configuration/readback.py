@@ -1,7 +1,7 @@
-"""Reads back what the agent saved in its own file: the devices it paired, the people it approved, and edits made inside the agent.
+"""Read back what the agent saved in its file: devices that it paired, people that it approved, and edits made inside the agent.
 
-The file is the tenant's and hostile: it is parsed on a thread and outside of any transaction. One that cannot be read, for whatever reason, changes
-nothing and prevents nothing: stopping, deleting and un-pairing go on without it.
+The file belongs to the tenant and is hostile: it is parsed on a thread and outside of any transaction. A file that cannot be read, for any reason, changes
+nothing and prevents nothing: stopping, deleting and revoking devices work without it.
 """
 
 import asyncio
@@ -37,12 +37,12 @@ class _Read:
 
 
 async def read_back(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """Before the file is rendered again or dropped. Never raises for what the file holds."""
+    """Read the file back before it is rendered again or removed. Never raises because of its content."""
     await keep_saved(deps, snapshot, await read_saved(deps, snapshot))
 
 
 async def read_saved(deps: Deps, snapshot: TenantSnapshot) -> bytes | None:
-    """The agent's file as it stands; None when there is none that could be read."""
+    """Return the agent's current file; None if there is none or it cannot be read."""
     try:
         return await deps.place(snapshot).read_configuration(snapshot.ref, "config.toml", CONFIG_LIMIT)
     except PlatformError as error:
@@ -51,10 +51,10 @@ async def read_saved(deps: Deps, snapshot: TenantSnapshot) -> bytes | None:
 
 
 async def keep_saved(deps: Deps, snapshot: TenantSnapshot, content: bytes | None) -> bool:
-    """False when the platform's own token is not in the file any more. A file that cannot be read says nothing about it."""
+    """Return False if the platform's own token is gone from the file. A file that cannot be read proves nothing."""
     try:
         return await _keep(deps, snapshot, content)
-    except Exception as error:  # whatever a hostile file makes of a parser
+    except Exception as error:  # a hostile file may make the parser raise anything
         logger.warning("an agent's file cannot be read back", tenant=snapshot.tenant.id, problem=type(error).__name__)
         return True
 
@@ -73,7 +73,7 @@ async def _keep(deps: Deps, snapshot: TenantSnapshot, content: bytes | None) -> 
     at, changes = clock.text(clock.now()), _redacted(deps, tenant_id, read.changes)
 
     def write(tx: Tx) -> None:
-        gone = deps.secrets.get(tx, tenant_id, "agent", "revoked")  # here: a reset may have come while the file was being parsed
+        gone = deps.secrets.get(tx, tenant_id, "agent", "revoked")  # read here, because a reset may have happened while the file was parsed
         people = json.dumps(sorted(read.hashes - {own} - set(bounded_json.loads(gone[1] if gone else "[]"))))
         if people != paired:
             deps.secrets.put(tx, tenant_id, "agent", "paired", people, at)
@@ -87,9 +87,9 @@ async def _keep(deps: Deps, snapshot: TenantSnapshot, content: bytes | None) -> 
 
 
 async def forget_paired_devices(deps: Deps, snapshot: TenantSnapshot) -> bool:
-    """Forget every paired device. True when the agent's file still holds some: then it has to be rendered again.
+    """Forget every paired device. Returns True if the agent's file still contains some and has to be rendered again.
 
-    Their hashes are remembered as revoked, or the next look at the old file would keep them again.
+    Their hashes are remembered as revoked; otherwise the next look at the old file would restore them.
     """
     at, tenant_id = clock.text(clock.now()), snapshot.tenant.id
 
@@ -106,20 +106,20 @@ async def forget_paired_devices(deps: Deps, snapshot: TenantSnapshot) -> bool:
 
 
 def _redacted(deps: Deps, tenant_id: TenantId, changes: str) -> str:
-    """An agent may write a key into any field; what differs is stored and shown."""
+    """Redact a difference: it is stored and shown, and an agent may write a key into any field."""
     if changes == "{}":
         return changes
     return json.dumps(redacted_json(deps.redactor(tenant_id), bounded_json.loads(changes)), sort_keys=True)
 
 
 def _number(mount: str | None) -> int | None:
-    """The revision that a mount was filled from."""
+    """Return the revision that a mount was filled from."""
     number = (mount or "").rpartition(".")[2]
     return int(number) if number.isascii() and number.isdigit() and len(number) < 16 else None
 
 
 def _record(tx: Tx, now: Drift, slug: str) -> None:
-    """Edits stay recorded when their file is gone, until somebody decides; only a look at the same file clears them."""
+    """Record edits. They stay recorded when their file is gone, until a person decides; only a look at the same file clears them."""
     before = drifts.get(tx, now.tenant_id)
     if now.changes == "{}":
         if before is not None and before.mount == now.mount and before.decided is None:
@@ -137,19 +137,19 @@ def _found(deps: Deps, tenant_id: TenantId, name: str) -> str | None:
 
 
 def _then(deps: Deps, snapshot: TenantSnapshot) -> TenantSnapshot | None:
-    """The snapshot with the revision that the file was made from; None when that is not known any more, or makes no sense."""
+    """Return the snapshot with the revision that the file was rendered from; None if that revision is gone or invalid."""
     number = _number(snapshot.tenant.seen_config)
     return None if number is None else deps.database.read(lambda tx: with_revision(tx, snapshot, number))
 
 
 def written_workspace_files(deps: Deps, snapshot: TenantSnapshot) -> dict[str, str]:
-    """What the revision that the file was made from put into the workspace."""
+    """Return what the revision that the file was rendered from wrote into the workspace."""
     then = _then(deps, snapshot)
     return {} if then is None else workspace.workspace_files(then.settings)
 
 
 def _read(content: bytes, key: bytes, then: TenantSnapshot | None) -> _Read | None:
-    """None when the file can not be read."""
+    """Return None if the file cannot be read."""
     text = content.decode(errors="replace")
     try:
         found = config_file.parse(text)

@@ -1,4 +1,4 @@
-"""Writes an agent's configuration, rendered with its secrets, onto a mount of its own, after what the agent saved there was read back."""
+"""Write an agent's configuration, rendered with its secrets, onto a mount of its own, after reading back what the agent saved there."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from zcplatform.worker.reconcile.snapshot import TenantSnapshot
 
 
 async def configuration(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """A fresh mount each time: nothing that the agent left there is overwritten or followed."""
+    """Write the configuration onto a fresh mount, so that nothing the agent left is overwritten or followed."""
     await read_back(deps, snapshot)
     await _write_workspace(deps, snapshot, written_workspace_files(deps, snapshot))
     at = clock.text(clock.now())
@@ -40,7 +40,7 @@ async def configuration(deps: Deps, snapshot: TenantSnapshot) -> None:
 
 
 async def _write_workspace(deps: Deps, snapshot: TenantSnapshot, before: dict[str, str]) -> None:
-    """Instructions, tasks and procedures. A file that is no longer wanted is removed only if it is as it was written."""
+    """Write instructions, tasks and procedures. A file that is no longer in the settings is removed only if it is unchanged."""
     place, ref, uid = deps.place(snapshot), snapshot.ref, snapshot.require_allocation().uid
     wanted = {name: text for name, text in workspace.workspace_files(snapshot.settings).items() if text}
     for name, text in wanted.items():
@@ -57,7 +57,7 @@ async def drop_configuration(deps: Deps, snapshot: TenantSnapshot) -> None:
 
 
 def _own(deps: Deps, tx: Tx, tenant_id: TenantId, name: str, make: Callable[[], str], at: str) -> str:
-    """A secret the platform keeps for the tenant's agent, made when it is missing."""
+    """Return a secret that the platform keeps for the tenant's agent, and create it if it is missing."""
     found = deps.secrets.get(tx, tenant_id, "agent", name)
     if found is not None:
         return found[1]
@@ -66,7 +66,7 @@ def _own(deps: Deps, tx: Tx, tenant_id: TenantId, name: str, make: Callable[[], 
 
 
 def _values(deps: Deps, tx: Tx, snapshot: TenantSnapshot) -> dict[str, str]:
-    """The secrets by the names of their places; each goes to no other host than the one it was saved for."""
+    """Return the secrets by slot name, each only if it was saved for the host that the settings name now."""
     found = {}
     for place in secret_slots(snapshot.settings):
         secret = deps.secrets.get(tx, snapshot.tenant.id, *row_of(place.name))

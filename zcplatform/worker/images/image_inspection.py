@@ -1,4 +1,4 @@
-"""Runs an image's program to learn what it is: its version, and the channel types that it has compiled in."""
+"""Run an image's program to learn its version and the channel types compiled into it."""
 
 from dataclasses import dataclass
 
@@ -16,26 +16,26 @@ PIDS = 64
 
 @dataclass(frozen=True)
 class Inspected:
-    """None for what the program did not say."""
+    """What the program reported; None for what it did not."""
 
     version: str | None
     channels: tuple[str, ...] | None
 
 
 async def inspect_image(place: Place, image_id: ImageId, engine_id: str, deadline_s: float) -> Inspected:
-    """An image that cannot be inspected is not rejected: its first start shows."""
+    """Inspect an image. One that cannot be inspected is not rejected: its first start shows whether it works."""
     try:
         printed = await _run(place, image_id, engine_id, ("--version",), deadline_s)
         version = _version(printed) if printed is not None else None
         printed = await _run(place, image_id, engine_id, compiled_channels.COMMAND, deadline_s)
         return Inspected(version, compiled_channels.types(printed) if printed is not None else None)
     except PlatformError as error:
-        logger.warning("an image's program did not say what it is", image=engine_id, error=error.detail)
+        logger.warning("an image's program did not report its version or channels", image=engine_id, error=error.detail)
         return Inspected(None, None)
 
 
 async def _run(place: Place, image_id: ImageId, engine_id: str, command: tuple[str, ...], deadline_s: float) -> str | None:
-    """What it printed, if it succeeded."""
+    """Return what the program printed, if it succeeded."""
     task = Task(
         purpose=PURPOSE,
         subject=image_id,

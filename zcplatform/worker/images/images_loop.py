@@ -21,7 +21,7 @@ from zcplatform.worker.loop import Loop
 from zcplatform.worker.reconcile.recording import as_platform_error
 
 PULL_S = 7_200.0
-"""A slow line pulls a large image for an hour; a round that takes longer counts as late."""
+"""On a slow line, pulling a large image takes up to an hour; a longer round counts as late."""
 
 
 class ImagesLoop:
@@ -38,7 +38,7 @@ class ImagesLoop:
             await self._look_for(image)
 
     async def _look_for(self, image: Image) -> None:
-        """An image that somebody removed from the engine says so, and is not chosen."""
+        """Mark images that someone removed from the engine, so that they are not chosen."""
         if image.status not in ("ready", "lost") or image.image_id is None:
             return
         found = {LOCAL} if await local_place(self._deps).image(image.image_id) is not None else set()
@@ -47,7 +47,7 @@ class ImagesLoop:
             await self._deps.database.write(lambda tx: images.record_places(tx, image.id, found, at))
 
     async def _settle(self, image: Image) -> None:
-        """One image at a time. Its error is recorded on it, and the next one has its turn."""
+        """Process one image at a time. An error is recorded on its image, and the next one follows."""
         deps = self._deps
         kind = "image.remove" if image.wanted == "absent" else "image.prepare"
         try:
@@ -59,7 +59,7 @@ class ImagesLoop:
             await deps.database.write(lambda tx: _failed(tx, image, kind, error))
 
     async def _preflight(self, operation: Operation) -> None:
-        """An engine that does not answer is tried again in the next round."""
+        """Remove or prepare an image. If the engine does not answer, the next round retries."""
         try:
             await preflight(self._deps, operation)
         except Exception as unknown:
@@ -83,7 +83,7 @@ def _begin(tx: Tx, image: Image, kind: str) -> None:
 
 
 def _failed(tx: Tx, image: Image, kind: str, error: PlatformError) -> None:
-    """An engine that does not answer is waited for; any other error is recorded and ends the attempt."""
+    """Prepare an image. If the engine does not answer, the attempt is repeated; any other error is recorded and ends it."""
     now = clock.now()
     at = clock.text(now)
     operation = operations.open_of_image(tx, image.id, kind)
@@ -104,7 +104,7 @@ def _failed(tx: Tx, image: Image, kind: str, error: PlatformError) -> None:
 
 
 async def _remove(deps: Deps, image: Image) -> None:
-    """Remove the engine's image with the last row that stands for it, and only one that this installation may run: a row cannot name any image."""
+    """Remove the engine's image with the last row that refers to it. Only images that this installation may run are removed, whatever a row names."""
     found = await local_place(deps).image(image.image_id) if image.image_id else None
     ours = found is not None and may_run(deps.settings.instance, found.labels, found.digests, deps.settings.image_repositories)
     if found is not None and ours and deps.database.read(lambda tx: images.same_engine_id(tx, found.id)) == 0:

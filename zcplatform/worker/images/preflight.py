@@ -1,4 +1,4 @@
-"""Checks every tenant's configuration against an image before it is used, without touching what runs."""
+"""Check every tenant's configuration against an image before the image is used, without touching what runs."""
 
 import json
 from dataclasses import replace
@@ -20,7 +20,7 @@ from zcplatform.worker.reconcile.snapshot import load
 
 
 async def preflight(deps: Deps, operation: Operation) -> None:
-    """Every tenant once. One that was interrupted begins again."""
+    """Check every tenant once. An interrupted pre-flight starts again."""
     await deps.database.write(lambda tx: operations.begin(tx, operation.id, clock.text(clock.now())))
     image = deps.database.read(lambda tx: images.get(tx, operation.image_id or ""))
     if image is None or image.status != "ready":
@@ -52,7 +52,7 @@ async def _ask(deps: Deps, row: Tenant, image: Image) -> str | None:
     snapshot = deps.database.read(lambda tx: load(tx, deps.settings, row.id))
     if snapshot is None:
         return None
-    # A draft has no numbers yet; a check needs no port and no network, and any uid of ours.
+    # A draft has no allocation yet. A check needs no port and no network, and any uid of the range will do.
     spare = Allocation(deps.settings.port_span.first, deps.settings.uid_span.last, 0)
     async with deps.engine_slots:
         return await rejection(deps, replace(snapshot, image=image, allocation=snapshot.allocation or spare), PREFLIGHT)

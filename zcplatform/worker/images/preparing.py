@@ -1,4 +1,4 @@
-"""Prepares an image on the machine of the worker: pulled, built from an installed program, or made as the demo agent."""
+"""Prepare an image on the worker's machine: pull it, build it from an installed program, or make the demo agent."""
 
 import asyncio
 import hashlib
@@ -75,7 +75,7 @@ def _check_version(version: str | None) -> None:
 
 
 def _asked(image: Image, version: str | None) -> str | None:
-    """The requested version: of the tag, or of the program that the image was made from."""
+    """Return the requested version: of the tag, or of the program that the image was made from."""
     if image.source != "pull":
         return version
     try:
@@ -85,7 +85,7 @@ def _asked(image: Image, version: str | None) -> str | None:
 
 
 async def _digest(deps: Deps, image: Image) -> str:
-    """What the registry says the reference stands for now. Nothing is fetched of an image that the settings do not allow."""
+    """Return the digest that the registry has for the reference now. Nothing is fetched for an image that the settings do not allow."""
     if not is_allowed(image.reference, deps.settings.image_repositories):
         raise StepFailed(
             "image.not_allowed", f"`{image.reference}` is not from a repository that the settings file allows", "docs/how-to/images.md"
@@ -95,7 +95,7 @@ async def _digest(deps: Deps, image: Image) -> str:
 
 
 async def _pulled(deps: Deps, image: Image) -> tuple[str, str | None, str] | None:
-    """Like `_make`. An image that was requested by digest and is there needs no registry."""
+    """Pull an image; the result is like that of `_make`. An image that was requested by digest and is present needs no registry."""
     digest = await _digest(deps, image)
     if (
         "@" in image.reference
@@ -109,23 +109,23 @@ async def _pulled(deps: Deps, image: Image) -> tuple[str, str | None, str] | Non
 
 
 async def _has_twin(deps: Deps, image: Image, digest: str) -> bool:
-    """Whether another row has the same content, and its image is in the engine."""
+    """Whether another row has the same content and its image is in the engine."""
     twin = deps.database.read(lambda tx: images.same_content(tx, image.id, image.reference, digest))
     return twin is not None and twin.image_id is not None and await local_place(deps).image(twin.image_id) is not None
 
 
 async def _pull(deps: Deps, image: Image, digest: str) -> tuple[str, str | None]:
-    """The engine's id and the version that is written on it."""
+    """Return the engine's id and the version in the image's label."""
     reference = pinned(image.reference, digest)
     await _told_while(deps, image, local_place(deps).pull_image(reference))
     found = await local_place(deps).image(reference)
     if found is None:
-        raise StepFailed("image.missing", f"`{reference}` was pulled and is not there", "try again")
+        raise StepFailed("image.missing", f"`{reference}` was pulled, but the engine does not list it", "try again")
     version = found.labels.get("org.opencontainers.image.version")
     try:
         problem = versions.problem(versions.parse(version or image.reference.rpartition(":")[2]))
     except versions.NotAVersion:
-        problem = None  # it does not say which one it is; its first start shows
+        problem = None  # the version is unknown; its first start shows whether it works
     if problem is not None:
         raise StepFailed("image.version", problem, "docs/how-to/images.md")
     await local_place(deps).name_image(reference, pulled_reference(deps.settings.instance, digest))
@@ -133,7 +133,7 @@ async def _pull(deps: Deps, image: Image, digest: str) -> tuple[str, str | None]
 
 
 async def _told_while(deps: Deps, image: Image, pull: AsyncIterable[PullProgress]) -> None:
-    """Show the progress of a pull on its operation, once a second if there is any."""
+    """Record the progress of a pull on its operation, at most once a second."""
     latest = ""
 
     async def tell() -> None:
@@ -159,9 +159,9 @@ def _progress(image: Image, words: str, tx: Tx) -> None:
 
 
 def _is_known(tx: Tx, image: Image, digest: str, engine_id: str | None = None) -> bool:
-    """A tag that has not moved becomes no second image: the row that asked goes, the one that was there stands for it.
+    """Merge a row whose tag has not moved into the existing row: it is deleted, and no second image is made.
 
-    Not where it was removed meanwhile (its removal has its own end), nor where the one that was there is another image to this engine by now.
+    Not if the row was removed meanwhile (its removal ends separately), nor if the existing row now refers to another image in this engine.
     """
     asked = images.get(tx, image.id)
     twin = images.same_content(tx, image.id, image.reference, digest)
@@ -181,9 +181,9 @@ def _is_known(tx: Tx, image: Image, digest: str, engine_id: str | None = None) -
 
 
 async def _make(deps: Deps, image: Image, make: Callable[[Path], Recipe], tag: str) -> tuple[str, str, str] | None:
-    """The engine's id, the version and the digest of what is in it; None when an image of the same name has just that already.
+    """Make an image. Returns the engine's id, the version and the digest of its content; None if an image of this name already has that content.
 
-    The engine gives each import another id, for it writes down when: what is the same is told by its files and its recipe.
+    Each import gets another id, because the engine stores its time. Files and recipe decide whether the content is the same.
     """
     with tempfile.TemporaryDirectory(prefix="zcplatform-image-") as folder:
         tar = Path(folder) / "image.tar"
@@ -203,7 +203,7 @@ async def _make(deps: Deps, image: Image, make: Callable[[Path], Recipe], tag: s
 
 
 def _is_back(tx: Tx, image: Image, digest: str, engine_id: str) -> bool:
-    """An image that was removed from the engine is there again under another id: its tenants go on with that."""
+    """Record that an image which was removed from the engine is back under another id, which its tenants use from now on."""
     twin, at = images.same_content(tx, image.id, image.reference, digest), clock.text(clock.now())
     if twin is not None:
         images.set_engine_id(tx, twin.id, engine_id, at)
@@ -219,7 +219,7 @@ def _content_digest(tar: Path, changes: tuple[str, ...]) -> str:
 
 
 def _allowed_binary(deps: Deps, image: Image) -> Path:
-    """The program named by the row, if the settings file names it too and only root can change it."""
+    """Return the program named by the row, if the settings file names it too and only root can change it."""
     for binary in deps.settings.image_binaries:
         if image.reference == built_reference(deps.settings.instance, str(binary)):
             break
@@ -230,9 +230,9 @@ def _allowed_binary(deps: Deps, image: Image) -> Path:
     try:
         facts = binary.stat()
     except OSError as error:
-        raise StepFailed("image.no_binary", f"{binary} cannot be read: {error.strerror}", "name a zeroclaw program that is there") from None
+        raise StepFailed("image.no_binary", f"{binary} cannot be read: {error.strerror}", "Name a zeroclaw program that exists") from None
     if not stat.S_ISREG(facts.st_mode) or facts.st_uid != 0 or facts.st_mode & 0o022:
-        raise StepFailed("image.rights", f"{binary} can be changed by others than root", f"chown root {binary} && chmod 755 {binary}")
+        raise StepFailed("image.rights", f"{binary} can be changed by other users than root", f"chown root {binary} && chmod 755 {binary}")
     return binary
 
 
@@ -242,5 +242,5 @@ def _dashboard(binary: Path) -> Path | None:
 
 
 def local_place(deps: Deps) -> Place:
-    """Images are prepared on the machine of the worker."""
+    """Return the place of the worker's own machine, where images are prepared."""
     return deps.engine.place(LOCAL)
