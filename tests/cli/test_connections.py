@@ -2,6 +2,7 @@
 
 import json
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,11 +129,15 @@ def test_a_port_where_nothing_listens(tmp_path: Path) -> None:
     assert "zcplatform serve" in error
 
 
-def test_a_server_that_closes_the_connection(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_reset", [False, True])
+def test_a_server_that_closes_the_connection(tmp_path: Path, by_reset: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def close() -> None:
-            listener.accept()[0].close()
+            accepted = listener.accept()[0]
+            if by_reset:
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            accepted.close()
 
         thread = threading.Thread(target=close)
         thread.start()

@@ -14,6 +14,8 @@ UNTRUSTED = frozenset({18, 19, 20, 21})
 EXPIRED, WRONG_NAME = 10, 62
 TO_TLS = b"HTTP request to an HTTPS server"
 """What a TLS port answers to plain HTTP (Caddy and others written in Go)."""
+HUNG_UP = (ConnectionResetError, BrokenPipeError)
+"""Somebody listened and closed the connection."""
 CHECK_ADDRESS = "Check the address for typing errors, and the DNS record."
 
 
@@ -35,7 +37,7 @@ def explain(error: Exception, url: httpx2.URL, unix_socket: str) -> CommandError
             return CommandError(CODE, f"The platform is not running: there is no socket at {where}", "Start it: zcplatform serve")
         if isinstance(cause, PermissionError) and unix_socket:
             return CommandError(CODE, f"This user may not open {where}", "Run the command as root, or sign in at the panel's address.")
-        if isinstance(cause, OSError) and cause.strerror:
+        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, HUNG_UP):
             return CommandError(CODE, f"{where} cannot be reached: {cause.strerror}", "Check the address, the network and the firewall.")
     if isinstance(error, httpx2.TimeoutException):
         return CommandError(CODE, f"The API at {where} does not answer in time", "Look at the host and at the log of the platform.")
