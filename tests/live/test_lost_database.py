@@ -1,4 +1,4 @@
-"""The database is lost or tampered with: the platform refuses to start and says why, and what serves goes on serving."""
+"""The database is lost or tampered with: the platform refuses to start and says why, and running agents continue to serve."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Whatever a taken-over web process wrote into a tenant's rows: it can be stopped, suspended and deleted, and its neighbour goes on."""
+"""Whatever a taken-over web process wrote into a tenant's rows: it can be stopped, suspended and deleted, and its neighbour continues to run."""
 
 from collections.abc import Callable
 

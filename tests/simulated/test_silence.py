@@ -1,4 +1,4 @@
-"""A silent engine says nothing: no agent counts as stopped, no route goes, nothing is removed, and the machine is unknown."""
+"""Nothing is concluded from a silent engine: no agent counts as stopped, no route or object is removed, and the machine is unknown."""
 
 import apsw
 

@@ -57,7 +57,7 @@ def workspace_remove(root: Path, slug: str) -> None:
 
 
 def workspace_claim(root: Path, slug: str, owner: str) -> str:
-    """Write down, where no tenant reaches, whose workspace this is; gives the owner that stands there, which may be another."""
+    """Record the owner of this workspace where no tenant can write. Returns the recorded owner, which may be another one."""
     _check(slug)
     try:
         _root(root)
@@ -97,7 +97,7 @@ def workspace_owner(root: Path, slug: str) -> int | None:
 
 
 def workspaces(root: Path) -> set[str]:
-    """The slugs of everything that lies there."""
+    """Return the slugs of all workspaces in the directory."""
     try:
         return {entry.name for entry in os.scandir(root) if is_slug(entry.name)}
     except FileNotFoundError:
@@ -133,7 +133,7 @@ def workspace_write(root: Path, slug: str, uid: int, name: str, content: bytes) 
 
 
 def workspace_take_away(root: Path, slug: str, name: str, content: bytes) -> None:
-    """The file goes if it holds exactly this; already gone, or anything else in its place, is left alone."""
+    """Remove a file if it has exactly this content. Already gone is success; anything else in its place is left alone."""
     _check(slug)
     *parents, last = name.split("/")
     try:
@@ -168,7 +168,7 @@ def config_mount(config_root: Path, slug: str, uid: int, files: Mapping[str, byt
 
 
 def config_nonce(config_root: Path, slug: str, mounted: Collection[str] | None = None) -> str | None:
-    """None unless a tmpfs is mounted there that was filled to the end. `mounted` is what `config_mounts` said, for one who asks for many."""
+    """Return the identity of a completely filled configuration mount, or None. Pass the result of `config_mounts` as `mounted` to check many."""
     _check(slug)
     if slug not in (config_mounts(config_root) if mounted is None else mounted):
         return None

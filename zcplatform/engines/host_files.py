@@ -1,6 +1,6 @@
-"""A place's files: workspaces and configuration mounts on the machine that the worker runs on.
+"""A place's files: workspaces and configuration mounts on the worker's machine.
 
-The half of a place that no container engine needs to know. Blocking work runs on threads; the trees are hostile (adapters/files.py).
+The half of a place that does not depend on the container engine. Blocking work runs on threads; the trees are hostile (adapters/files.py).
 """
 
 import asyncio

@@ -18,9 +18,9 @@ Promises of every implementation, tested by one suite (tests/engines/contract):
 - Objects of others are never changed, whatever their names. Already there and already gone are success.
 - Stopping, removing and clearing take a `TenantRef` and depend on nothing else.
 
-Errors, of every method: `EngineUnreachable` when nobody answers or not in time (what was requested may have happened all the same: look again),
-`StepFailed` with code `engine.bad_answer` for an answer that makes no sense and `engine.refused` with the engine's words. Further codes are named at
-each method. Every call ends within a deadline.
+Errors, of every method: `EngineUnreachable` if the engine does not answer in time (the request may have been carried out all the same),
+`StepFailed` with code `engine.bad_answer` for an answer that cannot be parsed, and `engine.refused` with the engine's message. Further codes are
+named at each method. Every call ends within a deadline.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -51,9 +51,9 @@ from zcplatform.ids import NodeId, TenantId
 
 
 class EngineUnreachable(Unavailable):
-    """Nobody answers, or not in time. What was requested may have happened all the same: look again."""
+    """The engine does not answer, or not in time. The request may have been carried out all the same: observe again."""
 
-    def __init__(self, detail: str, hint: str = "start the Docker engine; the platform goes on by itself") -> None:
+    def __init__(self, detail: str, hint: str = "start the Docker engine; the platform continues by itself") -> None:
         super().__init__("engine.unreachable", detail, hint, retry_after_s=10)
 
 
@@ -64,13 +64,13 @@ class Place(Protocol):
 
     @property
     def firewall_stands(self) -> bool:
-        """Whether the rules stood at the last look. Nothing is started while they do not."""
+        """Whether the firewall's rules were in place at the last check. Nothing is started while they are not."""
         ...
 
     # Observing
 
     async def look(self) -> Look | Silence:
-        """Everything of this installation, from one question a round. Cheap: limits, and what only a close look knows, stay None."""
+        """Return everything of this installation, with one request per round. Limits, and other fields that need an inspection, are None."""
         ...
 
     async def look_at(self, tenant: TenantRef) -> TenantSeen | Silence:
@@ -78,14 +78,14 @@ class Place(Protocol):
         ...
 
     def compare(self, workload: Workload, seen: TenantSeen) -> Differences:
-        """How what was observed differs from the workload. Pure. A workload that an earlier release started is recognised by the marks of then.
+        """Compare the observed with the desired workload. Pure. A workload that an earlier release started is recognised by that release's labels.
 
         Raises ValueError for a workload out of bounds.
         """
         ...
 
     async def facts(self) -> Facts | Silence:
-        """What this place can do. Kept for a while: an engine that was replaced is noticed within a minute."""
+        """Return what this place can do. Cached, so a replaced engine is noticed within a minute."""
         ...
 
     async def readings(self) -> Mapping[TenantId, Reading] | Silence:
@@ -95,26 +95,26 @@ class Place(Protocol):
     # Workloads
 
     async def check(self, workload: Workload) -> None:
-        """Ask the engine whether it would take the workload, before anything that runs is removed for it. Changes nothing that lasts.
+        """Check whether the engine would accept the workload, before what runs is removed for it. Leaves nothing behind.
 
         Raises StepFailed: `tenant.invalid`, `host.too_small`, `engine.unsupported`, `image.missing`, and what `put` raises.
         """
         ...
 
     async def put(self, workload: Workload) -> None:
-        """Make the workload, not started. One that is exactly this is adopted; another one of the tenant's is replaced.
+        """Create the workload without starting it. An identical one is adopted; another one of the tenant is replaced.
 
         Raises StepFailed: `container.foreign`, `container.mount_missing`, `image.missing`, `tenant.invalid`, `engine.unsupported`.
         """
         ...
 
     async def start(self, tenant: TenantRef) -> None:
-        """Started already is success. Raises StepFailed: `container.gone`, `container.foreign`, `container.port_taken`, `network.missing`,
+        """Start the workload; one that runs is success. Raises StepFailed: `container.gone`, `container.foreign`, `container.port_taken`, `network.missing`,
         `container.start_failed`, `firewall.*` while the rules do not stand, `engine.rules_gone`."""
         ...
 
     async def stop(self, tenant: TenantRef) -> bool:
-        """Ends within STOP_TIMEOUT_S, then it is killed. False: there is none. Raises StepFailed: `container.foreign`."""
+        """Stop the workload; it is killed after STOP_TIMEOUT_S. False if there is none. Raises StepFailed: `container.foreign`."""
         ...
 
     async def remove(self, tenant: TenantRef) -> None:
@@ -122,32 +122,32 @@ class Place(Protocol):
         ...
 
     async def set_limits(self, workload: Workload) -> Mapping[str, tuple[object, object]] | None:
-        """Give what runs the limits of the workload while it runs. Returns what changed: name → (before, now). None: not without a new workload.
-        What the place takes and does not keep is noted, and is no difference from then on. Raises StepFailed: `container.foreign`."""
+        """Change the limits of what runs to those of the workload. Returns name → (before, now), or None if that needs a new workload.
+        A limit that the place accepts but does not keep is remembered, and no longer counts as a difference. Raises StepFailed: `container.foreign`."""
         ...
 
     async def run_once(self, task: Task) -> Result:
-        """Run a task and remove it, with its mount. Raises StepFailed: `check.gone` when it was removed in the middle, `image.missing`."""
+        """Run a task, then remove it and its mount. Raises StepFailed: `check.gone` if it was removed while it ran, `image.missing`."""
         ...
 
     def logs(
         self, tenant: TenantRef, *, tail: int = 200, since: int = 0, follow: bool = False, timestamps: bool = False
     ) -> AsyncGenerator[bytes, None]:
-        """Lines as the agent wrote them, each cut at 4 096 bytes. With `follow` it ends when the workload does. `since` is in seconds since 1970."""
+        """Yield the agent's lines, each cut at 4 096 bytes. With `follow` it ends when the workload does. `since` is in seconds since 1970."""
         ...
 
     # Network and firewall
 
     async def put_network(self, workload: Workload) -> None:
-        """The tenant's own network. One that is there is left as it is. Raises StepFailed: `network.foreign`, `network.subnet_taken`."""
+        """Create the tenant's own network. An existing one is left as it is. Raises StepFailed: `network.foreign`, `network.subnet_taken`."""
         ...
 
     async def remove_network(self, tenant: TenantRef, subnet: int | None) -> None:
-        """With what an engine that was killed left of it, if `subnet` is known. Raises StepFailed: `network.foreign`, `network.in_use`."""
+        """Remove the tenant's network and, if `subnet` is known, what a killed engine left of it. Raises StepFailed: `network.foreign`, `network.in_use`."""
         ...
 
     async def firewall(self) -> None:
-        """Make the rules of the installation stand. Raises StepFailed: `firewall.*`."""
+        """Put the firewall's rules of the installation in place. Raises StepFailed: `firewall.*`."""
         ...
 
     async def free_port(self, port: int) -> bool:
@@ -155,26 +155,26 @@ class Place(Protocol):
         ...
 
     async def taken_subnets(self) -> frozenset[int]:
-        """Indexes of the pool whose range overlaps a network of this machine that is none of this installation's."""
+        """Return indexes of the pool whose range overlaps a network on this machine that is not one of this installation."""
         ...
 
     async def port_leads(self, workload: Workload) -> bool | None:
-        """Whether the machine leads the published port to the workload, asked of the kernel and never of the agent. None: it cannot be told."""
+        """Whether the kernel routes the published port to the workload; the agent is never consulted. None: unknown."""
         ...
 
     async def agent(self, tenant: TenantRef) -> Address:
-        """Where the tenant's agent answers, from an inspection of its workload and never from a row.
+        """Return the address of the tenant's agent, from an inspection of its workload and never from a row.
 
         Raises Unavailable: `agent.no_container` when there is none or it does not run.
         """
         ...
 
     def dial(self, seen: WorkloadSeen) -> Upstream | None:
-        """What the edge dials for it. None while it does not run."""
+        """Return the address that the edge dials for the tenant. None while its workload does not run."""
         ...
 
     def listener(self, seen: WorkloadSeen) -> str | None:
-        """The host under which the edge reaches what listens in the tenant's network beside the agent's gateway. None: not from here."""
+        """Return the host at which the edge reaches channel listeners in the tenant's network. None: not reachable from here."""
         ...
 
     # Workspace: the tenant's files
@@ -195,11 +195,11 @@ class Place(Protocol):
         ...
 
     async def write_workspace_file(self, tenant: TenantRef, uid: int, name: str, content: bytes) -> None:
-        """In place of what was there; folders on the way are made. Raises StepFailed: `workspace.unusable`."""
+        """Write a file, replacing an existing one and creating directories. Raises StepFailed: `workspace.unusable`."""
         ...
 
     async def remove_workspace_file(self, tenant: TenantRef, name: str, content: bytes) -> None:
-        """Only if it holds exactly this."""
+        """Remove a file, but only if it has exactly this content."""
         ...
 
     def export_workspace(self, tenant: TenantRef) -> AsyncGenerator[bytes, None]:
@@ -213,7 +213,7 @@ class Place(Protocol):
     # Configuration: the only place where a tenant's secrets are in the clear
 
     async def write_configuration(self, tenant: TenantRef, uid: int, files: Mapping[str, bytes]) -> str:
-        """A fresh mount with these files, in place of the one before. Returns what identifies this very mount (`TenantSeen.configuration`).
+        """Mount these files in place of the previous configuration. Returns the identity of the new mount (`TenantSeen.configuration`).
 
         Raises StepFailed: `config.too_large`, `config.unusable`, `config.swap`.
         """
@@ -224,17 +224,17 @@ class Place(Protocol):
         ...
 
     async def read_configuration(self, tenant: TenantRef, name: str, limit_bytes: int) -> bytes | None:
-        """What the agent left there. None when it is not a regular file of at most that size. Raises StepFailed: `config.unreadable`."""
+        """Return a file that the agent may have changed. None if it is not a regular file of at most that size. Raises StepFailed: `config.unreadable`."""
         ...
 
     async def stamp_configuration(self, tenant: TenantRef, name: str) -> Stamp | None:
-        """Tells whether the file changed since. None when there is none."""
+        """Return a stamp that changes when the file changes. None if there is no file."""
         ...
 
     # Images
 
     async def image(self, reference: str) -> ImageSeen | None:
-        """By the engine's id or by name."""
+        """Find an image by the engine's id or by name."""
         ...
 
     async def registry_digest(self, reference: str) -> str:
@@ -243,15 +243,15 @@ class Place(Protocol):
         ...
 
     def pull_image(self, reference: str) -> AsyncGenerator[PullProgress, None]:
-        """Has succeeded only when `image` shows it afterwards. Raises StepFailed: `image.missing`, `registry.unreachable`, `engine.disk_full`."""
+        """Pull an image. It has succeeded only if `image` finds it afterwards. Raises StepFailed: `image.missing`, `registry.unreachable`, `engine.disk_full`."""
         ...
 
     async def name_image(self, reference: str, name: str) -> None:
-        """Give an image another name, `repository:tag`, so that an engine that tidies up keeps it."""
+        """Add a name, `repository:tag`, to an image, so that the engine's pruning keeps it."""
         ...
 
     async def add_image(self, tar: Path, changes: Sequence[str], name: str) -> str:
-        """Make an image from the files in a tar. Returns the engine's id. Raises StepFailed: `engine.disk_full`."""
+        """Import a tar of files as an image. Returns the engine's id. Raises StepFailed: `engine.disk_full`."""
         ...
 
     async def remove_image(self, reference: str) -> None:
@@ -261,13 +261,17 @@ class Place(Protocol):
     # The whole place
 
     async def remains(self, tenant: TenantRef) -> tuple[str, ...]:
-        """Whatever is left of the tenant, everywhere a tenant leaves something, in words for people. Leftovers of tasks are removed first."""
+        """Return descriptions of everything that is left of the tenant. Leftovers of tasks are removed first."""
         ...
 
     async def sweep(self, known: Callable[[], Known], look: Look | None = None) -> tuple[str, ...]:
-        """Remove what carries this installation's marks and belongs to none of its tenants, networks and bridges included. Returns what was
-        removed. `known` is called after everything was listed: what was made in between has its row by then. One that cannot be removed does not
-        keep the others. With `look`, a look of a moment ago, only what that saw is swept, without asking for it again. Callers ask for it only while they trust their list: an empty database is more likely a lost one."""
+        """Remove objects with this installation's labels that belong to none of its tenants, including networks and bridges. Returns what was
+        removed.
+
+        `known` is called after everything was listed, so that an object created in between has its row by then. One that cannot be removed does not
+        keep the others. With `look`, a recent observation, only what that contains is swept, without observing again. Call it only with a list that
+        can be trusted: an empty database is more likely a lost one.
+        """
         ...
 
     async def clear(self) -> Cleared:
@@ -279,7 +283,7 @@ class Engine(Protocol):
     """One per installation."""
 
     async def machines(self) -> tuple[Machine, ...]:
-        """Every machine, with what is known of it. Never raises: a machine that does not answer is `unknown`."""
+        """Return every machine with what is known of it. Never raises: a machine that does not answer is `unknown`."""
         ...
 
     def place(self, node: NodeId) -> Place:
@@ -287,7 +291,7 @@ class Engine(Protocol):
         ...
 
     def events(self) -> AsyncGenerator[tuple[TenantId | None, str], None]:
-        """(tenant, what happened) as hints to look now: `die`, `oom`, `update`, `destroy`, `connect`, `disconnect`. Some may be lost."""
+        """Yield (tenant, event) as hints to observe now: `die`, `oom`, `update`, `destroy`, `connect`, `disconnect`. Some may be lost."""
         ...
 
     async def close(self) -> None: ...

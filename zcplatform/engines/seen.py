@@ -1,7 +1,6 @@
-"""What a place reports: observations as values, in words that no engine needs to know.
+"""What a place reports: observations as engine-neutral values.
 
-Silence is a value too. A machine, or the engine on it, that does not answer says nothing about what runs there: nothing is concluded from it,
-and nothing is started elsewhere.
+Silence is a value too. If a machine or its engine does not answer, nothing is concluded about what runs there, and nothing is started elsewhere.
 """
 
 from collections.abc import Mapping
@@ -15,14 +14,14 @@ from zcplatform.ids import NodeId
 
 @dataclass(frozen=True)
 class Silence:
-    """Nobody answered, or not in time."""
+    """The machine did not answer in time."""
 
     detail: str
     hint: str = ""
 
 
 class Address(NamedTuple):
-    """Where a tenant's agent answers HTTP."""
+    """The address at which a tenant's agent answers HTTP."""
 
     host: str
     port: int
@@ -42,11 +41,11 @@ class WorkloadSeen:
     ref: str
     """The engine's handle. Opaque, and worthless after a replacement."""
     is_alive: bool
-    """It has processes. They may be paused; then they still hold the tenant's files."""
+    """Whether it has processes. Paused ones count, because they still hold the tenant's files."""
     is_running: bool
     image_id: str
     marks: Mapping[str, str]
-    """What this platform wrote on it, its specification among them. `Place.compare` reads them."""
+    """Labels that the platform set, such as the specification's hash. `Place.compare` reads them."""
     exit_code: int | None = None
     was_oom_killed: bool = False
     address: Address | None = None
@@ -67,10 +66,10 @@ class NetworkSeen:
 
 @dataclass(frozen=True)
 class FilesSeen:
-    """What lies under a slug. Files carry no label: who may touch them is settled by `put_workspace`."""
+    """The files under a slug. Files carry no labels, so `put_workspace` decides who owns them."""
 
     configuration: str | None = None
-    """Identifies the very mount that stands now; None when there is none, or one that was not filled to the end."""
+    """The identity of the present mount; None if there is none, or if it was not filled completely."""
     has_workspace: bool = False
     workspace_owner: int | None = None
     """The uid that owns all of its directories, with the right modes; None when something about them has to be repaired."""
@@ -81,7 +80,7 @@ NO_FILES = FilesSeen()
 
 @dataclass(frozen=True)
 class TenantSeen:
-    """Everything that exists of one tenant at a place. An object of its name that belongs to somebody else is not its own."""
+    """Everything that exists of one tenant at a place. Objects of its name that belong to another owner are not included."""
 
     workload: WorkloadSeen | None = None
     network: NetworkSeen | None = None
@@ -93,7 +92,7 @@ NOTHING = TenantSeen()
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why nothing can be started at a place, while what runs there goes on. As an error: code, detail, hint."""
+    """Why nothing can be started at a place, while what runs there keeps running. As an error: code, detail, hint."""
 
     code: str
     detail: str
@@ -102,7 +101,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Look:
-    """Everything of this installation at a place, from one question. What belongs to none of its tenants is left to `Place.sweep`."""
+    """Everything of this installation at a place, from one request. Objects that belong to no tenant are left to `Place.sweep`."""
 
     tenants: Mapping[TenantRef, TenantSeen]
     files: Mapping[str, FilesSeen]
@@ -118,14 +117,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Differences:
-    """How what runs differs from the workload that is wanted."""
+    """How the observed workload differs from the desired one."""
 
     is_other: bool = False
-    """Another specification: it has to be replaced."""
+    """The specification differs, so the workload must be replaced."""
     network_is_other: bool = False
-    """Its network has to be replaced, and it with it. One without a network differs."""
+    """The network differs or is missing, so it must be replaced, together with the workload."""
     limits: Mapping[str, tuple[object, object]] = field(default_factory=dict)
-    """Name → (observed, wanted), of limits that somebody changed on what runs. Empty after a look from afar."""
+    """Name → (observed, desired), for limits that were changed while it runs. Empty without an inspection."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,7 @@ class PullProgress:
 
 @dataclass(frozen=True)
 class Result:
-    """Of a task. `exit_code` None: it did not end within its deadline. `output` is both streams, bounded."""
+    """The result of a task. `exit_code` is None if it did not end within its deadline. `output` is both streams, bounded."""
 
     exit_code: int | None
     output: str
@@ -185,7 +184,7 @@ class Reading:
 class MachineState(StrEnum):
     UP = "up"
     DOWN = "down"
-    """Its engine says so; that is the engine's word, not a conclusion from silence."""
+    """Reported by the engine itself, not concluded from silence."""
     UNKNOWN = "unknown"
 
 
@@ -202,7 +201,7 @@ class Facts:
     keeps_agents: bool
     """Agents outlive a restart of the engine."""
     problems: tuple[str, ...] = ()
-    """Promises that it cannot keep, one sentence each. Nothing is started at a place that has one."""
+    """Promises that the place cannot keep, one sentence each. If there is any, nothing is started there."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +215,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Known:
-    """What the database knows of: everything else with this installation's marks is a leftover."""
+    """What the database knows: everything else with this installation's labels is a leftover."""
 
     tenants: tuple[TenantRef, ...]
     subnets: frozenset[int]

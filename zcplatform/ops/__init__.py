@@ -1,1 +1,1 @@
-"""What may be asked: authorise, check, one write, wake. Functions, no classes; never anything outside the database."""
+"""Operations of the API: authorize, check, write in one transaction, wake the worker. Functions that never call anything outside the database."""

@@ -1,4 +1,4 @@
-"""Who may do what, decided from rows in the transaction that does it. Nothing is cached between requests."""
+"""Authorization, decided from rows in the transaction that does the work. Nothing is cached between requests."""
 
 from dataclasses import replace
 
@@ -11,11 +11,11 @@ from zcplatform.ops.actor import Actor, ActorKind, Bearer, Needed
 from zcplatform.store import audit, members, sessions, tenants, tokens, users
 from zcplatform.store.db import Database, Tx
 
-TOKEN_HINT = "zcplatform admin token create --name NAME makes a new one"  # noqa: S105
+TOKEN_HINT = "zcplatform admin token create --name NAME creates a new one"  # noqa: S105
 
 
 def identify(tx: Tx, bearer: Bearer, at: str) -> Actor:
-    """Raises NotSignedIn when the token or session has ended, or when the person (or a service account's maker) may no longer act."""
+    """Return the actor. Raises NotSignedIn if the token or session has ended, or if the person (or a service account's creator) may no longer act."""
     if bearer.session_id is not None:
         session = sessions.active(tx, bearer.session_id, at)
         if session is None:
@@ -55,7 +55,7 @@ def identify(tx: Tx, bearer: Bearer, at: str) -> Actor:
 
 
 def permit(tx: Tx, actor: Actor, needed: Needed, tenant: str | None, at: str) -> Actor:
-    """The actor in this tenant (id or slug). Raises NotFound for a tenant the actor may not know of, NotAllowed for a missing permission.
+    """Return the actor in this tenant (id or slug). Raises NotFound for a tenant hidden from the actor, NotAllowed for a missing permission.
 
     A tenant's permission on a route without a tenant is allowed: the route shows only tenants that the actor may see.
     """
@@ -75,7 +75,7 @@ def permit(tx: Tx, actor: Actor, needed: Needed, tenant: str | None, at: str) ->
 
 
 def confirm(tx: Tx, actor: Actor, at: str) -> None:
-    """Raise what `identify` and `permit` raise now. Raises Conflict when the rights have changed since then."""
+    """Check again, raising what `identify` and `permit` raise. Raises Conflict if the rights have changed meanwhile."""
     if actor.needed is None:
         return
     fresh = permit(tx, identify(tx, actor.bearer, at), actor.needed, actor.tenant_id, at)
@@ -105,7 +105,7 @@ def enter(tx: Tx, actor: Actor, tenant_id: TenantId, as_written: str) -> Actor:
 
 
 def sees(tx: Tx, actor: Actor, tenant_id: TenantId | None, permission: Permission) -> bool:
-    """Whether the actor may know of something in this tenant (None: in no tenant)."""
+    """Whether the actor may see objects of this tenant (None: objects of no tenant)."""
     if tenant_id is None:
         return actor.is_super_admin and actor.may(permission)
     role = _role(tx, actor, tenant_id)
@@ -119,7 +119,7 @@ def _role(tx: Tx, actor: Actor, tenant_id: TenantId) -> Role | None:
 
 
 def _makers_role(tx: Tx, actor: Actor, tenant_id: TenantId) -> Role | None:
-    """The present role of a service account's maker. Those made by root are limited by their own role only."""
+    """Return the present role of a service account's creator. Accounts created by root are limited by their own role only."""
     if actor.maker_user_id is None:
         return Role.OWNER
     maker = users.get(tx, actor.maker_user_id)

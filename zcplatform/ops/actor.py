@@ -1,4 +1,4 @@
-"""Who acts, as read from the database for this one request."""
+"""The actor of a request, as read from the database for this one request."""
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -93,7 +93,7 @@ class Actor:
 
     @property
     def is_of_host(self) -> bool:
-        """Whether this is a token that root made on the host."""
+        """Whether this is a token that root created on the host."""
         return self.kind is ActorKind.TOKEN and self.user_id is None
 
     @property
@@ -115,7 +115,7 @@ class Actor:
 
     @property
     def acts_as_super_admin(self) -> bool:
-        """Whether this is done in a tenant with more than a role there allows."""
+        """Whether the actor does something in a tenant that their role there does not allow."""
         return self.tenant_id is not None and self.audit_role == "super-admin"
 
     def may(self, permission: Permission) -> bool:
@@ -141,7 +141,7 @@ class Actor:
         return actor
 
     def need_step_up(self, at: str) -> None:
-        """Raises NotAllowed unless the person entered a code within ten minutes. Tokens made on the host are trusted as root is."""
+        """Raises NotAllowed unless the person entered a code within ten minutes. Tokens created on the host are trusted like root."""
         if self.is_of_host:
             return
         if self.kind is not ActorKind.USER:
@@ -165,7 +165,7 @@ class Actor:
             raise BadInput(
                 "reason.needed",
                 "You act here as a super-admin, not as a member, so a reason is required; nothing was done",
-                "give it in the header X-Reason (zcplatform --reason TEXT …): the tenant's owners read it in their audit log",
+                "send it in the header X-Reason (zcplatform --reason TEXT …); the tenant's owners see it in their audit log",
                 fields={"X-Reason": why},
             )
 

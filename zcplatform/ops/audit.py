@@ -55,7 +55,7 @@ def page(call: Call, wanted: Filter, before: int | None, limit: int) -> list[Aud
 
 
 async def export(caller: Caller, wanted: Filter) -> AsyncIterator[list[AuditView]]:
-    """Everything that was there at the beginning, oldest first, page by page. Ends with an error when the caller's rights end."""
+    """Yield all entries that existed at the beginning, oldest first. Ends with an error if the caller loses the permission."""
     newest, _ = caller.read(lambda call: audit.head(call.tx))
     seen = 0
     while True:
@@ -88,7 +88,7 @@ def _views(tx: Tx, rows: list[Stored]) -> list[AuditView]:
 def _people(tx: Tx, rows: Iterable[Stored]) -> dict[str, str]:
     """Present addresses of the users and invitations that these entries name; a deleted user has none.
 
-    Only ids that the program wrote are looked up: a name that a person chose could look like an id.
+    Only fields in which the platform writes ids are looked up, because a name that a person chose could look like an id.
     """
     found: dict[str, str] = {}
     for named in {each for row in rows for each in ids_of(row.entry)}:
@@ -109,7 +109,7 @@ def _address(user: users.User | None) -> str | None:
 
 
 def _time(name: str, value: str) -> str:
-    """In the form that the log uses, so that the order of texts is the order of times."""
+    """Convert to the log's form, in which texts sort like times."""
     if not value:
         return ""
     try:

@@ -14,7 +14,7 @@ from zcplatform.ops.context import Call
 from zcplatform.store.operations import Operation
 
 Sent = Mapping[str, Any]
-"""`enabled`, `peers`, `ignored`, `options`. What is not sent stays as it is."""
+"""`enabled`, `peers`, `ignored`, `options`. Fields that are not sent keep their values."""
 
 
 def get(settings: AgentSettings, tenant: Tenant, name: str) -> agent_settings.Channel:

@@ -40,7 +40,7 @@ def patch(
 
 
 def save(call: Call, tenant: Tenant, wanted: Mapping[str, Any], given: Mapping[str, str], note: str) -> tuple[Tenant, Operation | None]:
-    """Save a revision and apply it to a running tenant. Raises BadInput with a field for each thing that is wrong; then nothing is stored."""
+    """Save a revision and apply it to a running tenant. Raises BadInput naming each invalid field; then nothing is stored."""
     call, revised = write(call, tenant, wanted, given, note)
     return (tenant, None) if revised is None else requests.apply_to_running(call, tenant, wanted_revision=revised)
 
@@ -77,7 +77,7 @@ def set_secret(call: Call, id_or_slug: str, name: str, value: str) -> tuple[Tena
 
 
 def remove_secret(call: Call, id_or_slug: str, name: str) -> tuple[Tenant, Operation | None]:
-    """Raises Conflict while the settings need it. Success if it is not there."""
+    """Remove a secret. One that does not exist is success. Raises Conflict while the settings need it."""
     tenant = requests.require_not_deleting(call.tx, id_or_slug)
     settings = current(call.tx, tenant)
     secrets.find(settings, name)
@@ -88,7 +88,7 @@ def remove_secret(call: Call, id_or_slug: str, name: str) -> tuple[Tenant, Opera
         return tenant, None
     left = problems(settings, require(plans.get(call.tx, tenant.plan)), frozenset(there) - {name})
     if name in left:
-        raise Conflict("secret.needed", f"The settings of `{tenant.slug}` need `{name}`", "disable or remove first what uses it")
+        raise Conflict("secret.needed", f"The settings of `{tenant.slug}` need `{name}`", "disable or remove what uses it first")
     secrets.remove(call.tx, tenant.id, [name])
     number = requests.revise(call, tenant, agent_settings.to_json(settings), f"secret {name} removed")
     call.record("secret.remove", tenant.id, tenant.id, **{f"secret {name}": ["set", None]})
@@ -111,7 +111,7 @@ def check(call: Call, tenant: Tenant, settings: AgentSettings, stored: Mapping[s
 
 
 def problems(settings: AgentSettings, plan: Plan, stored: frozenset[str] | None) -> dict[str, str]:
-    """By path: what the agent would reject, what the plan does not allow, and which secrets are missing (unless `stored` is None)."""
+    """Return path → problem: what the agent would reject, what the plan does not allow, and which secrets are missing (unless `stored` is None)."""
     keyless = frozenset(
         f"providers.{alias}.api_key" for alias, one in settings.providers.items() if one.auth is None and _may_be_open(one.family)
     )
@@ -142,7 +142,7 @@ def unpriced(context: Context, plan: Plan, settings: AgentSettings) -> list[str]
 
 
 def _may_be_open(family: str) -> bool:
-    """Services that some run without a key: the settings need not say so."""
+    """Providers that are often run without a key, so a missing key is no error."""
     return family in FAMILIES and Auth.NONE in FAMILIES[family].auth
 
 
@@ -151,7 +151,7 @@ def _image_of(tx: Tx, tenant: Tenant) -> Image | None:
 
 
 def _not_compiled(image: Image | None, settings: AgentSettings) -> dict[str, str]:
-    """Enabled channels that the image cannot run, as far as that is known."""
+    """Return path → problem for enabled channels that the image is known not to contain."""
     known = image.channel_types if image else None
     if image is None or known is None:
         return {}
@@ -175,7 +175,7 @@ def _require_rights(call: Call, changed: Mapping[str, Any], given: Mapping[str, 
 
 
 def lengths(given: Mapping[str, str]) -> dict[str, int]:
-    """In bytes, as `check` needs them."""
+    """Return the lengths in bytes, as `check` needs them."""
     return {name: len(value.encode()) for name, value in given.items()}
 
 
@@ -184,7 +184,7 @@ def _short(value: object) -> object:
 
 
 def renamed(error: PlatformError, before: str, after: str) -> PlatformError:
-    """The same error for a caller who sent a part of the settings under another name."""
+    """Rename the fields of an error for a caller who sent a part of the settings under another name."""
     error.detail = error.detail.replace(f"`{before}", f"`{after}", 1)
     error.fields = {after + path.removeprefix(before) if path.startswith(before) else path: why for path, why in error.fields.items()}
     return error

@@ -1,4 +1,4 @@
-"""What an operation is given, and the one way a change is written.
+"""What operations receive (`Context`, `Caller`, `Call`), and how changes are written.
 
 `Context` belongs to the process, `Caller` to a request, `Call` to one transaction. An operation is a function whose first parameter is a `Call`.
 """
@@ -34,7 +34,7 @@ class Context:
 
     @classmethod
     def open(cls, settings: Settings, seal_public: bytes, code_mac: bytes, token_pepper: bytes, wake: Callable[[str], None]) -> "Context":
-        """On the database that the settings name."""
+        """Open the database that the settings name."""
         return cls(Database(settings.database), settings, seal_public, code_mac, wake, token_pepper)
 
 
@@ -75,7 +75,7 @@ class RetryKey:
 
 @dataclass(frozen=True)
 class Outcome(Generic[T]):
-    """What a change returns. `wake` names the tenant whose rows changed. A credential is never kept for a retry."""
+    """What a change returns. `wake` names the tenant whose rows changed. A credential is never stored for a retry."""
 
     value: T
     wake: str | None = None
@@ -84,7 +84,7 @@ class Outcome(Generic[T]):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request, with what they need to read and to change something."""
+    """The sender of a request, with methods to read and to change."""
 
     context: Context
     actor: Actor
@@ -106,7 +106,7 @@ class Caller:
         return outcome.value
 
     async def issue(self, action: str, subject: str, tenant_id: str) -> None:
-        """Write the audit entry of a credential before it is made. A retry with the same key is rejected: the credential was not kept."""
+        """Write the audit entry of a credential before it is created. A retry with the same key is rejected, because the credential was not stored."""
 
         def write(tx: Tx) -> None:
             at = clock.text(clock.now())
@@ -154,7 +154,7 @@ class Caller:
 
 
 def _require_audit_entry(tx: Tx, actor: Actor, act: Callable[[], T]) -> T:
-    """An operation that changes rows without an audit entry is a defect. Raises Unavailable, which rolls it back."""
+    """Raise Unavailable if an operation changed rows without an audit entry, which is a bug. The transaction is rolled back."""
     rows, head = tx.total_changes(), audit.head(tx)
     result = act()
     if tx.total_changes() != rows and audit.head(tx) == head:
@@ -163,7 +163,7 @@ def _require_audit_entry(tx: Tx, actor: Actor, act: Callable[[], T]) -> T:
         raise Unavailable(
             "audit.entry_missing",
             "The change has no entry in the audit log; nothing was changed",
-            "this is a defect of the platform: report it",
+            "this is a bug in the platform: report it",
         )
     return result
 
@@ -171,6 +171,6 @@ def _require_audit_entry(tx: Tx, actor: Actor, act: Callable[[], T]) -> T:
 def _not_kept() -> Conflict:
     return Conflict(
         "idempotency.already_issued",
-        "This Idempotency-Key was used before, and what it returned was not kept",
+        "This Idempotency-Key was used before, and its response was not stored",
         "repeat the request with a new key",
     )

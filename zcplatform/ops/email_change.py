@@ -1,4 +1,4 @@
-"""Change one's own e-mail address. Whoever reads the address can sign in as this person, so both mailboxes confirm and both are notified.
+"""Change one's own e-mail address. Who can read a mailbox can sign in as its user, so both mailboxes confirm, and both are notified.
 
 The old one by a fresh code (the route requires one of the last ten minutes), the new one by a code that is mailed to it now.
 """
@@ -18,11 +18,11 @@ from zcplatform.store import audit, erasure, users
 from zcplatform.store.db import Tx
 
 NOTICE_LIVES = timedelta(days=1)
-"""How long the mail server may be down and the notice is still sent."""
+"""How long a notice may wait for a mail server that is down."""
 
 
 async def request(caller: Caller, visitor: Visitor, email: str) -> str:
-    """Returns the secret that the browser is to hold. An address that already has a user gets no mail, with the same answer."""
+    """Returns the secret for the browser's cookie. An address that already has a user gets no mail, but the response is the same."""
     session_id, user_id = signed_in_person(caller.actor)
     address = codes.mailbox(email)
 

@@ -1,4 +1,4 @@
-"""What this host has, so that no plan promises more. The engine refuses a container with more CPUs than the host has."""
+"""The host's capacity, which limits plans: the engine rejects a container with more CPUs than the host has."""
 
 import functools
 import os
@@ -22,7 +22,7 @@ def of_this_host() -> HostCapacity:
 
 
 def excess(numbers: Mapping[str, Any], host: HostCapacity) -> dict[str, str]:
-    """By field of a plan, what is more than the host has."""
+    """Return field → problem for limits above what the host has."""
     most = {"cpu_millis": host.cpu_millis, "memory_bytes": host.memory_bytes}
     return {name: f"must be at most {limit}: this host has no more" for name, limit in most.items() if numbers.get(name, 0) > limit}
 

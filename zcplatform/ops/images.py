@@ -89,7 +89,7 @@ def preflight(call: Call, id_or_reference: str) -> Outcome[OperationView]:
 
 
 def chosen(tx: Tx, id_or_reference: str) -> Image:
-    """The image that a tenant is to run. Raises BadInput for an unknown one, Conflict for one that is not ready."""
+    """Return the image that a tenant is to run. Raises BadInput if it is unknown, Conflict if it is not ready."""
     image = images.choose(tx, id_or_reference)
     if image is None or image.wanted == "absent":
         raise BadInput("image.unknown", f"There is no image `{id_or_reference}`", "GET /api/images lists them", fields={"image": "unknown"})
@@ -99,7 +99,7 @@ def chosen(tx: Tx, id_or_reference: str) -> Image:
 
 def require_ready(image: Image) -> None:
     if image.status == "lost":
-        detail = f"Image `{image.reference}` is not on any machine any more"
+        detail = f"Image `{image.reference}` is no longer on any machine"
         raise Conflict("image.lost", detail, "Prepare it again with POST /api/images, or choose another image")
     if image.status != "ready":
         raise Conflict(

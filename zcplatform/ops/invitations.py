@@ -27,7 +27,7 @@ from zcplatform.vault.sealing import token_hash
 LIVES = timedelta(days=7)
 TOKEN_BYTES = 16
 MOST_A_DAY, MOST_TO_ONE = 200, 10
-"""For one tenant, and for one address from all tenants: the platform cannot be used to flood a stranger with mail."""
+"""Invitations per day: by one tenant, and to one address by all tenants, so that nobody can be flooded with mail."""
 
 
 def list_open(call: Call, tenant: str) -> list[InvitationView]:
@@ -35,13 +35,13 @@ def list_open(call: Call, tenant: str) -> list[InvitationView]:
 
 
 def create(call: Call, tenant: str, email: str, role: Role) -> Outcome[CreatedInvitation]:
-    """The sender does not learn whether the address has a user already; a new address gets a user without any rights."""
+    """Invite an address. A new address gets a user without any rights, so the sender does not learn whether it had one already."""
     row = find(call.tx, tenant)
     address = people.mailbox(email)
     call = require_reach(call, role)
     user = users.by_email(call.tx, address)
     if user is not None and members.role(call.tx, row.id, user.id) is not None:
-        raise Conflict("member.exists", f"{address} is a member of `{row.slug}` already", "change the role instead")
+        raise Conflict("member.exists", f"{address} is already a member of `{row.slug}`", "change the role instead")
     expected = members.count(call.tx, row.id) + invitations.count_of_others(call.tx, row.id, address, call.at) + 1
     quotas.require_room(call.tx, row, "members", expected)
     _require_no_flood(call, row.id, address)
@@ -86,7 +86,7 @@ def accept(call: Call, token: str) -> Outcome[Joined]:
         raise NotFound("invitation.unknown", "This invitation was used, has expired, or is for another address", "ask for a new invitation")
     role = Role(invitation.role)
     if not _may_still_give(call.tx, invitation, role):
-        raise Conflict("invitation.void", "The member who sent this invitation may not give this role any more", "ask for a new invitation")
+        raise Conflict("invitation.void", "The member who sent this invitation may no longer assign this role", "ask for a new invitation")
     present = members.role(call.tx, tenant.id, user.id)
     if present is None:
         quotas.require_room(call.tx, tenant, "members", members.count(call.tx, tenant.id) + 1)

@@ -1,4 +1,4 @@
-"""Links that sign somebody in once. Root on the host makes them, when there is no mail yet or no more; no route of the API does."""
+"""Links that sign a user in once. Only root creates them, on the host, while mail is not configured or does not work."""
 
 import secrets
 from datetime import timedelta
@@ -15,7 +15,7 @@ from zcplatform.vault import keyed_hashes
 
 
 def make(tx: Tx, settings: Settings, code_mac: bytes, user: User, at: str, lives: timedelta) -> str:
-    """The link, shown this once: the database has a keyed hash. The token stands behind a `#`, which browsers send to nobody."""
+    """Return the link. It is shown once: the database has only a keyed hash. The token follows a `#`, so browsers do not send it to servers."""
     token = secrets.token_urlsafe(32)
     expires_at = clock.text(clock.parse(at) + lives)
     login_links.insert(tx, keyed_hashes.keyed_hash(code_mac, keyed_hashes.LINK, token), user.id, at, expires_at)
@@ -24,7 +24,7 @@ def make(tx: Tx, settings: Settings, code_mac: bytes, user: User, at: str, lives
 
 
 def active_user(tx: Tx, email: str) -> User:
-    """Raises NotFound for an address that nobody has, Conflict for somebody who was disabled."""
+    """Create a link. Raises NotFound for an address without a user, Conflict for a disabled user."""
     user = users.by_email(tx, canonical(email) or "")
     if user is None:
         raise NotFound(

@@ -1,7 +1,7 @@
 """Sign in with a mailed code: request one, enter it. One transaction each; the worker sends the mail, and no request waits for that.
 
-An address without a user, a disabled one and one that had too many codes today cost the same work and get the same answer as any other. A try
-is counted before anything is compared, in the same transaction.
+An address without a user, a disabled user and one that had too many codes today cost the same work and get the same response as any other. A try
+is counted before the code is compared, in the same transaction.
 """
 
 import secrets
@@ -31,7 +31,7 @@ TO_STRANGERS, OTHERS = "codes to strangers", "other codes"
 
 @dataclass(frozen=True)
 class Visitor:
-    """Someone who signs in: the address, and what the browser holds from earlier times (empty texts if nothing)."""
+    """A visitor who signs in: their address, and what their browser holds from earlier sign-ins (empty if nothing)."""
 
     address: str
     agent: str
@@ -60,7 +60,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class NewChallenge:
-    """`user_id` NOBODY makes a challenge that no code fits, and sends nothing."""
+    """For `user_id` NOBODY the challenge matches no code, and nothing is sent."""
 
     purpose: str
     kind: Kind
@@ -81,7 +81,7 @@ def mailbox(text: str) -> str:
 
 
 async def request_code(context: Context, visitor: Visitor, email: str) -> str:
-    """Returns the secret that the browser is to hold. Raises BadInput, and TooMany for too many requests from one network."""
+    """Request a code. Returns the secret for the browser's cookie. Raises BadInput, and TooMany for too many requests from one network."""
     recipient, held = mailbox(email), secrets.token_urlsafe(32)
 
     def write(tx: Tx) -> bool:
@@ -141,7 +141,7 @@ def _may_send(attempt: Attempt, new: NewChallenge) -> bool:
 
 
 def answered(attempt: Attempt, held: str, code: str, purpose: str, session_id: str | None = None) -> Challenge | None:
-    """The challenge that this code fits, now used up, or None. The try is counted first, so the caller must commit either way."""
+    """Return the challenge that this code matches, now used, or None. The try is counted first, so the caller must commit either way."""
     key, held = attempt.context.code_mac, held[:LONGEST_HELD]
     tried = challenges.count_try(attempt.tx, keyed_hashes.keyed_hash(key, keyed_hashes.CHALLENGE, held), purpose, session_id, attempt.at)
     if tried is None:
@@ -172,7 +172,7 @@ def record_attempt(attempt: Attempt, action: str, subject: str, outcome: str) ->
 
 
 def rejected_code() -> NotSignedIn:
-    """The same answer for a wrong, used, expired or foreign code, and when no tries are left."""
+    """The same error for a wrong, used, expired or foreign code, and if no tries are left."""
     return NotSignedIn(
         "code.rejected",
         "The code is wrong, was used, has expired, or was requested in another browser",

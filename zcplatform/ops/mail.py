@@ -21,7 +21,7 @@ class Draft:
     values: Mapping[str, str]
     lives: timedelta
     is_decoy: bool = False
-    """Costs the same work and is never sent."""
+    """Queue a decoy: it costs the same work and is never sent."""
 
 
 def post(tx: Tx, seal_public: bytes, at: str, draft: Draft) -> OutboxId:

@@ -1,4 +1,4 @@
-"""Members of a tenant. Nobody gives or removes a role above their own, and an owner who can sign in always remains."""
+"""Members of a tenant. Nobody can assign or remove a role above their own, and an owner who can sign in always remains."""
 
 from zcplatform.core.roles import Permission, Role
 from zcplatform.errors import Conflict, NotAllowed, NotFound
@@ -22,7 +22,7 @@ def list_own_tenants(call: Call) -> list[Membership]:
 
 
 def get(tx: Tx, tenant: str, id_or_email: str) -> Member:
-    """Raises NotFound, also for a user who exists but is not a member: other tenants' users are not revealed."""
+    """Return the member. Raises NotFound, also for users of other tenants, whose existence is not revealed."""
     user = people.find(tx, id_or_email)
     member = members.get(tx, find(tx, tenant).id, user.id) if user is not None else None
     if member is None:
@@ -71,7 +71,7 @@ def hand_over(call: Call, tenant: str, user_id: str) -> Outcome[MemberList]:
 
 
 def require_reach(call: Call, role: Role) -> Call:
-    """Raises NotAllowed for a role above what the caller may give or remove. For an owner's role: `owner.change` and a fresh code."""
+    """Raises NotAllowed for a role above the caller's own. An owner's role also needs `owner.change` and a fresh code."""
     if role is Role.OWNER:
         call = call.requiring(Permission.OWNER_CHANGE)
         call.actor.need_step_up(call.at)
@@ -96,4 +96,4 @@ def _remove(call: Call, member: Member, action: str) -> None:
 
 def _require_other_owner(tx: Tx, member: Member) -> None:
     if member.role == Role.OWNER and members.other_owners(tx, member.tenant_id, UserId(member.user_id)) == 0:
-        raise Conflict("member.last_owner", "A tenant keeps at least one owner who can sign in", "make another member an owner first")
+        raise Conflict("member.last_owner", "A tenant must keep at least one owner who can sign in", "make another member an owner first")

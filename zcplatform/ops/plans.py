@@ -26,7 +26,7 @@ BOUNDS: Mapping[str, tuple[int, int]] = {
     "dollars_month_micros": (0, 1_000_000_000_000),
     "actions_per_hour": (1, 1_000_000),
 }
-"""Least and most of each number. Every plan within them can be written into an agent's environment and container."""
+"""Minimum and maximum of each limit. Every plan within them can be applied to an agent and its container."""
 
 
 def list_plans(call: Call) -> list[Plan]:
@@ -34,7 +34,7 @@ def list_plans(call: Call) -> list[Plan]:
 
 
 def change(call: Call, name: str, sent: Mapping[str, Any]) -> Plan:
-    """Raises BadInput with a field for each number that is out of bounds or more than this host has; then nothing is stored."""
+    """Change limits. Raises BadInput naming each one that is out of bounds or above what this host has; then nothing is stored."""
     plan = plans.get(call.tx, name)
     if plan is None:
         raise NotFound("plan.unknown", f"There is no plan `{name[:40]}`", "GET /api/plans lists them")

@@ -1,4 +1,4 @@
-"""Request a test of a provider: one that is saved, or one that is about to be. The worker makes the calls; nothing outside is called here."""
+"""Request a test of a saved or a not yet saved provider. The worker makes the call; this module calls nothing outside."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class UnsavedProvider:
 
 
 async def ask(caller: Caller, id_or_slug: str, alias: str, unsaved: UnsavedProvider | None) -> tuple[Tenant, dict[str, str | None]]:
-    """The tenant, and what else the worker needs. Raises BadInput by field."""
+    """Return the tenant, and what else the worker needs. Raises BadInput naming the fields."""
     if not is_alias(alias):
         raise BadInput(
             "provider.invalid",

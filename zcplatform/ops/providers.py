@@ -1,4 +1,4 @@
-"""The main provider of a tenant, as it is sent with the tenant itself: a part of its settings under a shorter name."""
+"""The main provider of a tenant in the short form that requests about tenants use; it is stored in the settings."""
 
 from dataclasses import dataclass
 

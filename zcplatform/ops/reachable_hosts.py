@@ -1,6 +1,6 @@
-"""Which servers a tenant's agent may be pointed at: the public ones, and those inside that the operator named in the settings file.
+"""Servers that a tenant's settings may name: public ones, and internal ones that the operator allows in the settings file.
 
-Names are resolved by the agent behind the firewall, which drops the same ranges; what is refused here would only not be reached there.
+This check only gives an early error. The agent resolves names behind the firewall, which drops the same ranges.
 """
 
 from collections.abc import Collection
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 
 def unreachable(allowed: Collection[str], address: str) -> str | None:
-    """Why a server (a URL, or a bare name) would not be reached; None when it may be. `allowed` holds HOST:PORT."""
+    """Return why a server (a URL, or a bare name) could not be reached, or None if it may be. `allowed` holds HOST:PORT."""
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")
         host, port = (
@@ -25,7 +25,7 @@ def unreachable(allowed: Collection[str], address: str) -> str | None:
 
 
 def is_inside(host: str) -> bool:
-    """Addresses that are not public."""
+    """Return those of the addresses that are not public."""
     if not host or host == "localhost" or host.endswith((".localhost", ".internal", ".local")):
         return True
     try:

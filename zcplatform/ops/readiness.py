@@ -1,4 +1,4 @@
-"""Whether the database can really be written: a commit, room on its file system, and free inodes."""
+"""Check that the database can be written: a commit, free space and free inodes."""
 
 import os
 
@@ -12,9 +12,9 @@ LEAST_FREE_BYTES = 1024 * 1024
 
 
 async def require_writable(context: Context) -> None:
-    """Commit a value, for a lock proves nothing. Raises Unavailable with the reason.
+    """Commit a value, because taking the lock proves nothing. Raises Unavailable or StorageFull with the reason.
 
-    The write-ahead log may still have room when the disk has none, so the file system is looked at too.
+    The write-ahead log may still have room when the disk is full, so the file system is checked too.
     """
     at = clock.text(clock.now())
     await context.database.write(lambda tx: instance.put(tx, PROBE, at))

@@ -1,4 +1,4 @@
-"""Rows that a change returned, as text, so that a retry with the same Idempotency-Key gets them again.
+"""Serialize the rows that a change returned, so that a retry with the same Idempotency-Key returns them again.
 
 Only types of `ops.views` are kept. None of them holds a secret or a hash.
 """
@@ -23,7 +23,7 @@ def to_text(value: Any) -> str:
 
 
 def from_text(text: str) -> Any:
-    """Raises ValueError for what this version of the program does not know."""
+    """Raises ValueError for a type or field that this version of the program does not know."""
     kept = json.loads(text)
     if kept is None:
         return None

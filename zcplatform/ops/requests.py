@@ -1,4 +1,4 @@
-"""What every request about a tenant is written with: its settings, a new revision, an operation and its audit entry."""
+"""Shared steps of requests about a tenant: save a revision, record the desired state, an operation and its audit entry."""
 
 import json
 from collections.abc import Mapping
@@ -61,5 +61,5 @@ def record_request(call: Call, tenant: Tenant, request: Request, **wanted: objec
 
 
 def _currently_running(tenant: Tenant) -> dict[str, object]:
-    """A revision that was rolled back is not tried again only because something else is requested."""
+    """Keep running the last good revision after a rollback: the rejected one is not retried because of an unrelated request."""
     return {"wanted_revision": tenant.revision, "image_id": tenant.image}

@@ -38,7 +38,7 @@ def against(tx: Tx, tenant: Tenant, number: int, other: int | None) -> tuple[int
 
 
 def require_current(call: Call, id_or_slug: str, base: int) -> None:
-    """Raises Outdated when the tenant's settings are of another revision than `base`, with each path that changed since."""
+    """Raises Outdated, with each path that changed since, if the tenant's settings are of another revision than `base`."""
     tenant = requests.require_not_deleting(call.tx, id_or_slug)
     if base == tenant.revision:
         return
@@ -63,7 +63,7 @@ def roll_back(call: Call, id_or_slug: str, number: int, given: Mapping[str, str]
     parsed = agent_settings.parse(wanted)
     lost = secrets.bound_elsewhere(call.tx, tenant.id, parsed, secrets.stored(call.tx, tenant.id, parsed).keys() | given.keys())
     if lost:
-        raise agent_settings.settings_error(lost)  # even where the agent works without a key: at that revision it had one
+        raise agent_settings.settings_error(lost)  # needed even if the agent works without a key: at that revision it had one
     changed, operation = config.save(call, tenant, wanted, given, note or f"rolled back to revision {number}")
     if changed.wanted_revision != tenant.wanted_revision:
         changes = {"revision": [tenant.revision, changed.wanted_revision], "to": [None, number]}

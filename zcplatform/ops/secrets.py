@@ -18,7 +18,7 @@ from zcplatform.vault.sealing import SecretBinding, hint, seal
 
 @dataclass(frozen=True)
 class SecretState:
-    """One slot of the settings. `is_stored` also means: for the server that the settings name now (S-59). `hint` is of the stored value."""
+    """A secret that the settings have a place for. `is_stored`: a value is stored for the server that the settings name now (S-59). `hint`: its last characters."""
 
     slot: SecretSlot
     is_stored: bool
@@ -26,7 +26,7 @@ class SecretState:
     updated_at: str | None
     hint: str | None
     length: int
-    """Of what is stored, in bytes: an upper bound of the value's length."""
+    """Size of the ciphertext in bytes: an upper bound of the value's length."""
 
 
 def states(tx: Tx, tenant_id: TenantId, settings: AgentSettings) -> list[SecretState]:
@@ -39,7 +39,7 @@ def stored(tx: Tx, tenant_id: TenantId, settings: AgentSettings) -> dict[str, in
 
 
 def bound_elsewhere(tx: Tx, tenant_id: TenantId, settings: AgentSettings, stored: Iterable[str]) -> dict[str, str]:
-    """By path, the secrets that are stored for another server than the one these settings name: no key is sent anywhere else."""
+    """Return path → problem for secrets stored for a server other than the one these settings name. A key is never sent elsewhere."""
     found, there = {}, frozenset(stored)
     for slot in secret_slots(settings):
         row = _row(tx, tenant_id, slot.name)
@@ -50,17 +50,15 @@ def bound_elsewhere(tx: Tx, tenant_id: TenantId, settings: AgentSettings, stored
 
 
 def find(settings: AgentSettings, name: str) -> SecretSlot:
-    """Raises NotFound: only what the settings have room for can be stored."""
+    """Return the slot. Raises NotFound: only secrets that the settings have a place for can be stored."""
     for slot in secret_slots(settings):
         if slot.name == name:
             return slot
-    raise NotFound(
-        "secret.unknown", f"These settings have no secret `{name[:120]}`", "GET /api/tenants/{tenant}/secrets lists the names there are"
-    )
+    raise NotFound("secret.unknown", f"These settings have no secret `{name[:120]}`", "GET /api/tenants/{tenant}/secrets lists their names")
 
 
 def cleaned(given: Mapping[str, str]) -> dict[str, str]:
-    """The values without the white space that comes with copying: around them, not inside. A text of several lines keeps its last line end."""
+    """Strip white space around values, which comes with copying. A text of several lines keeps its final line end."""
     return {name: value.strip() + ("\n" if "\n" in value.strip() and value.endswith("\n") else "") for name, value in given.items()}
 
 
@@ -72,7 +70,7 @@ def check(settings: AgentSettings, given: Mapping[str, str]) -> None:
 
 
 def put(call: Call, tenant_id: TenantId, settings: AgentSettings, given: Mapping[str, str]) -> None:
-    """Store checked values, each in a box that the worker opens. A new value replaces the one before."""
+    """Store checked values, each in a box that only the worker can open. A new value replaces the previous one."""
     for name, value in given.items():
         slot, (kind, row_name) = find(settings, name), row_of(name)
         before = secrets.get(call.tx, tenant_id, kind, row_name)
@@ -82,7 +80,7 @@ def put(call: Call, tenant_id: TenantId, settings: AgentSettings, given: Mapping
 
 
 def remove(tx: Tx, tenant_id: TenantId, names: Iterable[str]) -> list[str]:
-    """Returns the names of those that were there."""
+    """Delete secrets and return the names of those that existed."""
     there = [name for name in names if _row(tx, tenant_id, name) is not None]
     for name in there:
         secrets.remove(tx, tenant_id, *row_of(name))

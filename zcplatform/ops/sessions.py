@@ -1,4 +1,4 @@
-"""Sessions: begun with a code or a link, confirmed by another code, ended by the person, by an administrator, or by time."""
+"""Sessions: started with a code or a link, confirmed with another code, and ended by the user, an administrator, or time."""
 
 import secrets
 from collections.abc import Callable
@@ -26,12 +26,12 @@ from zcplatform.vault import keyed_hashes
 
 LONGEST_AGENT = 200
 USED_EVERY = timedelta(minutes=1)
-"""How exact the time of the last use is."""
+"""Resolution of the time of last use."""
 
 
 @dataclass(frozen=True)
 class Begun:
-    """A new session, and the secret by which its browser is recognised later."""
+    """A new session, and the secret that identifies its browser at later sign-ins."""
 
     session: Session
     user: User
@@ -57,7 +57,7 @@ async def verify(context: Context, visitor: Visitor, held: str, code: str) -> Be
 
 
 async def follow(context: Context, visitor: Visitor, token: str) -> Begun:
-    """Sign in with a link made on the host. Raises NotSignedIn when it was used, has expired, or never existed."""
+    """Sign in with a link created on the host. Raises NotSignedIn if it was used, has expired, or never existed."""
 
     def write(tx: Tx) -> Begun | NotSignedIn | None:
         attempt = Attempt(tx, context, visitor, clock.now())
@@ -85,7 +85,7 @@ def _result(begun: Begun | NotSignedIn | None, limit: login.Limit) -> Begun:
 
 
 def _begin(attempt: Attempt, user: User, method: str) -> Begun:
-    """Always with a new id, so that a session cannot be planted in a browser. It counts as just confirmed by a code."""
+    """Start a session, always with a new id, so that one planted in the browser is useless. It counts as just confirmed with a code."""
     at, visitor = attempt.at, attempt.visitor
     browser = _remember_browser(attempt, user.id)
     session = Session(
@@ -111,7 +111,7 @@ def _begin(attempt: Attempt, user: User, method: str) -> Begun:
 
 
 def _remember_browser(attempt: Attempt, user_id: UserId) -> str:
-    """The secret that the browser holds is kept only if it belongs to this user: another's would put that user into this one's lane."""
+    """Keep the browser's secret only if it belongs to this user. Another user's would mix their lanes."""
     tx, key = attempt.tx, attempt.context.code_mac
     held = attempt.visitor.held_browser[: codes.LONGEST_HELD]
     hashed = keyed_hashes.keyed_hash(key, keyed_hashes.BROWSER, held)
@@ -135,14 +135,14 @@ async def record_use(context: Context, session: Session) -> None:
 
 
 async def request_step_up(caller: Caller, visitor: Visitor) -> str:
-    """Mail a code to the signed-in person's own address. Returns the secret that the browser is to hold."""
+    """Mail a code to the signed-in user's own address. Returns the secret for the browser's cookie."""
     session_id, user_id = signed_in_person(caller.actor)
     new = NewChallenge("step_up", Kind.STEP_UP_CODE, caller.actor.name, user_id, f"session {session_id}", session_id)
     return await request_code(caller, visitor, session_id, lambda _: new)
 
 
 async def request_code(caller: Caller, visitor: Visitor, session_id: str, new: Callable[[Tx], NewChallenge], **changes: object) -> str:
-    """Mail a code for something that a signed-in person is about to do. Returns the secret that the browser is to hold. Raises TooMany."""
+    """Mail a code that confirms an action of a signed-in user. Returns the secret for the browser's cookie. Raises TooMany."""
     held = secrets.token_urlsafe(32)
 
     def write(tx: Tx) -> bool:
@@ -238,7 +238,7 @@ def _person(actor: Actor) -> UserId:
 
 
 def bare_code(code: str) -> str:
-    """The digits alone. Raises BadInput for a text that cannot be a code."""
+    """Return the digits. Raises BadInput for a text that cannot be a code."""
     bare = login.typed(code)
     if bare is None:
         raise BadInput(

@@ -1,4 +1,4 @@
-"""What the API shows of a tenant's settings: configuration, secrets, channels, drift and revisions."""
+"""Read what the API shows of a tenant's settings: configuration, secrets, channels, drift and revisions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +47,7 @@ class ChannelView:
     settings: dict[str, Any]
     secrets: dict[str, bool]
     webhook_url: str | None
-    """Where the other side of the channel has to post."""
+    """The URL that the channel's service must call."""
 
 
 @dataclass(frozen=True)

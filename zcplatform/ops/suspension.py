@@ -11,7 +11,7 @@ from zcplatform.store.operations import Operation
 
 
 def suspend(call: Call, id_or_slug: str, reason: str) -> tuple[Tenant, Operation | None]:
-    """The tenant's members read the reason. A running tenant is stopped.
+    """Suspend a tenant: stop it, and show its members the reason.
 
     Suspending it again replaces the reason. With the same reason it retries a stop that failed, and otherwise changes nothing.
     """

@@ -29,7 +29,7 @@ from zcplatform.store.tenants import SORTS as SORTS
 from zcplatform.store.tenants import TenantFilter as TenantFilter
 
 Order = tuple[str, bool, tuple[Any, str] | None]
-"""A column, whether descending, and value and id of the last row of the page before."""
+"""A column, whether to descend, and value and id of the last row of the previous page."""
 
 HELD_BY = {
     HoldKind.SUSPENDED: ("tenant.suspended", "suspended", "the operator of this platform can resume it"),
@@ -67,7 +67,7 @@ def count_by_state(tx: Tx) -> dict[str, int]:
 
 
 def has_route(tx: Tx, slug: str) -> bool:
-    """Whether the name of this tenant gets a certificate: running, and stopped, which shows a page."""
+    """Whether this tenant's host name may get a certificate: if it runs, or is stopped and shows a page."""
     tenant = tenants.find(tx, slug)
     return tenant is not None and tenant.slug == slug and tenant.wanted in (Wanted.RUNNING, Wanted.STOPPED)
 
@@ -79,7 +79,7 @@ def create(call: Call, slug: str, new: Changes) -> Tenant:
             "tenant.slug_invalid", f"The slug {problem}", "3 to 32 lower-case letters, digits and hyphens", fields={"slug": problem}
         )
     if tenants.find(call.tx, slug) is not None:
-        raise Conflict("tenant.exists", f"There is a tenant `{slug}` already", "choose another slug")
+        raise Conflict("tenant.exists", f"There is already a tenant `{slug}`", "choose another slug")
     deleted_at = tenants.slug_released_at(call.tx, slug, reusable_before("slug", call.at))
     if deleted_at is not None:
         raise Conflict(
@@ -107,7 +107,7 @@ def _save_first_revision(call: Call, tenant: Tenant, provider: providers.MainPro
 
 
 def change(call: Call, id_or_slug: str, wanted: Changes) -> tuple[Tenant, Operation | None]:
-    """An operation applies the change to a running tenant; others take it at their next start."""
+    """Change a tenant. An operation applies the change to a running one; others use it at their next start."""
     tenant = require_not_deleting(call.tx, id_or_slug)
     call = _require_rights(call, wanted)
     noted: dict[str, object] = {}
@@ -161,7 +161,7 @@ def stop(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
 
 
 def is_stopping(tx: Tx, tenant: Tenant) -> bool:
-    """Whether the last request is in progress or done, not failed."""
+    """Whether the last request is in progress or has succeeded."""
     return tenant.seen_generation == tenant.generation or operations.open_of(tx, tenant.id) is not None
 
 
@@ -174,7 +174,7 @@ def restart(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
 
 
 def delete(call: Call, id_or_slug: str) -> tuple[Tenant, Operation | None]:
-    """Request it again to retry a deletion that failed."""
+    """Delete a tenant. Calling it again retries a deletion that failed."""
     tenant = get(call.tx, id_or_slug)
     under_way = operations.open_of(call.tx, tenant.id)
     if tenant.wanted == Wanted.ABSENT and under_way is not None:
@@ -193,7 +193,7 @@ def _run(call: Call, tenant: Tenant, request: Request) -> tuple[Tenant, Operatio
 
 
 def run(call: Call, tenant: Tenant, request: Request) -> tuple[Tenant, Operation]:
-    """Raises Conflict where no image is ready or the host has no free number for the tenant."""
+    """Raises Conflict if no image is ready, or if the host has no free port, uid or subnet."""
     image = image_rows.get(call.tx, tenant.image) if tenant.image else image_rows.default(call.tx)
     if image is None:
         raise Conflict(
@@ -263,7 +263,7 @@ def _plan(tx: Tx, name: str) -> str:
 
 
 def _require_capacity(call: Call, tenant_id: TenantId) -> None:
-    """Raises Conflict where no port, uid or subnet is free, instead of leaving the operation to wait for one."""
+    """Raises Conflict if no port, uid or subnet is free. Otherwise the operation would wait for one."""
     if allocations.get(call.tx, tenant_id) is not None:
         return
     ports, uids = call.context.settings.port_span, call.context.settings.uid_span

@@ -1,4 +1,4 @@
-"""Tokens of people and service accounts of tenants: shown once, and never stronger than their maker, now or later."""
+"""Tokens of users and service accounts of tenants. A token is shown once and can never do more than its creator can at that time."""
 
 import json
 import secrets
@@ -19,7 +19,7 @@ from zcplatform.vault.sealing import token_hash
 
 HINT_CHARACTERS = 8
 USED_EVERY = timedelta(minutes=1)
-"""How exact the time of the last use is."""
+"""Resolution of the time of last use."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class CreatedToken:
 
 
 def authenticate(context: Context, value: str) -> Token:
-    """The token with this value. Raises NotSignedIn."""
+    """Return the token with this value. Raises NotSignedIn."""
     digest = token_hash(context.token_pepper, value)
     token = context.database.read(lambda tx: tokens.by_hash(tx, digest))
     if token is None or token.revoked_at is not None:
@@ -82,7 +82,7 @@ def create_own(call: Call, new: NewToken) -> Outcome[CreatedToken]:
 
 
 def create_of_tenant(call: Call, tenant: str, new: NewToken) -> Outcome[CreatedToken]:
-    """A service account. It has no person whose role it could have, so `new.role` says what it may do."""
+    """Create a service account. It belongs to no user, so `new.role` decides what it may do."""
     call = require_reach(call, new.role or Role.VIEWER)
     return _create(call, new, user_id=None, tenant_id=access.find(call.tx, tenant).id)
 
@@ -121,7 +121,7 @@ def _create(call: Call, new: NewToken, *, user_id: str | None, tenant_id: str | 
 
 def _revoke(call: Call, token: Token | None) -> Outcome[None]:
     if token is None or not tokens.revoke(call.tx, token.id, call.at):
-        raise NotFound("token.unknown", "There is no such token, or it is revoked already", "list the tokens to see which can be revoked")
+        raise NotFound("token.unknown", "There is no such token, or it was revoked before", "list the tokens to see which can be revoked")
     call.record("token.revoke", token.id, token.tenant_id or "")
     return Outcome(None)
 

@@ -15,7 +15,7 @@ from zcplatform.store.db import Tx, require
 from zcplatform.store.users import User
 
 CHANGED = "changed"
-"""Written to the audit log instead of a person's name or address: the log keeps ids only, because nothing can be erased from it."""
+"""Replaces names and addresses in audit entries: nothing can be erased from the log, so it contains ids only."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def show_self(call: Call) -> User | None:
 def create(call: Call, email: str, name: str, *, is_super_admin: bool) -> Outcome[User]:
     address = mailbox(email)
     if users.by_email(call.tx, address) is not None:
-        raise Conflict("user.exists", f"There is a user {address} already", "GET /api/users shows it")
+        raise Conflict("user.exists", f"There is already a user {address}", "GET /api/users shows it")
     if is_super_admin:
         call.actor.need_step_up(call.at)
     user = add(call.tx, address, name, call.at, is_super_admin=is_super_admin)
@@ -141,20 +141,20 @@ def rename_self(call: Call, name: str) -> Outcome[User]:
 
 
 def person(call: Call) -> User:
-    """The user who calls. Raises Conflict for tokens of the host and of tenants, which belong to nobody."""
+    """Return the calling user. Raises Conflict for tokens of the host and of tenants, which belong to no user."""
     if call.actor.user_id is None:
         raise Conflict("user.not_a_person", "This token does not belong to a person", "sign in, or use a token of your own")
     return get(call.tx, call.actor.user_id)
 
 
 def bootstrap(tx: Tx, at: str, email: str) -> User:
-    """Make the first super-admin, for root on the host. A user who exists is promoted and enabled. Raises Conflict for an active super-admin."""
+    """Create the first super-admin, for root on the host. An existing user is promoted and enabled. Raises Conflict for an active super-admin."""
     address = mailbox(email)
     user = users.by_email(tx, address)
     if user is not None and user.is_super_admin and user.is_active:
         raise Conflict(
             "user.exists",
-            f"{address} is a super-admin already",
+            f"{address} is already a super-admin",
             "zcplatform admin login-link EMAIL creates a sign-in link for this address",
         )
     if user is None:

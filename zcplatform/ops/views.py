@@ -1,4 +1,4 @@
-"""What the API shows, as rows read together: a fixed number of statements however many are shown.
+"""Read what the API shows, in a fixed number of statements however many rows are shown.
 
 Every type here may be kept for a retry (`ops.replays`), so none holds a secret, a hash or a token.
 """
@@ -24,7 +24,7 @@ from zcplatform.store.users import User as User
 
 MAIN_KEY = f"providers.{MAIN}.api_key"
 KNOWN_SETTINGS = 512
-"""How many revisions' main providers stay in memory; a revision never changes."""
+"""How many revisions' main providers are cached; revisions never change."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class InvitationView:
 
 @dataclass(frozen=True)
 class CreatedInvitation:
-    """`token` is given to the sender only where no mail can carry it; the outcome is a credential then, and is not kept."""
+    """`token` is returned to the sender only if it cannot be mailed. The outcome is then a credential, and is not stored."""
 
     invitation: InvitationView
     token: str | None
@@ -92,7 +92,7 @@ class CreatedInvitation:
 
 @dataclass(frozen=True)
 class Joined:
-    """A tenant that was entered by accepting an invitation, and the role there."""
+    """The tenant whose invitation was accepted, and the role there."""
 
     tenant_id: str
     role: str

@@ -69,7 +69,7 @@ def deliver_change(settings: Settings, keys: Keys, database: Database) -> None:
     if told is None:
         return
     try:
-        found = list(parse(bounded_json.loads(told)))
+        found = list(parse(bounded_json.loads(queued)))
         is_ours = bool(found) and found[-1].anchor.signer == keys.audit_public.hex() and all(_is_signed(one) for one in found)
     except (ValueError, TypeError):
         is_ours = False

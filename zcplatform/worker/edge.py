@@ -61,7 +61,7 @@ class EdgeLoop:
         if isinstance(self.status.last_error, OSError):
             words = self.status.last_error.strerror or "no space"
             raise StepFailed(
-                "edge.not_saved", f"The edge's document cannot be saved for its next start: {words}", "Check the disk and its rights"
+                "edge.not_saved", f"The edge's document cannot be saved for its next start: {words}", "Check the disk and its permissions"
             )
 
     async def apply(self) -> None:

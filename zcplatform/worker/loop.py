@@ -108,7 +108,7 @@ class Loop:
             except Exception as found:
                 error = found
             except asyncio.CancelledError:
-                # Of something that the round waited for, unless it is this loop that is to end.
+                # Cancellation of something that the round waited for, unless the loop itself is to end.
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise

@@ -72,7 +72,7 @@ def _held(path: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CannotRun(
-                "serve.running", f"Another zcplatform holds {path}", "Stop it first, or give this one its own data_dir and instance"
+                "serve.running", f"Another zcplatform process holds {path}", "Stop it first, or give this one its own data_dir and instance"
             ) from None
         yield
 

@@ -69,7 +69,7 @@ HOST: Mapping[str, str] = {
     "key.to": "`--to` is required with `key_source = credential`, and not allowed otherwise.",
     "key.unreadable": "The key file cannot be read.",
     "key.wrong": "The root key is not the one this database was created with.",
-    "loop.broken_off": "Something that a round of a loop waited for was cancelled; the next round tries again.",
+    "loop.broken_off": "A round of a loop ended because something it waited for was cancelled. The next round tries again.",
     "machine.unknown": "There is no machine with this name.",
     "mail.address": "The text is not an e-mail address.",
     "mail.ca_file": "The file that `mail_ca_file` names cannot be read.",

@@ -1,1 +1,1 @@
-"""Docker as the engine: its HTTP interface, the bodies it is sent, and the place that is made of them."""
+"""Docker as the engine: a client for its HTTP API, request bodies, and the place built on them."""

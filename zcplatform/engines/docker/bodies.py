@@ -1,4 +1,4 @@
-"""What the Docker engine is sent: built from a workload, field by field.
+"""Request bodies for the Docker engine, built from a workload field by field.
 
 Promise: whatever a row holds, the body of a container differs from the golden one (tests/engines/docker/golden) in the fields of `Workload` and
 `HostSide` and nowhere else; a value out of bounds is a ValueError and nothing is built. Nothing secret is in it: the engine writes environment,
@@ -21,9 +21,9 @@ from zcplatform.ids import LABEL_GENERATION, LABEL_INSTANCE, LABEL_SPEC, LABEL_T
 
 LABEL_EPOCH = "io.zcplatform.epoch"
 LABEL_PATHS = "io.zcplatform.paths"
-"""Where the workload's directories lie on this machine, and its address, as a hash: moved directories need another container."""
+"""Hash of the workload's directories on this machine and its address: if directories move, the container must be replaced."""
 CONFIG_NAME = "zeroclaw"
-"""The tenant's own directory inside its configuration mount."""
+"""The tenant's directory inside its configuration mount."""
 
 # A single dot is an empty list of search domains; without it the engine copies the machine's. Options likewise.
 _NAMES_AS_THEY_ARE = {"DnsSearch": ["."], "DnsOptions": ["ndots:0"]}
@@ -47,7 +47,7 @@ class HostSide:
 
 
 def create_body(names: Names, workload: Workload, side: HostSide) -> dict[str, Any]:
-    """What `POST /containers/create` gets; the name goes beside it (`names.container(slug)`)."""
+    """Return the body of `POST /containers/create`. The name is a query parameter (`names.container(slug)`)."""
     body = _first_body(names, workload, side)
     body["HostConfig"] |= _NAMES_AS_THEY_ARE
     body["Labels"] |= {LABEL_SPEC: workload.spec_hash, LABEL_PATHS: side.hash}
@@ -55,14 +55,14 @@ def create_body(names: Names, workload: Workload, side: HostSide) -> dict[str, A
 
 
 def is_current(names: Names, workload: Workload, side: HostSide, labels: Mapping[str, str]) -> bool:
-    """Whether a container with these labels is the one that would be made now; one that an earlier release made is recognised too."""
+    """Whether a container with these labels has the present specification. Containers of earlier releases are recognised too."""
     if labels.get(LABEL_SPEC) == workload.spec_hash:
         return labels.get(LABEL_PATHS) == side.hash
     return LABEL_PATHS not in labels and labels.get(LABEL_SPEC) == first_hash(names, workload, side)
 
 
 def first_hash(names: Names, workload: Workload, side: HostSide) -> str:
-    """The specification as releases before 0.1.0 marked it: a hash of the whole body."""
+    """Return the specification's hash as releases before 0.1.0 computed it: over the whole body."""
     key = f"first {names.instance} {side.hash}"
     if key not in workload.memo:
         workload.memo[key] = body_hash(_first_body(names, workload, side))
@@ -116,7 +116,7 @@ def _first_body(names: Names, workload: Workload, side: HostSide) -> dict[str, A
 
 
 def task_body(names: Names, task: Task, config_dir: str | None) -> dict[str, Any]:
-    """A container of the same hardening that runs one command: no network, no port, none of a tenant's files but its own `config_dir`."""
+    """Return the body of a throw-away container: the same hardening, one command, no network, no port, and no files but its own `config_dir`."""
     workloads.check_image_id(task.image_id)
     labels = {LABEL_INSTANCE: names.instance, LABEL_THROWAWAY: "1"}
     mounts = []
@@ -147,7 +147,7 @@ def task_body(names: Names, task: Task, config_dir: str | None) -> dict[str, Any
 
 
 def limits(host_config: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a body or of what the engine reports, in the same form: what `docker update` can change of all that a container is given."""
+    """Return the limits that `docker update` can change, in the same form for a body and for what the engine reports."""
     policy = (host_config.get("RestartPolicy") or {}).get("Name") or "no"
     return {name: host_config.get(name) or 0 for name in ("Memory", "MemorySwap", "NanoCpus", "PidsLimit")} | {"RestartPolicy": policy}
 
@@ -163,12 +163,12 @@ def wanted_limits(workload: Workload) -> dict[str, Any]:
 
 
 def update_body(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What `POST /containers/{id}/update` gets; `wanted` are all of `limits`, for the engine refuses some without the others."""
+    """Return the body of `POST /containers/{id}/update`. It contains all limits, because the engine rejects some without the others."""
     return {**wanted, "RestartPolicy": {"Name": wanted["RestartPolicy"]}}
 
 
 def network_body(names: Names, tenant: TenantRef, index: int, pool: ipaddress.IPv4Network) -> dict[str, Any]:
-    """What `POST /networks/create` gets: one bridge for each tenant, named so that the firewall knows it, with a /29 of the pool.
+    """Return the body of `POST /networks/create`: one bridge per tenant, with a name that the firewall's rules match and a /29 of the pool.
 
     The engine's own pools end at about thirty networks, and `enable_icc=false` alone keeps a container from its neighbours only: what keeps it
     from the machine and from private networks is the firewall (core/firewall.py).
@@ -197,7 +197,7 @@ def network_body(names: Names, tenant: TenantRef, index: int, pool: ipaddress.IP
 
 @functools.lru_cache(maxsize=4096)
 def network_spec(names: Names, tenant: TenantRef, index: int, pool: ipaddress.IPv4Network) -> str:
-    """The mark of the network that would be made now."""
+    """Return the hash of the network's present specification."""
     return str(network_body(names, tenant, index, pool)["Labels"][LABEL_SPEC])
 
 

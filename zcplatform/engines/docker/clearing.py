@@ -1,4 +1,4 @@
-"""What has to go from a place: what is left of one tenant, what belongs to nobody, and everything."""
+"""Remove objects from a place: leftovers of one tenant, objects that belong to no tenant, or everything."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,8 +1,8 @@
 """Calls to the Docker engine over its unix socket. It may be slow, gone or wrong; every wait has an end.
 
-Promise: every call ends within its deadline, raises only errors of zcplatform.errors, and calls success what is so already (a container that is
-gone is removed, one that runs is started). Objects of others are shown only when asked for by name, and never changed here without an id that
-the caller took from such an answer.
+Every call ends within its deadline and raises only errors of zcplatform.errors. A state that already exists is success (removing a container that
+is gone, starting one that runs). Objects of other owners are returned only when requested by name, and are never changed without an id that the
+caller took from such an answer.
 """
 
 import asyncio
@@ -127,7 +127,7 @@ class Docker(Connection):
         raise AssertionError("the stream answers or raises")
 
     async def pull(self, reference: str) -> AsyncGenerator[PullProgress, None]:
-        """How far it is, whenever the engine says something. It has succeeded only when `image` shows it afterwards."""
+        """Yield the progress whenever the engine reports any. The pull has succeeded only if `image` finds the image afterwards."""
         query = {"fromImage": reference}
         if "@" not in reference and ":" not in reference.rpartition("/")[2]:
             query["tag"] = "latest"
@@ -149,7 +149,7 @@ class Docker(Connection):
             return
 
     async def import_image(self, tar: Path, changes: Sequence[str], reference: str) -> str:
-        """Makes an image from the files in a tar, which is streamed; gives its id."""
+        """Import a tar of files, which is streamed, as an image and return its id."""
         repository, _, tag = reference.rpartition(":")
         query = [("fromSrc", "-"), ("repo", repository), ("tag", tag), *(("changes", change) for change in changes)]
         said = ""
@@ -158,7 +158,7 @@ class Docker(Connection):
             async for answer in answers:
                 said = str(answer.get("status") or said)
         if not said.startswith("sha256:"):
-            raise StepFailed("engine.bad_answer", f"import {reference}: the engine's answer holds no id", "restart the engine")
+            raise StepFailed("engine.bad_answer", f"import {reference}: the engine's answer contains no id", "restart the engine")
         return said
 
     async def remove_image(self, id: str) -> None:  # noqa: A002
@@ -202,7 +202,7 @@ class Docker(Connection):
             await asyncio.gather(ended, return_exceptions=True)
 
     async def _until_not_alive(self, name: str) -> None:
-        """An engine that does not answer says nothing about its containers."""
+        """Nothing is concluded about containers while the engine does not answer."""
         while True:
             await asyncio.sleep(LOOK_S)
             with suppress(EngineUnreachable):
@@ -239,7 +239,7 @@ class Docker(Connection):
 
     @asynccontextmanager
     async def _registry(self, reference: str) -> AsyncIterator[None]:
-        """While the engine asks a registry: where it is silent and answers others, the silence is the registry's."""
+        """While the engine calls a registry: if it is silent but answers other requests, the registry is the silent one."""
         try:
             yield
         except EngineUnreachable as error:

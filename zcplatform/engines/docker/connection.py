@@ -67,7 +67,7 @@ class Connection:
 
     @asynccontextmanager
     async def _call(self, verb: str, subject: str, *, deadline_s: float | None = None, fine: tuple[int, ...] = ()) -> AsyncIterator[None]:
-        """`fine` are the statuses that mean it is so already."""
+        """`fine` are statuses that mean the desired state already exists."""
         _check_name(subject)
         try:
             async with asyncio.timeout(self._deadline_s if deadline_s is None else deadline_s):
@@ -80,7 +80,7 @@ class Connection:
     async def _stream(
         self, verb: str, subject: str, method: str, path: str, query: Query, *, idle_s: float | None, data: IO[bytes] | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """For what the library does not offer (import), or only without an end to buffers and errors (logs, events, pull)."""
+        """For calls that the library lacks (import), or offers without bounds on buffers and without errors (logs, events, pull)."""
         _check_name(subject)
         try:
             if self._client.api_version == "auto":
@@ -118,15 +118,15 @@ class Connection:
                 if self._made is not None:
                     # It may come back as another version.
                     self._made.api_version = "auto"
-                how = "did not answer in time" if isinstance(error, TimeoutError) else "can not be reached"
+                how = "did not answer in time" if isinstance(error, TimeoutError) else "cannot be reached"
                 return EngineUnreachable(f"{verb.replace('_', ' ')} {subject}: the engine at {self._socket} {how}")
             case _:
                 return StepFailed(
-                    "engine.bad_answer", f"{verb} {subject}: the engine's answer makes no sense: {bounded(error)}", "restart the engine"
+                    "engine.bad_answer", f"{verb} {subject}: the engine's answer cannot be parsed: {bounded(error)}", "restart the engine"
                 )
 
 
 def _check_name(name: str) -> None:
-    """Names become paths of the engine's interface; one that could mean another path is a mistake in the caller."""
+    """Names become part of URLs of the engine's API. A name that could change the path is a bug in the caller."""
     if _NAME.fullmatch(name) is None or ".." in name:
         raise ValueError(f"{bounded(name)!r} is not a name the engine knows")

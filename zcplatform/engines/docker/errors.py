@@ -1,6 +1,6 @@
-"""What the engine says when it refuses, in our words: one table from (verb, status, words) to a code.
+"""Map the engine's errors to codes: one table of (verb, status, words).
 
-The engine's own words are passed on as text of bounded length; it is never told a secret, so it cannot repeat one.
+The engine's message is quoted, with bounded length. The engine never receives a secret, so its message contains none.
 """
 
 import re
@@ -11,7 +11,7 @@ from zcplatform.errors import PlatformError, StepFailed
 REGISTRY_HINT = "the engine of this host must be able to reach the registry; then try again"
 _LONGEST = 300
 _SEARCHED = 8192
-"""The cause of a failure may stand at the end of a long sentence."""
+"""Longest quote; the cause of a failure may be at the end of a long sentence."""
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,23 @@ class _Row:
 
 
 _ROWS = (
-    _Row("create", 409, "", "container.name_taken", "a container that is not ours has this name; rename or remove it"),
+    _Row("create", 409, "", "container.name_taken", "a container of another owner has this name; rename or remove it"),
     _Row("create", 404, "image", "image.missing", "pull or build the image again"),
-    _Row("create", 400, "bind source path|invalid mount", "container.mount_missing", "the next round makes the directory again"),
+    _Row("create", 400, "bind source path|invalid mount", "container.mount_missing", "the worker creates the directory again"),
     _Row(
         "start",
         None,
         "already allocated|already in use",
         "container.port_taken",
-        "another program listens there; the next try takes another port",
+        "another program listens there; the next attempt uses another port",
     ),
-    _Row("start", 404, "network", "network.missing", "the next round makes it again"),
-    _Row("start", 404, "no such container", "container.missing", "the next round makes it again"),
-    _Row("start", None, "", "container.start_failed", "see the words of the engine"),
-    _Row("create_network", None, "overlap|same bridge name", "network.subnet_taken", "the next try takes another range of `subnets`"),
-    _Row("create_network", 409, "", "network.name_taken", "a network that is not ours has this name; remove it"),
-    _Row("remove_network", None, "active endpoints", "network.in_use", "a container is still attached to it"),
-    _Row("remove_image", 409, "", "image.in_use", "a container still uses it"),
+    _Row("start", 404, "network", "network.missing", "the worker creates it again"),
+    _Row("start", 404, "no such container", "container.missing", "the worker creates it again"),
+    _Row("start", None, "", "container.start_failed", "see the engine's message above and its log"),
+    _Row("create_network", None, "overlap|same bridge name", "network.subnet_taken", "the next attempt uses another range of `subnets`"),
+    _Row("create_network", 409, "", "network.name_taken", "a network of another owner has this name; remove it"),
+    _Row("remove_network", None, "active endpoints", "network.in_use", "remove the containers that are still attached to it"),
+    _Row("remove_image", 409, "", "image.in_use", "remove the container that still uses it"),
     _Row(
         "pull",
         None,
@@ -53,7 +53,7 @@ _ROWS = (
         None,
         "no space left",
         "engine.disk_full",
-        "make room where the engine keeps its images (`zcplatform doctor` names it), then try again",
+        "free space where the engine stores its images (`zcplatform doctor` shows where), then try again",
     ),
     _Row(
         "pull",
@@ -62,7 +62,7 @@ _ROWS = (
         "registry.unreachable",
         REGISTRY_HINT,
     ),
-    _Row("import", None, "no space left", "engine.disk_full", "make room where the engine keeps its images, then try again"),
+    _Row("import", None, "no space left", "engine.disk_full", "free space where the engine stores its images, then try again"),
 )
 
 
@@ -78,4 +78,4 @@ def refusal(verb: str, subject: str, status: int, words: str) -> PlatformError:
     for row in _ROWS:
         if row.verb == verb and row.status in (None, status) and re.search(row.words, whole, re.IGNORECASE):
             return StepFailed(row.code, detail, row.hint)
-    return StepFailed("engine.refused", detail, "see the words of the engine")
+    return StepFailed("engine.refused", detail, "see the engine's message above and its log")

@@ -1,4 +1,4 @@
-"""What a machine with a Docker engine can do, and what its containers use."""
+"""Read what a machine with a Docker engine can do, and what its containers use."""
 
 import asyncio
 from collections.abc import Iterator

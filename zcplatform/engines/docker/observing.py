@@ -1,4 +1,4 @@
-"""The engine's listings and inspections, joined to what exists of each tenant. Pure."""
+"""Combine the engine's listings and inspections into what exists of each tenant. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -10,7 +10,7 @@ from zcplatform.ids import LABEL_INSTANCE, LABEL_TENANT, LABEL_THROWAWAY, Names,
 
 
 def owner(names: Names, labels: Mapping[str, str], name: str) -> TenantRef | None:
-    """The tenant whose object this is by its labels and its name; None when the two do not agree, or it is none of this installation's."""
+    """Return the tenant that an object belongs to, by its labels and its name. None if the two disagree, or if the object is not of this installation."""
     tenant_id, slug = labels.get(LABEL_TENANT), name.removeprefix(f"{names.instance}-")
     if labels.get(LABEL_INSTANCE) != names.instance or not tenant_id or LABEL_THROWAWAY in labels or name != names.container(slug):
         return None

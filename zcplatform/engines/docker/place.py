@@ -48,7 +48,7 @@ RULES_GONE = Trouble(
 
 
 class Firewall(Protocol):
-    """Makes the rules of the installation stand; worker/firewall.py."""
+    """Puts the firewall's rules in place; worker/firewall.py."""
 
     stands: bool
     engine_rules_gone: bool
@@ -148,7 +148,7 @@ class LocalPlace(HostFiles, DockerImages, Clearing):
     # Workloads
 
     async def check(self, workload: Workload) -> None:
-        """A container of the same body is made under a throw-away name, and removed."""
+        """Create a container of the same body under a throw-away name, and remove it."""
         body = self._body(workload)
         found = await self.facts()
         if isinstance(found, Facts):
@@ -195,7 +195,7 @@ class LocalPlace(HostFiles, DockerImages, Clearing):
         except StepFailed as error:
             if error.code != "engine.refused":
                 raise
-            logger.warning("a container cannot be given its limits back and is replaced", tenant=tenant.id, error=error.detail)
+            logger.warning("a container's limits cannot be restored; it is replaced", tenant=tenant.id, error=error.detail)
             return None
         again = await self._owned(tenant)
         left = self._limits_drift(workload, observing.workload(self._names, self._program, tenant.slug, again)) if again else {}

@@ -22,7 +22,7 @@ TRIAL = "trial"
 
 
 class Tasks:
-    """Knows which tasks run, so that leftovers of a worker that was killed can be told from them."""
+    """Keeps track of running tasks, to distinguish them from leftovers of a killed worker."""
 
     def __init__(self, settings: Settings, names: Names, docker: Docker) -> None:
         self._settings = settings
@@ -56,7 +56,7 @@ class Tasks:
             self.active.discard(name)
 
     async def try_body(self, slug: str, body: dict[str, Any]) -> None:
-        """Whether the engine takes it: a container is made of it under a throw-away name, not started, and removed. Without its mounts: those of a
+        """Check whether the engine accepts a body: create a container from it under a throw-away name, and remove it without starting it. Without its mounts: those of a
         tenant that does not run are not there yet."""
         name = self._names.check(slug, TRIAL)
         self.active.add(name)
@@ -78,12 +78,12 @@ class Tasks:
                 return Result(None, f"it gave no answer within {deadline_s:g} s")
             await asyncio.sleep(LOOK_EVERY_S)
         if found is None:
-            raise StepFailed("check.gone", f"The container {name} was removed while it ran", "It is tried again")
+            raise StepFailed("check.gone", f"The container {name} was removed while it ran", "The check is repeated automatically")
         printed = [line.decode(errors="replace") async for line in self._docker.logs(name, tail=MOST_LINES)]
         return Result(found.exit_code, "\n".join(line.rstrip("\n") for line in printed))
 
     async def remove(self, name: str) -> None:
-        """Already gone is success; what is no throw-away container of this installation is not touched."""
+        """Remove a container. Already gone is success; anything but a throw-away container of this installation is left alone."""
         found = await self._docker.container(name)
         if found is not None and found.labels.get(LABEL_INSTANCE) == self._names.instance and LABEL_THROWAWAY in found.labels:
             await self._docker.remove(found.id)

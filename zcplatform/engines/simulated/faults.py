@@ -1,4 +1,4 @@
-"""What a simulated place does wrong on request: at the next call of some method, once.
+"""Faults that a simulated place makes on request: once, at the next call of some method.
 
 Every method that acts is wrapped by `call`. A false answer is the same everywhere: success is reported and nothing was done.
 """
@@ -14,7 +14,7 @@ from zcplatform.engines.protocol import EngineUnreachable
 
 class Fault(StrEnum):
     SILENT = "silent"
-    """Nobody answers; nothing was done."""
+    """No answer; nothing was done."""
     LOST = "lost"
     """It was done, and the answer was lost."""
     LIE = "lie"
@@ -81,8 +81,8 @@ class HasFaults(Protocol):
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 
-def call(lie: object = None) -> Callable[[F], F]:
-    """Wraps a method of a place; `lie` is what a false answer returns."""
+def call(false_answer: object = None) -> Callable[[F], F]:
+    """Wrap a method of a place. `false_answer` is the return value of a false answer."""
 
     def wrap(function: F) -> F:
         @wraps(function)
@@ -94,7 +94,7 @@ def call(lie: object = None) -> Callable[[F], F]:
                 case Fault.DIE_BEFORE:
                     self.faults.kill()
                 case Fault.LIE:
-                    return lie
+                    return false_answer
                 case Fault.SLOW:
                     await asyncio.sleep(SLOW_S)
             result = await function(self, *arguments, **named)

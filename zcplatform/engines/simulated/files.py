@@ -65,7 +65,7 @@ class SimulatedFiles:
 
     # Configuration
 
-    @call(lie="nowhere")
+    @call(false_answer="nowhere")
     async def write_configuration(self, tenant: TenantRef, uid: int, files: Mapping[str, bytes]) -> str:
         nonce = f"n{self.world.number()}"
         self.world.of(tenant).configuration = Mount(nonce, uid, dict(files))

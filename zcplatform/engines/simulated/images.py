@@ -30,7 +30,7 @@ class SimulatedImages:
     async def name_image(self, reference: str, name: str) -> None:
         self.world.images[name] = self.world.images[reference]
 
-    @call(lie="sha256:" + "0" * 64)
+    @call(false_answer="sha256:" + "0" * 64)
     async def add_image(self, tar: Path, changes: Sequence[str], name: str) -> str:
         del tar, changes
         return self.world.add_image(name).id

@@ -1,4 +1,4 @@
-"""A machine in memory. It keeps the promises of the protocol as far as they show in what it reports, and breaks calls on request (faults.py)."""
+"""A machine in memory. It keeps the protocol's promises as far as its reports show them, and breaks calls on request (faults.py)."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 
@@ -101,7 +101,7 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
         except ValueError as error:
             raise StepFailed("tenant.invalid", f"`{workload.tenant.slug}` cannot have such a container: {error}") from None
         if workload.cpu_millis > CPUS * 1_000 or workload.memory_bytes > MEMORY_BYTES:
-            raise StepFailed("host.too_small", f"`{workload.tenant.slug}` wants more than this machine has", "change its plan")
+            raise StepFailed("host.too_small", f"The plan of `{workload.tenant.slug}` gives more than this machine has", "change its plan")
         if workload.image_id not in self.world.images:
             raise StepFailed("image.missing", f"Image {workload.image_id} is not here", "prepare it again")
 
@@ -138,7 +138,7 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
             container.log.append(b"Error: the simulated agent crashes on request")
             container.end(1)
 
-    @call(lie=True)
+    @call(false_answer=True)
     async def stop(self, tenant: TenantRef) -> bool:
         self.world.require_own(tenant, "container")
         container = self.world.of(tenant).container
@@ -151,7 +151,7 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
         self.world.require_own(tenant, "container")
         self.world.of(tenant).container = None
 
-    @call(lie={})
+    @call(false_answer={})
     async def set_limits(self, workload: Workload) -> Mapping[str, tuple[object, object]] | None:
         container = self.world.of(workload.tenant).container
         if container is None:
@@ -161,7 +161,7 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
         container.limits = wanted
         return changed
 
-    @call(lie=Result(0, "{}"))
+    @call(false_answer=Result(0, "{}"))
     async def run_once(self, task: Task) -> Result:
         if task.image_id not in self.world.images:
             raise StepFailed("image.missing", f"Image {task.image_id} is not here", "prepare it again")
@@ -236,7 +236,7 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
         }
         return tuple(name for name, part in parts.items() if part is not None)
 
-    @call(lie=())
+    @call(false_answer=())
     async def sweep(self, known: Callable[[], Known], look: Look | None = None) -> tuple[str, ...]:
         del look
         listed = dict(self.world.tenants)

@@ -103,7 +103,7 @@ class World:
                 )
 
     def serving(self, address: Address) -> tuple[TenantRef, Remains] | None:
-        """Whose agent answers at this address."""
+        """Return the tenant whose agent answers at this address."""
         for ref, remains in self.tenants.items():
             if remains.container is not None and remains.container.is_alive and remains.container.workload.port == address.port:
                 return ref, remains

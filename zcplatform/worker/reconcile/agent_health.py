@@ -1,4 +1,4 @@
-"""Waits for an agent that was started, and tells apart why one does not answer: it ended, it hangs, or its port leads nowhere."""
+"""Wait for a started agent to become healthy, and find out why it does not: it ended, it hangs, or its port leads nowhere."""
 
 import asyncio
 import re
@@ -53,7 +53,7 @@ async def _wait_healthy(deps: Deps, snapshot: TenantSnapshot) -> None:
 
 
 async def _check_port(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """An engine that was killed can leave a rule that leads the published port to a container that is gone.
+    """Raise StepFailed if the published port does not lead to the agent. A killed engine can leave a rule that leads to a container that is gone.
 
     The kernel decides, not the agent: what an agent answers, and where, proves nothing, so it never makes the platform give up a port.
     """
@@ -62,12 +62,12 @@ async def _check_port(deps: Deps, snapshot: TenantSnapshot) -> None:
         return
     await _still_there(deps, snapshot)  # the port of an agent that ended leads nowhere, as it should
     if await allocation.give_up_port(deps, snapshot, port):
-        detail = f"Port {port} of `{snapshot.tenant.slug}` does not lead to its agent: the engine left it so"
-        raise StepFailed("container.port_dead", detail, "it gets another port")
+        detail = f"Port {port} of `{snapshot.tenant.slug}` does not lead to its agent: the engine left a stale rule"
+        raise StepFailed("container.port_dead", detail, "the tenant gets another port")
 
 
 async def _still_there(deps: Deps, snapshot: TenantSnapshot) -> WorkloadSeen | None:
-    """Its workload. Raises when it ended, or when the desired state changed. None while the engine does not answer."""
+    """Return the workload, or None while the engine does not answer. Raises if it ended, or if the desired state changed."""
     fresh = deps.database.read(lambda tx: load(tx, deps.settings, snapshot.tenant.id))
     if fresh is None or fresh.tenant.generation != snapshot.tenant.generation:
         raise Superseded

@@ -1,4 +1,4 @@
-"""Port, uid and subnet of a tenant: taken together, and given up only on the word of the kernel or the engine, never of an agent."""
+"""Port, uid and subnet of a tenant: allocated together, and replaced only on evidence from the kernel or the engine, never from an agent."""
 
 from datetime import timedelta
 
@@ -13,12 +13,12 @@ from zcplatform.worker.deps import Deps
 from zcplatform.worker.reconcile.snapshot import TenantSnapshot
 
 PORTS_A_DAY = 5
-"""A tenant whose ports go dead more often has another problem, and ports are everybody's."""
+"""Ports per day that a tenant may give up. More dead ports have another cause, and all tenants share the ports."""
 PORT_DEAD = "tenant.port_dead"
 
 
 async def allocate(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """In one transaction. Numbers that something else on the machine uses are passed over."""
+    """Allocate in one transaction. Numbers that something else on the machine uses are skipped."""
     at = clock.text(clock.now())
     ports, uids = deps.settings.port_span, deps.settings.uid_span
     subnets = capacity(deps.settings.subnet_network)
@@ -43,7 +43,7 @@ async def allocate(deps: Deps, snapshot: TenantSnapshot) -> None:
 
 
 def _pass_over(tx: Tx, snapshot: TenantSnapshot, foreign: frozenset[int], at: str) -> bool:
-    """Give up a subnet that would cut off a network of this machine, and with it all others of that kind: not one per attempt."""
+    """Give up a subnet that overlaps a network of this machine, and block all such subnets at once instead of one per attempt."""
     own = allocations.get(tx, snapshot.tenant.id)
     if own is None or own.subnet not in foreign:
         return False
@@ -53,13 +53,13 @@ def _pass_over(tx: Tx, snapshot: TenantSnapshot, foreign: frozenset[int], at: st
 
 
 async def block(deps: Deps, kind: str, number: int) -> None:
-    """Something else on the machine uses it: no tenant gets it for a while."""
+    """Block a number that something else on the machine uses: no tenant gets it for a while."""
     at = clock.text(clock.now())
     await deps.database.write(lambda tx: allocations.block(tx, kind, number, at, blocked_until(kind, at)))
 
 
 async def give_up_port(deps: Deps, snapshot: TenantSnapshot, port: int) -> bool:
-    """The kernel leads it elsewhere. False when this tenant has given up too many today."""
+    """Give up a port that the kernel routes elsewhere. False if the tenant has given up too many today."""
     tenant, now = snapshot.tenant, clock.now()
     at, since = clock.text(now), clock.text(now - timedelta(days=1))
 

@@ -1,6 +1,6 @@
 """Schedules reconciliation: at most one run per tenant, on a wake-up and in every period for whatever differs from its desired state.
 
-A wake-up names a tenant and is only a hint. The period asks the place one question about everything and wakes those that need work.
+A wake-up names a tenant and is only a hint. In every period one request to the place observes everything, and tenants that need work are woken.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class Driver:
         self._again: set[TenantId] = set()
 
     def wake(self, tenant_id: TenantId) -> None:
-        """Reconcile this tenant now; once more afterwards if that is under way."""
+        """Reconcile this tenant now, or once more if it is being reconciled."""
         if tenant_id in self._running:
             self._again.add(tenant_id)
             return
@@ -56,7 +56,7 @@ class Driver:
                 self.wake(tenant_id)
 
     async def _round(self) -> None:
-        """Look at everything, wake what differs from its desired state."""
+        """Observe everything and wake tenants that differ from their desired state."""
         started = asyncio.get_running_loop().time()
         try:
             await self.look()
@@ -72,7 +72,7 @@ class Driver:
             deps.metrics.engine_up.set(0)
             rows = deps.database.read(tenants.everything)
             await self._record_silence(rows, look)
-            for row in rows:  # a name that is to lead nowhere needs the edge only
+            for row in rows:  # a name without a target needs only the edge
                 if row.effective_wanted in (Wanted.STOPPED, Wanted.ABSENT) and row.seen_upstream is not None:
                     self.wake(row.id)
             await self._record_machines()
@@ -84,7 +84,7 @@ class Driver:
             if row.id not in self._running and self._needs_work(row, look):
                 self.wake(row.id)
         if deps.database.read(tenants.were_never_any):
-            return  # an empty table is more likely a lost database: nothing is removed on its word
+            return  # an empty table more likely means a lost database, so nothing is removed because of it
         await place.sweep(lambda: deps.database.read(_known), look)
 
     def _needs_work(self, row: Tenant, look: Look) -> bool:
@@ -105,7 +105,7 @@ class Driver:
             return backoff.is_due(row.next_attempt_at, clock.now())
 
     async def _record_machines(self) -> None:
-        """What the operator and the web process know of the machines. Written only when it changed."""
+        """Record the machines for operators and the web process. Written only when something changed."""
         found = await self._deps.engine.machines()
         known = {row.id: row for row in self._deps.database.read(machines.everything)}
         at = clock.text(clock.now())
@@ -115,7 +115,7 @@ class Driver:
             await self._deps.database.write(lambda tx: machines.put(tx, changed))
 
     async def _record_silence(self, rows: list[Tenant], silence: Silence) -> None:
-        """Once on each tenant that needs the engine. Nothing is concluded about the agents, which may well be serving."""
+        """Record once, on each tenant that needs the engine, that it does not answer. Nothing is concluded about agents, which may still serve."""
         now = clock.now()
         at, soon = clock.text(now), clock.text(now + timedelta(seconds=backoff.UNREACHABLE_S))
 

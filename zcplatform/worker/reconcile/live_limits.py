@@ -1,7 +1,7 @@
-"""Gives a running container back the memory, processor, process and restart limits that somebody changed by hand (`docker update`).
+"""Restore the memory, processor, process and restart limits of a running container that were changed by hand (`docker update`).
 
-Plans set them; quotas of a plan are elsewhere (ops/quotas.py). A listing of the engine does not hold them: they are compared after a close look,
-on the engine's `update` event, and in the health loop for everybody in its first round and one tenant in twenty in each other.
+Plans set them; quotas of a plan are elsewhere (ops/quotas.py). The engine's listing does not contain them, so they are compared after an inspection:
+on the engine's `update` event, and in the health loop for every tenant in its first round and one tenant in twenty in each other.
 """
 
 from zcplatform import clock
@@ -15,7 +15,7 @@ from zcplatform.worker.reconcile.snapshot import TenantSnapshot
 
 
 async def restore_limits(deps: Deps, snapshot: TenantSnapshot) -> bool:
-    """Reported in the audit log and as an event. False when it takes a new container."""
+    """Restore limits, with an audit entry and an event. False if that needs a new container."""
     place = deps.place(snapshot)
     seen = await place.look_at(snapshot.ref)
     is_boost = not isinstance(seen, Silence) and start_boost.explains(deps, snapshot, seen)
@@ -23,7 +23,7 @@ async def restore_limits(deps: Deps, snapshot: TenantSnapshot) -> bool:
     if changed is None:
         return False
     if is_boost:
-        return True  # a worker that was killed left it: nobody changed anything
+        return True  # left by a killed worker; not a change by hand
     restored = {name: list(values) for name, values in changed.items()}
     tenant, at = snapshot.tenant, clock.text(clock.now())
 

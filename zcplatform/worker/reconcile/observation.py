@@ -1,4 +1,4 @@
-"""Observes what exists of a tenant, as the plan needs it, and notices what ended by itself."""
+"""Observe what exists of a tenant, as `core.plan` needs it, and detect containers that ended by themselves."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from zcplatform.worker.reconcile.snapshot import TenantSnapshot
 
 
 async def look_at(deps: Deps, snapshot: TenantSnapshot) -> TenantSeen:
-    """A close look at one tenant. Raises EngineUnreachable for silence: nothing is concluded from it."""
+    """Inspect one tenant. Raises EngineUnreachable if the engine is silent, from which nothing is concluded."""
     place = deps.place(snapshot)
     async with deps.inspect_slots:
         seen = await place.look_at(snapshot.ref)
@@ -35,7 +35,7 @@ async def observe(deps: Deps, snapshot: TenantSnapshot) -> Seen:
 
 
 def facts(deps: Deps, snapshot: TenantSnapshot, seen: TenantSeen, *, firewall_stands: bool) -> Seen:
-    """What was observed, as the decision needs it. Only a tenant that is to run is compared with what it would be."""
+    """Convert the observation for `core.plan`. Only a tenant that should run is compared with its desired workload."""
     tenant, files = snapshot.tenant, seen.files
     differences = _differences(deps, snapshot, seen)
     upstream = deps.place(snapshot).dial(seen.workload) if seen.workload is not None else None

@@ -71,7 +71,7 @@ def _end(tx: Tx, tenant: Tenant, operation: Operation, at: str) -> None:
     else:
         new = "" if tenant.rejected_revision == tenant.last_good_revision else f" with revision {tenant.rejected_revision}"
         detail = f"Image {_reference(tx, tenant.rejected_image_id)}{new} was rolled back on `{tenant.slug}`: {tenant.rejected_reason}"
-        hint = f"it runs with {_reference(tx, tenant.image)} and revision {tenant.revision}; choose an image that takes its settings"
+        hint = f"it runs with {_reference(tx, tenant.image)} and revision {tenant.revision}; choose an image that accepts its settings"
         operations.fail(tx, operation.id, at, "image.rejected", detail, hint)
 
 
@@ -81,9 +81,9 @@ def _reference(tx: Tx, image_id: ImageId | None) -> str:
 
 
 async def roll_back(deps: Deps, tenant_id: TenantId, generation: int | None, words: str, for_image: bool = False) -> bool:
-    """Return to the last good revision and image. The operation goes on, and ends as failed with `words`.
+    """Roll back to the last good revision and image. The operation continues, and finally fails with `words`.
 
-    False, without writing, where there is nothing to return to. `for_image`: only another image can be the cause.
+    False, without writing, if there is nothing to return to. `for_image`: only a new image can be the cause.
     """
     at, words = clock.text(clock.now()), deps.redactor(tenant_id).line(words, LONGEST_REASON)
 
@@ -117,7 +117,7 @@ async def roll_back(deps: Deps, tenant_id: TenantId, generation: int | None, wor
 
 async def record_failure(deps: Deps, tenant_id: TenantId, generation: int | None, error: PlatformError) -> None:
     """Record an error and the time of the next attempt, on the tenant and its operation. Does nothing if the generation has moved on."""
-    deps.edge.wake()  # a tenant that never got a route has an address too: the page for stopped tenants
+    deps.edge.wake()  # a tenant without a route also has an address, which shows the page for stopped tenants
     now, detail = clock.now(), deps.redactor(tenant_id)(error.detail)
     logger.info("a tenant could not reach its desired state", tenant=tenant_id, code=error.code, error=detail)
 

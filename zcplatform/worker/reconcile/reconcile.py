@@ -1,6 +1,6 @@
 """Reconciles one tenant: load, observe, decide, act, record. The same call for a first deploy, a retry, a restart and a repair.
 
-Nothing is remembered between two calls: the next worker after a killed one observes everything again and goes on from there. No transaction is open
+Nothing is remembered between two calls: after a kill, the next worker observes everything again and continues. No transaction is open
 while a call to the engine, the edge or an agent is under way.
 """
 
@@ -26,7 +26,7 @@ from zcplatform.worker.reconcile.steps import STEPS
 
 ROUNDS = 5
 AFTER_THE_ENGINE = frozenset({Step.HEALTH, Step.ROUTE, Step.VERIFY})
-"""Steps that do not load the engine: another tenant may use this one's slot while its agent and the edge are waited for."""
+"""Steps that do not use the engine. While they wait for an agent or the edge, another tenant may use this one's slot."""
 
 
 async def reconcile(deps: Deps, tenant_id: TenantId) -> None:
@@ -48,18 +48,18 @@ async def reconcile(deps: Deps, tenant_id: TenantId) -> None:
             continue
         except RevisionRejected as refused:
             await roll_back(deps, tenant_id, generation, refused.detail)
-        except Exception as unknown:  # whatever it is, it is recorded on this tenant and stops no other
+        except Exception as unknown:  # any error is recorded on this tenant and does not affect others
             error = as_platform_error(unknown, tenant=tenant_id)
             if error.code in CRASHES | IMAGE_GONE and await roll_back(deps, tenant_id, generation, error.detail, error.code in IMAGE_GONE):
                 continue
             await record_failure(deps, tenant_id, generation, error)
             if error.code not in CRASHES | OTHER_NUMBER:
-                return  # a crashed agent still has to lose its route, another number is tried at once
-    logger.warning("a tenant has not reached its desired state after several rounds; the next period goes on", tenant=tenant_id)
+                return  # a crashed agent must still lose its route; a new port or subnet is tried at once
+    logger.warning("a tenant has not reached its desired state after several rounds; the next period continues", tenant=tenant_id)
 
 
 async def _observe(deps: Deps, snapshot: TenantSnapshot) -> Seen:
-    """A name that is to lead nowhere does so at once, whether or not the engine answers."""
+    """Remove a route that is no longer wanted at once, whether or not the engine answers."""
     tenant = snapshot.tenant
     try:
         return await observe(deps, snapshot)
@@ -100,12 +100,12 @@ async def _step(deps: Deps, tenant_id: TenantId, generation: int, step: Step, to
 
 
 def _begin(tx: Tx, deps: Deps, tenant_id: TenantId, generation: int, step: Step, todo: tuple[Step, ...], *, first: bool) -> TenantSnapshot:
-    """Load again and write down that the step begins (and the one before ended), in one transaction. Raises Superseded."""
+    """Load the snapshot again and record that the step begins (and the previous one ended), in one transaction. Raises Superseded."""
     snapshot = load(tx, deps.settings, tenant_id)
     if snapshot is None or snapshot.tenant.generation != generation:
         raise Superseded
     if is_waiting(snapshot):
-        return replace(snapshot, operation=None)  # a dead route is taken away; the operation goes on waiting
+        return replace(snapshot, operation=None)  # a dead route is removed; the operation keeps waiting
     if snapshot.operation is not None:
         at = clock.text(clock.now())
         if first:

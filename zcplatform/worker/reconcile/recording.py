@@ -15,7 +15,7 @@ from zcplatform.worker.reconcile.snapshot import Superseded, TenantSnapshot
 
 
 def as_platform_error(error: Exception, **where: str) -> PlatformError:
-    """The error as people see it. An unforeseen one is logged with its place."""
+    """Convert an error to one that users can see. An unforeseen one is logged with its traceback."""
     if isinstance(error, PlatformError):
         return error
     logger.exception("unforeseen error", error, **where)

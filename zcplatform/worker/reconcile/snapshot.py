@@ -1,7 +1,7 @@
 """One consistent, validated read of a tenant's rows. The web process can write rows, so none is trusted.
 
-Only id and slug are needed to stop, suspend or delete a tenant. Everything else is validated when it is used: a plan, revision or image that
-makes no sense prevents a start, never a stop.
+Only id and slug are needed to stop, suspend or delete a tenant. Everything else is validated when it is used: an invalid plan, revision or image
+prevents a start, never a stop.
 """
 
 import functools
@@ -75,7 +75,7 @@ class TenantSnapshot:
 
     @functools.cached_property
     def config_mark(self) -> str:
-        """Identifies what the configuration depends on besides its mount: the plan's ceilings, the prices of its models, and the revision last."""
+        """Identifies what the configuration depends on besides its mount: the plan's limits, the prices of its models, and finally the revision."""
         ceilings = self.policy
         prices = [
             policy.price(one.family, model, ceilings)
@@ -87,7 +87,7 @@ class TenantSnapshot:
 
     @functools.cached_property
     def workload(self) -> Workload:
-        """What has to run. Raises StepFailed: `image.missing`, `tenant.not_allocated`, `tenant.invalid`."""
+        """Return the desired workload. Raises StepFailed: `image.missing`, `tenant.not_allocated`, `tenant.invalid`."""
         allocation = self.require_allocation()
         if self.image is None or self.image.image_id is None:
             raise StepFailed("image.missing", f"Tenant `{self.tenant.slug}` has no image that is ready", "zcplatform images list")
@@ -110,7 +110,7 @@ class TenantSnapshot:
 
 
 def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> TenantSnapshot | None:
-    """None when there is no such tenant any more. Raises StepFailed for a row that no request could have written."""
+    """Load a tenant, or None if it does not exist any more. Raises StepFailed for a row that no request could have written."""
     tenant = tenants.get(tx, tenant_id)
     if tenant is None or tenant.deleted_at is not None:
         return None
@@ -135,17 +135,17 @@ def load(tx: Tx, settings: Settings, tenant_id: TenantId) -> TenantSnapshot | No
 
 
 def with_revision(tx: Tx, snapshot: TenantSnapshot, number: int) -> TenantSnapshot | None:
-    """The same with another revision's settings; None when there is no such revision."""
+    """Return the snapshot with another revision's settings, or None if there is no such revision."""
     revision = revisions.get(tx, snapshot.tenant.id, number)
     return None if revision is None else replace(snapshot, settings_text=revision.settings)
 
 
 @functools.lru_cache(maxsize=512)
 def _parsed(text: str) -> AgentSettings:
-    """Cached: every look at all tenants needs them, and settings seldom change."""
+    """Parse settings. Cached, because every observation of all tenants needs them, and they seldom change."""
     sent = bounded_json.loads(text)
     if not isinstance(sent, dict):
-        raise ValueError("it is no object")
+        raise ValueError("it is not an object")
     return agent_settings.parse(sent)
 
 
@@ -155,7 +155,7 @@ def _problem(settings: Settings, tenant: Tenant, allocation: Allocation | None) 
     if slug_problem(tenant.slug) is not None:
         return "its slug is not a slug"
     if allocation is None or tenant.effective_wanted != "running":
-        return None  # what is to go may have numbers outside the ranges, after they were narrowed
+        return None  # a tenant to be removed may have numbers outside the ranges, after these were narrowed
     subnets = capacity(settings.subnet_network)
     if allocation.port not in settings.port_span or allocation.uid not in settings.uid_span or not 0 <= allocation.subnet < subnets:
         return "its port, uid or subnet is outside the configured ranges"
@@ -163,4 +163,4 @@ def _problem(settings: Settings, tenant: Tenant, allocation: Allocation | None) 
 
 
 def _invalid(subject: str, problem: str) -> StepFailed:
-    return StepFailed("tenant.invalid", f"The database says about {subject} what cannot be: {problem}", "zcplatform admin audit")
+    return StepFailed("tenant.invalid", f"The database holds invalid data for {subject}: {problem}", "zcplatform admin audit")

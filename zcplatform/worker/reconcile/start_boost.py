@@ -1,8 +1,8 @@
 """Start-up boost: an agent that starts may use up to a whole core until it is healthy, then its plan's processor limit again.
 
-A quarter of a core makes a start about three times as long as it has to be. At most `start_boosts` agents have a boost at the same time, each for
-at most 30 s, and one that failed before has none: a crash loop costs what the plan allows. The boost is no part of the workload and in no row.
-What a killed worker leaves is a difference of limits, which the next close look finds and live_limits.py removes.
+With a quarter of a core, a start takes about three times as long as necessary. At most `start_boosts` agents have a boost at the same time, each for
+at most 30 s, and one that failed before has none: a crash loop costs what the plan allows. The boost is not part of the workload and not in
+any row. If the worker is killed, the boost remains as a difference of limits, which the next inspection finds and live_limits.py removes.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ AGAIN_S = 1.0
 
 
 async def begin(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """Before its start. Does nothing if too many have one, if the plan allows a core anyway, or if the last attempt failed."""
+    """Boost an agent before its start. Does nothing if too many have a boost, if the plan allows a core anyway, or if the last attempt failed."""
     boosts, tenant, workload = deps.boosts, snapshot.tenant, snapshot.workload
     if workload.cpu_millis >= BOOST_MILLIS or tenant.failures or not boosts.take(tenant.id, deps.settings.start_boosts):
         return
@@ -35,12 +35,12 @@ async def begin(deps: Deps, snapshot: TenantSnapshot) -> None:
 
 
 def end(deps: Deps, tenant_id: TenantId) -> None:
-    """It is healthy, or will not be: the plan's limit is given back in the background."""
+    """End the boost, because the agent is healthy or failed. The plan's limit is restored in the background."""
     deps.boosts.end(tenant_id)
 
 
 def explains(deps: Deps, snapshot: TenantSnapshot, seen: TenantSeen) -> bool:
-    """Whether a boost is all that tells the limits of what runs from those of the plan."""
+    """Whether a boost is the only difference between the container's limits and the plan's."""
     workload = snapshot.workload
     return workload.cpu_millis < BOOST_MILLIS and not deps.place(snapshot).compare(_boosted(workload), seen).limits
 
@@ -60,7 +60,7 @@ async def _end_later(deps: Deps, tenant_id: TenantId) -> None:
 
 
 async def _restore(deps: Deps, tenant_id: TenantId) -> None:
-    """As soon as the engine answers. Anything else that is wrong is found by the next close look."""
+    """Restore the limit as soon as the engine answers. The next inspection finds any other difference."""
     while True:
         try:
             snapshot = deps.snapshot(tenant_id)

@@ -1,8 +1,7 @@
-"""The steps: each may be taken twice, be killed before or after, and finds out itself what is already there.
+"""The steps. Each can run twice and be killed at any point, because it checks what already exists.
 
-A step gets a snapshot that was loaded a moment ago and acts through the tenant's place; what it learns it records with an update that is guarded
-by the generation. It raises PlatformError when it could not be done; the next round is the retry. Steps that stop or remove need nothing but the
-tenant's id and slug.
+A step gets a fresh snapshot, acts through the tenant's place, and records what it observed with an update that is guarded by the generation. It
+raises PlatformError if it fails; the next round is the retry. Steps that stop or remove need only the tenant's id and slug.
 """
 
 import asyncio
@@ -47,7 +46,7 @@ async def workspace(deps: Deps, snapshot: TenantSnapshot) -> None:
 
 
 async def unroute(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """The name leads to the page for stopped tenants from here on. An edge that is down leads nowhere; it gets the change when it is back."""
+    """Point the tenant's address to the page for stopped tenants. An edge that is down serves nothing, and gets the change when it is back."""
     await record_seen(deps, snapshot, {"seen_upstream": None, "seen_verified": 0})
     try:
         await deps.edge.apply()
@@ -69,7 +68,7 @@ async def remove(deps: Deps, snapshot: TenantSnapshot) -> None:
 
 
 async def _note_networks(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """A container that was attached to another network, or taken off its own, could reach more than it may. That is reported."""
+    """Record, in the audit log and as an event, that a container's networks were changed: it could reach more than it may."""
     seen = await look_at(deps, snapshot)
     if seen.workload is None or seen.workload.is_isolated:
         return
@@ -83,8 +82,8 @@ async def _note_networks(deps: Deps, snapshot: TenantSnapshot) -> None:
 
 
 async def image(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """The image must be there, and be one that the root-owned settings allow; it is never pulled here. An engine that would not take the
-    workload is asked now, before anything that serves is removed for it."""
+    """Check that the image exists and that the root-owned settings allow it; it is never pulled here. If an agent runs, also check that the
+    engine would accept the workload, before what serves is removed for it."""
     place, slug = deps.place(snapshot), snapshot.tenant.slug
     engine_id = snapshot.image.image_id if snapshot.image else None
     found = await place.image(engine_id) if engine_id else None
@@ -100,20 +99,21 @@ async def image(deps: Deps, snapshot: TenantSnapshot) -> None:
 
 
 async def container(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """The workspace is claimed first: a row that took another tenant's slug gets neither its files nor its name."""
+    """The workspace is claimed first, so that a row with another tenant's slug gets neither its files nor its name."""
     place = deps.place(snapshot)
     await place.put_workspace(snapshot.ref, snapshot.require_allocation().uid)
     await place.put(snapshot.workload)
 
 
 async def limits(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """While it runs. Where the engine cannot (it uses more memory than it may), the container goes, and the next round makes another."""
+    """Restore limits while the container runs. If the engine cannot (it uses more memory than allowed), the container is removed and the next round
+    creates another."""
     if not await restore_limits(deps, snapshot):
         await image(deps, snapshot)  # before anything that serves is removed
         await unroute(deps, snapshot)
         await stop(deps, snapshot)
         await remove(deps, snapshot)
-        raise Superseded  # the plan counted on this container
+        raise Superseded  # the plan relied on this container
 
 
 async def start(deps: Deps, snapshot: TenantSnapshot) -> None:
@@ -130,7 +130,7 @@ async def start(deps: Deps, snapshot: TenantSnapshot) -> None:
 
 
 async def route(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """To where the place says that its workload answers, never to what a row says."""
+    """Route the tenant's address to where the place reports its workload, never to an address from a row."""
     seen = await look_at(deps, snapshot)
     upstream = deps.place(snapshot).dial(seen.workload) if seen.workload is not None else None
     if upstream is None:
@@ -167,12 +167,12 @@ async def verify_gone(deps: Deps, snapshot: TenantSnapshot) -> None:
     left = await deps.place(snapshot).remains(snapshot.ref)
     await deps.edge.apply()
     if left:
-        detail = f"Of `{snapshot.tenant.slug}` there is still: {', '.join(left)}"
+        detail = f"Not everything of `{snapshot.tenant.slug}` is removed yet: {', '.join(left)}"
         raise StepFailed("tenant.leftover", detail, "the next attempt removes it")
 
 
 async def archive(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """The last step: its numbers stay reserved for a while, its secrets and their key are destroyed, the row is history."""
+    """The last step: put its numbers in quarantine, delete its secrets and their key, and mark the row as deleted."""
     at = clock.text(clock.now())
 
     def write(tx: Tx) -> None:
