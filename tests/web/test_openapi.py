@@ -38,7 +38,7 @@ def test_the_committed_document_is_current(document: Json) -> None:
 
 
 async def test_everybody_gets_the_same_document(web: Web, document: Json) -> None:
-    """What was asked for last changes nothing."""
+    """The latest request does not change the document."""
     for _ in range(3):
         assert (await web.client.get("/api/openapi.json")).json() == document
 

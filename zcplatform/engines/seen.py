@@ -109,7 +109,7 @@ class Look:
     firewall_stands: bool
     trouble: Trouble | None = None
     listing: object = field(default=None, compare=False, repr=False)
-    """The place's own: what `Place.sweep` may be given so that nothing is asked for twice."""
+    """The engine's own listing. `Place.sweep` can use it instead of requesting another one."""
 
     def of(self, tenant: TenantRef) -> TenantSeen:
         return replace(self.tenants.get(tenant, NOTHING), files=self.files.get(tenant.slug, NO_FILES))

@@ -65,8 +65,8 @@ def put_change(tx: Tx, settings: Settings, old: Keys, new: Keys, at: str) -> Non
 
 def deliver_change(settings: Settings, keys: Keys, database: Database) -> None:
     """Write the pending lines. Raises Unavailable and keeps them for the next attempt. Lines not signed by our key are discarded: others wrote them."""
-    told = database.read(lambda tx: instance.get(tx, CHANGE))
-    if told is None:
+    queued = database.read(lambda tx: instance.get(tx, CHANGE))
+    if queued is None:
         return
     try:
         found = list(parse(bounded_json.loads(queued)))

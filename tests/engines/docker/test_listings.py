@@ -1,4 +1,4 @@
-"""How often the engine is asked for everything: once a round, however many tenants there are."""
+"""How often the engine lists everything: once a round, however many tenants there are."""
 
 from pathlib import Path
 from typing import Any
