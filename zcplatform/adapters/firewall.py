@@ -104,4 +104,4 @@ async def _run(program: str, *arguments: str, stdin: str = "") -> str:
     if process.returncode != 0:
         words = " ".join(err.decode(errors="replace").split())[:300]
         raise StepFailed("firewall.refused", f"{program} failed: {words}", "Run it as root on a kernel with netfilter")
-    return out.decode()
+    return out.decode(errors="replace")
