@@ -14,7 +14,8 @@ from zcplatform.errors import StepFailed
 
 _LOCK_WAIT_S = "10"
 _DEADLINE_S = 30
-_RULE = re.compile(r"-A DOCKER (?:.* )?--dport (\d+) -j DNAT --to-destination (\S+)")
+_RULE = re.compile(r"-A DOCKER (?:-d (\S+) )?(?:.* )?-p tcp (?:.* )?--dport (\d+) -j DNAT --to-destination (\S+)")
+_LOOPBACK, _ANYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104  compared with, not bound
 
 
 @dataclass(frozen=True)
@@ -51,22 +52,32 @@ def of_listing(lines: Iterable[str], proxies: Iterable[tuple[int, str]]) -> Publ
     for line in lines:
         has_chain = has_chain or line == "-N DOCKER"
         found = _RULE.fullmatch(line)
-        if found is not None:
-            leads.setdefault(int(found[1]), found[2])
+        if found is not None and found[1] in (None, f"{_LOOPBACK}/32"):
+            leads.setdefault(int(found[2]), found[3])
     # A proxy listens itself: packets of this machine never come to the rule.
     return Published(has_chain, leads | dict(proxies))
 
 
 def _proxies(proc: Path = Path("/proc")) -> Iterator[tuple[int, str]]:
-    for process in proc.glob("[0-9]*/cmdline"):
+    """Of root's processes only: an agent, or any user of this machine, may run one that is called so."""
+    for process in proc.glob("[0-9]*"):
         try:
-            arguments = process.read_bytes().split(b"\0")
+            arguments = (process / "cmdline").read_bytes().split(b"\0")
+            if not arguments[0].endswith(b"docker-proxy") or not _is_roots((process / "status").read_bytes()):
+                continue
         except OSError:
-            continue
-        if not arguments[0].endswith(b"docker-proxy"):
             continue
         options = dict(zip(arguments[1::2], arguments[2::2], strict=False))
         try:
-            yield int(options[b"-host-port"]), f"{options[b'-container-ip'].decode()}:{int(options[b'-container-port'])}"
+            proto, listens = options[b"-proto"].decode(), options[b"-host-ip"].decode()
+            port, leads = int(options[b"-host-port"]), f"{options[b'-container-ip'].decode()}:{int(options[b'-container-port'])}"
         except (KeyError, ValueError):
             continue
+        if proto == "tcp" and listens in (_LOOPBACK, _ANYWHERE):
+            yield port, leads
+
+
+def _is_roots(status: bytes) -> bool:
+    """By its user ids. The owner of its folder is no proof: that is root's for every process that may not be dumped."""
+    found = re.search(rb"^Uid:\t(\d+)\t(\d+)\t(\d+)\t(\d+)$", status, re.MULTILINE)
+    return found is not None and set(found.groups()) == {b"0"}
