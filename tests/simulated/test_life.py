@@ -43,3 +43,17 @@ def test_more_name_servers_than_an_agent_reads_prevent_no_start(rig: Rig) -> Non
     assert rig.row("shop").state == "running", rig.row("shop").reason
     assert container is not None
     assert container.workload.resolvers == tuple(servers[:3])
+
+
+def test_a_plan_that_the_machine_cannot_give_removes_nothing_that_runs(rig: Rig) -> None:
+    """F1: the engine says whether it can run the workload before anything that serves is removed for it."""
+    rig.create("shop")
+    rig.deploy("shop")
+    rig.settle()
+    container = rig.remains("shop").container
+    rig.database.write_now(lambda tx: tx.execute("UPDATE plans SET cpu_millis = 200000"))
+    rig.run(120)
+    assert container is not None
+    assert rig.remains("shop").container is container
+    assert (container.is_alive, container.starts, rig.row("shop").error_code) == (True, 1, "host.too_small")
+    assert rig.row("shop").id in rig.edge.routes()
