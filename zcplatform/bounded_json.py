@@ -10,7 +10,7 @@ LONGEST = 1024 * 1024
 
 
 def loads(text: str | bytes, longest: int = LONGEST) -> Any:
-    """Raises ValueError for whatever is no JSON, longer than `longest`, or nested too deeply."""
+    """Decode JSON. Raises ValueError if it is invalid, longer than `longest`, or nested too deeply."""
     if len(text) > longest:
         raise ValueError(f"longer than {longest} characters")
     try:

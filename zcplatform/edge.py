@@ -1,4 +1,4 @@
-"""The edge process: Caddy as an unprivileged user, started with the last document it had accepted.
+"""The edge process: Caddy as an unprivileged user, started with the last document it accepted.
 
 `run` is root until its last line, which replaces this process with Caddy; the only privilege that Caddy keeps is to bind low ports. The edge does not need the
 worker: while that is down, the routes of the saved document keep working. A saved document that is torn, rejected by Caddy or made for other settings is

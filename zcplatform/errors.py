@@ -56,7 +56,7 @@ class Outdated(PlatformError):
 
 
 class TooMany(PlatformError):
-    """Asked for too often; `retry_after_s` says when it may be asked again."""
+    """A rate limit is reached; `retry_after_s` says when the request may be repeated."""
 
     status = 429
 
@@ -76,7 +76,7 @@ class StorageFull(Unavailable):
 
 
 class StepFailed(PlatformError):
-    """A step of an operation could not be done. The next round tries again; `code` says what kind of failure it was."""
+    """A step of an operation failed. The next round tries again; `code` names the kind of failure."""
 
 
 class RevisionRejected(StepFailed):
@@ -84,4 +84,4 @@ class RevisionRejected(StepFailed):
 
 
 class CannotRun(PlatformError):
-    """The program must not start like this (settings, key, rights, versions). The message names the key, file or user."""
+    """The program cannot start (settings, key, permissions, versions). The message names the key, file or user."""

@@ -1,7 +1,7 @@
 """Ids, and every name that is made from one.
 
 Ids carry their kind and are time-ordered (`ten_` + 10 characters of milliseconds + 12 random ones, Crockford's base 32). Names of
-containers, networks, bridges and labels are made here and nowhere else; names read back from a row are never trusted, they are made again.
+containers, networks, bridges and labels are made only here. Names read from a row are never trusted but computed again.
 """
 
 import hashlib

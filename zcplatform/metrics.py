@@ -84,8 +84,8 @@ class Family(Generic[S]):
         for values, series in self._series.items():
             named = [f'{label}="{value.translate(_ESCAPED)}"' for label, value in zip(self._labels, values, strict=True)]
             for suffix, bound, value in series.samples():
-                told = ",".join([*named, f'le="{bound}"'] if bound else named)
-                yield f"{self._name}{suffix}{{{told}}} {float(value)}" if told else f"{self._name}{suffix} {float(value)}"
+                labels = ",".join([*named, f'le="{bound}"'] if bound else named)
+                yield f"{self._name}{suffix}{{{labels}}} {float(value)}" if labels else f"{self._name}{suffix} {float(value)}"
 
 
 class Registry:

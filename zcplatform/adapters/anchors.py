@@ -51,7 +51,7 @@ def log(line: str, path: Path, wait_s: float = WAIT_S) -> None:
 
 
 def file_trouble(path: Path) -> str:
-    """Why an anchor could not be written now; empty if it could. Writes nothing."""
+    """Return why an anchor could not be written now, or empty text if it could. Writes nothing."""
     kept = path if path.exists() else path.parent
     return "" if os.access(kept, os.W_OK) and not path.is_symlink() else f"{path} cannot be written."
 

@@ -85,7 +85,7 @@ class Caddy:
         ):
             if REASON_HEADER not in answer.headers:
                 place = f"127.0.0.1:{self._http_port}"
-                raise EdgeUnreachable("edge.unreachable", f"Something else than our edge answers on {place}", "zcplatform doctor")
+                raise EdgeUnreachable("edge.unreachable", f"Something other than this edge answers on {place}", "zcplatform doctor")
         if self._tls:
             async with asyncio.timeout(self._timeout.total), _words(f"127.0.0.1:{self._public_port}"):
                 _, writer = await asyncio.open_connection("127.0.0.1", self._public_port)
@@ -174,7 +174,7 @@ def save_document(path: Path, document: dict[str, Any], gid: int) -> None:
 
 
 def saved_document(path: Path) -> Any:
-    """What `save_document` wrote; None when there is nothing that can be read."""
+    """Return what `save_document` wrote, or None if nothing can be read."""
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

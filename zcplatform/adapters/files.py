@@ -32,7 +32,7 @@ _YOUNG_NS = 1_000_000_000
 
 
 def workspace_create(root: Path, slug: str, uid: int) -> None:
-    """Idempotent; puts owner and mode of the directories that are ours right, and leaves alone what is in them."""
+    """Create the workspace's directories, or repair their owner and mode. Idempotent; their content is left alone."""
     _check(slug)
     try:
         _root(root)
@@ -46,7 +46,7 @@ def workspace_create(root: Path, slug: str, uid: int) -> None:
 
 
 def workspace_remove(root: Path, slug: str) -> None:
-    """Already gone is success. Not one recursion of ours: a tree may be deeper than any stack or path."""
+    """Remove a workspace. Already gone is success. `rm` does it, because a tree may be deeper than any stack or path."""
     _check(slug)
     done = subprocess.run(["rm", "-rf", "--one-file-system", "--", str(root / slug)], capture_output=True, text=True, check=False)
     if done.returncode != 0 or os.path.lexists(root / slug):
@@ -75,13 +75,13 @@ def workspace_claim(root: Path, slug: str, owner: str) -> str:
 
 
 def workspace_unclaim(root: Path, slug: str) -> None:
-    """After the last trace is gone. Already gone is success."""
+    """Give up the claim, after the last trace of the tenant is gone. Already gone is success."""
     _check(slug)
     (root / _OWNERS / slug).unlink(missing_ok=True)
 
 
 def workspace_owner(root: Path, slug: str) -> int | None:
-    """The uid that owns all of its directories; None unless all are there with the right modes. A start that was cut off, or a tenant, can
+    """Return the uid that owns all of its directories, or None unless all exist with the right modes. An interrupted start, or a tenant, can
     leave them otherwise."""
     _check(slug)
     owners = set()
@@ -111,7 +111,7 @@ def workspace_exists(root: Path, slug: str) -> bool:
 
 
 def workspace_write(root: Path, slug: str, uid: int, name: str, content: bytes) -> None:
-    """Write a file of the tenant's in place of what is there; folders on the way are made, and repaired if the tenant made them unusable."""
+    """Write a file of the tenant, replacing what is there. Missing folders are created, and repaired if the tenant made them unusable."""
     _check(slug)
     *parents, last = name.split("/")
     try:
@@ -148,7 +148,7 @@ def workspace_take_away(root: Path, slug: str, name: str, content: bytes) -> Non
 
 
 def config_mount(config_root: Path, slug: str, uid: int, files: Mapping[str, bytes], *, allow_swap: bool = False) -> str:
-    """A fresh mount with these files; gives the nonce by which this very mount is known again. What was mounted there is gone."""
+    """Mount these files in place of what was mounted, and return the nonce that identifies the new mount."""
     _check(slug)
     target = config_root / slug
     try:
@@ -190,7 +190,7 @@ def config_unmount(config_root: Path, slug: str) -> None:
 
 
 def config_read(config_root: Path, slug: str, name: str, limit_bytes: int) -> bytes | None:
-    """What the agent left in its configuration directory. None when it is not a regular file of at most that size."""
+    """Return a file that the agent may have changed in its configuration directory. None if it is not a regular file of at most that size."""
     _check(slug)
     *parents, last = name.split("/")
     try:
@@ -239,7 +239,7 @@ def _mount(target: Path, *, allow_swap: bool) -> None:
 
 
 def _fill(target: Path, uid: int, files: Mapping[str, bytes]) -> str:
-    """The nonce comes last and stays out of the tenant's reach: a mount that was not filled to the end has none."""
+    """The nonce is written last, where the tenant cannot write, so a mount that was not completely filled has none."""
     nonce = secrets.token_hex(16)
     with trees.directory(target) as mounted:
         trees.make_directory(CONFIG_NAME, mounted, 0o700, uid)
@@ -259,5 +259,5 @@ def _check(slug: str) -> None:
 
 
 def _failed(code: str, subject: str, error: OSError) -> StepFailed:
-    remedy = f"Move `{error.filename}` away on the machine; the next attempt makes it again" if error.filename else "Check the disk"
+    remedy = f"Move `{error.filename}` away on the machine; the next attempt creates it again" if error.filename else "Check the disk"
     return StepFailed(code, f"Cannot use {subject}: {error.strerror or error}", remedy)

@@ -1,4 +1,4 @@
-"""Speaks HTTP to a tenant's agent. The agent is hostile: whatever it answers, the caller gets a value or Unavailable, in time.
+"""HTTP client for a tenant's agent. The agent is not trusted: whatever it answers, the caller gets a value or Unavailable within the time limit.
 
 Bounded: five seconds for the whole exchange (two minutes for a message), 64 KiB of body, 64 headers of 4 KiB; no redirects, proxies, cookies
 or compression. What the answers mean: agent/gateway_answers.py.
@@ -52,7 +52,7 @@ class Gateway:
             return Health(False, error=error.detail)
 
     async def initiate_pairing(self, address: Address, bearer: str) -> str:
-        """A new pairing code; the pending one ends. Raises Unavailable."""
+        """Return a new pairing code, which replaces the pending one. Raises Unavailable."""
         status, body = await self._ask("POST", address, "/api/pairing/initiate", bearer)
         code = body.get("pairing_code") if status == 200 and isinstance(body, dict) else None
         if not isinstance(code, str) or not 0 < len(code) <= LONGEST_CODE or not (code.isascii() and code.isalnum()):
@@ -63,8 +63,8 @@ class Gateway:
         """Every configured channel with the state of its component. Raises Unavailable."""
         status, body = await self._ask("GET", address, "/api/channels", bearer)
         rows = answers.rows(status, body, "channels")
-        status, told = await self._ask("GET", address, "/api/health", bearer)
-        health = told.get("health") if status == 200 and isinstance(told, dict) else None
+        status, answer = await self._ask("GET", address, "/api/health", bearer)
+        health = answer.get("health") if status == 200 and isinstance(answer, dict) else None
         components = health.get("components") if isinstance(health, dict) else None
         return tuple(answers.channel(row, components if isinstance(components, dict) else {}) for row in rows)
 
@@ -73,7 +73,7 @@ class Gateway:
         return tuple(answers.device(row) for row in answers.rows(*await self._ask("GET", address, "/api/devices", bearer), "devices"))
 
     async def revoke(self, address: Address, bearer: str, device_id: str) -> None:
-        """The device's token is worth nothing from now on. Raises NotFound, Unavailable."""
+        """Revoke a device's token. Raises NotFound, Unavailable."""
         if not answers.is_device_id(device_id):
             raise answers.no_device(device_id)
         status, _ = await self._ask("DELETE", address, f"/api/devices/{device_id}", bearer)
@@ -83,7 +83,7 @@ class Gateway:
             raise answers.nonsense(f"the agent did not revoke the device (status {status})")
 
     async def say(self, address: Address, bearer: str, text: str) -> Said:
-        """One message, one answer. Raises Conflict when the agent has no provider, Unavailable when no answer comes."""
+        """Send a message and return the reply. Raises Conflict if the agent has no provider, Unavailable if no reply comes."""
         status, body = await self._ask("POST", address, "/webhook", bearer, sent={"message": text}, timeout_s=MESSAGE_S)
         if status == 200 and isinstance(body, dict) and isinstance(body.get("response"), str):
             return Said(body["response"], answers.plain(str(body.get("model", ""))))

@@ -1,4 +1,4 @@
-"""What the kernel does with published ports: the engine's rules in the nat table, and its proxy processes. Reads only.
+"""Read where published ports lead: the engine's rules in the nat table, and its proxy processes.
 
 Both lead a port of this machine to an address in a network of the engine. An engine that was killed can leave some that lead to a container that
 is gone; a flush of the tables takes all of them away.

@@ -1,6 +1,6 @@
 """The run directories in which the processes of the platform meet; owner and mode decide who may connect to whom.
 
-The process that starts first creates them; calling this again is harmless. Their content belongs to each owner.
+The process that starts first creates them; calling this again changes nothing.
 """
 
 import os
@@ -25,7 +25,7 @@ def prepare(settings: Settings) -> None:
 
 
 def make_parents(path: Path) -> None:
-    """Make the missing folders above `path` so that every user may pass, whatever the umask: the users of the platform have to."""
+    """Create the missing folders above `path`, accessible to every user whatever the umask, because the platform's users must pass them."""
     for parent in reversed(path.parents):
         if not parent.exists():
             parent.mkdir(mode=0o755)

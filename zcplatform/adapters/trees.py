@@ -64,7 +64,7 @@ def found_or_made(name: str, at: int, mode: int, uid: int) -> Iterator[int]:
 
 
 def set_aside(name: str, at: int) -> None:
-    """Nothing is lost: it stays beside its place under another name."""
+    """Set aside what is in the place of a directory: it is renamed, not deleted."""
     os.rename(_component(name), f"{name[:200]}.replaced-{secrets.token_hex(4)}", src_dir_fd=at, dst_dir_fd=at)
 
 

@@ -1,4 +1,4 @@
-"""The unprivileged users of the platform: made when they are missing, never changed."""
+"""Create the unprivileged users of the platform if they are missing. Existing users are never changed."""
 
 import pwd
 import subprocess
@@ -7,7 +7,7 @@ from zcplatform.errors import CannotRun
 
 
 def ensure_user(name: str) -> pwd.struct_passwd:
-    """Already there is success, also when somebody else makes it at this moment."""
+    """Create a user. An existing one is success, also if another process creates it at this moment."""
     found = _find(name)
     if found is None:
         command = [

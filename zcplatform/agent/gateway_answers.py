@@ -142,16 +142,16 @@ def channel(row: dict[str, Any], components: dict[str, Any]) -> Channel:
 
 
 def device(row: dict[str, Any]) -> Device:
-    told = {key: plain(row[key]) if isinstance(row.get(key), str) else None for key in ("id", "name", "device_type", "ip_address")}
+    texts = {key: plain(row[key]) if isinstance(row.get(key), str) else None for key in ("id", "name", "device_type", "ip_address")}
     times = {key: plain(row[key]) if isinstance(row.get(key), str) else None for key in ("paired_at", "last_seen")}
     return Device(
-        id=told["id"] or "",
-        name=told["name"],
-        kind=told["device_type"],
-        address=told["ip_address"],
+        id=texts["id"] or "",
+        name=texts["name"],
+        kind=texts["device_type"],
+        address=texts["ip_address"],
         paired_at=times["paired_at"],
         last_seen_at=times["last_seen"],
-        is_legacy=told["device_type"] == "legacy" and told["name"] is None and told["ip_address"] is None,
+        is_legacy=texts["device_type"] == "legacy" and texts["name"] is None and texts["ip_address"] is None,
     )
 
 

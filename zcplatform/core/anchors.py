@@ -57,9 +57,9 @@ def parse(lines: Iterable[str]) -> Iterator[Signed]:
         if begin < 0 and not line.strip():
             continue
         try:
-            told = bounded_json.loads(line[begin:])
-            signature = told.pop("signature")
-            anchor = Anchor(**told)
+            decoded = bounded_json.loads(line[begin:])
+            signature = decoded.pop("signature")
+            anchor = Anchor(**decoded)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise NotAnAnchor(number) from None
         kinds = {field.name: int if field.name == "sequence" else str for field in fields(Anchor)}

@@ -65,10 +65,10 @@ def may_send(earlier: Sequence[Earlier], now: datetime) -> bool:
     """Whether one more code may be sent: within the address's limits, and with all its tries available."""
     for window, most in SENDS:
         since = clock.text(now - window)
-        if sum(one.created_at > since for one in earlier) >= most:
+        if sum(challenge.created_at > since for challenge in earlier) >= most:
             return False
-    wrong = sum(one.tries - one.is_used for one in earlier)
-    promised = sum(TRIES - one.tries for one in earlier if one.is_open)
+    wrong = sum(challenge.tries - challenge.is_used for challenge in earlier)
+    promised = sum(TRIES - challenge.tries for challenge in earlier if challenge.is_open)
     return wrong + promised + TRIES <= TRIES_A_DAY
 
 

@@ -80,7 +80,7 @@ def _also_deleted(tx: Tx, id_or_slug: str) -> TenantId:
 def _views(tx: Tx, rows: list[Stored]) -> list[AuditView]:
     people = _people(tx, rows)
     return [
-        AuditView(row.sequence, row.entry, row.hash.hex(), {one: people[one] for one in sorted(ids_of(row.entry)) if one in people})
+        AuditView(row.sequence, row.entry, row.hash.hex(), {id_: people[id_] for id_ in sorted(ids_of(row.entry)) if id_ in people})
         for row in rows
     ]
 

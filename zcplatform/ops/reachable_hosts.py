@@ -18,7 +18,7 @@ def unreachable(allowed: Collection[str], address: str) -> str | None:
         )
     except ValueError:
         return "is not an address"
-    if not is_inside(host) or f"{host}:{port}" in allowed or (port is None and any(one.rpartition(":")[0] == host for one in allowed)):
+    if not is_inside(host) or f"{host}:{port}" in allowed or (port is None and any(pair.rpartition(":")[0] == host for pair in allowed)):
         return None
     named = f"{host}:{port}" if port else host
     return f"leads to {named}, inside the host's own networks; the operator can allow it in `allowed_hosts` of the settings file"

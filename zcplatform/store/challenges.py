@@ -79,14 +79,14 @@ def supersede(tx: Tx, held: bytes, purpose: str, user_id: str, network: str) -> 
         "UPDATE challenges SET status = 'void' WHERE status = 'open' AND purpose = ? AND (id = ? OR (user_id = ? AND network = ?))",
         (purpose, held, user_id, network),
     )
-    return [one.outbox_id for one in voided]
+    return [message.outbox_id for message in voided]
 
 
 def void_of_user(tx: Tx, user_id: str) -> list[OutboxId]:
     """Void all codes sent for an account whose owner or address changed."""
     voided = many(tx, _Message, "SELECT outbox_id FROM challenges WHERE status = 'open' AND user_id = ?", user_id)
     tx.execute("UPDATE challenges SET status = 'void' WHERE status = 'open' AND user_id = ?", (user_id,))
-    return [one.outbox_id for one in voided]
+    return [message.outbox_id for message in voided]
 
 
 def earlier(tx: Tx, user_id: str, lane: str, since: str, at: str) -> list[Earlier]:
