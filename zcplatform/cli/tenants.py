@@ -201,7 +201,7 @@ def provider_of(family: str | None, model: str | None, base_url: str | None, key
     if family is None and model is None and base_url is None and key_file is None:
         return None
     if family is None or model is None:
-        raise typer.BadParameter("--provider and --model belong together")
+        raise typer.BadParameter("--provider and --model belong together: give both, or neither and no --base-url or --key-file")
     sent = {"family": family, "model": model}
     if base_url is not None:
         sent["base_url"] = base_url
