@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
@@ -134,14 +134,17 @@ def test_a_server_that_closes_the_connection(tmp_path: Path, by_reset: bool) -> 
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def close() -> None:
-            accepted = listener.accept()[0]
-            if by_reset:
-                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            accepted.close()
+            with suppress(OSError):  # the listener was shut down
+                while True:  # a client may try again
+                    accepted = listener.accept()[0]
+                    if by_reset:
+                        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    accepted.close()
 
         thread = threading.Thread(target=close)
         thread.start()
         error = _error(tmp_path, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        listener.shutdown(socket.SHUT_RDWR)
         thread.join()
     assert "The connection to http://127.0.0.1:" in error
 
