@@ -71,6 +71,14 @@ async def test_the_start_of_the_worker_binds_again_what_an_older_version_stored(
     assert read(rig) == ("https://llm.example", KEY)
 
 
+async def test_a_key_that_was_saved_for_https_is_not_bound_to_http(database: Database, make: Make) -> None:
+    """C3: without a scheme, `http://llm.example:443` had the binding of `https://llm.example`."""
+    rig = make(20_000, MainProvider("custom", "echo", "http://llm.example:443/v1", KEY))
+    as_it_was(rig, "llm.example:443")
+    database.write_now(lambda tx: rebind(tx, rig.deps.secrets))
+    assert read(rig) == ("llm.example:443", KEY)
+
+
 async def test_a_key_of_another_server_stays_where_it_is(database: Database, make: Make) -> None:
     rig = make(20_000, MainProvider("custom", "echo", "https://llm.example/v1", KEY))
     as_it_was(rig, "other.example:443")

@@ -81,6 +81,8 @@ class Secrets:
             row = secrets.get(tx, tenant_id, *row_of(slot.name))
             if row is None or row.ciphertext is None or row.host != (slot.old_binding or "") or row.host == (slot.binding or ""):
                 continue
+            if any(part.startswith("http://") and part.endswith(":443") for part in (slot.binding or "").split()):
+                continue  # it was saved for HTTPS: without a scheme the two looked the same
             with suppress(CannotOpen):
                 found = self.get(tx, tenant_id, row.kind, row.name)
                 bound = replace(row, host=slot.binding or "")
