@@ -12,7 +12,7 @@ HINTS = {
     "channel.unknown": "zcplatform channels list SLUG shows them.",
     "device.unknown": "zcplatform devices list SLUG shows them.",
     "drift.none": "zcplatform drift show SLUG shows what differs.",
-    "drift.not_keepable": "zcplatform drift discard SLUG writes the file anew.",
+    "drift.not_keepable": "zcplatform drift discard SLUG renders the file again.",
     "image.lost": "Request the image again: zcplatform images pull REFERENCE, images build or images demo.",
     "image.unknown": "zcplatform images list shows them.",
     "invitation.unknown": "zcplatform members invited SLUG shows open invitations; a new one may be needed.",

@@ -238,7 +238,7 @@ class Place(Protocol):
         ...
 
     async def registry_digest(self, reference: str) -> str:
-        """`sha256:…`: what the registry says the reference stands for now; nothing is pulled. Raises StepFailed: `image.missing`,
+        """Return the digest (`sha256:…`) that the reference has at the registry now. Nothing is pulled. Raises StepFailed: `image.missing`,
         `registry.unreachable`."""
         ...
 

@@ -55,7 +55,7 @@ class WorkloadSeen:
     is_isolated: bool = True
     """Attached to its own network and to nothing else."""
     limits: Mapping[str, object] | None = None
-    """None: not reported; only a close look knows."""
+    """None: not reported; only an inspection shows them."""
 
 
 @dataclass(frozen=True)

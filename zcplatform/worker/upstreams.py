@@ -26,9 +26,9 @@ class Upstreams:
     def __init__(self, first: Mapping[TenantId, Reached] | None = None) -> None:
         self._known: dict[TenantId, Reached] = dict(first or {})
         self._closely: dict[TenantId, int] = {}
-        """The moment of each tenant's last close look."""
+        """The moment of each tenant's last inspection."""
         self.moment = 0
-        """Counts close looks: says which of them a look at everything began after."""
+        """Counts inspections, to know which of them happened before a listing of everything began."""
         self.version = 0
         """Changes after every change of an address."""
         self.on_change: Callable[[], None] = lambda: None

@@ -117,7 +117,7 @@ class Docker(Connection):
         return None
 
     async def digest(self, reference: str) -> str:
-        """`sha256:…`: what the registry says the reference stands for now. The engine asks it, nothing is pulled."""
+        """Return the digest (`sha256:…`) that the reference has at the registry now. The engine requests it; nothing is pulled."""
         url = f"distribution/{reference}/json"
         async with self._registry(reference), self._stream("pull", reference, "GET", url, {}, idle_s=self._idle_s) as response:
             found = seen.text((await response.json()).get("Descriptor") or {}, "digest")

@@ -35,7 +35,7 @@ class Killed(BaseException):
 
 
 class Faults:
-    """Armed faults by method; `""` stands for any method. `calls` are the names of all calls so far."""
+    """Armed faults by method; `""` means any method. `calls` are the names of all calls so far."""
 
     def __init__(self) -> None:
         self._armed: dict[str, list[Fault]] = {}

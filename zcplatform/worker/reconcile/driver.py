@@ -88,7 +88,7 @@ class Driver:
         await place.sweep(lambda: deps.database.read(_known), look)
 
     def _needs_work(self, row: Tenant, look: Look) -> bool:
-        """A look from afar; what it wakes is looked at closely. A row that cannot be read is work too: reconciling reports it."""
+        """Compare a tenant's row with the listing; a tenant that is woken is then inspected. An unreadable row needs work too: reconciling reports it."""
         deps = self._deps
         try:
             snapshot = deps.snapshot(row.id)
