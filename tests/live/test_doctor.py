@@ -92,8 +92,8 @@ def test_certificate_files_are_read_as_the_edge_reads_them() -> None:
         os.chown(key, 0, gid)
         key.chmod(0o640)
         assert trouble(certificate, key) == ""
-        assert "do not fit together" in trouble(other, key)
-        assert "do not fit together" in trouble(key, key)
+        assert "do not match" in trouble(other, key)
+        assert "do not match" in trouble(key, key)
         folder.chmod(0o700)
         assert "cannot read `tls_certificate`" in trouble(certificate, key)
         folder.chmod(0o755)

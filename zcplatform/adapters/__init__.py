@@ -1,1 +1,1 @@
-"""One outside thing in each file, no decisions."""
+"""Everything outside of the platform, one thing per file. Decisions are made elsewhere."""

@@ -1,7 +1,7 @@
-"""Root file systems for agents on a machine without a container registry: of an installed `zeroclaw` program, and of the demo agent.
+"""Build root file systems of agents without a container registry: from an installed `zeroclaw` program, or with the demo agent.
 
-Only files: the tar and the recipe go to `docker import`. Both images take the command of the official one (`--verbose daemon`), run as any
-user on a read-only root, and hold nothing but the program, its libraries, CA certificates and, for the real agent, a shell and the dashboard.
+The results are a tar and a recipe for `docker import`. Both images accept the command of the official one (`--verbose daemon`), run as any
+user on a read-only root, and contain only the program, its libraries, CA certificates and, for the real agent, a shell and the dashboard.
 """
 
 import shutil
@@ -33,13 +33,13 @@ _APPLETS = ("sh", "ash", "cat", "date", "df", "du", "echo", "find", "grep", "hea
 @dataclass(frozen=True)
 class Recipe:
     changes: tuple[str, ...]
-    """For `docker import --change`, in this order."""
+    """Values for `docker import --change`, in this order."""
     version: str
-    """As the program reports it."""
+    """The version that the program reports."""
 
 
 def demo(out: Path) -> Recipe:
-    """The demo agent on the interpreter that runs us."""
+    """Build the demo agent on the interpreter that runs this process."""
     tree = _base()
     with tempfile.TemporaryDirectory() as folder:
         python = python_tree.add(tree, Path(folder), PROGRAM)
@@ -49,10 +49,10 @@ def demo(out: Path) -> Recipe:
 
 
 def zeroclaw(binary: Path, dashboard: Path | None, out: Path) -> Recipe:
-    """Raises BadInput if `binary` is not a program for this machine, or prints no version."""
+    """Build an image of an installed program. Raises BadInput if `binary` is not a program for this machine, or prints no version."""
     tree = _base()
     with tempfile.TemporaryDirectory() as folder:
-        # The same copy is checked, run and packed. It is readable for the user it is run as.
+        # The same copy is checked, run and packed. It is readable for the user that runs it.
         Path(folder).chmod(0o755)
         copy = Path(folder) / "zeroclaw"
         try:
@@ -85,17 +85,17 @@ def _base() -> Tree:
     tree.text("etc/group", "root:x:0:\nnobody:x:65534:\n")
     tree.text("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
     tree.directory("tmp", 0o1777)
-    # The places that the platform mounts something at; the root is read-only.
+    # The mount points that the platform uses; the root is read-only.
     tree.directory("zeroclaw-data/.zeroclaw")
     certificates = next((path for path in _HOST_CERTIFICATES if path.is_file()), None)
     if certificates is None:
-        raise BadInput("image.no_certificates", "This host has no CA certificates", "install the package ca-certificates")
+        raise BadInput("image.no_certificates", "This host has no CA certificates", "Install the package ca-certificates")
     tree.file(CERTIFICATES, certificates)
     return tree
 
 
 def _add_libraries(tree: Tree, needed: tuple[Path, ...]) -> dict[str, str]:
-    """Where the loader looks anyway they keep their place; others move to one folder that is named to it."""
+    """Choose where libraries go: those in the loader's default folders keep their path, others move to one folder that the loader is configured for."""
     environment: dict[str, str] = {}
     for path in [*needed, *_loaded_later(needed)]:
         if str(path).startswith(_LOADER_FINDS):
@@ -107,14 +107,14 @@ def _add_libraries(tree: Tree, needed: tuple[Path, ...]) -> dict[str, str]:
 
 
 def _loaded_later(needed: tuple[Path, ...]) -> list[Path]:
-    """What glibc opens by name when it is wanted: ldd does not show it."""
+    """Libraries that glibc opens by name when they are needed: ldd does not list them."""
     folders = {path.parent for path in needed if path.name.startswith("libc.so")}
     names = ("libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2", "libgcc_s.so.1")
     return sorted(folder / name for folder in folders for name in names if (folder / name).is_file())
 
 
 def _add_shell(tree: Tree) -> list[Path]:
-    """A busybox that needs nothing brings common tools too; without one the host's own shell. The programs whose libraries are needed."""
+    """Add a static busybox, which also brings common tools, or else the host's shell. Returns the programs whose libraries are needed."""
     found = shutil.which("busybox")
     if found and not elf.libraries([Path(found)], as_nobody=True):
         tree.file("bin/busybox", Path(found), 0o755)

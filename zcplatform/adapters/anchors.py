@@ -1,4 +1,4 @@
-"""Where anchors of the audit log are written: a file that is only appended to and synced, or the host's system log."""
+"""Write anchors of the audit log to a file, which is only appended to and synced, or to the host's system log."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ WAIT_S = 5.0
 
 
 def append(path: Path, line: str) -> None:
-    """Append one line, which is complete and on the disk when this returns. Raises Unavailable, also for a link or another user's file."""
+    """Append one line. It is complete and on the disk when this returns. Raises Unavailable, also for a link or another user's file."""
     data = line.encode() + b"\n"
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -24,9 +24,9 @@ def append(path: Path, line: str) -> None:
             if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid():
                 raise Unavailable("anchors.foreign", f"{path} is not a regular file owned by root", "Move it away, or set `audit_anchor`")
             if facts.st_size and os.pread(descriptor, 1, facts.st_size - 1) != b"\n":
-                data = b"\n" + data  # the line before was cut off by a power cut
+                data = b"\n" + data  # the previous line was cut off, for example by a power failure
             if os.write(descriptor, data) != len(data):
-                raise Unavailable("anchors.full", f"Only a part of an anchor could be written to {path}", "Free some space on its disk")
+                raise Unavailable("anchors.full", f"Only part of an anchor could be written to {path}", "Free some space on its disk")
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -57,7 +57,7 @@ def file_trouble(path: Path) -> str:
 
 
 def log_trouble(path: Path) -> str:
-    """The same for a system log."""
+    """Return the same for the system log."""
     try:
         _reached(path).close()
     except Unavailable as error:
@@ -76,5 +76,5 @@ def _reached(path: Path) -> socket.socket:
 
 
 def _deaf(path: Path, error: OSError) -> Unavailable:
-    why = error.strerror or "it takes nothing"
+    why = error.strerror or "it accepts no messages"
     return Unavailable("anchors.no_log", f"No system log listens at {path}: {why}", "Start one, or set `audit_anchor` to a file")

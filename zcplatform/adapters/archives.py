@@ -1,6 +1,6 @@
-"""A tenant's files as a tar stream, packed and unpacked by a program that runs as the tenant's own uid.
+"""Pack and unpack a tenant's files as a tar stream, with a program that runs as the tenant's own uid.
 
-So nothing that the tree holds can make root read, follow or write anything: what the uid may not touch is not touched.
+Therefore nothing in the tree can make root read, follow or write anything: only what that uid may access is accessed.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _SILENCE_S = 120
 
 
 async def pack(folder: Path, uid: int) -> AsyncGenerator[bytes, None]:
-    """Raises StepFailed `workspace.unusable`."""
+    """Pack or unpack a tree. Raises StepFailed `workspace.unusable`."""
     process = await _tar(uid, "--create", "--file=-", "--one-file-system", "--sparse", f"--directory={folder}", ".")
     output = cast("asyncio.StreamReader", process.stdout)
     try:
@@ -28,13 +28,13 @@ async def pack(folder: Path, uid: int) -> AsyncGenerator[bytes, None]:
             yield part
         await _check(process, folder)
     except TimeoutError:
-        raise StepFailed("workspace.unusable", f"Reading {folder} made no progress for {_SILENCE_S} s", "check its disk") from None
+        raise StepFailed("workspace.unusable", f"Reading {folder} made no progress for {_SILENCE_S} s", "Check its disk") from None
     finally:
         await _end(process)
 
 
 async def unpack(folder: Path, uid: int, parts: AsyncGenerator[bytes, None]) -> None:
-    """Raises StepFailed `workspace.unusable`."""
+    """Pack or unpack a tree. Raises StepFailed `workspace.unusable`."""
     process = await _tar(uid, "--extract", "--file=-", "--no-same-owner", "--keep-old-files", f"--directory={folder}")
     pipe = cast("asyncio.StreamWriter", process.stdin)
     try:
@@ -45,7 +45,7 @@ async def unpack(folder: Path, uid: int, parts: AsyncGenerator[bytes, None]) -> 
         pipe.close()
         await _check(process, folder)
     except (ConnectionError, TimeoutError):
-        raise StepFailed("workspace.unusable", f"{folder} could not be filled: the stream broke off", "check its disk") from None
+        raise StepFailed("workspace.unusable", f"{folder} could not be filled: the stream broke off", "Check its disk") from None
     finally:
         await _end(process)
 
@@ -57,11 +57,11 @@ async def _tar(uid: int, *arguments: str) -> Process:
 
 
 async def _check(process: Process, folder: Path) -> None:
-    """Status 1: a file changed while it was read."""
+    """Accept status 1 of tar: a file changed while it was read."""
     async with asyncio.timeout(_SILENCE_S):
         status = await process.wait()
     if status > 1:
-        raise StepFailed("workspace.unusable", f"tar failed on {folder} with status {status}", "check its disk")
+        raise StepFailed("workspace.unusable", f"tar failed on {folder} with status {status}", "Check its disk")
 
 
 async def _end(process: Process) -> None:

@@ -1,6 +1,6 @@
-"""Caddy: its admin API on a unix socket, its public listener as a client sees it, and the file it is started with.
+"""Caddy: its admin API on a unix socket, its public listener as a client sees it, and the file that it starts with.
 
-Decides nothing. Every call has a time limit and fails with one of four errors.
+Every call has a time limit and fails with one of four errors.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ class EdgeUnreachable(Unavailable):
 
 
 class EdgeInterrupted(EdgeUnreachable):
-    """Caddy closed the connection, as it does to waiting requests while a new document replaces its admin listener: try again."""
+    """Caddy closed the connection, as it does with waiting requests while a new document replaces its admin listener. Try again."""
 
 
 class EdgeRejected(StepFailed):
-    """Caddy responded with an error. The document from before is still in place."""
+    """Caddy responded with an error. The previous document is still in place."""
 
 
 class EdgeConflict(Conflict):
@@ -77,7 +77,7 @@ class Caddy:
                 raise _rejected(answer.status, await answer.text(errors="replace"))
 
     async def require_listener(self) -> None:
-        """Raise EdgeUnreachable unless Caddy itself answers on its public ports. A name of nobody gets our 404, in every TLS mode on the HTTP port."""
+        """Raise EdgeUnreachable unless Caddy itself answers on its public ports: an unknown name gets our 404, on the HTTP port in every TLS mode."""
         async with (
             aiohttp.ClientSession(timeout=self._timeout) as session,
             _words(f"127.0.0.1:{self._http_port}"),
@@ -95,7 +95,7 @@ class Caddy:
         """Return the tenant whose route answers to `host` on the public listener, as a visitor would see it; None if no tenant's does."""
         scheme = "https" if self._tls else "http"
         url = f"{scheme}://127.0.0.1:{self._public_port}{path}"
-        # Not verified: this is our own loopback, and the certificate may be of our own CA.
+        # Not verified: this connection is on the loopback, and the certificate may be from a private CA.
         async with (
             aiohttp.ClientSession(timeout=self._timeout) as session,
             _words(f"127.0.0.1:{self._public_port}"),
@@ -117,7 +117,7 @@ class Caddy:
 
 @contextlib.asynccontextmanager
 async def _words(place: object) -> AsyncIterator[None]:
-    """Turn what the libraries raise into our errors, with the true cause."""
+    """Translate the libraries' exceptions into our errors, with the actual cause."""
     try:
         yield
     except TimeoutError:
@@ -132,7 +132,7 @@ async def _words(place: object) -> AsyncIterator[None]:
 
 
 def _cause(error: aiohttp.ClientError | OSError) -> str:
-    """Without the objects of the library that its own text shows."""
+    """Describe the cause without the object representations in the library's text."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError | ssl.SSLError):
         reason = getattr(getattr(error, "os_error", error), "reason", None) or "no certificate for this name yet"
         return f"the TLS handshake failed ({reason})"

@@ -1,4 +1,4 @@
-"""The operator's certificate files, read as the edge's user reads them."""
+"""Check the operator's certificate files, as the edge's user."""
 
 import os
 import pwd
@@ -22,7 +22,7 @@ _SEQUENCE, _UTC_TIME, _VERSION = 0x30, 0x17, 0xA0
 
 
 def trouble(settings: Settings) -> str:
-    """Why the edge cannot use `tls_certificate` and `tls_key`, as a sentence; empty if it can or does not need them. Must run as root."""
+    """Return why the edge cannot use `tls_certificate` and `tls_key`, as a sentence; empty if it can or does not need them. Must run as root."""
     if settings.tls != "files" or settings.tls_certificate is None or settings.tls_key is None:
         return ""
     try:
@@ -37,12 +37,12 @@ def trouble(settings: Settings) -> str:
     done = _as(user, sys.executable, "-I", "-c", _READ, str(settings.tls_certificate), str(settings.tls_key))
     if done.returncode != 0:
         words = (done.stderr.strip().splitlines() or ["they cannot be parsed"])[-1][:_LONGEST]
-        return f"`tls_certificate` {settings.tls_certificate} and `tls_key` do not fit together or are not PEM ({words})."
+        return f"`tls_certificate` {settings.tls_certificate} and `tls_key` do not match or are not PEM ({words})."
     return ""
 
 
 def expires_at(certificate: Path | None) -> datetime | None:
-    """The end of the first certificate in a file; None if there is none that can be read."""
+    """Return when the first certificate in a file expires; None if none can be read."""
     try:
         text = certificate.read_text() if certificate else ""
         begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
@@ -68,7 +68,7 @@ def _as(user: pwd.struct_passwd, *command: str) -> subprocess.CompletedProcess[s
 
 
 def _not_after(der: bytes) -> datetime:
-    """Certificate → TBSCertificate → version?, serial number, algorithm, issuer, validity → second time (RFC 5280)."""
+    """Read the expiry time: Certificate → TBSCertificate → version?, serial number, algorithm, issuer, validity → second time (RFC 5280)."""
     _, certificate, _ = _element(der)
     _, signed, _ = _element(certificate)
     tag, _, after_version = _element(signed)
@@ -85,7 +85,7 @@ def _not_after(der: bytes) -> datetime:
 
 
 def _element(data: bytes) -> tuple[int, bytes, bytes]:
-    """Tag, value and what follows of the first DER element."""
+    """Return tag, value and remaining bytes of the first DER element."""
     tag, length, start = data[0], data[1], 2
     if length & 0x80:
         start += length & 0x7F

@@ -1,6 +1,6 @@
-"""ELF programs: whether a file is one for this machine, which shared libraries it needs, which version it reports.
+"""Inspect ELF programs: whether a file is one for this machine, which shared libraries it needs, which version it reports.
 
-Programs are started with a minimal environment, without a shell, with a short time limit, and, if we are root, as nobody if the operator named them.
+Programs are started without a shell, with a minimal environment and a short time limit. A program named by the operator runs as nobody if we are root.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ _MISSING = re.compile(r"^\s*(\S+) => not found$", re.MULTILINE)
 
 
 def is_program(path: Path) -> bool:
-    """An ELF file of the class, byte order and machine of the interpreter that runs us."""
+    """Whether it is an ELF file of the same class, byte order and machine as our interpreter."""
     head, ours = _head(path), _head(Path(sys.executable))
     if len(head) < _HEAD_BYTES or head[:4] != b"\x7fELF":
         return False
@@ -44,7 +44,7 @@ def _head(path: Path) -> bytes:
 
 
 def require_program(path: Path, named: Path) -> None:
-    """Raises BadInput that names the file as the operator did."""
+    """Raise BadInput, naming the file as the operator did, unless it is a program for this machine."""
     if not is_program(path):
         raise BadInput(
             "image.not_a_program",
@@ -54,12 +54,12 @@ def require_program(path: Path, named: Path) -> None:
 
 
 def libraries(paths: Sequence[Path], *, as_nobody: bool) -> tuple[Path, ...]:
-    """Every shared library that these files need, including the dynamic loader. Raises BadInput if one is missing on this host.
+    """Return every shared library that these files need, including the dynamic loader. Raises BadInput if one is missing on this host.
 
-    ldd may run the file's own loader, so for files that are not part of the platform it runs as nobody, who must be able to read them.
+    ldd may run the file's own loader, so for files that are not part of the platform it runs as nobody, which must be able to read them.
     """
     found: set[Path] = set()
-    # A second name makes ldd print the name of each file above its part, however many there are.
+    # With a second name, ldd prints each file's name above its part, however many files there are.
     output = run(["ldd", *map(str, paths), str(paths[0])], as_nobody=as_nobody)
     parts = dict(zip(*[iter(_NAME.split(output)[1:])] * 2, strict=True))
     for path in paths:
@@ -75,12 +75,12 @@ def libraries(paths: Sequence[Path], *, as_nobody: bool) -> tuple[Path, ...]:
 
 
 def version_text(program: Path) -> str:
-    """The output of `--version`."""
+    """Return the output of `--version`."""
     return run([str(program), "--version"], as_nobody=True)[:1_000]
 
 
 def run(command: Sequence[str], *, as_nobody: bool, timeout_s: float = TIMEOUT_S) -> str:
-    """The output, whatever the exit code. Raises BadInput if the program cannot be started, does not end in time, or prints too much."""
+    """Run a program and return its output, whatever its exit code. Raises BadInput if it cannot be started, does not end in time, or prints too much."""
     user = NOBODY if as_nobody and os.geteuid() == 0 else None
     try:
         process = subprocess.Popen(
@@ -105,7 +105,7 @@ def run(command: Sequence[str], *, as_nobody: bool, timeout_s: float = TIMEOUT_S
                 "image.program_hangs", f"{command[0]} did not end within {timeout_s:g} s", "Run it yourself to see why"
             ) from None
         finally:
-            # Its children too: they may hold the pipe.
+            # Kill its children too: they may hold the pipe open.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""Collects the facts for the doctor (core/doctor). Blocking, for some seconds at worst: call it in a thread."""
+"""Collect the facts for the doctor (core/doctor). Blocks for some seconds at worst: call it in a thread."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ from zcplatform.settings import Settings
 
 
 def facts(settings: Settings, caddy: Path | None) -> Facts:
-    """Collect everything the doctor looks at, as far as this user may. `caddy` is the program that the edge would run."""
+    """Collect everything that the doctor checks, as far as this user may. `caddy` is the program that the edge would run."""
     is_root = os.geteuid() == 0
     engine, engine_error = _engine(settings.docker_socket)
     folders = [settings.data_dir, *([Path(engine.data_root)] if engine and engine.data_root else [])]
@@ -103,7 +103,7 @@ def _nat_listing() -> list[str] | None:
 
 
 def _edge_trouble(settings: Settings) -> str:
-    """Nothing is known of an edge that does not run."""
+    """Return facts about the edge. Nothing is known of one that does not run."""
     if not _answers(settings.caddy_socket):
         return ""
     try:
@@ -114,14 +114,14 @@ def _edge_trouble(settings: Settings) -> str:
 
 
 def _anchor_trouble(settings: Settings) -> str:
-    """Before the first start there is nothing to anchor, and no folder for it."""
+    """Check the place of anchors. Before the first start there is nothing to anchor, and no folder for it."""
     if settings.audit_anchor == "syslog":
         return anchors.log_trouble(settings.syslog_socket)
     return anchors.file_trouble(settings.anchor_file) if _is_there(settings.data_dir) else ""
 
 
 def _is_there(path: Path) -> bool:
-    """A directory that this user may not enter holds nothing that they could use."""
+    """Whether a file exists for this user. One in a directory that they may not enter does not."""
     try:
         return path.exists()
     except PermissionError:

@@ -1,8 +1,8 @@
-"""The files of a tenant: its workspace on disk, and its configuration on a small tmpfs of its own.
+"""Manage the files of a tenant: its workspace on disk, and its configuration on a small tmpfs of its own.
 
-Both trees are written by the tenant and hostile. Promise: nothing outside is read, changed or removed through them, whatever they hold; nothing
-in them makes a caller wait. The two roots and the directory of each tenant in them belong to root, so their names can be trusted;
-what is below is entered by descriptor only (adapters/trees.py). Plain blocking functions: call them in a thread.
+Both trees are written by the tenant and hostile. Promise: whatever they contain, nothing outside is read, changed or removed through them, and nothing
+in them blocks a caller. The two roots, and each tenant's directory in them, belong to root, so their names can be trusted;
+everything below is opened by descriptor only (adapters/trees.py). The functions block: call them in a thread.
 """
 
 import errno
@@ -28,7 +28,7 @@ _OWNERS = ".owners"
 _TMPFS = "size=4m,nr_inodes=512,mode=0711"
 _NONCE = "nonce"
 _YOUNG_NS = 1_000_000_000
-"""The kernel's clock for files stands still for some milliseconds."""
+"""A file changed this recently may change again without a new time stamp: the kernel's clock for files advances in steps of milliseconds."""
 
 
 def workspace_create(root: Path, slug: str, uid: int) -> None:
@@ -65,7 +65,7 @@ def workspace_claim(root: Path, slug: str, owner: str) -> str:
             trees.make_directory(_OWNERS, top, 0o700, 0)
         claim = root / _OWNERS / slug
         found = claim.read_text() if claim.exists() else ""
-        if not found:  # an empty one was cut off while it was written
+        if not found:  # an empty file was cut off while it was written
             claim.unlink(missing_ok=True)
             with trees.directory(root / _OWNERS) as folder:
                 trees.write_new(slug, folder, owner.encode(), 0o400, 0)
@@ -105,7 +105,7 @@ def workspaces(root: Path) -> set[str]:
 
 
 def workspace_exists(root: Path, slug: str) -> bool:
-    """Anything of that name, whatever it is."""
+    """Whether anything exists under that name, of whatever type."""
     _check(slug)
     return os.path.lexists(root / slug)
 
@@ -178,7 +178,7 @@ def config_nonce(config_root: Path, slug: str, mounted: Collection[str] | None =
 
 
 def config_unmount(config_root: Path, slug: str) -> None:
-    """Already gone is success. A container that runs keeps its own view of it until it ends."""
+    """Unmount a configuration. One that is already gone counts as success. A running container keeps its own view of it until it ends."""
     _check(slug)
     try:
         mounts.unmount(config_root / slug)
@@ -205,7 +205,7 @@ def config_read(config_root: Path, slug: str, name: str, limit_bytes: int) -> by
 
 
 def config_stamp(config_root: Path, slug: str, name: str) -> Stamp | None:
-    """Of a file in the agent's configuration directory; None when there is none."""
+    """Return the stamp of a file in the agent's configuration directory; None if there is no such file."""
     _check(slug)
     try:
         found = os.lstat(config_root / slug / CONFIG_NAME / name)
@@ -231,10 +231,12 @@ def _mount(target: Path, *, allow_swap: bool) -> None:
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        # Kernels before 6.4 do not know noswap.
+        # Kernels before 6.4 do not know noswap and answer EINVAL.
         if swap_active() and not allow_swap:
-            hint = "use a kernel of 6.4 or later, turn swap off, or set allow_swap = true if swap is encrypted"
-            raise StepFailed("config.swap", "secrets would be written to swap: this kernel has no noswap for tmpfs", hint) from None
+            hint = "Use Linux 6.4 or later, turn swap off, or set allow_swap = true if swap is encrypted"
+            raise StepFailed(
+                "config.swap", "Secrets could be written to swap: this kernel does not support noswap for tmpfs", hint
+            ) from None
         mounts.mount_tmpfs(target, _TMPFS)
 
 
@@ -246,7 +248,7 @@ def _fill(target: Path, uid: int, files: Mapping[str, bytes]) -> str:
         with trees.directory(CONFIG_NAME, mounted) as own:
             for name, content in files.items():
                 trees.write_new(name, own, content, 0o600, uid)
-            # Made before the engine mounts onto them: it would make them as root.
+            # Created here, because the engine, which mounts onto them, would create them as root.
             for name in WORKSPACE_NAMES:
                 trees.make_directory(name, own, 0o700, uid)
         trees.write_new(_NONCE, mounted, nonce.encode(), 0o400, 0)

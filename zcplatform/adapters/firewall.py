@@ -1,6 +1,6 @@
-"""iptables: compares and rewrites the chains of this installation and nothing else.
+"""Compare and rewrite the iptables chains of this installation, and nothing else.
 
-Works with both back ends (nft, legacy), before the engine's first start, and after everything was flushed. core/firewall.py decides what the rules are.
+Works with both back ends (nft, legacy), before the engine's first start, and after all tables were flushed. core/firewall.py decides the rules.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _NEW_GENERATION, _GET_GENERATION = 10 << 8 | 15, 10 << 8 | 16
 
 
 def generation() -> int | None:
-    """Return the kernel's generation number of nf_tables in this network namespace, which changes with every change; None if unknown."""
+    """Return the kernel's generation number of nf_tables in this network namespace; None if unknown. Every change of rules changes it."""
     request = struct.pack("=IHHIIBBH", 20, _GET_GENERATION, _REQUEST, 1, 0, 0, 0, 0)
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as kernel:
@@ -34,7 +34,7 @@ def generation() -> int | None:
 
 
 async def counts_generations(rules: Rules) -> bool:
-    """Whether these programs keep their rules in nf_tables. Legacy tables change without a number."""
+    """Whether these programs keep their rules in nf_tables. Legacy tables have no generation number."""
     return all(["nf_tables" in await _run(family, "-V") for family, _ in _families(rules)])
 
 
@@ -46,7 +46,7 @@ async def standing(rules: Rules) -> bool:
 
 
 async def apply(rules: Rules) -> None:
-    """Put the rules in place. Tables that are right are not written."""
+    """Put the rules in place. Tables that are already correct are not written."""
     for family, table in _families(rules):
         listing = await _listing(family)
         if stands(table, listing):
@@ -59,7 +59,7 @@ async def apply(rules: Rules) -> None:
 
 
 async def nat_listing() -> list[str]:
-    """The nat table, which is the engine's."""
+    """Return the rules of the nat table, which belongs to the engine."""
     return (await _run("iptables", "-w", _LOCK_WAIT_S, "-t", "nat", "-S")).splitlines()
 
 

@@ -26,7 +26,7 @@ _MOST_HEADERS = 64
 
 
 class Gateway:
-    """Owns its connections; use it with `async with` or close it."""
+    """A client that owns its connections; use it with `async with` or close it."""
 
     def __init__(self, *, timeout_s: float = TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
@@ -44,7 +44,7 @@ class Gateway:
             self._session = None
 
     async def health(self, address: Address) -> Health:
-        """Never raises for what the agent does; `error` is a sentence."""
+        """Ask for the agent's health. Never raises because of the agent; `error` is a sentence."""
         try:
             status, body = await self._exchange("GET", address, "/health")
             return answers.health(body) if status == 200 else Health(False, error=f"the agent answered /health with status {status}")
@@ -60,7 +60,7 @@ class Gateway:
         return code
 
     async def channels(self, address: Address, bearer: str) -> tuple[Channel, ...]:
-        """Every configured channel with the state of its component. Raises Unavailable."""
+        """Return every configured channel with the state of its component. Raises Unavailable."""
         status, body = await self._ask("GET", address, "/api/channels", bearer)
         rows = answers.rows(status, body, "channels")
         status, answer = await self._ask("GET", address, "/api/health", bearer)
@@ -69,7 +69,7 @@ class Gateway:
         return tuple(answers.channel(row, components if isinstance(components, dict) else {}) for row in rows)
 
     async def devices(self, address: Address, bearer: str) -> tuple[Device, ...]:
-        """Raises Unavailable."""
+        """Return the paired devices. Raises Unavailable."""
         return tuple(answers.device(row) for row in answers.rows(*await self._ask("GET", address, "/api/devices", bearer), "devices"))
 
     async def revoke(self, address: Address, bearer: str, device_id: str) -> None:
@@ -105,7 +105,7 @@ class Gateway:
         if status == 401:
             raise Unavailable(
                 UNPAIRED, "The agent rejects the platform's token: someone revoked it there",
-                "The agent is being restarted with it; try again in a moment", retry_after_s=10,
+                "The agent is being restarted with a new one; try again in a moment", retry_after_s=10,
             )  # fmt: skip
         return status, body
 
@@ -139,7 +139,7 @@ class Gateway:
             raise answers.nonsense(f"the agent's answer is not HTTP ({type(error).__name__})") from None
 
     def _open(self) -> aiohttp.ClientSession:
-        """One session for all tenants would mix their cookies and connections: no cookies are kept, every connection is closed."""
+        """Create a session that keeps no cookies and closes every connection, because it is shared by all tenants."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=64, force_close=True)
             self._session = untrusted.session(connector, longest_header=_LONGEST_HEADER, most_headers=_MOST_HEADERS)

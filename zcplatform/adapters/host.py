@@ -1,4 +1,4 @@
-"""Facts about this host: ports, routes, users, kernel, programs, disk space. What they mean is decided elsewhere (core/doctor).
+"""Read facts about this host: ports, routes, users, kernel, programs, disk space. core/doctor decides what they mean.
 
 Plain blocking functions: call them in a thread.
 """
@@ -28,7 +28,7 @@ _NOBODY = 65534
 
 
 def port_free(port: int) -> bool:
-    """Whether it is possible to listen on 127.0.0.1:port now. Ports in TIME_WAIT count as free."""
+    """Whether a program could listen on 127.0.0.1:port now. Ports in TIME_WAIT count as free."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -40,7 +40,7 @@ def port_free(port: int) -> bool:
 
 
 def listened_ports() -> set[int]:
-    """TCP ports on which some program listens, on any address. Any user may read this, whatever the port."""
+    """Return the TCP ports on which some program listens, on any address. Any user may read all of them."""
     found = set()
     for table in ("tcp", "tcp6"):
         for line in _words(Path("/proc/net") / table):
@@ -50,7 +50,7 @@ def listened_ports() -> set[int]:
 
 
 def routes() -> list[HostNetwork]:
-    """IPv4 routes of the main table."""
+    """Return the IPv4 routes of the main table."""
     found = []
     for line in _words(Path("/proc/net/route"))[1:]:
         if len(line) > 7 and line[0] != "lo":
@@ -60,7 +60,7 @@ def routes() -> list[HostNetwork]:
 
 
 def unmapped_uid(span: Span, maps: Path = Path("/proc/self")) -> str:
-    """What is missing of a range of user ids in this user namespace, as words; empty if all of it exists."""
+    """Describe what part of a range of user ids is missing in this user namespace; empty if all of it exists."""
     for kind in ("uid_map", "gid_map"):
         covered = [(int(first), int(first) + int(count) - 1) for first, _, count in _words(maps / kind)]
         if not any(first <= span.first and span.last <= last for first, last in covered):
@@ -80,20 +80,22 @@ def forwards() -> bool:
 
 
 def remove_bridge(name: str) -> None:
-    """Remove a bridge that belongs to no network of the engine. Already gone is success.
+    """Remove a bridge that belongs to no network of the engine. A bridge that is already gone counts as success.
 
-    An engine that was killed while it made a network leaves the bridge behind. Later it takes the bridge for a foreign one and never removes it,
-    and the next network with the same addresses could not be reached.
+    An engine that was killed while it created a network leaves the bridge behind. Later it takes the bridge for a foreign one and never removes it,
+    and the next network with the same addresses would be unreachable.
     """
     if name not in bridges(name):
         return
     done = subprocess.run(["ip", "link", "delete", "dev", name], check=False, capture_output=True, text=True)
     if done.returncode != 0 and name in bridges(name):
-        raise StepFailed("network.bridge_stays", f"The bridge `{name}` cannot be removed: {done.stderr.strip()[:200]}", "ip link delete it")
+        raise StepFailed(
+            "network.bridge_stays", f"The bridge `{name}` cannot be removed: {done.stderr.strip()[:200]}", "Delete it with `ip link delete`"
+        )
 
 
 def overlapping_uids(span: Span, etc: Path = Path("/etc")) -> str | None:
-    """Return what else uses ids of the range: a user, a group or a subordinate range. None if nothing does."""
+    """Return what else uses ids of the range: a user, a group or a subordinate range. None: nothing does."""
     for file, kind in (("passwd", "user"), ("group", "group")):
         for fields in _lines(etc / file):
             if len(fields) > 2 and fields[2].isdecimal() and int(fields[2]) in span:
@@ -110,7 +112,7 @@ def overlapping_uids(span: Span, etc: Path = Path("/etc")) -> str | None:
 def interpreter_blocker(user: str, interpreter: Path = Path(sys.executable)) -> Path | None:
     """Return what prevents this user from running our interpreter with our package; None if nothing does. Must run as root.
 
-    It is tried for real first; then the path is searched for what is closed.
+    First it is run for real; only if that fails is the path searched for what blocks it.
     """
     try:
         entry = pwd.getpwnam(user)
@@ -146,7 +148,7 @@ def cgroup_version() -> int:
 
 
 def program_version(program: str | Path, *arguments: str) -> str:
-    """Return the first line it prints; empty if it cannot be run."""
+    """Return the first line that a program prints; empty if it cannot be run."""
     try:
         done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -155,7 +157,7 @@ def program_version(program: str | Path, *arguments: str) -> str:
 
 
 def clock_is_synchronized() -> bool | None:
-    """What the kernel knows; None when it may not be asked."""
+    """Return a value of the kernel; None if it cannot be read."""
     timex = ctypes.create_string_buffer(_TIMEX_BYTES)
     answer = ctypes.CDLL(None, use_errno=True).adjtimex(timex)
     return None if answer < 0 else answer != _TIME_ERROR

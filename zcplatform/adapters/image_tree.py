@@ -1,4 +1,4 @@
-"""A root file system under construction, written as one reproducible tar (sorted, without times, owned by root)."""
+"""Assemble a root file system and write it as one reproducible tar (sorted, without times, owned by root)."""
 
 import io
 import stat
@@ -19,7 +19,7 @@ class _Entry:
 
 @dataclass
 class Tree:
-    """Names are relative to the root, without `..`; parents are added automatically."""
+    """A tree of files. Names are relative to the root, without `..`; parents are added automatically."""
 
     _entries: dict[str, _Entry] = field(default_factory=dict)
 
@@ -27,7 +27,7 @@ class Tree:
         self._put(name, _Entry(tarfile.REGTYPE, mode, content.encode()))
 
     def file(self, name: str, source: Path, mode: int = 0o644) -> None:
-        """The bytes of `source` at the time of writing; symbolic links are followed."""
+        """Add a file with the bytes that `source` has when the tar is written. Symbolic links are followed."""
         self._put(name, _Entry(tarfile.REGTYPE, mode, source))
 
     def link(self, name: str, target: str) -> None:
@@ -37,7 +37,7 @@ class Tree:
         self._put(name, _Entry(tarfile.DIRTYPE, mode))
 
     def folder(self, name: str, source: Path) -> None:
-        """All regular files below `source`. Links and everything else are omitted: they could lead anywhere."""
+        """Add all regular files below `source`. Links and everything else are omitted: they could lead anywhere."""
         for path in sorted(source.rglob("*")):
             if stat.S_ISREG(path.lstat().st_mode) and not any(
                 (source / parent).is_symlink() for parent in path.relative_to(source).parents
@@ -56,7 +56,7 @@ class Tree:
         self._entries[str(path)] = entry
 
     def write(self, out: Path) -> None:
-        """Whole or not at all."""
+        """Write the tar, completely or not at all."""
         part = out.with_name(out.name + ".part")
         try:
             with tarfile.open(part, "w", format=tarfile.GNU_FORMAT) as archive:

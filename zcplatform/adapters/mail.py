@@ -1,4 +1,4 @@
-"""Sends one mail through the operator's mail server, in bounded time. The server may be slow, hostile or absent.
+"""Send one mail through the operator's mail server, in bounded time. The server may be slow, hostile or absent.
 
 Errors contain the server's numeric reply and never its text, which may repeat what was sent to it.
 """
@@ -24,7 +24,7 @@ from zcplatform.settings import Settings
 USUAL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 GOODBYE_S = 2.0
 NEXT_ADDRESS_S = 0.25
-"""RFC 8305: how long to wait for one address before trying the next beside it."""
+"""RFC 8305: how long to wait for one address before also trying the next one."""
 Addresses = Sequence[AddrInfoType]
 LookUp = Callable[[str, int], Awaitable[Addresses]]
 
@@ -43,12 +43,12 @@ class MailServer:
     sender: str
     ca_file: Path | None
     name: str
-    """The name we announce; never looked up."""
+    """The name that we announce. It is never looked up."""
     look_up: LookUp = field(default=_look_up, repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> "MailServer | None":
-        """None if no mail is configured."""
+        """Return the configured server; None if mail is not configured."""
         if settings.mail_host is None or settings.mail_from is None:
             return None
         return cls(
@@ -63,7 +63,7 @@ class MailServer:
         )
 
     async def send(self, recipient: str, mail: Mail, limit_s: float = LIMIT_S) -> None:
-        """Raises MailFailed within `limit_s`. A server that is cut off in the middle has not received the whole mail."""
+        """Send a mail. Raises MailFailed within `limit_s`. A server that is cut off in the middle has not received the whole mail."""
         client = None
         try:
             async with asyncio.timeout(limit_s):
@@ -73,14 +73,14 @@ class MailServer:
                     await client.login(self.username, await asyncio.to_thread(self._password))
                 await client.send_message(_message(self.sender, recipient, mail, self.name), sender=self.sender, recipients=[recipient])
         except aiosmtplib.SMTPAuthenticationError as error:
-            raise self._failed("mail.password", f"refused our name or password ({error.code})", "Check mail_password_file") from None
+            raise self._failed("mail.password", f"refused the user name or password ({error.code})", "Check mail_password_file") from None
         except aiosmtplib.SMTPRecipientsRefused as error:
             code = error.recipients[0].code
             raise self._failed("mail.recipient", f"refused the recipient ({code})", is_final=code >= 500) from None
         except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:
             raise self._failed("mail.refused", f"refused the mail ({error.code})", "Check mail_from and what the server allows") from None
         except (TimeoutError, aiosmtplib.SMTPTimeoutError):
-            raise self._failed("mail.slow", f"did not accept the mail within {limit_s:.0f} s", "Look at the mail server") from None
+            raise self._failed("mail.slow", f"did not accept the mail within {limit_s:.0f} s", "See the log of the mail server") from None
         except (aiosmtplib.SMTPException, OSError) as error:
             if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
                 raise self._failed(
@@ -92,7 +92,7 @@ class MailServer:
                 await _end(client)
 
     async def _client(self, limit_s: float) -> aiosmtplib.SMTP:
-        """Connect to whichever address answers first: one that is dead, as IPv6 often is, costs a quarter of a second."""
+        """Connect to whichever address answers first: a dead one, as IPv6 often is, costs a quarter of a second."""
         context = await asyncio.to_thread(self._trust) if self.security != "none" else None
         connection = await start_connection(await self.look_up(self.host, self.port), happy_eyeballs_delay=NEXT_ADDRESS_S)
         return aiosmtplib.SMTP(
@@ -109,10 +109,10 @@ class MailServer:
         try:
             return ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
         except (OSError, ssl.SSLError):
-            raise MailFailed("mail.ca_file", f"`mail_ca_file` {self.ca_file} cannot be read", "a file of PEM certificates") from None
+            raise MailFailed("mail.ca_file", f"`mail_ca_file` {self.ca_file} cannot be read", "Name a file of PEM certificates") from None
 
     def _password(self) -> str:
-        """Only root may own and read it, like the key file."""
+        """Read the password. Like the key file, it must be owned by root and readable only by root."""
         path = self.password_file
         try:
             descriptor = os.open(path or "", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -142,7 +142,7 @@ def _message(sender: str, recipient: str, mail: Mail, name: str) -> EmailMessage
 
 def _why(error: Exception) -> str:
     if isinstance(error, aiosmtplib.SMTPResponseException):
-        return f"answered {error.code} where we expected to go on"
+        return f"answered {error.code} at an unexpected point"
     if isinstance(error, aiosmtplib.SMTPServerDisconnected):
         return "hung up"
     if isinstance(error, aiosmtplib.SMTPNotSupported):
@@ -158,6 +158,6 @@ async def _end(client: aiosmtplib.SMTP) -> None:
             async with asyncio.timeout(GOODBYE_S):
                 await client.quit()
     except (aiosmtplib.SMTPException, OSError, TimeoutError):
-        pass  # the mail has been accepted; QUIT is a courtesy
+        pass  # the mail has been accepted; QUIT is only a courtesy
     finally:
         client.close()

@@ -1,4 +1,4 @@
-"""Mounts of this host: makes a small tmpfs, unmounts it, and looks it up in the kernel's own table."""
+"""Mount and unmount small tmpfs file systems, and look them up in the kernel's own table."""
 
 import ctypes
 import errno
@@ -13,14 +13,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def mount_tmpfs(target: Path, options: str) -> None:
-    """OSError of the kernel; EINVAL when it does not know an option."""
+    """Mount a tmpfs. Raises the kernel's OSError; EINVAL if it does not know an option."""
     flags = ctypes.c_ulong(_NOSUID | _NODEV | _NOEXEC)
     if _libc.mount(b"zcplatform", os.fsencode(target), b"tmpfs", flags, options.encode()) != 0:
         raise _error(target)
 
 
 def unmount(target: Path) -> None:
-    """Unmount everything there. A mount in use stays with its users and leaves the tree. Nothing there is success."""
+    """Unmount everything at a path. A mount in use stays with its users and leaves the tree. No mount counts as success."""
     while True:
         if _libc.umount2(os.fsencode(target), _NOFOLLOW) == 0:
             continue
@@ -33,14 +33,14 @@ def unmount(target: Path) -> None:
 
 
 def tmpfs_mounts(directory: Path) -> dict[str, str]:
-    """Names right below the directory on which a tmpfs is mounted, with its options; of several, the topmost."""
+    """Return the names directly below the directory on which a tmpfs is mounted, with its options; if there are several, those of the topmost."""
     try:
         if next(directory.iterdir(), None) is None:
-            return {}  # nothing can be mounted there, and what the kernel says is long where there are many containers
+            return {}  # nothing can be mounted there, and the kernel's table is long on a host with many containers
     except (FileNotFoundError, NotADirectoryError):
         return {}
     found = {}
-    needle = directory.name if directory.name.isalnum() else "/"  # the kernel spells blanks and the like otherwise
+    needle = directory.name if directory.name.isalnum() else "/"  # the kernel escapes blanks and similar characters
     for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
         if needle not in line:
             continue

@@ -1,7 +1,7 @@
 """Read where published ports lead: the engine's rules in the nat table, and its proxy processes.
 
-Both lead a port of this machine to an address in a network of the engine. An engine that was killed can leave some that lead to a container that
-is gone; a flush of the tables takes all of them away.
+Both lead a port of this machine to an address in a network of the engine. An engine that was killed can leave some for a container that
+is gone; a flush of the tables removes all rules.
 """
 
 import asyncio
@@ -21,19 +21,19 @@ _LOOPBACK, _ANYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104  compared with, not 
 @dataclass(frozen=True)
 class Published:
     has_chain: bool
-    """The engine's chain stands."""
+    """Whether the engine's chain exists."""
     leads: dict[int, str]
-    """Port → `address:port` of the first rule, or of the proxy, that takes its packets."""
+    """Port → `address:port` of the first rule, or of the proxy, that receives its packets."""
 
 
 async def published() -> Published | None:
-    """None where no such table can be read: the engine may keep its rules elsewhere."""
+    """Return the rules; None if no such table can be read: the engine may keep its rules elsewhere."""
     try:
         process = await asyncio.create_subprocess_exec(
             "iptables", "-w", _LOCK_WAIT_S, "-t", "nat", "-S", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
         )
     except FileNotFoundError:
-        raise StepFailed("firewall.missing", "iptables is not installed", "install iptables; no tenant is started without it") from None
+        raise StepFailed("firewall.missing", "iptables is not installed", "Install iptables; no tenant is started without it") from None
     try:
         async with asyncio.timeout(_DEADLINE_S):
             out, _ = await process.communicate()

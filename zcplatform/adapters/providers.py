@@ -1,6 +1,6 @@
 """Call a model provider to test its key. The address comes from a tenant, so it is as hostile as the answer.
 
-The name is resolved once and the connection is made to the address found, if every address found may be called. No redirects, proxies, cookies
+The name is resolved once, and the connection is made to that address if all addresses of the name are allowed. No redirects, proxies, cookies
 or compression. A whole test takes at most 12 seconds, and 64 KiB of each answer are read. Every failure is the same `Unreachable`, without a reason.
 """
 
@@ -28,13 +28,13 @@ Resolve = Callable[[str], Awaitable[list[str]]]
 
 
 class Unreachable(Exception):
-    """Refused, filtered, reset, no such name, bad TLS, too slow, or an address that may not be called. Which of them is never reported."""
+    """The connection was refused, filtered, reset or too slow, the name or TLS is bad, or the address is not allowed. Which of these is never reported."""
 
 
 class ProviderClient:
-    """`allowed` are the ADDRESS:PORT pairs of the settings file. Names below `own_domain` lead to this installation itself.
+    """`allowed` are the ADDRESS:PORT pairs of the settings file. Names below `own_domain` are those of this installation.
 
-    `most_lookups` bounds how many names are resolved at once: a name server that never answers holds a thread for each.
+    `most_lookups` limits how many names are resolved at once: a name server that never answers occupies a thread for each.
     """
 
     def __init__(
@@ -68,7 +68,9 @@ class ProviderClient:
         host, port = _place(call.url)
         pinned = await self._pin(host, port)
         is_tls = urlsplit(call.url).scheme == "https"
-        trust = await asyncio.to_thread(ssl.create_default_context) if is_tls else True  # reads all authorities, which takes a while
+        trust = (
+            await asyncio.to_thread(ssl.create_default_context) if is_tls else True
+        )  # loads all certificate authorities, which takes a while
         async with _session(pinned, trust) as session:
             while not isinstance(call, ProviderTestOutcome):
                 if _place(call.url) != (host, port):
@@ -77,7 +79,7 @@ class ProviderClient:
             return call
 
     async def _pin(self, host: str, port: int) -> str:
-        """The one address that everything is sent to. Every address of the name must be allowed, or the next lookup might find another one."""
+        """Return the one address that everything is sent to. All addresses of the name must be allowed, because the next lookup might return another one."""
         name = host.rstrip(".").lower()
         found = await self._resolve(host)
         addresses = [address for address in found if may_be_called(address, port, self._allowed)]
@@ -108,7 +110,7 @@ async def _send(session: aiohttp.ClientSession, call: Call) -> Reply:
 
 
 def _json(body: bytes | None, encoding: str) -> object:
-    """The empty text for what is not JSON, or was compressed without being requested."""
+    """Return the parsed body; the empty text if it is not JSON, or compressed although that was not requested."""
     if body is None:
         return None
     try:
@@ -118,7 +120,7 @@ def _json(body: bytes | None, encoding: str) -> object:
 
 
 def _session(address: str, trust: ssl.SSLContext | bool) -> aiohttp.ClientSession:
-    """One per test: nothing of one tenant is left for the next."""
+    """Create a session for one test, so that nothing of one tenant is left for the next."""
     connector = aiohttp.TCPConnector(
         ssl=trust,
         resolver=_Pinned(address),
@@ -145,7 +147,7 @@ class _Pinned(AbstractResolver):
 
 
 def _resolver(most_lookups: int) -> Resolve:
-    """Threads of its own: a name server that never answers must not hold those that the rest of the worker needs."""
+    """Resolves names on separate threads: a name server that never answers must not occupy those that the rest of the worker needs."""
     threads = ThreadPoolExecutor(most_lookups, thread_name_prefix="resolve")
 
     async def resolve(host: str) -> list[str]:
@@ -158,7 +160,7 @@ def _resolver(most_lookups: int) -> Resolve:
 
 
 def is_of_this_host(address: str) -> bool:
-    """Only an address of this host can be bound. What listens there is closed to agents, and so to the test."""
+    """Whether it is an address of this host: only those can be bound. Agents cannot reach what listens there, so the test may not either."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
         try:
             probe.bind((address, 0))

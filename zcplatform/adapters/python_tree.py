@@ -1,7 +1,7 @@
-"""The running interpreter and what the demo agent needs of it, byte-compiled, as part of an image.
+"""Add the running interpreter, and the byte-compiled modules that the demo agent needs, to an image.
 
-A distribution's interpreter and a self-built one give the same layout: the program in /usr/bin, the library in /usr. Sources are left out
-and compiled files are never checked against them, so the image starts fast and is the same each time it is made.
+A distribution's interpreter and a self-built one result in the same layout: the program in /usr/bin, the library in /usr. Sources are left out
+and compiled files are never checked against them, so the image starts fast and is identical each time it is built.
 """
 
 import importlib.util
@@ -36,11 +36,11 @@ _EXTENSIONS_LEFT_OUT = (
 class Python:
     environment: dict[str, str]
     binaries: list[Path]
-    """Whose shared libraries are needed too."""
+    """Files whose shared libraries are needed too."""
 
 
 def add(tree: Tree, work: Path, launcher: str) -> Python:
-    """`work` is an empty folder that lives until the tree is written."""
+    """Add everything to the tree. `work` is an empty folder that must exist until the tree is written."""
     interpreter = Path(sys.executable).resolve()
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     library = f"usr/{sys.platlibdir}/{name}"
@@ -55,7 +55,7 @@ def add(tree: Tree, work: Path, launcher: str) -> Python:
     tree.folder("usr", work / "usr")
     tree.file(f"{PACKAGES}/{backend.name}", backend, 0o755)
     tree.file(f"usr/bin/{name}", interpreter, 0o755)
-    # -S and -s: no site packages of anybody; -P: the launcher's own folder is no place to import from; -B: nothing is written.
+    # -S and -s: no site packages; -P: nothing is imported from the launcher's folder; -B: nothing is written.
     start = "import sys\nfrom zcplatform.demo_agent.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
     tree.text(launcher, f"#!/usr/bin/{name} -SsPB\n{start}", 0o755)
     extensions = [path for path in (work / "usr").rglob("*.so") if path.is_file()]
@@ -70,7 +70,7 @@ def _found(module: str) -> Path:
 
 
 def _copy_sources(source: Path, target: Path) -> None:
-    """Python files and extension modules; tests, tools and what links to half a desktop stay behind."""
+    """Add Python files and extension modules. Tests, tools and modules that link to desktop libraries are left out."""
     for folder, folders, files in os.walk(source):
         folders[:] = sorted(name for name in folders if name not in _LEFT_OUT and not name.startswith("config-"))
         for name in _wanted(files):
@@ -89,7 +89,7 @@ def _copy(path: Path, target: Path) -> None:
 
 
 def compile_all(interpreter: Path, work: Path, limit_s: float = COMPILE_S) -> None:
-    """In a process of its own: the worker continues meanwhile, and keeps none of the memory."""
+    """Compile in a separate process, so that the worker continues meanwhile and keeps none of the memory."""
     command = [str(interpreter), "-sS", "-m", "compileall", "-q", "-b", "--invalidation-mode", "unchecked-hash"]
     try:
         result = subprocess.run(

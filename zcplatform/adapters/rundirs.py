@@ -1,4 +1,4 @@
-"""The run directories in which the processes of the platform meet; owner and mode decide who may connect to whom.
+"""Create the run directories with the sockets of the platform's processes. Owner and mode decide who may connect to whom.
 
 The process that starts first creates them; calling this again changes nothing.
 """
@@ -33,7 +33,7 @@ def make_parents(path: Path) -> None:
 
 
 def folder(path: Path, mode: int, uid: int = 0, gid: int = 0) -> None:
-    """Ensure exactly this owner and mode. A link or a file in its place is refused: it is not ours."""
+    """Ensure exactly this owner and mode. Raises CannotRun for a link or a file in its place: it is not ours."""
     try:
         path.mkdir(mode=0o700)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Opens directories with hostile content: one component at a time, by descriptor, never through a link."""
+"""Open directories with hostile content: one component at a time, by descriptor, never through a link."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 @contextmanager
 def directory(path: Path | str, at: int | None = None) -> Iterator[int]:
-    """A descriptor of a real directory; OSError when it is anything else. `at` is the descriptor of the directory it is in."""
+    """Open a real directory; OSError for anything else. `at` is the descriptor of its parent directory."""
     opened = os.open(path, _DIRECTORY, dir_fd=at)
     try:
         yield opened
@@ -24,7 +24,7 @@ def directory(path: Path | str, at: int | None = None) -> Iterator[int]:
 
 @contextmanager
 def below(top: Path, parts: Sequence[str]) -> Iterator[int]:
-    """A descriptor of top/part/part…"""
+    """Open top/part/part…"""
     steps = [_component(part) for part in parts]
     opened = os.open(top, _DIRECTORY)
     try:
@@ -38,7 +38,7 @@ def below(top: Path, parts: Sequence[str]) -> Iterator[int]:
 
 
 def make_directory(name: str, at: int, mode: int, uid: int) -> None:
-    """Make it, or repair owner and mode of the one that is there. OSError for a link or a file."""
+    """Create a directory, or repair owner and mode of an existing one. OSError for a link or a file."""
     with suppress(FileExistsError):
         os.mkdir(_component(name), 0o700, dir_fd=at)
     with directory(name, at) as made:
@@ -47,8 +47,10 @@ def make_directory(name: str, at: int, mode: int, uid: int) -> None:
 
 @contextmanager
 def found_or_made(name: str, at: int, mode: int, uid: int) -> Iterator[int]:
-    """A descriptor of a directory. A new one gets owner and mode, and so does one that its owner cannot use. What is there instead of a directory
-    is set aside."""
+    """Open a directory and create it if it is missing. Anything else in its place is set aside.
+
+    A new directory gets owner and mode, and so does an existing one that its owner cannot use.
+    """
     try:
         os.mkdir(_component(name), 0o700, dir_fd=at)
         is_new = True
@@ -85,7 +87,7 @@ def write_new(name: str, at: int, content: bytes, mode: int, uid: int) -> None:
 
 
 def read_regular(name: str, at: int, limit_bytes: int) -> bytes | None:
-    """The content of a regular file of at most `limit_bytes`; None for everything else. A FIFO is opened, never waited for."""
+    """Return the content of a regular file of at most `limit_bytes`; None for everything else. It never waits for a FIFO."""
 
     try:
         opened = os.open(_component(name), _FILE, dir_fd=at)

@@ -1,6 +1,6 @@
-"""HTTP to untrusted servers: no cookies, proxies or compression, one connection per request, bounded headers and bodies.
+"""HTTP to untrusted servers: no cookies, proxies or compression; one connection per request; bounded headers and bodies.
 
-The address, and whether redirects are followed, belong to each request: callers pass `allow_redirects=False`.
+Address and redirects are set per request: callers pass `allow_redirects=False`.
 """
 
 import aiohttp
@@ -9,7 +9,7 @@ LONGEST_BODY = 65_536
 
 
 def session(connector: aiohttp.TCPConnector, *, longest_header: int, most_headers: int) -> aiohttp.ClientSession:
-    """Without a timeout: callers limit the whole exchange."""
+    """Create a session. It has no timeout: callers limit the whole exchange."""
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -25,7 +25,7 @@ def session(connector: aiohttp.TCPConnector, *, longest_header: int, most_header
 
 
 async def read(response: aiohttp.ClientResponse) -> bytes | None:
-    """Returns None if there is more than LONGEST_BODY; the rest is not read."""
+    """Read a body. Returns None if it is longer than LONGEST_BODY; the rest is not read."""
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk

@@ -31,7 +31,7 @@ def ensure_user(name: str) -> pwd.struct_passwd:
                 "user.missing", f"The user {name} is missing and could not be created: {done.stderr.strip()}", " ".join(command)
             )
     if found.pw_uid == 0:
-        raise CannotRun("user.privileged", f"The user {name} is root", "Name an unprivileged user in the settings")
+        raise CannotRun("user.privileged", f"The user {name} has uid 0", "Name an unprivileged user in the settings")
     return found
 
 
