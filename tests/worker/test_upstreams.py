@@ -1,11 +1,12 @@
 """B1: where visitors and the platform's token go is what the place reported, never what a row says."""
 
-from tests.worker.agent_calls_rig import Make, Rig
+from tests.worker.agent_calls_rig import BEARER, Make, Rig
 from zcplatform.core.edge import Json
 from zcplatform.core.workload import TenantRef
 from zcplatform.engines.seen import Address, Look, TenantSeen, WorkloadSeen
 from zcplatform.ids import TenantId
 from zcplatform.store.db import Database
+from zcplatform.worker.platform_bearer import with_bearer
 from zcplatform.worker.routes import Routes
 from zcplatform.worker.upstreams import Reached, Upstreams, of_document
 
@@ -46,6 +47,17 @@ async def test_a_row_leads_nowhere_that_the_place_does_not_confirm(database: Dat
     assert _leads(routes.document()) == {}, "the port of another tenant's container"
     database.write_now(lambda tx: tx.execute("UPDATE allocations SET number = 20007 WHERE kind = 'port'"))
     assert _leads(routes.document()) == {}, "its own port in every row is no proof either"
+
+
+async def test_the_platform_s_token_goes_where_the_place_says(database: Database, make: Make) -> None:
+    rig = make(20_001)
+    database.write_now(lambda tx: tx.execute("UPDATE allocations SET number = 20007 WHERE kind = 'port'"))
+    database.write_now(lambda tx: tx.execute("UPDATE tenants SET seen_upstream = '127.0.0.1:20007'"))
+
+    async def call(address: Address, bearer: str) -> tuple[Address, str]:
+        return address, bearer
+
+    assert await with_bearer(rig.deps, rig.snapshot, rig.woken.append, call) == (Address("127.0.0.1", 20_001), BEARER)
 
 
 async def test_a_container_that_ended_leads_nowhere(database: Database, make: Make) -> None:
