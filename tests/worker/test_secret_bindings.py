@@ -13,6 +13,7 @@ from zcplatform.store.db import Database
 from zcplatform.vault import opening
 from zcplatform.vault.sealing import seal
 from zcplatform.worker import startup
+from zcplatform.worker.configuration.writing import _values
 from zcplatform.worker.root_key import RootKey
 from zcplatform.worker.secret_bindings import rebind
 from zcplatform.worker.secrets import binding_of
@@ -93,3 +94,15 @@ async def test_rows_that_cannot_be_read_stop_nothing(database: Database, make: M
         database.write_now(lambda tx, text=settings: tx.execute("UPDATE revisions SET settings = ?", (text,)))
         database.write_now(lambda tx: rebind(tx, rig.deps.secrets))
     assert read(rig) == ("llm.example:443", KEY)
+
+
+@pytest.mark.parametrize("url", ["http://llm.example/v1", "https://llm.example:8443/v1", "https://other.example/v1"])
+async def test_a_key_is_not_written_for_another_server(database: Database, make: Make, url: str) -> None:
+    """C3: also where a row was changed past every check on save."""
+    rig = make(20_000, MainProvider("custom", "echo", "https://llm.example/v1", KEY))
+    database.write_now(lambda tx: rig.deps.secrets.open_boxes(tx, AT))
+    snapshot = rig.snapshot
+    assert database.read(lambda tx: _values(rig.deps, tx, snapshot)) == {"providers.main.api_key": KEY}
+    database.write_now(lambda tx: tx.execute("UPDATE revisions SET settings = replace(settings, 'https://llm.example/v1', ?)", (url,)))
+    changed = rig.snapshot
+    assert database.read(lambda tx: _values(rig.deps, tx, changed)) == {}
