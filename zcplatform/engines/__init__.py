@@ -1,1 +1,1 @@
-"""What runs tenants: the protocol (protocol.py) and its implementations, one folder each."""
+"""Engines, which run tenants: the protocol (protocol.py) and its implementations, one folder each."""

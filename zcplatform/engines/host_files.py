@@ -42,7 +42,7 @@ class HostFiles:
         owner = await asyncio.to_thread(files.workspace_owner, self._workspaces, tenant.slug)
         if owner is None:
             raise StepFailed(
-                "workspace.unusable", f"The workspace of `{tenant.slug}` is not whole", "start the tenant once, which repairs it"
+                "workspace.unusable", f"The workspace of `{tenant.slug}` is incomplete", "Start the tenant once, which repairs it"
             )
         async for part in archives.pack(self._workspaces / tenant.slug, owner):
             yield part
@@ -67,7 +67,7 @@ class HostFiles:
         return await asyncio.to_thread(files.config_mount, root, slug, uid, contents, allow_swap=self._allow_swap)
 
     async def _claim(self, tenant: TenantRef) -> None:
-        """A row that took another tenant's slug gets neither its files nor their removal."""
+        """Check the owner of the workspace: a row with another tenant's slug can neither use nor remove its files."""
         owner = await asyncio.to_thread(files.workspace_claim, self._workspaces, tenant.slug, tenant.id)
         if owner != tenant.id:
-            raise StepFailed("workspace.foreign", f"The files of `{tenant.slug}` belong to tenant {owner}", "nothing of them is touched")
+            raise StepFailed("workspace.foreign", f"The files of `{tenant.slug}` belong to tenant {owner}", "They are left unchanged")

@@ -1,21 +1,21 @@
 """The seam between the platform and what runs its tenants: one `Engine` per installation, one `Place` per machine.
 
-Everything that touches a host or a cluster is behind it: containers, networks, firewall, mounts, workspaces, images, readings, addresses. What
-stays outside: plans, holds, revisions, secrets, the edge's document, people. The words are the product's, not those of any engine; where engines
-differ, `Facts` says so.
+Everything that concerns a host or a cluster is behind it: containers, networks, firewall, mounts, workspaces, images, readings, addresses. Plans, holds,
+revisions, secrets, the edge's document and people stay outside. The terms are the product's, not those of any engine; where engines
+differ, `Facts` describes it.
 
 Promises of every implementation, tested by one suite (tests/engines/contract):
 
 - Hardening: a workload runs as its own uid, without capabilities, without a way to gain privileges, on a read-only root, with bounded memory (no
   swap beyond it), processor time and processes, resolvers given explicitly, and nothing inherited from the machine's configuration.
-- Firewall: nothing is started while the rules of the installation do not stand. From its network a tenant reaches neither the machine, nor another
+- Firewall: nothing is started unless the rules of the installation are in place. From its network a tenant reaches neither the machine, nor another
   tenant, nor private addresses, nor mail ports. Its agent's port is published on the loopback address alone.
 - Secrets exist in the configuration mount only: never swapped, readable by the tenant's uid and root; not in an environment, argument, label, image
   or log, and not in the engine's own storage.
-- Workspaces and configurations are hostile trees. Nothing outside them is read, changed or removed through them, and nothing in them makes a
-  caller wait.
-- At most one workload of a tenant runs, anywhere, at any time. A silent machine does not free its tenants.
-- Objects of others are never changed, whatever their names. Already there and already gone are success.
+- Workspaces and configurations are hostile trees. Nothing outside them is read, changed or removed through them, and nothing in them blocks a
+  caller.
+- At most one workload of a tenant runs, anywhere, at any time. The tenants of a machine that does not answer are not started elsewhere.
+- Objects of others are never changed, whatever their names. What already exists, or is already gone, counts as success.
 - Stopping, removing and clearing take a `TenantRef` and depend on nothing else.
 
 Errors, of every method: `EngineUnreachable` if the engine does not answer in time (the request may have been carried out all the same),
@@ -58,7 +58,7 @@ class EngineUnreachable(Unavailable):
 
 
 class Place(Protocol):
-    """One machine. Not closed by its users; the engine owns it."""
+    """One machine. The engine owns it; its users do not close it."""
 
     node_id: NodeId
 
@@ -74,7 +74,7 @@ class Place(Protocol):
         ...
 
     async def look_at(self, tenant: TenantRef) -> TenantSeen | Silence:
-        """One tenant, closely."""
+        """Inspect one tenant closely."""
         ...
 
     def compare(self, workload: Workload, seen: TenantSeen) -> Differences:
@@ -89,7 +89,7 @@ class Place(Protocol):
         ...
 
     async def readings(self) -> Mapping[TenantId, Reading] | Silence:
-        """Of all workloads that run here."""
+        """Return the readings of all workloads that run here."""
         ...
 
     # Workloads
@@ -151,7 +151,7 @@ class Place(Protocol):
         ...
 
     async def free_port(self, port: int) -> bool:
-        """Whether a workload could publish this port here, asked of the kernel."""
+        """Whether a workload could publish this port here, according to the kernel."""
         ...
 
     async def taken_subnets(self) -> frozenset[int]:
@@ -191,7 +191,7 @@ class Place(Protocol):
         ...
 
     async def release_workspace(self, tenant: TenantRef) -> None:
-        """Give up the claim, after the last trace is gone."""
+        """Release the claim, once nothing of the tenant is left."""
         ...
 
     async def write_workspace_file(self, tenant: TenantRef, uid: int, name: str, content: bytes) -> None:
@@ -203,7 +203,7 @@ class Place(Protocol):
         ...
 
     def export_workspace(self, tenant: TenantRef) -> AsyncGenerator[bytes, None]:
-        """The workspace as a tar stream, for backups and moves. Links are exported as links. Raises StepFailed: `workspace.unusable`."""
+        """Export the workspace as a tar stream, for backups and moves. Links are exported as links. Raises StepFailed: `workspace.unusable`."""
         ...
 
     async def import_workspace(self, tenant: TenantRef, uid: int, parts: AsyncGenerator[bytes, None]) -> None:
@@ -287,7 +287,7 @@ class Engine(Protocol):
         ...
 
     def place(self, node: NodeId) -> Place:
-        """Raises StepFailed `machine.unknown` for a machine that is not one of its own."""
+        """Return the place of a machine. Raises StepFailed `machine.unknown` for one that is not part of this engine."""
         ...
 
     def events(self) -> AsyncGenerator[tuple[TenantId | None, str], None]:

@@ -39,7 +39,7 @@ class WorkloadSeen:
     """A tenant's workload as the engine reports it. Everything here was inspected; nothing comes from a row."""
 
     ref: str
-    """The engine's handle. Opaque, and worthless after a replacement."""
+    """The engine's handle: opaque, and invalid after a replacement."""
     is_alive: bool
     """Whether it has processes. Paused ones count, because they still hold the tenant's files."""
     is_running: bool
@@ -53,7 +53,7 @@ class WorkloadSeen:
     direct: Address | None = None
     """The agent in the tenant's own network: answers also where the published port leads nowhere. None while unknown."""
     is_isolated: bool = True
-    """Attached to its own network and to nothing else."""
+    """Whether it is attached to its own network and to no other."""
     limits: Mapping[str, object] | None = None
     """None: not reported; only an inspection shows them."""
 
@@ -72,7 +72,7 @@ class FilesSeen:
     """The identity of the present mount; None if there is none, or if it was not filled completely."""
     has_workspace: bool = False
     workspace_owner: int | None = None
-    """The uid that owns all of its directories, with the right modes; None when something about them has to be repaired."""
+    """The uid that owns all directories, if their modes are right; None if something has to be repaired."""
 
 
 NO_FILES = FilesSeen()
@@ -129,9 +129,9 @@ class Differences:
 
 @dataclass(frozen=True)
 class Stamp:
-    """Another one when a file was written (not through a mapping) or replaced.
+    """A stamp that changes when a file is written (except through a memory map) or replaced.
 
-    Not `is_settled`: it was written just now, and may be once more without another stamp.
+    If not `is_settled`, the file was written a moment ago and may be written again without a change of the stamp.
     """
 
     device: int

@@ -1,4 +1,4 @@
-"""The engine's JSON about its objects, read into values. Pure. A field that is missing where it must not be is a BadAnswer."""
+"""Parse the engine's JSON about its objects into values. Pure. A required field that is missing raises BadAnswer."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ ALIVE = frozenset({"running", "paused", "restarting"})
 
 
 class BadAnswer(Exception):
-    """The engine answered 2xx with something that cannot be what was requested."""
+    """The engine answered 2xx with something that cannot be the requested object."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ _NETWORK_NONE = {"NetworkMode": "none"}
 
 @dataclass(frozen=True)
 class HostSide:
-    """What a machine adds to a workload."""
+    """The values that a machine adds to a workload."""
 
     config_dir: str
     """…/{slug}/zeroclaw, on the tenant's tmpfs."""

@@ -1,4 +1,4 @@
-"""One connection to the engine's unix socket: deadlines, streams, and what its errors mean."""
+"""The connection to the engine's unix socket: deadlines, streams and errors."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ from zcplatform.errors import PlatformError, StepFailed
 
 _NOT_CONNECTED = 900
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,300}", re.ASCII)
-# What a broken or lying engine makes the library raise; its own lookups in an answer are not guarded.
+# Exceptions of the library on invalid answers, whose fields it reads unchecked.
 _TROUBLE = (
     aiodocker.DockerError,
     aiohttp.ClientError,
@@ -60,7 +60,7 @@ class Connection:
     def _client(self) -> aiodocker.Docker:
         """Made inside the loop that uses it."""
         if self._made is None:
-            # Without a limit: a hundred followed logs would otherwise take the connections that the loops need.
+            # Not limited: a hundred followed logs would otherwise use up the connections that the loops need.
             self._connector = aiohttp.UnixConnector(str(self._socket), limit=0)
             self._made = aiodocker.Docker(url="unix://localhost", connector=self._connector, timeout=aiohttp.ClientTimeout(total=None))
         return self._made
@@ -106,7 +106,7 @@ class Connection:
         ):
             async for answer in answers:
                 if "error" in answer or "errorDetail" in answer:
-                    # The engine reports failures of a stream inside a 200.
+                    # The engine reports errors of a stream inside a response with status 200.
                     raise refusal(verb, subject, response.status, str(answer.get("error") or answer.get("errorDetail")))
                 yield answer
 
@@ -116,7 +116,7 @@ class Connection:
                 return refusal(verb, subject, status, words)
             case aiodocker.DockerError() | aiohttp.ClientError() | OSError():
                 if self._made is not None:
-                    # It may come back as another version.
+                    # The engine may come back as another version.
                     self._made.api_version = "auto"
                 how = "did not answer in time" if isinstance(error, TimeoutError) else "cannot be reached"
                 return EngineUnreachable(f"{verb.replace('_', ' ')} {subject}: the engine at {self._socket} {how}")

@@ -253,7 +253,7 @@ class LocalPlace(HostFiles, DockerImages, Clearing):
         address = observing.workload(self._names, self._program, tenant.slug, found).address if found is not None else None
         if address is None:
             raise Unavailable(
-                "agent.no_container", f"The agent of `{tenant.slug}` does not run", "wait until it is running", retry_after_s=5
+                "agent.no_container", f"The agent of `{tenant.slug}` does not run", "Wait until it is running", retry_after_s=5
             )
         return address
 
@@ -299,7 +299,7 @@ class LocalPlace(HostFiles, DockerImages, Clearing):
 
     def _check_owner(self, tenant: TenantRef, labels: Mapping[str, str], what: str, code: str) -> None:
         if labels.get(LABEL_INSTANCE) != self._settings.instance or labels.get(LABEL_TENANT) != tenant.id:
-            raise StepFailed(code, f"The {what} does not belong to `{tenant.slug}`", "remove or rename it; the platform leaves it alone")
+            raise StepFailed(code, f"The {what} does not belong to `{tenant.slug}`", "Remove or rename it. The platform does not change it")
 
 
 def _require(machine: Facts, workload: Workload) -> None:

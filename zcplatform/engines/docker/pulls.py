@@ -1,4 +1,4 @@
-"""How far a pull is, from what the engine says of each layer. Pure."""
+"""Compute the progress of a pull from the engine's messages about each layer. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""The three formats in which the engine streams: JSON a line, log frames, and lines inside those. Pure; every buffer has an end.
+"""Parse the engine's streams: JSON lines, log frames, and the lines inside those. Pure; every buffer is bounded.
 
-What a container prints is hostile: a line may have any length and any bytes.
+The output of a container is hostile: a line may have any length and contain any bytes.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _RECORD = 16 * 1024
 
 
 class BrokenStream(Exception):
-    """The engine sent something that is not of the format."""
+    """The engine sent something that does not match the format."""
 
 
 async def until_ended(chunks: AsyncGenerator[bytes, None], ended: "asyncio.Future[None]", rest_s: float) -> AsyncGenerator[bytes, None]:

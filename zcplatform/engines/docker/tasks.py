@@ -102,7 +102,7 @@ class Tasks:
             await asyncio.to_thread(files.config_unmount, root, slug)
 
     async def sweep_mounts(self, *, everything: bool = False) -> int:
-        """Mounts that no running task uses. Their containers carry labels and are swept with all others."""
+        """Remove mounts that no running task uses. Leftover containers carry labels and are swept with all others."""
         removed = 0
         for root in self._roots():
             for slug in files.config_mounts(root):

@@ -1,4 +1,4 @@
-"""A simulated edge: it holds a document, and answers for a name as Caddy would with it."""
+"""A simulated edge: it keeps a document, and answers for a name as Caddy would."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class SimulatedEdge(Caddy):
         self.document, self._version = document, self._version + 1
 
     async def marker(self, host: str, path: str = "/") -> str | None:
-        """The tenant that the name leads to, if its agent answers on that very port."""
+        """Return the tenant that the name leads to, if its agent answers on that port."""
         del path
         self._fail("marker")
         slug = host.partition(".")[0]

@@ -27,7 +27,7 @@ class SimulatedEngine:
         return self._place
 
     async def events(self) -> AsyncGenerator[tuple[TenantId | None, str], None]:
-        """Nothing happens here that the worker did not do; the period finds what a test did."""
+        """Report no events: all changes are the worker's own, and the period finds what a test changed."""
         await self._closed.wait()
         return
         yield

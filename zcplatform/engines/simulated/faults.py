@@ -1,6 +1,6 @@
 """Faults that a simulated place makes on request: once, at the next call of some method.
 
-Every method that acts is wrapped by `call`. A false answer is the same everywhere: success is reported and nothing was done.
+Every method that acts is wrapped by `call`. A false answer is the same everywhere: it reports success, and nothing was done.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ class Fault(StrEnum):
     LIE = "lie"
     """Success is reported; nothing was done."""
     SLOW = "slow"
-    """It takes a minute."""
+    """The call takes a minute."""
     DIE_BEFORE = "die_before"
     """The worker is killed before anything was done."""
     DIE_AFTER = "die_after"
@@ -42,7 +42,7 @@ class Faults:
         self._armed_at: dict[int, Fault] = {}
         self.calls: list[str] = []
         self.is_silent = False
-        """The engine is down until somebody starts it."""
+        """Whether the engine is down, until a test starts it."""
         self.on_kill: Callable[[], None] = lambda: None
 
     def kill(self) -> NoReturn:
@@ -53,7 +53,7 @@ class Faults:
         self._armed.setdefault(method, []).append(fault)
 
     def arm_in(self, calls: int, fault: Fault) -> None:
-        """At the call after so many others."""
+        """Arm a fault for the call after `calls` further ones."""
         self._armed_at[len(self.calls) + calls] = fault
 
     def clear(self) -> None:

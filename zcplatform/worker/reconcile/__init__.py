@@ -1,1 +1,1 @@
-"""What takes a tenant from its observed to its desired state: when, which steps, and what each does."""
+"""Bring tenants from their observed to their desired state: the schedule, the choice of steps, and the steps."""

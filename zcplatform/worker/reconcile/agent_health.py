@@ -18,7 +18,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 async def health(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """Poll the agent until it answers. Ends early when its process ended or the desired state changed. Then its start-up boost ends."""
+    """Poll the agent until it answers, then end its start-up boost. Stops early if its process ended or the desired state changed."""
     try:
         await _wait_healthy(deps, snapshot)
     finally:
@@ -35,7 +35,7 @@ async def _wait_healthy(deps: Deps, snapshot: TenantSnapshot) -> None:
         if loop.time() >= look_at:
             look_at = loop.time() + LOOK_EVERY_S
             workload = await _still_there(deps, snapshot)
-            # Also once for an agent that answers at once: a port that leads to another container answers too.
+            # Checked even if the agent answers at once: a port that leads to another container answers too.
             await _check_port(deps, snapshot)
         if workload is not None and workload.address is not None:
             answer = await deps.gateway.health(workload.address)
@@ -55,12 +55,12 @@ async def _wait_healthy(deps: Deps, snapshot: TenantSnapshot) -> None:
 async def _check_port(deps: Deps, snapshot: TenantSnapshot) -> None:
     """Raise StepFailed if the published port does not lead to the agent. A killed engine can leave a rule that leads to a container that is gone.
 
-    The kernel decides, not the agent: what an agent answers, and where, proves nothing, so it never makes the platform give up a port.
+    The kernel's rules decide. What an agent answers, and where, proves nothing, so it never makes the platform give up a port.
     """
     port = snapshot.require_allocation().port
     if await deps.place(snapshot).port_leads(snapshot.workload) is not False:
         return
-    await _still_there(deps, snapshot)  # the port of an agent that ended leads nowhere, as it should
+    await _still_there(deps, snapshot)  # if the agent ended, its port is expected to lead nowhere
     if await allocation.give_up_port(deps, snapshot, port):
         detail = f"Port {port} of `{snapshot.tenant.slug}` does not lead to its agent: the engine left a stale rule"
         raise StepFailed("container.port_dead", detail, "the tenant gets another port")
@@ -83,7 +83,7 @@ async def _still_there(deps: Deps, snapshot: TenantSnapshot) -> WorkloadSeen | N
 
 
 async def exited(deps: Deps, snapshot: TenantSnapshot, exit_code: int | None, *, oom: bool) -> StepFailed:
-    """The error for an agent that ended by itself, with its last error line. Its other lines may hold messages and stay in its log."""
+    """Return the error for an agent that ended by itself, with its last error line. Other lines may contain messages and stay in its log."""
     words = ""
     try:
         async for line in deps.place(snapshot).logs(snapshot.ref, tail=20):

@@ -31,7 +31,7 @@ async def allocate(deps: Deps, snapshot: TenantSnapshot) -> None:
         ):
             number = allocations.take(tx, snapshot.tenant.id, kind, span, at, reusable_before(kind, at))
             if number is None:
-                raise StepFailed("host.exhausted", f"No free {kind} is left on this machine", f"widen `{kind}s` in the settings file")
+                raise StepFailed("host.exhausted", f"No free {kind} is left on this machine", f"Widen `{kind}s` in the settings file")
         return number  # type: ignore[return-value]
 
     place = deps.place(snapshot)

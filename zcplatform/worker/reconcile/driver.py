@@ -1,4 +1,4 @@
-"""Schedules reconciliation: at most one run per tenant, on a wake-up and in every period for whatever differs from its desired state.
+"""Schedule reconciliation: at most one run per tenant, on a wake-up, and in every period for tenants that differ from their desired state.
 
 A wake-up names a tenant and is only a hint. In every period one request to the place observes everything, and tenants that need work are woken.
 """
@@ -48,7 +48,7 @@ class Driver:
         try:
             await self._act(self._deps, tenant_id)
         except Exception:
-            logger.exception("reconciling failed with an error that is a bug; the period tries again", tenant=tenant_id)
+            logger.exception("reconciling failed because of a bug; the next period retries", tenant=tenant_id)
         finally:
             del self._running[tenant_id]
             if tenant_id in self._again:

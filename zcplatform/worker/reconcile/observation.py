@@ -88,12 +88,12 @@ def _container(workload: WorkloadSeen | None, differences: Differences) -> Conta
 
 
 def is_waiting(snapshot: TenantSnapshot) -> bool:
-    """An attempt failed and the next one is not due yet."""
+    """Whether the last attempt failed and the next one is not due yet."""
     return not backoff.is_due(snapshot.tenant.next_attempt_at, clock.now())
 
 
 async def _note_crash(deps: Deps, snapshot: TenantSnapshot, workload: WorkloadSeen | None) -> None:
-    """The next start of a container that ended by itself waits, longer each time. Raises the error that says so."""
+    """Delay the next start of a container that ended by itself, longer each time. Raises the error that reports it."""
     tenant = snapshot.tenant
     settled = tenant.effective_wanted == Wanted.RUNNING and tenant.seen_generation == tenant.generation
     if not settled or tenant.seen_container != "running" or not tenant.seen_healthy:

@@ -1,4 +1,4 @@
-"""Records how a round ended: settled, rolled back, or failed with a time for the next attempt. Also ends the operation."""
+"""Record how a round ended: settled, rolled back, or failed with a time for the next attempt. Also ends the operation."""
 
 import random
 from datetime import timedelta
@@ -37,7 +37,7 @@ async def settle(deps: Deps, snapshot: TenantSnapshot, seen: Seen) -> None:
     if seen.is_waiting:
         return
     if tenant.effective_wanted == Wanted.RUNNING and tenant.is_unproven:
-        await record_verified(deps, snapshot)  # another row for the image that runs: no restart was needed for it
+        await record_verified(deps, snapshot)  # another row for the image that runs already: no restart was needed
     container = "absent" if seen.container is None else "running" if seen.container.is_running else "stopped"
     changes: dict[str, object] = {}
     if tenant.seen_generation != tenant.generation:
@@ -66,7 +66,7 @@ def _end(tx: Tx, tenant: Tenant, operation: Operation, at: str) -> None:
         operations.succeed(tx, operation.id, at)
     elif tenant.rejected_image_id == tenant.last_good_image_id:
         detail = f"Revision {tenant.rejected_revision} of `{tenant.slug}` was rolled back: {tenant.rejected_reason}"
-        hint = f"it runs with revision {tenant.revision}; change the settings and save again"
+        hint = f"It runs with revision {tenant.revision}. Change the settings and save them again"
         operations.fail(tx, operation.id, at, "revision.rejected", detail, hint)
     else:
         new = "" if tenant.rejected_revision == tenant.last_good_revision else f" with revision {tenant.rejected_revision}"

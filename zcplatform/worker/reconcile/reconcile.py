@@ -1,4 +1,4 @@
-"""Reconciles one tenant: load, observe, decide, act, record. The same call for a first deploy, a retry, a restart and a repair.
+"""Reconcile one tenant: load, observe, decide, act, record. The same call serves a first deploy, a retry, a restart and a repair.
 
 Nothing is remembered between two calls: after a kill, the next worker observes everything again and continues. No transaction is open
 while a call to the engine, the edge or an agent is under way.

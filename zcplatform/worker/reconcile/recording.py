@@ -1,4 +1,4 @@
-"""Records observations, guarded by the tenant's generation: a result that belongs to an older request is dropped."""
+"""Record observations, guarded by the tenant's generation: a result of an older request is dropped."""
 
 from collections.abc import Mapping
 
@@ -32,7 +32,7 @@ async def record_seen(deps: Deps, snapshot: TenantSnapshot, changes: Mapping[str
 
 
 async def record_verified(deps: Deps, snapshot: TenantSnapshot) -> None:
-    """Record that the tenant is healthy and reachable: its revision and image are the good ones from now on. Raises Superseded."""
+    """Record that the tenant is healthy and reachable: a rollback returns to this revision and image from now on. Raises Superseded."""
     tenant = snapshot.tenant
     at = clock.text(clock.now())
     changes: dict[str, object] = {"seen_verified": 1, "last_good_revision": tenant.revision, "last_good_image_id": tenant.image}
@@ -51,7 +51,7 @@ async def record_verified(deps: Deps, snapshot: TenantSnapshot) -> None:
 
 
 def _drop_secrets(tx: Tx, snapshot: TenantSnapshot, at: str) -> None:
-    """Delete secrets that the good settings have no place for. Until now a rollback could have needed them."""
+    """Delete secrets without a slot in the settings that are now good. Until now a rollback could have needed them."""
     wanted = {row_of(place.name) for place in secret_slots(snapshot.settings)}
     for row in secrets.of_tenant(tx, snapshot.tenant.id):
         if row.kind in KINDS and (row.kind, row.name) not in wanted:

@@ -1,4 +1,4 @@
-"""One consistent, validated read of a tenant's rows. The web process can write rows, so none is trusted.
+"""Load a tenant's rows as one consistent, validated snapshot. The web process can write rows, so none is trusted.
 
 Only id and slug are needed to stop, suspend or delete a tenant. Everything else is validated when it is used: an invalid plan, revision or image
 prevents a start, never a stop.
@@ -30,7 +30,7 @@ from zcplatform.store.plans import Plan
 
 
 class Superseded(Exception):
-    """The desired state changed meanwhile; unfinished work is left to the next round."""
+    """The desired state changed meanwhile. Unfinished work is left to the next round."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TenantSnapshot:
     image: Image | None
     settings_text: str
     operation: Operation | None
-    """The open one, if it is for the wanted generation."""
+    """The open operation, if it is for the wanted generation."""
     prices: Mapping[str, Price]
     """The operator's."""
     installation: Settings

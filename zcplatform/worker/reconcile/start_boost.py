@@ -1,4 +1,4 @@
-"""Start-up boost: an agent that starts may use up to a whole core until it is healthy, then its plan's processor limit again.
+"""Start-up boost: a starting agent may use up to a whole core until it is healthy. Then its plan's processor limit applies again.
 
 With a quarter of a core, a start takes about three times as long as necessary. At most `start_boosts` agents have a boost at the same time, each for
 at most 30 s, and one that failed before has none: a crash loop costs what the plan allows. The boost is not part of the workload and not in

@@ -109,7 +109,7 @@ async def limits(deps: Deps, snapshot: TenantSnapshot) -> None:
     """Restore limits while the container runs. If the engine cannot (it uses more memory than allowed), the container is removed and the next round
     creates another."""
     if not await restore_limits(deps, snapshot):
-        await image(deps, snapshot)  # before anything that serves is removed
+        await image(deps, snapshot)  # checked before anything that serves is removed
         await unroute(deps, snapshot)
         await stop(deps, snapshot)
         await remove(deps, snapshot)
@@ -168,7 +168,7 @@ async def verify_gone(deps: Deps, snapshot: TenantSnapshot) -> None:
     await deps.edge.apply()
     if left:
         detail = f"Not everything of `{snapshot.tenant.slug}` is removed yet: {', '.join(left)}"
-        raise StepFailed("tenant.leftover", detail, "the next attempt removes it")
+        raise StepFailed("tenant.leftover", detail, "Nothing to do: the next attempt removes it")
 
 
 async def archive(deps: Deps, snapshot: TenantSnapshot) -> None:
