@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from agents import SLUGS, Choice, ensure_bearer, tenant
-from installation import TOKEN, Installation
+from installation import SETTINGS, TOKEN, Installation
 from place import FACTS, Failed, log, say, write
 
 
@@ -46,8 +46,9 @@ def curl(url: str, slug: str) -> list[str]:
 
 
 def command_line(platform: Installation) -> list[str]:
-    """The command line, signed in to this platform."""
-    return [str(platform.venv / "bin" / "zcplatform"), "--api", platform.api_url, "--token-file", str(TOKEN)]
+    """The command line, signed in to this platform; the settings are for what it does on the host, such as doctor."""
+    program = str(platform.venv / "bin" / "zcplatform")
+    return [program, "--api", platform.api_url, "--token-file", str(TOKEN), "--settings", str(SETTINGS)]
 
 
 def show(platform: Installation, found: dict[str, Any], choice: Choice, image: dict[str, Any], begun: int) -> None:

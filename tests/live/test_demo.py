@@ -160,6 +160,9 @@ def _check_told(demo: Demo, told: str, facts: dict[str, Any]) -> None:
     alias = shlex.split(next(line for line in lines if line.strip().startswith("alias zc=")))[1].removeprefix("zc=")
     shown = demo.enter([*shlex.split(alias), "tenants", "list", "--json"])
     assert {item["slug"] for item in json.loads(shown.stdout)} == {"alpha", "beta"}, shown
+    examined = demo.enter([*shlex.split(alias), "doctor", "--json"]).stdout
+    levels = {one["subject"]: one["level"] for one in json.loads(examined)}
+    assert (levels.get("engine"), levels.get("database")) == ("ok", "ok"), examined
     listed = demo.enter(["curl", "-sS", "-H", f"Authorization: Bearer {facts['token']}", f"{facts['api_url']}/api/tenants"])
     assert {item["slug"]: item["state"] for item in json.loads(listed.stdout)["items"]} == {"alpha": "running", "beta": "running"}
 
