@@ -121,6 +121,23 @@ async def test_a_token_that_needs_a_person_says_so(web: Web, api: str, tmp_path:
     assert "Sign in as a person: zcplatform login URL --email ADDRESS" in done.stderr
 
 
+async def test_a_wrong_token_says_what_anybody_can_do(api: str, tmp_path: Path) -> None:
+    done = run(tmp_path, "tenants", "list", "--api", api, ZCPLATFORM_TOKEN=f"zcp_{'a' * 43}")
+    assert done.returncode == 1
+    assert "Sign in (zcplatform login URL --email ADDRESS), or ask the operator for a new token." in done.stderr
+
+
+async def test_a_missing_permission_names_the_role_that_has_it(web: Web, api: str, tmp_path: Path) -> None:
+    await web.client.post("/api/tenants", json={"slug": "shop"})
+    user = person(web, ANN)
+    web.member("shop", ANN, "viewer")
+    wanted = "role in this tenant is viewer; this needs at least contributor (permission `tenant.deploy`)"
+    _sign_in(web, api, tmp_path)
+    assert f"Your {wanted}" in run(tmp_path, "tenants", "deploy", "shop").stderr
+    by_token = run(tmp_path, "tenants", "deploy", "shop", "--api", api, ZCPLATFORM_TOKEN=web.token_of(user))
+    assert wanted.replace("role", "The role of this token", 1) in by_token.stderr
+
+
 @pytest.mark.parametrize("is_whole", [True, False])
 async def test_a_link_from_the_host_signs_in_once(web: Web, api: str, tmp_path: Path, is_whole: bool) -> None:
     person(web, ANN)

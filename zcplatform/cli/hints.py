@@ -32,6 +32,7 @@ HINTS = {
     "tenant.stopped": "zcplatform tenants start SLUG",
     "tenant.suspended": "A super-admin can resume it: zcplatform tenants resume SLUG",
     "tenant.unknown": "zcplatform tenants list shows the tenants you may see.",
+    "token.invalid": f"Sign in ({SIGN_IN}), or ask the operator for a new token.",
     "token.missing": f"Sign in: {SIGN_IN}",
     "token.unknown": "zcplatform tokens list shows them.",
     "user.exists": "zcplatform users list shows them.",

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from zcplatform import clock
 from zcplatform.core.audit import Entry
-from zcplatform.core.roles import Permission, Rights, Role, Visibility
+from zcplatform.core.roles import REQUIRED, Permission, Rights, Role, Visibility
 from zcplatform.errors import BadInput, NotAllowed
 from zcplatform.ids import TenantId, TokenId, UserId
 
@@ -124,9 +124,14 @@ class Actor:
     def need(self, permission: Permission) -> None:
         """Raises NotAllowed."""
         if not self.may(permission):
-            raise NotAllowed(
-                "access.denied", f"This needs the permission `{permission}`", "docs/reference/permissions.md shows which role has it"
-            )
+            raise NotAllowed("access.denied", self._lacks(permission), "docs/reference/permissions.md shows which role has it")
+
+    def _lacks(self, permission: Permission) -> str:
+        least = REQUIRED[permission]
+        if self.role is None or not isinstance(least, Role) or self.role.rank >= least.rank:
+            return f"This needs the permission `{permission}`"
+        whose = "Your role" if self.kind is ActorKind.USER else "The role of this token"
+        return f"{whose} in this tenant is {self.role}; this needs at least {least} (permission `{permission}`)"
 
     def requiring(self, *permissions: Permission) -> "Actor":
         """The actor with permissions that the route's own does not cover. Raises NotAllowed, and BadInput as `need_reason` does."""
