@@ -16,7 +16,9 @@ def serve(
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Serve the API over tenants in memory: any user, no Docker, temporary data.")
     ] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="With --simulated: loopback port. Default: a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, show_default=False, help="With --simulated: loopback port. Default: a free one.")
+    ] = 0,
 ) -> None:
     """Run the platform: the worker, and the web process as its unprivileged child."""
     path = given(context).settings

@@ -29,6 +29,8 @@ def test_every_command_explains_itself_and_its_options(words: tuple[str, ...]) -
     assert found.help[0].isupper()
     unexplained = [parameter.name for parameter in found.params if not (parameter.help or "").strip()]
     assert unexplained == []
+    twice = [one.name for one in found.params if "Default:" in (one.help or "") and one.default is not None and one.show_default]
+    assert twice == [], "the help says the default, and the program adds it again"
     options = [option for parameter in found.params for option in parameter.opts if option.startswith("-")]
     assert len(options) == len(set(options)), "an option is declared twice"
 

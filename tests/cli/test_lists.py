@@ -39,7 +39,7 @@ async def test_a_list_is_searched_filtered_and_sorted(web: Web, zc: Zc) -> None:
 
 async def test_a_tenant_is_shown_with_what_holds_it(web: Web, zc: Zc) -> None:  # noqa: F811
     await web.client.post("/api/tenants", json={"slug": "shop"})
-    assert zc("tenants", "suspend", "shop", "--why", "unpaid", "--no-wait").returncode == 0
+    assert zc("tenants", "suspend", "shop", "--why", "unpaid", "--no-wait").stdout == "shop is suspended: unpaid\n"
     shown = zc("tenants", "show", "shop").stdout
     assert "held by   suspended by " in shown
     assert ": unpaid" in shown

@@ -19,6 +19,7 @@ SILENCE_S = 40
 """The stream says something every 15 seconds; a silent one has broken without a word."""
 RECONNECT_EVERY_S = 1
 OUTAGE_S = 60
+WAITING = "Waiting for events. Ctrl+C ends."
 
 
 def events(
@@ -47,9 +48,13 @@ def events(
 def _events(api: "Api", tenant: str | None, last: str, *, follow: bool) -> Iterator[dict[str, Any]]:
     """One after the other; a stream that breaks is taken up where it broke."""
     give_up_at = time.monotonic() + OUTAGE_S
+    is_note_due = follow and sys.stderr.isatty()
     while True:
         try:
             with api.stream(route("events"), {"tenant": tenant}, accept="text/event-stream", silence_s=SILENCE_S, last_event=last) as lines:
+                if is_note_due:
+                    output.print_error(WAITING)
+                    is_note_due = False
                 for event in _parse(lines, follow=follow):
                     last, give_up_at = str(event["id"]), time.monotonic() + OUTAGE_S
                     yield event

@@ -46,5 +46,5 @@ def types(
     if json:
         output.print_json(items)
         return
-    rows = [(item["name"], item["label"], item["auth"], item["default_base_url"] or item["base_url"]) for item in items]
+    rows = [(item["name"], item["label"], ", ".join(item["auth"]), item["default_base_url"] or item["base_url"]) for item in items]
     output.print_table(("FAMILY", "NAME", "SIGN-IN", "ADDRESS"), rows, "No providers.")

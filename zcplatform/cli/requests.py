@@ -105,7 +105,7 @@ def _as_json(tenant: str, answer: Any) -> dict[str, Any]:
 
 def _print_outcome(api: "Api", answer: dict[str, Any], *, is_finished: bool) -> None:
     if "steps" not in answer:
-        output.print_line(f"{answer['slug']} is {answer['state']}: {answer['reason']}")
+        output.print_line(_state(answer))
         return
     if not is_finished:
         output.print_line(f"accepted; follow it with: zcplatform operations watch {answer['id']}")
@@ -114,7 +114,13 @@ def _print_outcome(api: "Api", answer: dict[str, Any], *, is_finished: bool) -> 
         output.print_line("deleted: the tenant and everything it had are gone")
         return
     tenant = api.get(route("tenants", answer["tenant_id"]))
-    output.print_line(f"{tenant['slug']} is {tenant['state']}: {tenant['reason']}")
+    output.print_line(_state(tenant))
     if answer["kind"] == "tenant.deploy":
         output.print_line(tenant["url"])
         output.print_line(f"Next: zcplatform tenants pair {tenant['slug']}")
+
+
+def _state(tenant: dict[str, Any]) -> str:
+    """The reason begins with the state itself where a hold is the reason."""
+    state, reason = tenant["state"], tenant["reason"]
+    return f"{tenant['slug']} is {reason}" if reason.startswith(f"{state}: ") else f"{tenant['slug']} is {state}: {reason}"
