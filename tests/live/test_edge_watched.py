@@ -38,6 +38,6 @@ async def test_the_listener_is_known_to_answer_only_while_it_does(made: Rig) -> 
     with pytest.raises(EdgeUnreachable, match="Connection refused"):
         await made.caddy.require_listener()
     stranger = await asyncio.start_server(Recorder().talk, "127.0.0.1", made.port)
-    with pytest.raises(EdgeUnreachable, match="Something else"):
+    with pytest.raises(EdgeUnreachable, match="Something other than this edge"):
         await made.caddy.require_listener()
     stranger.close()

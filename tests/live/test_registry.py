@@ -218,7 +218,7 @@ def test_an_engine_without_room_is_told(puller: Platform, registry: Registry) ->
         platform.start()
         ended = pull(platform, f"{registry.name}:{TAG}")
         assert (ended["status"], ended["error"]["code"]) == ("failed", "engine.disk_full"), ended
-        assert "room" in ended["error"]["hint"]
+        assert "space" in ended["error"]["hint"]
     finally:
         platform.close()
         small.close()
