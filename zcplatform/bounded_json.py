@@ -17,11 +17,3 @@ def loads(text: str | bytes, longest: int = LONGEST) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-
-
-def strings(text: str | bytes) -> list[str]:
-    """A JSON list of strings. Raises ValueError for anything else."""
-    found = loads(text)
-    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-        raise ValueError("not a list of strings")
-    return found
