@@ -3,6 +3,7 @@
 import apsw
 
 from tests.simulated.rig import Rig
+from zcplatform.engines.seen import Trouble
 from zcplatform.store import machines
 
 
@@ -31,6 +32,22 @@ def test_nothing_is_concluded_from_silence(rig: Rig) -> None:
     rig.settle()
     assert _machine(rig)[:2] == ("up", cpus)
     assert [row.state for row in rig.rows()] == ["running"] * 2
+
+
+def test_no_agent_is_judged_while_its_place_is_in_trouble(rig: Rig) -> None:
+    """F3: without the engine's own firewall rules no check gets through, and a restart would end what cannot be started again."""
+    rig.create("acme")
+    rig.deploy("acme")
+    rig.settle()
+    world = _running(rig)
+    rig.world.trouble = Trouble("engine.rules_gone", "The engine's own firewall rules are gone", "Restart the engine")
+    rig.world.sick.add("acme")
+    rig.run(900)
+    assert _running(rig) == world
+    assert [row.seen_probe_failures for row in rig.rows()] == [0]
+    rig.world.trouble = None
+    rig.run(900)
+    assert _running(rig) != world, "now it counts"
 
 
 def test_nothing_is_removed_on_the_word_of_an_empty_table(rig: Rig) -> None:

@@ -51,7 +51,8 @@ class SimulatedPlace(SimulatedFiles, SimulatedImages):
         if silence is not None:
             return silence
         tenants = {ref: self._seen(remains, closely=False) for ref, remains in self.world.tenants.items() if not remains.is_nothing}
-        return Look(tenants, {ref.slug: _files(remains) for ref, remains in self.world.tenants.items()}, self.world.firewall_stands)
+        files = {ref.slug: _files(remains) for ref, remains in self.world.tenants.items()}
+        return Look(tenants, files, self.world.firewall_stands, self.world.trouble)
 
     async def look_at(self, tenant: TenantRef) -> TenantSeen | Silence:
         silence = self._silence("look_at")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from zcplatform.core.images import LABEL_MADE_BY, demo_reference
 from zcplatform.core.workload import TenantRef, Workload
-from zcplatform.engines.seen import Address, ImageSeen, WorkloadSeen
+from zcplatform.engines.seen import Address, ImageSeen, Trouble, WorkloadSeen
 from zcplatform.errors import StepFailed
 
 AGENT_VERSION = "0.8.7"
@@ -83,6 +83,8 @@ class World:
     firewall_stands: bool = False
     crashing: set[str] = field(default_factory=set)
     sick: set[str] = field(default_factory=set)
+    trouble: Trouble | None = None
+    """Why nothing can be started at the place, while what runs keeps running."""
     rejected: set[str] = field(default_factory=set)
     """Slugs whose configuration the agent rejects."""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
