@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.edge_rig import Rig, started
+from tests.live.edge_rig import Rig, free_port, started
 from tests.live.engine import IMAGE_CHANGES, Engine, NoEngine, busybox_tar
 from tests.live.platform import Platform
+from tests.live.post import Post
 from zcplatform.engines.docker.client import Docker
 
 
@@ -68,3 +69,12 @@ def platform(engine: Engine) -> Iterator[Platform]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="module")
+def post() -> Iterator[Post]:
+    """A mail server that keeps what it receives."""
+    made = Post(free_port())
+    made.open()
+    yield made
+    made.close()

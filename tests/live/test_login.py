@@ -17,7 +17,6 @@ import pytest
 
 from tests import timing
 from tests.live.browsers import Browser
-from tests.live.edge_rig import free_port
 from tests.live.engine import Engine
 from tests.live.installation import AT
 from tests.live.platform import Platform
@@ -27,14 +26,6 @@ from zcplatform.ids import new_user_id
 from zcplatform.store import outbox, users
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture(scope="module")
-def post() -> Iterator[Post]:
-    made = Post(free_port())
-    made.open()
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from tests.cli.running import run
 from tests.cli.terminal import terminal
 from tests.live.browsers import Browser
 from tests.live.chromium import Page, browser
-from tests.live.edge_rig import free_port
 from tests.live.engine import Engine
 from tests.live.installation import AT
 from tests.live.platform import Platform
@@ -28,14 +27,6 @@ from zcplatform.store.db import Tx, require
 pytestmark = pytest.mark.live
 ANN, BOB, EVE = "ann@example.com", "bob@example.com", "eve@example.com"
 STALE = "UPDATE sessions SET stepped_up_at = '2026-01-01T00:00:00.000Z'"
-
-
-@pytest.fixture(scope="module")
-def post() -> Iterator[Post]:
-    made = Post(free_port())
-    made.open()
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")
